@@ -1,0 +1,381 @@
+"""The restricted Boltzmann machine."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from scipy.sparse import issparse
+
+from skebm.utils._parallel import map_blocks
+
+# Singular values of the scaled weights of a Gaussian-Gaussian RBM stay below this; at 1
+# the precision matrix is singular and the partition function infinite.
+_MAX_SINGULAR_VALUE = 0.999
+# Rows of the weight gradient that one thread computes at a time.
+_GRADIENT_ROWS = 256
+
+
+class Chains(NamedTuple):
+    """The state of Markov chains: visible units and what hidden units receive of them.
+
+    Attributes
+    ----------
+    visible : ndarray of shape (n_chains, n_visible)
+    inputs : ndarray of shape (n_chains, n_hidden)
+        ``visible @ weights``: kept, since energy, gradient and the next sweep all
+        need it and it is a third of the work.
+    """
+
+    visible: np.ndarray
+    inputs: np.ndarray
+
+
+class RBM:
+    """Restricted Boltzmann machine with units of any kind on either side.
+
+    ``E(v, h) = visible.energy(v) + hidden.energy(h) - v @ weights @ h``, and with the
+    hidden units summed out, the free energy ``F(v) = visible.energy(v) -
+    hidden.cgf(v @ weights)`` [1]_.
+
+    Parameters
+    ----------
+    visible, hidden : layers
+        The units. One side must be finite, or both Gaussian with weights whose largest
+        singular value, scaled by the visible standard deviations, is below 1.
+    weights : ndarray of shape (n_visible, n_hidden)
+    base : layer, default=None
+        The visible layer of the reference, a model of independent units from which
+        annealing starts; best at the data's marginals. ``None`` takes ``visible``.
+    coupling : float, default=1
+        Factor of the weights; below 1 on the way from the reference.
+
+    References
+    ----------
+    .. [1] P. Smolensky. "Information processing in dynamical systems: foundations of
+       harmony theory". In: Parallel Distributed Processing, 1986.
+    """
+
+    def __init__(self, visible, hidden, weights, *, base=None, coupling=1.0):
+        self.visible = visible
+        self.hidden = hidden
+        self.weights = weights
+        self.base = visible if base is None else base
+        self.coupling = coupling
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self.visible!r}, {self.hidden!r})"
+
+    @property
+    def n_features(self):
+        """Number of columns of a row."""
+        return self.weights.shape[0]
+
+    @property
+    def dtype(self):
+        """The dtype of the parameters and of what is drawn."""
+        return self.weights.dtype
+
+    @property
+    def params(self):
+        """The learned arrays by name, shared with the model."""
+        return {
+            "weights": self.weights,
+            **{f"visible.{name}": p for name, p in self.visible.params.items()},
+            **{f"hidden.{name}": p for name, p in self.hidden.params.items()},
+        }
+
+    def replace(self, params):
+        """Return a model of the same kind with these parameters."""
+        part = {
+            side: {
+                name.removeprefix(side): p
+                for name, p in params.items()
+                if name.startswith(side)
+            }
+            for side in ("visible.", "hidden.")
+        }
+        return RBM(
+            self.visible.replace(**part["visible."]),
+            self.hidden.replace(**part["hidden."]),
+            params["weights"],
+            base=self.base,
+            coupling=self.coupling,
+        )
+
+    def astype(self, dtype):
+        """Return a copy with parameters of this dtype."""
+        return RBM(
+            self.visible.astype(dtype),
+            self.hidden.astype(dtype),
+            self.weights.astype(dtype),
+            base=self.base.astype(dtype),
+            coupling=self.coupling,
+        )
+
+    @property
+    def T(self):  # noqa: N802
+        """The model with the roles of visible and hidden units exchanged."""
+        return RBM(self.hidden, self.visible, self.weights.T, coupling=self.coupling)
+
+    # -- energy and gradient ---------------------------------------------------------
+
+    @property
+    def work(self):
+        """Multiply-adds of a sweep, a row."""
+        return 2 * self.weights.size
+
+    def inputs(self, x):
+        """Return what the hidden units receive, before ``coupling``."""
+        return x @ self.weights
+
+    def energy(self, x, inputs=None):
+        """Return the free energy of each row, in nats, float64, shape (n,)."""
+        inputs = self.inputs(x) if inputs is None else inputs
+        cgf = self.hidden.cgf(self._coupled(inputs))
+        return np.asarray(self.visible.energy(x), dtype=np.float64) - cgf
+
+    def joint_energy(self, v, h):
+        """Return ``E(v, h)`` of each row, shape (n,)."""
+        interaction = ((v @ self.weights) * h).sum(axis=1)
+        return (
+            self.visible.energy(v) + self.hidden.energy(h) - self.coupling * interaction
+        )
+
+    def hidden_mean(self, x, inputs=None):
+        """Return the expectation of the hidden units given each row."""
+
+        def rows(part):
+            received = self.inputs(x[part]) if inputs is None else inputs[part]
+            return self.hidden.mean(self._coupled(received))
+
+        return np.concatenate(map_blocks(rows, x.shape[0], self.weights.size))
+
+    def grad(self, x, weight=None, inputs=None):
+        """Return d F / d params, summed over rows with ``weight`` (default: the mean).
+
+        Hidden units enter by their expectation given ``x``, at the same time index.
+        """
+        if weight is None:
+            weight = np.full(x.shape[0], 1 / x.shape[0])
+        weight = weight.astype(self.dtype, copy=False)
+        hidden = self.hidden_mean(x, inputs)
+        hidden *= weight[:, None]
+        gradient = {"weights": self._product(x, hidden)}
+        for name, value in self.visible.grad(x, weight).items():
+            gradient[f"visible.{name}"] = value
+        gradient["hidden.bias"] = -hidden.sum(axis=0)
+        return gradient
+
+    def _product(self, x, hidden):
+        """Return ``-coupling * x.T @ hidden``, rows of the result in parallel."""
+        hidden = hidden * self.dtype.type(-self.coupling)
+        if issparse(x):
+            return x.T @ hidden
+        out = np.empty_like(self.weights)
+
+        def rows(part):
+            np.matmul(x[:, part].T, hidden, out=out[part])
+
+        map_blocks(rows, len(out), hidden.size, size=_GRADIENT_ROWS)
+        return out
+
+    def _coupled(self, inputs):
+        return inputs if self.coupling == 1 else inputs * self.dtype.type(self.coupling)
+
+    # -- centering -------------------------------------------------------------------
+
+    def contrast(self, positive, negative, offsets=None):
+        """Return positive minus negative phase, as the centered gradient.
+
+        Parameters
+        ----------
+        positive, negative : dict of str to ndarray
+            Gradients of the free energy over data and over chains. Their arrays are
+            overwritten.
+        offsets : tuple of ndarray, default=None
+            ``(mu, lam)``, about the means of visible and hidden units; None gives the
+            plain difference. With the energy written in ``v - mu`` and ``h - lam``,
+            weights and biases no longer move each other, which learning needs where
+            units are mostly on [1]_. Offsets are taken from the values that couple, so
+            this holds for every layer, in its natural parameters.
+
+        References
+        ----------
+        .. [1] J. Melchior, A. Fischer, L. Wiskott. "How to center deep Boltzmann
+           machines". JMLR 17 (2016).
+        """
+        if offsets is None:
+            return {name: positive[name] - negative[name] for name in positive}
+        gradient = {
+            name: positive[name] - negative[name]
+            for name in positive
+            if name != "weights"
+        }
+        mu, lam = offsets
+        db = np.concatenate(
+            [v for name, v in gradient.items() if _is_visible_bias(name)]
+        )
+        dc = gradient["hidden.bias"]
+        weights = positive["weights"]
+
+        def rows(part):
+            back, forth = np.empty_like(mu[part]), np.zeros_like(dc)
+            _contrast(
+                *(weights[part], negative["weights"][part]),
+                *(mu[part], lam, db[part], dc, back, forth, mu.dtype.type(0)),
+            )
+            return back, forth
+
+        parts = map_blocks(rows, len(weights), 10 * len(dc), size=_GRADIENT_ROWS)
+        back = np.concatenate([part[0] for part in parts])
+        gradient["weights"] = weights
+        gradient["hidden.bias"] = dc - np.sum([part[1] for part in parts], axis=0)
+        start = 0
+        for name in filter(_is_visible_bias, list(gradient)):
+            stop = start + len(gradient[name])
+            gradient[name] = gradient[name] - back[start:stop]
+            start = stop
+        return gradient
+
+    def project(self):
+        """Bring the parameters back into the domain where the model exists."""
+        self.visible.project()
+        if self.visible.finite or self.hidden.finite:
+            return
+        scale = np.sqrt(self.visible.precision)[:, None]
+        scaled = self.weights / scale
+        if np.sum(scaled * scaled) < _MAX_SINGULAR_VALUE**2:
+            return  # the Frobenius norm bounds the largest singular value
+        if not np.isfinite(scaled).all():
+            return  # the guard of training deals with that
+        left, singular, right = np.linalg.svd(scaled, full_matrices=False)
+        if singular[0] > _MAX_SINGULAR_VALUE:
+            np.minimum(singular, _MAX_SINGULAR_VALUE, out=singular)
+            self.weights[:] = scale * ((left * singular) @ right)
+
+    # -- sampling --------------------------------------------------------------------
+
+    def chains(self, x):
+        """Return the state of chains that stand at the rows of ``x``."""
+        return Chains(x, self.inputs(x))
+
+    def gibbs_sweep(self, chains, random):
+        """Draw all hidden units, then all visible ones."""
+        hidden = self.hidden.sample(self._coupled(chains.inputs), random.fold(0))
+        visible = self.visible.sample(
+            self._coupled(hidden @ self.weights.T), random.fold(1)
+        )
+        return Chains(visible, self.inputs(visible))
+
+    @property
+    def reference(self):
+        """The model of independent units, whose partition function is known."""
+        return self.interpolate(0.0)
+
+    def interpolate(self, beta):
+        """Return the model on the way from the reference (0) to this one (1).
+
+        All natural parameters are interpolated, so every stage is an RBM.
+        """
+        hidden = self.hidden.zeros(self.hidden.n_units, self.dtype)
+        return RBM(
+            self.base.interpolate(self.visible, self.dtype.type(beta)),
+            hidden.interpolate(self.hidden, self.dtype.type(beta)),
+            self.weights,
+            base=self.base,
+            coupling=self.coupling * beta,
+        )
+
+    def log_partition_reference(self):
+        """Return log Z of the reference, in nats."""
+        reference = self.reference
+        return sum(
+            float(layer.cgf(np.zeros((1, layer.n_units), dtype=self.dtype))[0])
+            for layer in (reference.visible, reference.hidden)
+        )
+
+    def sample_reference(self, n_chains, random):
+        """Draw chains from the reference."""
+        inputs = np.zeros((n_chains, self.n_features), dtype=self.dtype)
+        return self.chains(self.base.sample(inputs, random))
+
+    # -- conditionals ----------------------------------------------------------------
+
+    def conditional_log_prob(self, x):
+        """Return ``log p(x_i | all other x)`` for every variable, exactly.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, n_units)
+
+        Returns
+        -------
+        ndarray of shape (n, n_features), float64
+            In nats; log densities for Gaussian units.
+        """
+        if not (self.visible.finite or self.hidden.finite):
+            return self._gaussian_conditionals(x)
+        inputs = self.inputs(x)
+        out = np.empty((len(x), self.visible.n_features))
+        for feature in range(self.visible.n_features):
+            out[:, feature] = self._conditional(x, inputs, feature)
+        return out
+
+    def _conditional(self, x, inputs, feature):
+        columns, values, log_weight = self.visible.alternatives(
+            feature, *self._input_range(feature)
+        )
+        weights = self.weights[columns]
+        rest = x.copy()
+        rest[:, columns] = 0
+        inputs = inputs - x[:, columns] @ weights
+
+        def log_density(value):
+            rest[:, columns] = value
+            return -self.energy(rest, inputs + value @ weights)
+
+        own = log_density(x[:, columns])
+        others = [log_density(value[None]) for value in values]
+        return own - np.logaddexp.reduce(others, axis=0) - log_weight
+
+    def _input_range(self, feature):
+        """Return the smallest and largest input to a non-finite visible unit."""
+        if self.visible.finite:
+            return 0.0, 0.0
+        low, high = self.hidden.values if hasattr(self.hidden, "values") else (0, 1)
+        ends = np.stack([self.weights[feature] * low, self.weights[feature] * high])
+        ends = self.coupling * ends.astype(np.float64)
+        return ends.min(axis=0).sum(), ends.max(axis=0).sum()
+
+    def _gaussian_conditionals(self, x):
+        """Return the conditionals of the normal distribution that this model is."""
+        weights = self.coupling * self.weights.astype(np.float64)
+        matrix = np.diag(self.visible.precision) - weights @ weights.T
+        linear = self.visible.bias + weights @ self.hidden.bias
+        precision = np.diag(matrix)
+        mean = x + (linear - x @ matrix) / precision
+        return (
+            np.log(precision / (2 * np.pi)) - precision * np.square(x - mean)
+        ) / 2
+
+
+def _is_visible_bias(name):
+    return name.startswith("visible.") and name.endswith("bias")
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _contrast(positive, negative, mu, lam, db, dc, back, forth, zero):
+    """Center the weight gradient in place, and multiply it by the offsets.
+
+    positive <- positive - negative - mu dc' - db lam'; back <- positive @ lam;
+    forth <- mu @ positive. One pass, since each is a trip through the whole matrix.
+    """
+    for i in range(positive.shape[0]):
+        row, minus, shift, slope = positive[i], negative[i], mu[i], db[i]
+        total = zero
+        for j in range(row.size):
+            value = row[j] - minus[j] - shift * dc[j] - slope * lam[j]
+            row[j] = value
+            total += value * lam[j]
+            forth[j] += shift * value
+        back[i] = total

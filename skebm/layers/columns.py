@@ -1,0 +1,140 @@
+"""Layers of several kinds side by side."""
+
+import numpy as np
+
+from skebm.layers._base import Layer
+
+
+class Columns(Layer):
+    """Layers joined over consecutive ranges of columns.
+
+    Parameters
+    ----------
+    layers : list of layers
+        ``layers[0]`` holds the first columns, and so on.
+    """
+
+    domain = "values in the domain of each column's layer"
+
+    def __init__(self, layers):
+        self.layers = list(layers)
+        edges = np.cumsum([0] + [layer.n_units for layer in self.layers])
+        self.slices = [slice(*pair) for pair in zip(edges[:-1], edges[1:], strict=True)]
+
+    def _parts(self, x):
+        return [
+            (layer, x[:, part])
+            for layer, part in zip(self.layers, self.slices, strict=True)
+        ]
+
+    @property
+    def finite(self):
+        """Whether every unit takes finitely many values."""
+        return all(layer.finite for layer in self.layers)
+
+    @property
+    def n_units(self):
+        """Number of columns of ``x``."""
+        return self.slices[-1].stop
+
+    @property
+    def n_features(self):
+        """Number of variables: a block of categories counts as one."""
+        return sum(layer.n_features for layer in self.layers)
+
+    @property
+    def n_states(self):
+        """Number of configurations of a finite layer."""
+        return np.prod([float(layer.n_states) for layer in self.layers])
+
+    @property
+    def bias(self):
+        """The biases of all columns, a copy."""
+        return np.concatenate([layer.bias for layer in self.layers])
+
+    @property
+    def params(self):
+        """The learned arrays as ``"position.name"``."""
+        return {
+            f"{k}.{name}": value
+            for k, layer in enumerate(self.layers)
+            for name, value in layer.params.items()
+        }
+
+    def replace(self, **params):
+        """Return layers of the same kinds with these parameters."""
+        return Columns(
+            layer.replace(**{name: params[f"{k}.{name}"] for name in layer.params})
+            for k, layer in enumerate(self.layers)
+        )
+
+    def from_moments(self, mean, variance, n_rows):
+        """Return the independent layers with these marginals."""
+        return Columns(
+            layer.from_moments(mean[part], variance[part], n_rows)
+            for layer, part in zip(self.layers, self.slices, strict=True)
+        )
+
+    def interpolate(self, other, beta):
+        """Return the layers on the way from these (0) to ``other`` (1)."""
+        return Columns(
+            mine.interpolate(its, beta)
+            for mine, its in zip(self.layers, other.layers, strict=True)
+        )
+
+    def states(self, start, stop):
+        """Return the configurations numbered ``start`` to ``stop - 1``, one a row."""
+        number = np.arange(start, stop)
+        parts = []
+        for layer in self.layers:
+            states = layer.states(0, layer.n_states)
+            parts.append(states[number % layer.n_states])
+            number //= layer.n_states
+        return np.concatenate(parts, axis=1)
+
+    def alternatives(self, feature, low, high):
+        """Return what else the variable numbered ``feature`` could be."""
+        for layer, part in zip(self.layers, self.slices, strict=True):
+            if feature < layer.n_features:
+                break
+            feature -= layer.n_features
+        inner, values, log_weight = layer.alternatives(feature, low, high)
+        shifted = slice(part.start + inner.start, part.start + inner.stop)
+        return shifted, values, log_weight
+
+    def energy(self, x):
+        """Return the energy of each row of ``x``, shape (n,)."""
+        return sum(layer.energy(part) for layer, part in self._parts(x))
+
+    def cgf(self, inputs):
+        """Return the log of the integral of ``exp(x @ inputs - energy(x))``."""
+        return sum(layer.cgf(part) for layer, part in self._parts(inputs))
+
+    def mean(self, inputs):
+        """Return the expectation of ``x`` given its inputs."""
+        return np.concatenate(
+            [layer.mean(part) for layer, part in self._parts(inputs)], axis=1
+        )
+
+    def sample(self, inputs, random):
+        """Draw ``x`` given its inputs."""
+        return np.concatenate(
+            [
+                layer.sample(part, random.fold(k))
+                for k, (layer, part) in enumerate(self._parts(inputs))
+            ],
+            axis=1,
+        )
+
+    def grad(self, x, weight):
+        """Return d energy / d params, summed over rows with ``weight``."""
+        return {
+            f"{k}.{name}": value
+            for k, (layer, part) in enumerate(self._parts(x))
+            for name, value in layer.grad(part, weight).items()
+        }
+
+    def project(self):
+        """Bring the parameters back into their domain, in place."""
+        for layer in self.layers:
+            layer.project()

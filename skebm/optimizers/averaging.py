@@ -1,0 +1,45 @@
+"""Exponential averaging of the parameters."""
+
+import numpy as np
+
+# The average is moved every so many updates: a tenth of the memory traffic, and the
+# same average to within a few parts in a thousand of its width.
+STRIDE = 10
+
+
+class Average:
+    """Exponential moving average of parameters (Polyak averaging with a window).
+
+    Noise of the sampled gradient keeps the parameters moving about their optimum; the
+    average of the last thousand or so updates lies closer to it.
+
+    Parameters
+    ----------
+    params : dict of str to ndarray
+        Starting values, copied.
+    decay : float in [0, 1)
+        Share kept at each update; 0.999 averages over about 1000 updates. 0 disables.
+    """
+
+    def __init__(self, params, decay):
+        self.decay = decay
+        self.count = 0
+        self.params = {name: value.copy() for name, value in params.items()}
+
+    def update(self, params):
+        """Take the parameters after one more update into the average."""
+        self.count += 1
+        if self.decay == 0 or self.count % STRIDE:
+            return
+        # While the count is small the window is a tenth of it, so that the starting
+        # values are forgotten.
+        decay = min(self.decay, 1 - 10 / (self.count + 10)) ** STRIDE
+        for name, value in params.items():
+            average = self.params[name]
+            average += (value - average) * value.dtype.type(1 - decay)
+
+    def current(self, params):
+        """Return the average, or copies of ``params`` where there is none yet."""
+        if self.decay == 0 or self.count < STRIDE:
+            return {name: value.copy() for name, value in params.items()}
+        return {name: np.copy(value) for name, value in self.params.items()}

@@ -1,0 +1,228 @@
+"""The only training loop."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skebm.optimizers import Average
+
+# A fit that has gone back this often to its last good epoch stops there.
+_MAX_ROLLBACKS = 8
+_ROLLBACK_FACTOR = 0.2
+
+
+@dataclass
+class Plan:
+    """How to train: the parts and the numbers that people tune.
+
+    Attributes
+    ----------
+    objective, optimizer : specs
+    schedule : callable
+        Factor of the learning rate as a function of progress in [0, 1].
+    learning_rate : float
+    n_iter : int
+        Epochs.
+    batch_size : int
+        Largest number of rows in a minibatch; all differ by at most one row.
+    average : float
+        Decay of the exponential average of the parameters; 0 for none.
+    l1, l2 : float
+        Penalties of the weights, a row.
+    resample_inputs : bool
+        Whether values in (0, 1) are probabilities of which each visit draws a sample.
+    """
+
+    objective: object
+    optimizer: object
+    schedule: object
+    learning_rate: float
+    n_iter: int
+    batch_size: int
+    average: float = 0.999
+    l1: float = 0.0
+    l2: float = 0.0
+    resample_inputs: bool = False
+
+
+@dataclass
+class Training:
+    """The state of a training, from which it can go on.
+
+    Attributes
+    ----------
+    energy : energy
+        The model as the updates see it.
+    best : energy
+        The model to use: with averaged parameters.
+    n_epochs : int
+        Epochs that ended well.
+    rate_factor : float
+        Share of the learning rate that rollbacks have left.
+    interrupted, diverged : bool
+        Whether Ctrl-C, or one rollback too many, ended the loop.
+    """
+
+    energy: object
+    random: object
+    objective_state: object
+    optimizer_state: object
+    average: Average
+    n_epochs: int = 0
+    n_rollbacks: int = 0
+    rate_factor: float = 1.0
+    interrupted: bool = False
+    diverged: bool = False
+    kept: dict = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, energy, plan, random):
+        """Begin at ``energy``, whose arrays will be updated in place."""
+        return cls(
+            energy,
+            random,
+            plan.objective.init(energy, random.fold(0)),
+            plan.optimizer.init(energy.params),
+            Average(energy.params, plan.average),
+        )
+
+    @property
+    def best(self):
+        """The model with averaged parameters, a copy."""
+        best = self.energy.replace(self.average.current(self.energy.params))
+        if hasattr(best, "project"):
+            best.project()
+        return best
+
+    def keep(self):
+        """Remember this state as the last good one."""
+        self.kept = {
+            "params": {name: value.copy() for name, value in self.energy.params.items()},
+            "average": {name: v.copy() for name, v in self.average.params.items()},
+            "count": self.average.count,
+            "objective_state": self.objective_state,
+        }
+
+    def restore(self, plan):
+        """Go back to the last good state; the optimizer starts afresh."""
+        for name, value in self.energy.params.items():
+            value[...] = self.kept["params"][name]
+            self.average.params[name][...] = self.kept["average"][name]
+        self.average.count = self.kept["count"]
+        self.objective_state = self.kept["objective_state"]
+        self.optimizer_state = plan.optimizer.init(self.energy.params)
+
+
+def train(training, X, weight, plan, on_epoch):
+    """Train until the plan is done or ``on_epoch`` says stop.
+
+    Parameters
+    ----------
+    training : Training
+        Updated in place.
+    X : ndarray or CSR matrix of shape (n, n_features)
+    weight : ndarray of shape (n,) or None
+        How many rows each row counts for.
+    plan : Plan
+    on_epoch : callable
+        ``on_epoch(training, learning_rate)`` is called after each epoch and returns
+        ``"stop"`` to end the training, ``"diverged"`` to have the epoch undone,
+        or None.
+
+    Returns
+    -------
+    Training
+        The same object. Ctrl-C ends the loop with the last finished epoch restored
+        and ``interrupted`` set.
+    """
+    training.keep()
+    start, epoch = training.n_epochs, 0
+    try:
+        while epoch < plan.n_iter:
+            rate = _epoch(training, X, weight, plan, epoch)
+            said = "diverged"
+            if _is_finite(training.energy):
+                said = on_epoch(training, rate)
+            if said == "diverged":
+                training.restore(plan)
+                training.n_rollbacks += 1
+                training.rate_factor *= _ROLLBACK_FACTOR
+                if training.n_rollbacks > _MAX_ROLLBACKS:
+                    training.diverged = True
+                    break
+                continue
+            epoch += 1
+            training.n_epochs = start + epoch
+            training.keep()
+            if said == "stop":
+                break
+    except KeyboardInterrupt:
+        training.restore(plan)
+        training.interrupted = True
+    return training
+
+
+def _epoch(training, X, weight, plan, epoch):
+    """Go once through the data; return the last learning rate."""
+    energy, random = training.energy, training.random
+    n_rows = X.shape[0]
+    n_batches = -(-n_rows // plan.batch_size)
+    # A rolled-back epoch must not meet the same draws again.
+    visit = random.fold(1, training.n_epochs, training.n_rollbacks)
+    if n_batches == 1:
+        batches = [slice(None)]
+    else:
+        batches = np.array_split(visit.fold(0).permutation(n_rows), n_batches)
+    total = n_rows if weight is None else weight.sum()
+    for b, rows in enumerate(batches):
+        draws = visit.fold(1, b)
+        progress = (epoch + b / n_batches) / plan.n_iter
+        rate = plan.learning_rate * training.rate_factor * plan.schedule(progress)
+        batch = X[rows]
+        if plan.resample_inputs:
+            batch = draws.fold(0).bernoulli(_dense(batch))
+        share, mass = _shares(weight, rows, batch.shape[0], total / n_batches)
+        if mass == 0:
+            continue
+        gradient, training.objective_state = plan.objective.gradient(
+            energy, batch, share, training.objective_state, draws.fold(1)
+        )
+        _add_penalty(gradient, energy.params, plan)
+        training.optimizer_state = plan.optimizer.update(
+            energy.params, gradient, training.optimizer_state, rate * mass
+        )
+        if hasattr(energy, "project"):
+            energy.project()
+        training.average.update(energy.params)
+    return rate
+
+
+def _shares(weight, rows, n_rows, expected):
+    """Return each row's share of its minibatch, and the minibatch's share of an update.
+
+    A minibatch with more than its part of the weight makes a longer step: so a weight
+    is a repetition, in expectation, and exactly so where one batch holds all rows.
+    """
+    if weight is None:
+        return None, n_rows / expected
+    batch = weight[rows]
+    mass = batch.sum()
+    return (batch / mass if mass else batch), mass / expected
+
+
+def _add_penalty(gradient, params, plan):
+    if plan.l2:
+        gradient["weights"] += gradient["weights"].dtype.type(plan.l2) * params["weights"]
+    if plan.l1:
+        gradient["weights"] += gradient["weights"].dtype.type(plan.l1) * np.sign(
+            params["weights"]
+        )
+
+
+def _is_finite(energy):
+    return all(np.isfinite(value).all() for value in energy.params.values())
+
+
+def _dense(X):
+    return X.toarray() if issparse(X) else X

@@ -1,0 +1,1 @@
+"""What every other folder stands on: randomness, threads, arithmetic and validation."""
