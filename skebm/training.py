@@ -95,6 +95,12 @@ class Training:
             best.project()
         return best
 
+    def restarted(self, plan):
+        """Return a new training from the best model, with draws of its own."""
+        fresh = Training.start(self.best, plan, self.random.fold(4, self.n_epochs))
+        fresh.n_epochs = self.n_epochs
+        return fresh
+
     def keep(self):
         """Remember this state as the last good one."""
         self.kept = {
@@ -137,7 +143,8 @@ def train(training, X, weight, plan, on_epoch):
         and ``interrupted`` set.
     """
     training.keep()
-    start, epoch = training.n_epochs, 0
+    training.interrupted = training.diverged = False
+    start, epoch, training.n_rollbacks = training.n_epochs, 0, 0
     try:
         while epoch < plan.n_iter:
             rate = _epoch(training, X, weight, plan, epoch)
@@ -160,6 +167,7 @@ def train(training, X, weight, plan, on_epoch):
     except KeyboardInterrupt:
         training.restore(plan)
         training.interrupted = True
+    training.kept = {}
     return training
 
 

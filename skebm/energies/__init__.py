@@ -1,5 +1,8 @@
 """What is modelled: a number for every configuration, low where it looks right."""
 
+from skebm.energies.class_rbm import ClassRBM
 from skebm.energies.rbm import RBM, Chains
 
-__all__ = ["RBM", "Chains"]
+ENERGIES = {"rbm": RBM, "class_rbm": ClassRBM}
+
+__all__ = ["ENERGIES", "RBM", "Chains", "ClassRBM"]

@@ -94,7 +94,7 @@ class RBM:
             }
             for side in ("visible.", "hidden.")
         }
-        return RBM(
+        return type(self)(
             self.visible.replace(**part["visible."]),
             self.hidden.replace(**part["hidden."]),
             params["weights"],
@@ -104,7 +104,7 @@ class RBM:
 
     def astype(self, dtype):
         """Return a copy with parameters of this dtype."""
-        return RBM(
+        return type(self)(
             self.visible.astype(dtype),
             self.hidden.astype(dtype),
             self.weights.astype(dtype),
@@ -166,12 +166,13 @@ class RBM:
         gradient["hidden.bias"] = -hidden.sum(axis=0)
         return gradient
 
-    def _product(self, x, hidden):
+    def _product(self, x, hidden, out=None):
         """Return ``-coupling * x.T @ hidden``, rows of the result in parallel."""
         hidden = hidden * self.dtype.type(-self.coupling)
+        out = np.empty_like(self.weights) if out is None else out
         if issparse(x):
-            return x.T @ hidden
-        out = np.empty_like(self.weights)
+            out[:] = x.T @ hidden
+            return out
 
         def rows(part):
             np.matmul(x[:, part].T, hidden, out=out[part])
@@ -278,7 +279,7 @@ class RBM:
         All natural parameters are interpolated, so every stage is an RBM.
         """
         hidden = self.hidden.zeros(self.hidden.n_units, self.dtype)
-        return RBM(
+        return type(self)(
             self.base.interpolate(self.visible, self.dtype.type(beta)),
             hidden.interpolate(self.hidden, self.dtype.type(beta)),
             self.weights,
@@ -322,8 +323,9 @@ class RBM:
         return out
 
     def _conditional(self, x, inputs, feature):
-        columns, values, log_weight = self.visible.alternatives(
-            feature, *self._input_range(feature)
+        columns, _, _ = self.visible.alternatives(feature, 0.0, 0.0)
+        _, values, log_weight = self.visible.alternatives(
+            feature, *self._input_range(columns)
         )
         weights = self.weights[columns]
         rest = x.copy()
@@ -338,12 +340,13 @@ class RBM:
         others = [log_density(value[None]) for value in values]
         return own - np.logaddexp.reduce(others, axis=0) - log_weight
 
-    def _input_range(self, feature):
+    def _input_range(self, columns):
         """Return the smallest and largest input to a non-finite visible unit."""
         if self.visible.finite:
             return 0.0, 0.0
         low, high = self.hidden.values if hasattr(self.hidden, "values") else (0, 1)
-        ends = np.stack([self.weights[feature] * low, self.weights[feature] * high])
+        weights = self.weights[columns].ravel()
+        ends = np.stack([weights * low, weights * high])
         ends = self.coupling * ends.astype(np.float64)
         return ends.min(axis=0).sum(), ends.max(axis=0).sum()
 

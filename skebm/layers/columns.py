@@ -68,6 +68,10 @@ class Columns(Layer):
             for k, layer in enumerate(self.layers)
         )
 
+    def zeros(self, n_units, dtype=np.float64):
+        """Return layers of the same kinds without biases."""
+        return Columns(layer.zeros(layer.n_units, dtype) for layer in self.layers)
+
     def from_moments(self, mean, variance, n_rows):
         """Return the independent layers with these marginals."""
         return Columns(
@@ -87,9 +91,9 @@ class Columns(Layer):
         number = np.arange(start, stop)
         parts = []
         for layer in self.layers:
-            states = layer.states(0, layer.n_states)
-            parts.append(states[number % layer.n_states])
-            number //= layer.n_states
+            n_states = int(layer.n_states)
+            parts.append(layer.states(0, n_states)[number % n_states])
+            number //= n_states
         return np.concatenate(parts, axis=1)
 
     def alternatives(self, feature, low, high):

@@ -88,7 +88,7 @@ class Gaussian(Layer):
     def interpolate(self, other, beta):
         """Return the layer on the way from this one (0) to ``other`` (1)."""
         bias = (1 - beta) * self.bias + beta * other.bias
-        if self.log_precision is None:
+        if self.log_precision is None and other.log_precision is None:
             return Gaussian(bias)
         precision = (1 - beta) * self.precision + beta * other.precision
         return Gaussian(bias, np.log(precision))

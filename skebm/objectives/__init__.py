@@ -1,7 +1,9 @@
 """How the gradient of the parameters is estimated from a minibatch."""
 
+from skebm.objectives.conditional import Conditional, Hybrid
 from skebm.objectives.contrastive import CD, PCD
 
+# Objectives of a density; those of `conditional` need an energy with labels.
 OBJECTIVES = {"cd": CD, "pcd": PCD}
 
-__all__ = ["CD", "OBJECTIVES", "PCD"]
+__all__ = ["CD", "OBJECTIVES", "PCD", "Conditional", "Hybrid"]

@@ -13,11 +13,13 @@ class SampledState(NamedTuple):
 
     Attributes
     ----------
+    sampler : sampler
     chains : state of the sampler, or None
     offsets : tuple of ndarray, or None
         Moving averages of the visible and hidden units over the data.
     """
 
+    sampler: object
     chains: object
     offsets: tuple | None
 

@@ -34,23 +34,23 @@ class CD(BaseEstimator):
 
     def init(self, energy, random):
         """Return the state before the first minibatch."""
-        require(energy, resolve(self.sampler, SAMPLERS, "sampler"), _REMEDY)
-        return SampledState(None, initial_offsets(energy, self.centered))
+        sampler = resolve(self.sampler, SAMPLERS, "sampler")
+        require(energy, sampler, _REMEDY)
+        return SampledState(sampler, None, initial_offsets(energy, self.centered))
 
     def gradient(self, energy, X, weight, state, random):
         """Return the gradient of the negative log-likelihood, and the next state.
 
         ``weight`` sums to one over the rows of ``X``.
         """
-        sampler = resolve(self.sampler, SAMPLERS, "sampler")
         data = energy.chains(X)
         positive = energy.grad(X, weight, inputs=data.inputs)
         chains = data
         for t in range(self.n_steps):
-            chains = sampler.step(energy, chains, random.fold(t))
+            chains = state.sampler.step(energy, chains, random.fold(t))
         negative = energy.grad(chains.visible, weight, inputs=chains.inputs)
         gradient, offsets = contrast(energy, positive, negative, state.offsets)
-        return gradient, SampledState(None, offsets)
+        return gradient, state._replace(offsets=offsets)
 
 
 class PCD(BaseEstimator):
@@ -84,7 +84,7 @@ class PCD(BaseEstimator):
         sampler = resolve(self.sampler, SAMPLERS, "sampler")
         require(energy, sampler, _REMEDY)
         chains = sampler.init(energy, self.n_chains, random)
-        return SampledState(chains, initial_offsets(energy, self.centered))
+        return SampledState(sampler, chains, initial_offsets(energy, self.centered))
 
     def gradient(self, energy, X, weight, state, random):
         """Return the gradient of the negative log-likelihood, and the next state.
@@ -93,11 +93,10 @@ class PCD(BaseEstimator):
         units received under the weights before this update: one update is a small
         step beside a sweep, and it saves a third of the products.
         """
-        sampler = resolve(self.sampler, SAMPLERS, "sampler")
         positive = energy.grad(X, weight)
         chains = state.chains
         for t in range(self.n_steps):
-            chains = sampler.step(energy, chains, random.fold(t))
+            chains = state.sampler.step(energy, chains, random.fold(t))
         negative = energy.grad(chains.visible, inputs=chains.inputs)
         gradient, offsets = contrast(energy, positive, negative, state.offsets)
-        return gradient, SampledState(chains, offsets)
+        return gradient, state._replace(chains=chains, offsets=offsets)

@@ -39,7 +39,7 @@ class Gibbs(BaseEstimator):
             return state
 
         n_chains = chains[0].shape[0]
-        parts = map_blocks(sweeps, n_chains, energy.work * self.n_steps)
+        parts = map_blocks(sweeps, n_chains, energy.work)
         if len(parts) == 1:
             return parts[0]
         return type(chains)(*map(np.concatenate, zip(*parts, strict=True)))

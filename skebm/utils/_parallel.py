@@ -2,8 +2,8 @@
 
 There is one level of parallelism. Within :func:`use_threads`, BLAS runs on one thread
 and :func:`map_blocks` spreads blocks of rows over a pool; a block goes through all of
-its work without a barrier. Blocks depend on the number of rows alone, never on the
-number of threads, so neither do the results.
+its work without a barrier. Blocks depend on the number of rows and on the model's size,
+never on the number of threads, so neither do the results.
 """
 
 import os
@@ -21,8 +21,9 @@ from skebm.utils._sklearn import available_threads
 # Matrix products of fewer rows than this waste half their time on packing the weights
 # (784 x 500, one core: 48 GFLOP/s with 25 rows, 81 with 50); more only cost balance.
 BLOCK_ROWS = 64
-# Multiply-adds below which a second thread costs more (30 us to wake) than it saves.
-_SERIAL_WORK = 2_000_000
+# Multiply-adds between two touches of the interpreter below which threads wait for its
+# lock, and for waking up (40 us), longer than they save.
+_SERIAL_WORK = 8_000_000
 
 _n_threads = ContextVar("n_threads", default=1)
 
@@ -37,11 +38,14 @@ def blocks(n_rows, size=BLOCK_ROWS):
 def map_blocks(function, n_rows, work_per_row, size=BLOCK_ROWS):
     """Return ``[function(block) for block in blocks(n_rows)]``, on several threads.
 
-    ``work_per_row``, in multiply-adds, tells whether that is worth while.
+    ``work_per_row``, in multiply-adds a step, tells whether that is worth while: where
+    it is not, all rows are one block.
     """
+    if n_rows <= size or n_rows * work_per_row < _SERIAL_WORK:
+        return [function(slice(0, n_rows))]
     parts = blocks(n_rows, size)
     n_threads = min(_n_threads.get(), len(parts))
-    if n_threads == 1 or n_rows * work_per_row < _SERIAL_WORK:
+    if n_threads == 1:
         return [function(part) for part in parts]
     results = [None] * len(parts)
     queue = iter(range(len(parts)))  # `next` is atomic

@@ -66,7 +66,7 @@ class Random:
         for index in indices:
             # splitmix64: a bijection of the stream for each index, so that
             # neighbouring indices give unrelated streams.
-            stream = (stream + (index + 1) * 0x9E3779B97F4A7C15) & _MASK64
+            stream = (stream + (int(index) + 1) * 0x9E3779B97F4A7C15) & _MASK64
             stream = ((stream ^ stream >> 30) * 0xBF58476D1CE4E5B9) & _MASK64
             stream = ((stream ^ stream >> 27) * 0x94D049BB133111EB) & _MASK64
             stream ^= stream >> 31

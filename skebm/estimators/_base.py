@@ -1,0 +1,229 @@
+"""What the estimators share: parameters, validation of data, and the call of train()."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import check_is_fitted
+
+from skebm.estimators._encoding import check_domain, moments, resolve_kinds
+from skebm.estimators._epochs import Epochs
+from skebm.layers import LAYERS
+from skebm.optimizers import OPTIMIZERS, SCHEDULES
+from skebm.partition import PARTITIONS, LogPartition
+from skebm.training import Plan, train
+from skebm.utils._parallel import map_blocks, use_threads
+from skebm.utils._random import Random
+from skebm.utils._sklearn import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_sample_weight,
+    validate_data,
+)
+from skebm.utils._validation import lookup, resolve
+
+# Rows up to which one batch holds all of them, and rows of a batch beyond.
+_FULL_BATCH, _BATCH = 256, 100
+# "auto" trains for at least this many epochs and this many updates.
+_MIN_EPOCHS, _MIN_UPDATES = 10, 1500
+_INITIAL_SCALE = 0.01
+# Rows that one thread scores at a time.
+_SCORE_ROWS = 512
+
+
+class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
+    """Base of the estimators that train an energy on rows of a table."""
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "visible": [str, "array-like"],
+        "hidden": [str],
+        "objective": [str, HasMethods(["init", "gradient"])],
+        "optimizer": [str, HasMethods(["init", "update"])],
+        "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "schedule": [StrOptions(set(SCHEDULES))],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "n_iter": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
+        "average": [Interval(Real, 0, 1, closed="left")],
+        "l1": [Interval(Real, 0, None, closed="left")],
+        "l2": [Interval(Real, 0, None, closed="left")],
+        "partition": [str, HasMethods(["estimate"])],
+        "resample_inputs": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    # -- data ------------------------------------------------------------------------
+
+    def _check_rows(self, X, reset=False):
+        """Return validated rows in the user's units; on ``reset``, learn their kind."""
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
+        )
+        if reset:
+            self._kinds = resolve_kinds(self.visible, X)
+        check_domain(X, self._kinds, getattr(self, "feature_names_in_", None))
+        return X
+
+    def _encoded(self, X):
+        """Return validated rows of a fitted estimator in the units of its layer."""
+        check_is_fitted(self)
+        return self._encoding.encode(self._check_rows(X))
+
+    def _check_weight(self, sample_weight, X):
+        if sample_weight is None:
+            return None
+        weight = check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        if not weight.sum() > 0:
+            raise ValueError("sample_weight is zero for all rows: nothing to learn from.")
+        return weight
+
+    def _map_rows(self, function, X):
+        """Apply ``function`` to blocks of rows on ``n_jobs`` threads; concatenate."""
+        with use_threads(self.n_jobs):
+            work = self._energy.weights.size
+            parts = map_blocks(
+                lambda part: function(X[part]), X.shape[0], work, size=_SCORE_ROWS
+            )
+        return np.concatenate(parts)
+
+    # -- training --------------------------------------------------------------------
+
+    def _make_plan(self, n_rows, n_iter=None):
+        """Settle what is left to "auto"."""
+        batch_size = self.batch_size
+        if batch_size == "auto":
+            batch_size = n_rows if n_rows <= _FULL_BATCH else _BATCH
+        n_batches = -(-n_rows // batch_size)
+        n_iter = self.n_iter if n_iter is None else n_iter
+        if n_iter == "auto":
+            n_iter = max(_MIN_EPOCHS, -(-_MIN_UPDATES // n_batches))
+        return Plan(
+            objective=self._objective(),
+            optimizer=resolve(self.optimizer, OPTIMIZERS, "optimizer"),
+            schedule=SCHEDULES[self.schedule],
+            learning_rate=self._rate(),
+            n_iter=n_iter,
+            batch_size=batch_size,
+            average=self.average,
+            l1=self.l1,
+            l2=self.l2,
+            resample_inputs=self.resample_inputs,
+        )
+
+    def _rate(self):
+        if self.learning_rate != "auto":
+            return self.learning_rate
+        return 0.02 if "gaussian" in (*self._kinds, self.hidden) else 0.1
+
+    def _initial(self, kind, visible, Z, weight, random):
+        """Return an energy of class ``kind`` at the marginals of the rows."""
+        dtype = Z.dtype
+        n_effective = Z.shape[0] if weight is None else weight.sum()
+        base = visible.from_moments(*moments(Z, weight), n_effective).astype(dtype)
+        hidden = lookup(self.hidden, LAYERS, "hidden").zeros(self.n_components, dtype)
+        shape = Z.shape[1], self.n_components
+        weights = random.normal(shape, dtype) * dtype.type(_INITIAL_SCALE)
+        return kind(base.astype(dtype), hidden, weights, base=base)
+
+    def _held_out(self, Z, weight, labels, random):
+        """Split off the validation part, if one is asked for."""
+        if not self.early_stopping:
+            return Z, weight, None
+        train_rows, held_out = train_test_split(
+            np.arange(Z.shape[0]),
+            test_size=self.validation_fraction,
+            random_state=random.seed(),
+            stratify=labels,
+        )
+        return Z[train_rows], None if weight is None else weight[train_rows], Z[held_out]
+
+    def _train(self, training, Z, weight, plan, monitor, hooks):
+        """Run the training loop and leave the fitted attributes behind."""
+        context = self._init_callback_context(max_subtasks=plan.n_iter)
+        context.call_on_fit_task_begin(estimator=self, **hooks)
+        with use_threads(self.n_jobs):
+            n_updates = -(-Z.shape[0] // plan.batch_size)
+            epochs = Epochs(self, context, monitor, training, n_updates, plan.n_iter, hooks)
+            train(training, Z, weight, plan, epochs)
+        self.history_ = epochs.history
+        for name, value in self._fitted_attributes(training).items():
+            setattr(self, name, value)
+        self._training = training
+        _warn(training, epochs)
+        if training.interrupted:
+            raise KeyboardInterrupt
+        context.call_on_fit_task_end(
+            estimator=self,
+            **hooks,
+            reconstruction_attributes=lambda: self._fitted_attributes(training),
+        )
+        return self
+
+    def _log_partition(self, energy, training):
+        chains = getattr(training.objective_state, "chains", None)
+        return LogPartition(
+            energy,
+            resolve(self.partition, PARTITIONS, "partition"),
+            training.random.fold(2),
+            chains,
+            self.n_jobs,
+        )
+
+    def _start_random(self):
+        return Random.from_state(self.random_state)
+
+    # -- output ----------------------------------------------------------------------
+
+    def _as_input(self, X):
+        """Return rows as the container that ``fit`` was given."""
+        if not hasattr(self, "feature_names_in_"):
+            return X
+        import pandas as pd
+
+        return pd.DataFrame(X, columns=self.feature_names_in_)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _warn(training, epochs):
+    """Say in plain words what went wrong, and what to do about it."""
+    if training.interrupted:
+        warnings.warn(
+            f"Training was interrupted after {training.n_epochs} finished epochs, whose "
+            "parameters are kept. Go on with partial_fit, or with warm_start=True.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    elif training.n_rollbacks:
+        ended = " and was ended early" if training.diverged else ""
+        warnings.warn(
+            f"Training diverged {training.n_rollbacks} time(s){ended}: it went back to "
+            "the last good epoch and lowered the learning rate to "
+            f"{training.rate_factor:.2g} of what was asked. Set a smaller learning_rate.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    elif epochs.is_worse_than_independent:
+        warnings.warn(
+            "The model describes the training rows worse than independent columns do. "
+            "Lower learning_rate or raise n_iter.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )

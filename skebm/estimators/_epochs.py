@@ -1,0 +1,106 @@
+"""What happens between two epochs of an estimator's training."""
+
+import time
+
+import numpy as np
+
+# A model this much worse than independent columns, in shares of their score, has
+# diverged: noise alone does not take it there.
+_DIVERGED = 0.5
+
+
+class Epochs:
+    """Records history, calls callbacks, stops early, notices divergence.
+
+    An instance is the ``on_epoch`` of :func:`skebm.training.train`.
+
+    Parameters
+    ----------
+    estimator : estimator
+    context : CallbackContext
+        Root context of the fit, with one subtask an epoch.
+    monitor : monitor of `skebm.estimators._monitor`
+    training : Training
+        Before its first epoch here.
+    n_updates : int
+        Updates an epoch.
+    n_iter : int
+        Epochs that are planned.
+    hooks : dict
+        ``X``, ``y``, ``metadata`` of the fit, for the callbacks.
+    """
+
+    def __init__(
+        self, estimator, context, monitor, training, n_updates, n_iter, hooks
+    ):
+        self.estimator = estimator
+        self.context = context
+        self.monitor = monitor
+        self.hooks = hooks
+        self.stride = monitor.stride(n_updates)
+        self.last = training.n_epochs + n_iter
+        self.history = {}
+        self.baseline = monitor.row(training.energy.reference)[monitor.score_name]
+        self.score = self.baseline
+        self.best_validation, self.n_stale = -np.inf, 0
+        self.started = time.perf_counter()
+        self._begin()
+
+    def _begin(self):
+        if not hasattr(self.estimator, "_skl_callbacks"):
+            return
+        self.task = self.context.subcontext(task_name="epoch")
+        self.task.call_on_fit_task_begin(estimator=self.estimator, **self.hooks)
+
+    def __call__(self, training, learning_rate):
+        """Take note of an epoch; return "stop", "diverged" or None."""
+        estimator, figures = self.estimator, {}
+        n_iter = training.n_epochs + 1
+        last = n_iter == self.last
+        if n_iter % self.stride == 0 or n_iter == 1 or last:
+            figures = self.monitor.row(training.best)
+            self.score = figures[self.monitor.score_name]
+            limit = max(1.0, _DIVERGED * abs(self.baseline))
+            if not self.score >= self.baseline - limit:
+                return "diverged"
+        seconds = time.perf_counter() - self.started
+        self._record(n_iter, figures, learning_rate, seconds)
+        stop = self._is_stale(figures)
+        if hasattr(estimator, "_skl_callbacks"):
+            stop |= self.task.call_on_fit_task_end(
+                estimator=estimator,
+                **self.hooks,
+                reconstruction_attributes=lambda: estimator._fitted_attributes(training),
+            )
+            if not (stop or last):
+                self._begin()
+        return "stop" if stop else None
+
+    def _record(self, n_iter, figures, learning_rate, seconds):
+        row = {"epoch": n_iter, **figures}
+        row |= {"learning_rate": float(learning_rate), "seconds": seconds}
+        n_rows = len(self.history.get("epoch", ()))
+        for name in row.keys() - self.history.keys():
+            self.history[name] = [np.nan] * n_rows
+        for name, column in self.history.items():
+            column.append(row.get(name, np.nan))
+        verbose = self.estimator.verbose
+        if verbose and (n_iter % max(1, int(10 ** (2 - verbose))) == 0 or n_iter == 1):
+            text = ", ".join(f"{name} {value:.4g}" for name, value in row.items())
+            print(f"[{type(self.estimator).__name__}] {text}")
+
+    def _is_stale(self, figures):
+        """Tell whether the held-out score has not improved for long enough."""
+        if not self.estimator.early_stopping or "validation_score" not in figures:
+            return False
+        score = figures["validation_score"]
+        if score > self.best_validation + self.estimator.tol:
+            self.best_validation, self.n_stale = score, 0
+        else:
+            self.n_stale += 1
+        return self.n_stale >= self.estimator.n_iter_no_change
+
+    @property
+    def is_worse_than_independent(self):
+        """Whether the fit ended worse than it would have with no interactions."""
+        return self.score < self.baseline - 0.02 * abs(self.baseline) - 0.02

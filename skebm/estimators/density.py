@@ -1,0 +1,478 @@
+"""Density estimation and features."""
+
+import numpy as np
+from sklearn.base import (
+    ClassNamePrefixFeaturesOutMixin,
+    DensityMixin,
+    TransformerMixin,
+)
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
+
+from skebm.energies import RBM
+from skebm.estimators._base import EnergyEstimator
+from skebm.estimators._draws import at_own_marginals, draw
+from skebm.estimators._encoding import Encoding
+from skebm.estimators._monitor import DensityMonitor, conditionals, reconstruct
+from skebm.layers import LAYERS
+from skebm.objectives import OBJECTIVES
+from skebm.optimizers import SCHEDULES
+from skebm.samplers import Gibbs
+from skebm.training import Training
+from skebm.utils._parallel import use_threads
+from skebm.utils._random import Random
+from skebm.utils._sklearn import fit_context, is_fitted
+from skebm.utils._validation import lookup, resolve
+
+
+class RBMDensity(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, EnergyEstimator
+):
+    """Density of rows by a restricted Boltzmann machine.
+
+    Learns the distribution of the rows of ``X`` by persistent contrastive divergence
+    with the centered gradient [1]_, [2]_. Scores are normalised log-densities, drawn
+    rows come from the same distribution, and the hidden units are features for a
+    Pipeline. Parameters and attributes that
+    :class:`sklearn.neural_network.BernoulliRBM` has keep their meaning.
+
+    Parameters
+    ----------
+    n_components : int, default=100
+        Number of hidden units.
+    visible : {"auto", "bernoulli", "spin", "gaussian"} or list of them, default="auto"
+        Units of the columns, one name for all or one for each. ``"auto"`` is settled by
+        the first ``fit`` or ``partial_fit``: Bernoulli if all values lie in [0, 1],
+        else Gaussian. Bernoulli units take 0 and 1, and values between as
+        probabilities; Gaussian columns are standardised inside.
+    hidden : {"bernoulli", "spin", "gaussian"}, default="bernoulli"
+        Hidden units. Gaussian ones have variance 1.
+    objective : {"pcd", "cd"} or objective, default="pcd"
+        Estimate of the gradient; see :mod:`skebm.objectives`.
+    optimizer : {"sgd", "adam"} or optimizer, default="sgd"
+        See :mod:`skebm.optimizers`.
+    learning_rate : float or "auto", default="auto"
+        Size of the first steps. ``"auto"`` is 0.1, or 0.02 with Gaussian units.
+    schedule : {"linear", "constant"}, default="linear"
+        ``"linear"``: constant for half of the epochs, then falling to 0.
+    batch_size : int or "auto", default="auto"
+        Largest minibatch. ``"auto"``: all rows up to 256, else 100.
+    n_iter : int or "auto", default="auto"
+        Epochs. ``"auto"``: at least 10, and at least 1500 updates.
+    average : float in [0, 1), default=0.999
+        Decay of the average of the parameters over updates, which is what the fitted
+        model uses; 0 for the last parameters.
+    l1, l2 : float, default=0.0
+        Penalties on the weights, a row.
+    partition : {"auto", "exact", "ais"} or method, default="auto"
+        How ``log_partition_`` is computed; see :mod:`skebm.partition`. ``"auto"`` is
+        exact if one finite side has at most 20 units or all units are Gaussian.
+    resample_inputs : bool, default=False
+        Whether values strictly between 0 and 1 are drawn as 0 or 1 anew at each visit.
+    early_stopping : bool, default=False
+        Whether to hold out rows and stop when their pseudo-likelihood stops improving.
+    validation_fraction : float, default=0.1
+        Share of rows held out.
+    n_iter_no_change : int, default=5
+        Looks at the held-out rows without improvement before stopping.
+    tol : float, default=1e-4
+        What counts as improvement, in nats a row.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the last fit's parameters.
+    n_jobs : int, default=None
+        Threads. None: all cores, or what ``joblib.parallel_config`` says. The fitted
+        parameters are the same for any number.
+    random_state : int, RandomState or None, default=None
+    verbose : int, default=0
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        Weights, between units in their own scale: for a Gaussian column a unit is one
+        standard deviation of the column.
+    intercept_visible_ : ndarray of shape (n_features,)
+    intercept_hidden_ : ndarray of shape (n_components,)
+    log_partition_ : LogPartition
+        ``value``, ``lower``, ``upper``, ``stderr``, ``ess`` and ``method`` of log Z in
+        nats, computed at first use.
+    history_ : dict of str to list
+        A row an epoch, NaN where nothing was measured: pseudo-likelihood and
+        reconstruction error on a fixed subsample, learning rate, seconds; with
+        ``early_stopping`` also the held-out score and the free-energy gap.
+        ``pandas.DataFrame(history_)`` makes a table.
+    n_iter_ : int
+        Epochs run.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+
+    Notes
+    -----
+    A sample weight of 2 is the row twice: exactly where one batch holds all rows, which
+    is the default up to 256 rows, and in expectation with minibatches.
+
+    References
+    ----------
+    .. [1] T. Tieleman. "Training restricted Boltzmann machines using approximations to
+       the likelihood gradient". ICML 2008.
+    .. [2] J. Melchior, A. Fischer, L. Wiskott. "How to center deep Boltzmann machines".
+       JMLR 17 (2016).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skebm import RBMDensity
+    >>> X = (load_digits().data > 7).astype(float)
+    >>> rbm = RBMDensity(n_components=16, n_iter=5, random_state=0).fit(X)
+    >>> rbm.score_samples(X).shape
+    (1797,)
+    """
+
+    _parameter_constraints = EnergyEstimator._parameter_constraints
+
+    def __init__(
+        self,
+        n_components=100,
+        *,
+        visible="auto",
+        hidden="bernoulli",
+        objective="pcd",
+        optimizer="sgd",
+        learning_rate="auto",
+        schedule="linear",
+        batch_size="auto",
+        n_iter="auto",
+        average=0.999,
+        l1=0.0,
+        l2=0.0,
+        partition="auto",
+        resample_inputs=False,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=5,
+        tol=1e-4,
+        warm_start=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.visible = visible
+        self.hidden = hidden
+        self.objective = objective
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.n_iter = n_iter
+        self.average = average
+        self.l1 = l1
+        self.l2 = l2
+        self.partition = partition
+        self.resample_inputs = resample_inputs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Learn the distribution of the rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many rows each row counts for.
+
+        Returns
+        -------
+        self : RBMDensity
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a value lies outside its column's domain.
+        """
+        go_on = self.warm_start and is_fitted(self)
+        return self._fit(X, sample_weight, go_on, n_iter=None)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Go once through these rows, on from where the last call ended.
+
+        The learning rate stays at ``learning_rate``: the end of a stream is unknown.
+        Parameters are those of :meth:`fit`.
+
+        Returns
+        -------
+        self : RBMDensity
+            The fitted estimator.
+        """
+        return self._fit(X, sample_weight, go_on=is_fitted(self), n_iter=1)
+
+    def _fit(self, X, sample_weight, go_on, n_iter):
+        X = self._check_rows(X, reset=not go_on)
+        weight = self._check_weight(sample_weight, X)
+        if not go_on:
+            self._encoding = Encoding.fit(X, self._kinds, weight)
+        Z = self._encoding.encode(X)
+        plan = self._make_plan(Z.shape[0], n_iter)
+        if n_iter is not None:
+            plan.schedule = SCHEDULES["constant"]
+        if go_on and Z.dtype == self._training.energy.dtype:
+            training = self._training
+            if n_iter is None:
+                training = training.restarted(plan)
+        else:
+            training = self._begin(Z, weight, plan)
+        random = training.random.fold(3)
+        Z, weight, held_out = self._held_out(Z, weight, None, random.fold(0))
+        monitor = DensityMonitor(
+            Z, held_out, training.energy.visible.finite, random.fold(1)
+        )
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        hooks = {"X": X, "y": None, "metadata": metadata}
+        return self._train(training, Z, weight, plan, monitor, hooks)
+
+    def _begin(self, Z, weight, plan):
+        random = self._start_random()
+        layer = self._encoding.layer(Z.dtype)
+        energy = self._initial(RBM, layer, Z, weight, random.fold(0))
+        return Training.start(energy, plan, random.fold(1))
+
+    def _objective(self):
+        return resolve(self.objective, OBJECTIVES, "objective")
+
+    def _fitted_attributes(self, training):
+        """Return the public attributes at the present state of a training."""
+        energy = training.best
+        components = np.ascontiguousarray(energy.weights.T)
+        return {
+            "_energy": energy,
+            "components_": components,
+            "intercept_visible_": energy.visible.bias.copy(),
+            "intercept_hidden_": energy.hidden.bias.copy(),
+            "log_partition_": self._log_partition(energy, training),
+            "n_iter_": training.n_epochs,
+            "_n_features_out": len(components),
+        }
+
+    # -- scores ----------------------------------------------------------------------
+
+    def energy(self, X):
+        """Return the free energy of each row: low where it looks right.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            In nats.
+        """
+        Z = self._encoded(X)
+        return self._map_rows(self._energy.energy, Z) + self._encoding.log_volume
+
+    def score_samples(self, X):
+        """Return the log-likelihood of each row, ``-energy(X) - log_partition_.value``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            For values strictly inside (0, 1) of Bernoulli units the formula is
+            evaluated as it stands (the plug-in value).
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            In nats: log-probabilities, or log-densities in the units of ``X``.
+        """
+        return -self.energy(X) - self.log_partition_.value
+
+    def score(self, X, y=None):
+        """Return the mean log-likelihood of the rows, in nats: what GridSearchCV needs.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : Ignored
+        """
+        return float(self.score_samples(X).mean())
+
+    def pseudo_log_likelihood(self, X, per_feature=False):
+        """Return ``sum_i log p(x_i | all other x)`` of each row, exactly.
+
+        It needs no partition function, and tells per column what is surprising.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        per_feature : bool, default=False
+            Whether to return the terms instead of their sum.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_features), float64
+            In nats.
+        """
+        Z = self._encoded(X)
+        with use_threads(self.n_jobs):
+            terms = conditionals(self._energy, Z) - np.log(self._encoding.scale)
+        return terms if per_feature else terms.sum(axis=1)
+
+    # -- features and draws ----------------------------------------------------------
+
+    def transform(self, X):
+        """Return the expectation of the hidden units given each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+        """
+        return self._map_rows(self._energy.hidden_mean, self._encoded(X))
+
+    def reconstruct(self, X):
+        """Return the rows sent to the hidden means and back.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray or DataFrame of shape (n_samples, n_features)
+        """
+        rows = self._map_rows(lambda Z: reconstruct(self._energy, Z), self._encoded(X))
+        return self._as_input(self._encoding.decode(rows))
+
+    def gibbs(self, X, n_steps=1, *, random_state=None):
+        """Return the rows after Gibbs sweeps that start at them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        n_steps : int, default=1
+        random_state : int, RandomState or None, default=None
+
+        Returns
+        -------
+        ndarray or DataFrame of shape (n_samples, n_features)
+        """
+        Z = self._encoded(X)
+        random = Random.from_state(random_state)
+        with use_threads(self.n_jobs):
+            chains = Gibbs(n_steps).step(self._energy, self._energy.chains(Z), random)
+        return self._as_input(self._encoding.decode(chains.visible))
+
+    def sample(self, n_samples=1, *, random_state=None):
+        """Draw rows from the model.
+
+        Models with at most 16 two-valued units on a side are drawn from exactly, others
+        by annealing from independent columns, resampling and Gibbs sweeps.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState or None, default=None
+            None draws differently at each call.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), or DataFrame after a fit on one
+        """
+        check_is_fitted(self)
+        with use_threads(self.n_jobs):
+            rows = draw(self._energy, n_samples, Random.from_state(random_state))
+        return self._as_input(self._encoding.decode(rows))
+
+    # -- parameters from elsewhere ---------------------------------------------------
+
+    @classmethod
+    def from_parameters(
+        cls,
+        components,
+        intercept_visible,
+        intercept_hidden,
+        *,
+        variance_visible=None,
+        visible="bernoulli",
+        hidden="bernoulli",
+        **params,
+    ):
+        """Return a fitted estimator with parameters that were learned elsewhere.
+
+        Parameters
+        ----------
+        components : array-like of shape (n_components, n_features)
+        intercept_visible : array-like of shape (n_features,)
+        intercept_hidden : array-like of shape (n_components,)
+        variance_visible : array-like of shape (n_features,), default=None
+            Variance given the hidden units, of Gaussian visible units; None is 1.
+        visible, hidden : str
+            Units; for Gaussian visible ones ``components @ x`` acts on ``x`` itself
+            and ``intercept_visible`` is the mean over the variance.
+        **params
+            Other parameters of the estimator.
+
+        Returns
+        -------
+        RBMDensity
+
+        Examples
+        --------
+        >>> from sklearn.neural_network import BernoulliRBM
+        >>> import numpy as np
+        >>> X = np.random.default_rng(0).integers(0, 2, (50, 6))
+        >>> theirs = BernoulliRBM(n_components=3, random_state=0).fit(X)
+        >>> ours = RBMDensity.from_parameters(
+        ...     theirs.components_, theirs.intercept_visible_, theirs.intercept_hidden_
+        ... )
+        >>> bool(ours.score(X) < 0)
+        True
+        """
+        components = check_array(components, dtype=[np.float64, np.float32])
+        dtype, (n_components, n_features) = components.dtype, components.shape
+        given = {"bias": (intercept_visible, n_features, "intercept_visible")}
+        if visible == "gaussian":
+            variance = np.ones(n_features) if variance_visible is None else variance_visible
+            log_precision = -np.log(np.asarray(variance, dtype=np.float64))
+            given["log_precision"] = log_precision, n_features, "variance_visible"
+        layer = lookup(visible, LAYERS, "visible")(
+            **{name: _vector(*value, dtype) for name, value in given.items()}
+        )
+        bias = _vector(intercept_hidden, n_components, "intercept_hidden", dtype)
+        hidden_layer = lookup(hidden, LAYERS, "hidden")(bias)
+        self = cls(n_components, visible=visible, hidden=hidden, **params)
+        self.n_features_in_ = n_features
+        self._kinds = (visible,) * n_features
+        self._encoding = Encoding.identity(self._kinds)
+        random = self._start_random()
+        energy = RBM(layer, hidden_layer, np.ascontiguousarray(components.T))
+        with use_threads(self.n_jobs):
+            energy = at_own_marginals(energy, random.fold(0))
+            self._training = Training.start(energy, self._make_plan(1, 1), random.fold(1))
+        for name, value in self._fitted_attributes(self._training).items():
+            setattr(self, name, value)
+        self.history_ = {}
+        return self
+
+
+def _vector(values, length, name, dtype):
+    values = np.array(values, dtype=dtype)
+    if values.shape != (length,) or not np.isfinite(values).all():
+        raise ValueError(
+            f"{name} must hold {length} finite numbers to go with components; its shape "
+            f"is {values.shape}."
+        )
+    return values

@@ -1,0 +1,11 @@
+"""How probable it really is: the log partition function."""
+
+from skebm.partition._base import Estimate
+from skebm.partition._lazy import LogPartition
+from skebm.partition.ais import AIS
+from skebm.partition.auto import Auto
+from skebm.partition.exact import ExactPartition
+
+PARTITIONS = {"auto": Auto, "exact": ExactPartition, "ais": AIS}
+
+__all__ = ["AIS", "PARTITIONS", "Auto", "Estimate", "ExactPartition", "LogPartition"]

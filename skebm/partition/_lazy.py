@@ -1,0 +1,108 @@
+"""The partition function of a fitted estimator: computed when first asked for."""
+
+import warnings
+from threading import Lock
+
+from sklearn.exceptions import ConvergenceWarning
+
+from skebm.utils._parallel import use_threads
+
+_WIDE = 2.0
+
+
+class LogPartition:
+    """log Z of a fitted model, in nats; computed at first use and kept.
+
+    Parameters
+    ----------
+    energy : energy
+    method : spec with ``estimate(energy, random, draws)``
+    random : Random
+        Its key is fixed by ``fit``: the value is the same whenever it is computed.
+    draws : state, default=None
+        Where chains of the model may start.
+    n_jobs : int, default=None
+
+    Attributes
+    ----------
+    value : float
+    lower, upper : float
+        Bracket of ``value``: equal to it where the method is exact, else the forward
+        estimate minus and the reverse estimate plus three standard errors.
+    stderr, ess : float
+        Standard error of ``value``; effective sample size of the forward weights.
+    method : str
+        ``"enumeration"``, ``"closed form"`` or ``"ais"``.
+    """
+
+    def __init__(self, energy, method, random, draws=None, n_jobs=None):
+        self._task = energy, method, random, draws
+        self._n_jobs = n_jobs
+        self._estimate = None
+        self._lock = Lock()
+
+    def __repr__(self):
+        if self._estimate is None:
+            return "LogPartition(not computed yet)"
+        e = self._estimate
+        return (
+            f"LogPartition({e.value:.3f}, lower={e.lower:.3f}, upper={e.upper:.3f}, "
+            f"method={e.method!r})"
+        )
+
+    def __getstate__(self):
+        return {name: v for name, v in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._lock = Lock()
+
+    def _compute(self):
+        with self._lock:
+            if self._estimate is None:
+                energy, method, random, draws = self._task
+                with use_threads(self._n_jobs):
+                    self._estimate = method.estimate(energy, random, draws)
+                self._warn_if_wide()
+        return self._estimate
+
+    def _warn_if_wide(self):
+        width = self._estimate.upper - self._estimate.lower
+        if width > _WIDE:
+            warnings.warn(
+                f"log Z is only known to within {width:.1f} nats, and so are all log-"
+                "densities of this model (their differences are exact). Raise "
+                "partition=AIS(max_temperatures=...), or learn with smaller weights.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    @property
+    def value(self):
+        """The estimate."""
+        return self._compute().value
+
+    @property
+    def lower(self):
+        """Lower end of the bracket."""
+        return self._compute().lower
+
+    @property
+    def upper(self):
+        """Upper end of the bracket."""
+        return self._compute().upper
+
+    @property
+    def stderr(self):
+        """Standard error of the estimate."""
+        return self._compute().stderr
+
+    @property
+    def ess(self):
+        """Effective sample size of the forward importance weights."""
+        return self._compute().ess
+
+    @property
+    def method(self):
+        """How it was computed."""
+        return self._compute().method

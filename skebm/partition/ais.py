@@ -1,0 +1,158 @@
+"""Annealed importance sampling, from both ends."""
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, logsumexp
+from sklearn.base import BaseEstimator
+
+from skebm.partition._base import Estimate
+from skebm.samplers import ParallelTempering, anneal
+
+_PILOT = 200
+# Standard errors of forward and reverse estimate at the ends of the bracket.
+_SIGMAS = 3
+_MAX_REPLICAS = 60
+# Steps of tempering: at least this many, and this many for each replica.
+_MIN_MIXING, _MIXING = 150, 8
+
+
+class AIS(BaseEstimator):
+    """Annealed importance sampling and its reverse: a bracket of log Z.
+
+    The forward run goes from the reference to the model and, up to its noise, can only
+    miss modes: its estimate errs downwards [1]_, [2]_. The reverse run goes from draws
+    of the model to the reference and errs upwards [3]_. The draws come from parallel
+    tempering, not from the forward run, which would confirm its own omissions.
+
+    Parameters
+    ----------
+    n_chains : int, default=100
+        Chains in either direction.
+    tolerance : float, default=0.1
+        The ladder grows until both standard errors, and the distance of the two
+        estimates, in nats, are below this.
+    max_temperatures : int, default=16000
+        Longest ladder.
+
+    References
+    ----------
+    .. [1] R. Neal. "Annealed importance sampling". Statistics and Computing 11 (2001).
+    .. [2] R. Salakhutdinov, I. Murray. "On the quantitative analysis of deep belief
+       networks". ICML 2008.
+    .. [3] Y. Burda, R. Grosse, R. Salakhutdinov. "Accurate and conservative estimates
+       of MRF log-likelihood using reverse annealing". AISTATS 2015.
+    """
+
+    requires = ("interpolate", "gibbs_sweep")
+
+    def __init__(self, n_chains=100, tolerance=0.1, max_temperatures=16000):
+        self.n_chains = n_chains
+        self.tolerance = tolerance
+        self.max_temperatures = max_temperatures
+
+    def estimate(self, energy, random, draws=None):
+        """Return log Z as an :class:`Estimate`.
+
+        Parameters
+        ----------
+        energy : energy
+        random : Random
+        draws : state, default=None
+            Where chains of the model may start, such as the persistent chains of the
+            training. Tempering moves them on before they are used.
+        """
+        base = energy.log_partition_reference()
+        betas = np.linspace(0, 1, _PILOT)
+        for attempt in range(64):
+            last = len(betas) * 4 > self.max_temperatures
+            start = energy.sample_reference(self.n_chains, random.fold(attempt, 0))
+            particles, steps = anneal(energy, start, betas, random.fold(attempt, 1))
+            # Half a nat here and there costs little: tempering waits for a ladder
+            # whose forward run is already sharp.
+            if _stderr(steps.sum(axis=0)) < 4 * self.tolerance or last:
+                model = self._draws(energy, steps, betas, draws, random.fold(attempt, 2))
+                _, back = anneal(energy, model, betas[::-1], random.fold(attempt, 3))
+                estimate = _bracket(base, steps.sum(axis=0), back.sum(axis=0))
+                if last or self._is_sharp(estimate):
+                    return estimate
+            betas = _refined(betas, steps, min(4 * len(betas), self.max_temperatures))
+        raise AssertionError("unreachable: the ladder grows to its limit")
+
+    def _is_sharp(self, estimate):
+        return estimate.upper - estimate.lower < (2 * _SIGMAS + 1) * self.tolerance
+
+    def _draws(self, energy, increments, betas, start, random):
+        """Return chains of the model, well mixed by tempering."""
+        # As many replicas as the way is long in standard deviations of the energy
+        # difference, so that neighbours exchange about every other time.
+        lengths = np.r_[0.0, np.cumsum(increments.std(axis=1))]
+        n_replicas = int(np.clip(lengths[-1], 4, _MAX_REPLICAS)) + 1
+        where = np.linspace(0, lengths[-1], n_replicas)
+        sampler = ParallelTempering(betas=np.interp(where, lengths, betas))
+        state = sampler.init(energy, self.n_chains, random.fold(0))
+        if start is not None:
+            # The upper half from the training's chains, the lower from the reference:
+            # modes that either has missed can come from the other.
+            rows = np.arange(self.n_chains) % len(start.visible)
+            known = energy.chains(start.visible[rows])
+            lower = state.replicas[: n_replicas // 2]
+            state = sampler.spread(lower + [known] * (n_replicas - len(lower)))
+        for t in range(max(_MIN_MIXING, _MIXING * n_replicas)):
+            state = sampler.step(energy, state, random.fold(1, t))
+        return energy.chains(state.visible)
+
+
+def _refined(betas, increments, n_betas):
+    """Return a ladder with equal steps of the increments' standard deviation."""
+    density = increments.std(axis=1) + 1e-3 * increments.std(axis=1).mean() + 1e-12
+    # Smoothed, since each entry is an estimate from a hundred chains.
+    width = max(1, len(density) // 50)
+    padded = np.pad(density, width, mode="edge")
+    kernel = np.ones(2 * width + 1) / (2 * width + 1)
+    length = np.r_[0.0, np.convolve(padded, kernel, mode="valid").cumsum()]
+    refined = np.interp(np.linspace(0, length[-1], n_betas), length, betas)
+    refined[[0, -1]] = 0.0, 1.0
+    return refined
+
+
+def _log_mean_exp(log_weight):
+    return logsumexp(log_weight) - np.log(len(log_weight))
+
+
+def _stderr(log_weight):
+    """Return the standard error of the log of the mean weight, by the delta method."""
+    weight = np.exp(log_weight - log_weight.max())
+    return float(weight.std(ddof=1) / weight.mean() / np.sqrt(len(weight)))
+
+
+def _bracket(base, forward, backward):
+    lower = base + _log_mean_exp(forward) - _SIGMAS * _stderr(forward)
+    upper = base - _log_mean_exp(backward) + _SIGMAS * _stderr(backward)
+    lower, upper = min(lower, upper), max(lower, upper)
+    ratio, stderr = _bennett(forward, backward)
+    weight = np.exp(forward - forward.max())
+    return Estimate(
+        value=float(np.clip(base + ratio, lower, upper)),
+        lower=float(lower),
+        upper=float(upper),
+        stderr=stderr,
+        ess=float(weight.sum() ** 2 / (weight**2).sum()),
+        method="ais",
+    )
+
+
+def _bennett(forward, backward):
+    """Return Bennett's acceptance-ratio estimate of log(Z / Z_reference).
+
+    It joins both directions with the smallest variance (C. Bennett, J. Comput. Phys.
+    22, 1976); equal numbers of chains are assumed.
+    """
+
+    def imbalance(value):
+        return expit(value - forward).sum() - expit(-backward - value).sum()
+
+    ends = np.concatenate([forward, -backward])
+    value = brentq(imbalance, ends.min() - 50, ends.max() + 50)
+    a, b = expit(value - forward), expit(-backward - value)
+    variance = sum(x.var() / max(x.mean() ** 2, 1e-300) / len(x) for x in (a, b))
+    return value, float(np.sqrt(variance))
