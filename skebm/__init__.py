@@ -1,7 +1,7 @@
 """Energy-based models as scikit-learn estimators."""
 
-from skebm.estimators import RBMDensity
+from skebm.estimators import EBMAnomalyDetector, EnergyClassifier, RBMDensity
 
 __version__ = "0.1.0"
 
-__all__ = ["RBMDensity"]
+__all__ = ["EBMAnomalyDetector", "EnergyClassifier", "RBMDensity"]

@@ -13,9 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 from skebm.estimators._encoding import check_domain, moments, resolve_kinds
 from skebm.estimators._epochs import Epochs
 from skebm.layers import LAYERS
-from skebm.optimizers import OPTIMIZERS, SCHEDULES
+from skebm.objectives import Conditional
+from skebm.optimizers import OPTIMIZERS, SCHEDULES, SGD
 from skebm.partition import PARTITIONS, LogPartition
-from skebm.training import Plan, train
+from skebm.training import Plan, Training, train
 from skebm.utils._parallel import map_blocks, use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import (
@@ -32,6 +33,8 @@ _FULL_BATCH, _BATCH = 256, 100
 # "auto" trains for at least this many epochs and this many updates.
 _MIN_EPOCHS, _MIN_UPDATES = 10, 1500
 _INITIAL_SCALE = 0.01
+# Learning rates of "auto": plain descent without and with Gaussian units, and Adam.
+_SGD_RATES, _ADAM_RATE = (0.1, 0.05), 0.003
 # Rows that one thread scores at a time.
 _SCORE_ROWS = 512
 
@@ -66,15 +69,17 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
 
     # -- data ------------------------------------------------------------------------
 
-    def _check_rows(self, X, reset=False):
+    def _check_rows(self, X, y=None, reset=False):
         """Return validated rows in the user's units; on ``reset``, learn their kind."""
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
-        )
+        options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+        if y is None:
+            X = validate_data(self, X, reset=reset, **options)
+        else:
+            X, y = validate_data(self, X, y, reset=reset, **options)
         if reset:
             self._kinds = resolve_kinds(self.visible, X)
         check_domain(X, self._kinds, getattr(self, "feature_names_in_", None))
-        return X
+        return X if y is None else (X, y)
 
     def _encoded(self, X):
         """Return validated rows of a fitted estimator in the units of its layer."""
@@ -111,11 +116,13 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         n_iter = self.n_iter if n_iter is None else n_iter
         if n_iter == "auto":
             n_iter = max(_MIN_EPOCHS, -(-_MIN_UPDATES // n_batches))
+        objective = self._objective()
+        optimizer, learning_rate = self._resolve_optimizer(objective)
         return Plan(
-            objective=self._objective(),
-            optimizer=resolve(self.optimizer, OPTIMIZERS, "optimizer"),
+            objective=objective,
+            optimizer=optimizer,
             schedule=SCHEDULES[self.schedule],
-            learning_rate=self._rate(),
+            learning_rate=learning_rate,
             n_iter=n_iter,
             batch_size=batch_size,
             average=self.average,
@@ -124,20 +131,53 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             resample_inputs=self.resample_inputs,
         )
 
-    def _rate(self):
-        if self.learning_rate != "auto":
-            return self.learning_rate
-        return 0.02 if "gaussian" in (*self._kinds, self.hidden) else 0.1
+    def _resolve_optimizer(self, objective):
+        """Return the optimizer and the learning rate, where they are left to "auto".
 
-    def _initial(self, kind, visible, Z, weight, random):
-        """Return an energy of class ``kind`` at the marginals of the rows."""
-        dtype = Z.dtype
-        n_effective = Z.shape[0] if weight is None else weight.sum()
-        base = visible.from_moments(*moments(Z, weight), n_effective).astype(dtype)
+        Adam where the gradient is exact. Chains cannot keep up with its first steps,
+        which are long wherever gradients are small: there it takes plain descent.
+        """
+        sampled = not isinstance(objective, Conditional)
+        optimizer = self.optimizer
+        if optimizer == "auto":
+            optimizer = "sgd" if sampled else "adam"
+        optimizer = resolve(optimizer, OPTIMIZERS, "optimizer")
+        rate = self.learning_rate
+        if rate == "auto":
+            gaussian = "gaussian" in (*self._kinds, self.hidden)
+            rate = _SGD_RATES[gaussian] if isinstance(optimizer, SGD) else _ADAM_RATE
+        return optimizer, rate
+
+    def _fit_rows(self, Z, weight, layer, go_on, n_iter, hooks, labels=None):
+        """Train on encoded rows; the common end of ``fit`` and ``partial_fit``.
+
+        ``go_on`` continues the last training: with its optimizer and chains for one
+        more pass (``n_iter=1``), or from its parameters for a new fit (None).
+        """
+        plan = self._make_plan(Z.shape[0], n_iter)
+        if not (go_on and Z.dtype == self._training.energy.dtype):
+            training = self._begin(Z, weight, layer, plan)
+        elif n_iter is None:
+            training = self._training.restarted(plan)
+        else:
+            training = self._training
+        if n_iter is not None:
+            plan.schedule = SCHEDULES["constant"]  # the end of a stream is unknown
+        random = training.random.fold(3)
+        Z, weight, held_out = self._held_out(Z, weight, labels, random.fold(0))
+        monitor = self._monitor_class(Z, held_out, layer.finite, random.fold(1))
+        return self._train(training, Z, weight, plan, monitor, hooks)
+
+    def _begin(self, Z, weight, layer, plan):
+        """Return a training that starts at the marginals of the rows."""
+        dtype, random = Z.dtype, Random.from_state(self.random_state)
+        n_rows = Z.shape[0] if weight is None else weight.sum()
+        base = layer.from_moments(*moments(Z, weight), n_rows).astype(dtype)
         hidden = lookup(self.hidden, LAYERS, "hidden").zeros(self.n_components, dtype)
         shape = Z.shape[1], self.n_components
-        weights = random.normal(shape, dtype) * dtype.type(_INITIAL_SCALE)
-        return kind(base.astype(dtype), hidden, weights, base=base)
+        weights = random.fold(0).normal(shape, dtype) * dtype.type(_INITIAL_SCALE)
+        energy = self._energy_class(base.astype(dtype), hidden, weights, base=base)
+        return Training.start(energy, plan, random.fold(1))
 
     def _held_out(self, Z, weight, labels, random):
         """Split off the validation part, if one is asked for."""
@@ -183,8 +223,12 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             self.n_jobs,
         )
 
-    def _start_random(self):
-        return Random.from_state(self.random_state)
+    def _common_attributes(self, energy, training):
+        return {
+            "_energy": energy,
+            "log_partition_": self._log_partition(energy, training),
+            "n_iter_": training.n_epochs,
+        }
 
     # -- output ----------------------------------------------------------------------
 
@@ -200,6 +244,12 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def fit_hooks(X, y, sample_weight):
+    """Return what callbacks may ask for."""
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    return {"X": X, "y": y, "metadata": metadata}
 
 
 def _warn(training, epochs):
@@ -220,10 +270,10 @@ def _warn(training, epochs):
             ConvergenceWarning,
             stacklevel=4,
         )
-    elif epochs.is_worse_than_independent:
+    elif training.n_epochs and not epochs.has_learned:
         warnings.warn(
-            "The model describes the training rows worse than independent columns do. "
-            "Lower learning_rate or raise n_iter.",
+            "The model describes the training rows no better than independent columns "
+            "do. Lower learning_rate, or raise n_iter.",
             ConvergenceWarning,
             stacklevel=4,
         )

@@ -101,6 +101,6 @@ class Epochs:
         return self.n_stale >= self.estimator.n_iter_no_change
 
     @property
-    def is_worse_than_independent(self):
-        """Whether the fit ended worse than it would have with no interactions."""
-        return self.score < self.baseline - 0.02 * abs(self.baseline) - 0.02
+    def has_learned(self):
+        """Whether the fit ended better than a model with no interactions."""
+        return self.score >= self.baseline + self.monitor.least_gain(self.baseline)

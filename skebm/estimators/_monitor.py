@@ -45,6 +45,11 @@ class DensityMonitor:
         cost = n_sets * self.n_values * (self.rows.size + 100 * self.rows.shape[1])
         return int(np.ceil(cost / (_COST * (self.size * 10 + 10_000 * n_updates))))
 
+    @staticmethod
+    def least_gain(baseline):
+        """Return what to expect of any fit: where columns are independent, a loss."""
+        return -0.02 * abs(baseline) - 0.02
+
     def row(self, energy):
         """Return the figures of this model as a dict of floats, in nats."""
         figures = {
@@ -66,7 +71,7 @@ class ClassMonitor:
 
     score_name = "log_likelihood"
 
-    def __init__(self, X, held_out, random):
+    def __init__(self, X, held_out, finite, random):
         self.rows = _subsample(X, random.fold(0), 5 * _MAX_ROWS)
         self.held_out = (
             None
@@ -79,6 +84,11 @@ class ClassMonitor:
         """Return after how many epochs it is worth looking."""
         cost = self.rows.size + 10_000
         return int(np.ceil(cost / (_COST * (3 * self.size + 10_000 * n_updates))))
+
+    @staticmethod
+    def least_gain(baseline):
+        """Return what to expect of any fit: a hundredth of what there is to learn."""
+        return -0.01 * baseline
 
     def row(self, energy):
         """Return the figures of this model as a dict of floats, in nats."""

@@ -10,13 +10,12 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.energies import RBM
-from skebm.estimators._base import EnergyEstimator
+from skebm.estimators._base import EnergyEstimator, fit_hooks
 from skebm.estimators._draws import at_own_marginals, draw
 from skebm.estimators._encoding import Encoding
 from skebm.estimators._monitor import DensityMonitor, conditionals, reconstruct
 from skebm.layers import LAYERS
 from skebm.objectives import OBJECTIVES
-from skebm.optimizers import SCHEDULES
 from skebm.samplers import Gibbs
 from skebm.training import Training
 from skebm.utils._parallel import use_threads
@@ -49,10 +48,12 @@ class RBMDensity(
         Hidden units. Gaussian ones have variance 1.
     objective : {"pcd", "cd"} or objective, default="pcd"
         Estimate of the gradient; see :mod:`skebm.objectives`.
-    optimizer : {"sgd", "adam"} or optimizer, default="sgd"
-        See :mod:`skebm.optimizers`.
+    optimizer : {"auto", "sgd", "adam"} or optimizer, default="auto"
+        See :mod:`skebm.optimizers`. ``"auto"`` is ``"sgd"`` where the gradient is
+        sampled, and ``"adam"`` where it is exact.
     learning_rate : float or "auto", default="auto"
-        Size of the first steps. ``"auto"`` is 0.1, or 0.02 with Gaussian units.
+        Size of the first steps. ``"auto"`` is 0.1, with Gaussian units 0.05, and for
+        Adam 0.003.
     schedule : {"linear", "constant"}, default="linear"
         ``"linear"``: constant for half of the epochs, then falling to 0.
     batch_size : int or "auto", default="auto"
@@ -128,6 +129,7 @@ class RBMDensity(
     """
 
     _parameter_constraints = EnergyEstimator._parameter_constraints
+    _energy_class, _monitor_class = RBM, DensityMonitor
 
     def __init__(
         self,
@@ -136,7 +138,7 @@ class RBMDensity(
         visible="auto",
         hidden="bernoulli",
         objective="pcd",
-        optimizer="sgd",
+        optimizer="auto",
         learning_rate="auto",
         schedule="linear",
         batch_size="auto",
@@ -222,29 +224,10 @@ class RBMDensity(
         if not go_on:
             self._encoding = Encoding.fit(X, self._kinds, weight)
         Z = self._encoding.encode(X)
-        plan = self._make_plan(Z.shape[0], n_iter)
-        if n_iter is not None:
-            plan.schedule = SCHEDULES["constant"]
-        if go_on and Z.dtype == self._training.energy.dtype:
-            training = self._training
-            if n_iter is None:
-                training = training.restarted(plan)
-        else:
-            training = self._begin(Z, weight, plan)
-        random = training.random.fold(3)
-        Z, weight, held_out = self._held_out(Z, weight, None, random.fold(0))
-        monitor = DensityMonitor(
-            Z, held_out, training.energy.visible.finite, random.fold(1)
+        hooks = fit_hooks(X, None, sample_weight)
+        return self._fit_rows(
+            Z, weight, self._encoding.layer(Z.dtype), go_on, n_iter, hooks
         )
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        hooks = {"X": X, "y": None, "metadata": metadata}
-        return self._train(training, Z, weight, plan, monitor, hooks)
-
-    def _begin(self, Z, weight, plan):
-        random = self._start_random()
-        layer = self._encoding.layer(Z.dtype)
-        energy = self._initial(RBM, layer, Z, weight, random.fold(0))
-        return Training.start(energy, plan, random.fold(1))
 
     def _objective(self):
         return resolve(self.objective, OBJECTIVES, "objective")
@@ -254,12 +237,10 @@ class RBMDensity(
         energy = training.best
         components = np.ascontiguousarray(energy.weights.T)
         return {
-            "_energy": energy,
+            **self._common_attributes(energy, training),
             "components_": components,
             "intercept_visible_": energy.visible.bias.copy(),
             "intercept_hidden_": energy.hidden.bias.copy(),
-            "log_partition_": self._log_partition(energy, training),
-            "n_iter_": training.n_epochs,
             "_n_features_out": len(components),
         }
 
@@ -457,7 +438,7 @@ class RBMDensity(
         self.n_features_in_ = n_features
         self._kinds = (visible,) * n_features
         self._encoding = Encoding.identity(self._kinds)
-        random = self._start_random()
+        random = Random.from_state(self.random_state)
         energy = RBM(layer, hidden_layer, np.ascontiguousarray(components.T))
         with use_threads(self.n_jobs):
             energy = at_own_marginals(energy, random.fold(0))

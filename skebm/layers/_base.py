@@ -39,8 +39,8 @@ class Layer:
 
     @property
     def n_states(self):
-        """Number of configurations of a finite layer of two-valued units."""
-        return 2**self.n_units if self.finite else np.inf
+        """Number of configurations; infinite also where a float cannot hold it."""
+        return 2**self.n_units if self.finite and self.n_units < 1024 else np.inf
 
     def states(self, start, stop):
         """Return the configurations numbered ``start`` to ``stop - 1``, one a row."""

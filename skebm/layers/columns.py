@@ -45,7 +45,8 @@ class Columns(Layer):
     @property
     def n_states(self):
         """Number of configurations of a finite layer."""
-        return np.prod([float(layer.n_states) for layer in self.layers])
+        with np.errstate(over="ignore"):
+            return np.prod([float(layer.n_states) for layer in self.layers])
 
     @property
     def bias(self):

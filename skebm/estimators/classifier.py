@@ -1,0 +1,350 @@
+"""Classification by lowest energy."""
+
+from numbers import Real
+
+import numpy as np
+from scipy.sparse import csr_matrix, hstack, issparse
+from sklearn.base import ClassifierMixin
+from sklearn.utils import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from skebm.energies import ClassRBM
+from skebm.estimators._base import EnergyEstimator, fit_hooks
+from skebm.estimators._draws import draw
+from skebm.estimators._encoding import Encoding
+from skebm.estimators._monitor import ClassMonitor
+from skebm.layers import Categorical, Columns
+from skebm.objectives import OBJECTIVES, Conditional, Hybrid
+from skebm.utils._parallel import use_threads
+from skebm.utils._random import Random
+from skebm.utils._sklearn import Interval, StrOptions, fit_context, is_fitted
+from skebm.utils._validation import resolve
+
+
+def _has_generative_part(self):
+    if self.generative_weight > 0:
+        return True
+    raise AttributeError(
+        "This classifier learned p(y | x) alone and knows no density of x. Set "
+        "generative_weight above 0 to train one."
+    )
+
+
+class EnergyClassifier(ClassifierMixin, EnergyEstimator):
+    """Classification by the label of lowest energy.
+
+    A classification restricted Boltzmann machine [1]_: an energy of inputs and label,
+    with ``p(y | x)`` in closed form. It is trained on that (discriminative), on the
+    joint density (generative), or on a weighted sum of both (hybrid).
+
+    Parameters
+    ----------
+    n_components : int, default=100
+        Number of hidden units.
+    generative_weight : float in [0, 1], default=0.0
+        Share of the joint likelihood in the objective: 0 is purely discriminative,
+        1 purely generative; a few per cent regularise, and unlock ``score_samples``
+        and ``sample``.
+    class_weight : dict, "balanced" or None, default=None
+        Factors of the sample weights, by class.
+    visible, hidden, objective, optimizer, learning_rate, schedule, batch_size, n_iter, \
+average, l1, l2, partition, resample_inputs, early_stopping, validation_fraction, \
+n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
+        As for :class:`RBMDensity`; ``objective`` is that of the generative part, and
+        early stopping watches the log-likelihood of held-out labels.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    components_ : ndarray of shape (n_components, n_features)
+        Weights of the inputs, in standard deviations of a Gaussian column.
+    class_components_ : ndarray of shape (n_components, n_classes)
+        Weights of the label.
+    intercept_visible_ : ndarray of shape (n_features,)
+    intercept_class_ : ndarray of shape (n_classes,)
+    intercept_hidden_ : ndarray of shape (n_components,)
+    log_partition_ : LogPartition
+        Of the joint density; meaningful where a generative part was trained.
+    history_ : dict of str to list
+        A row an epoch: mean log-likelihood of the label and accuracy on a fixed
+        subsample, learning rate, seconds, and the same on held-out rows if any.
+    n_iter_ : int
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+
+    References
+    ----------
+    .. [1] H. Larochelle, M. Mandel, R. Pascanu, Y. Bengio. "Learning algorithms for
+       the classification restricted Boltzmann machine". JMLR 13 (2012).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skebm import EnergyClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = EnergyClassifier(n_iter=5, random_state=0).fit(X / 16, y)
+    >>> bool(model.score(X / 16, y) > 0.9)
+    True
+    """
+
+    _parameter_constraints = {
+        **EnergyEstimator._parameter_constraints,
+        "generative_weight": [Interval(Real, 0, 1, closed="both")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+    _energy_class, _monitor_class = ClassRBM, ClassMonitor
+
+    def __init__(
+        self,
+        n_components=100,
+        *,
+        generative_weight=0.0,
+        class_weight=None,
+        visible="auto",
+        hidden="bernoulli",
+        objective="pcd",
+        optimizer="auto",
+        learning_rate="auto",
+        schedule="linear",
+        batch_size="auto",
+        n_iter="auto",
+        average=0.999,
+        l1=0.0,
+        l2=0.0,
+        partition="auto",
+        resample_inputs=False,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=5,
+        tol=1e-4,
+        warm_start=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.generative_weight = generative_weight
+        self.class_weight = class_weight
+        self.visible = visible
+        self.hidden = hidden
+        self.objective = objective
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.n_iter = n_iter
+        self.average = average
+        self.l1 = l1
+        self.l2 = l2
+        self.partition = partition
+        self.resample_inputs = resample_inputs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Learn to tell the classes apart.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Labels of any kind, of at least two classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many rows each row counts for.
+
+        Returns
+        -------
+        self : EnergyClassifier
+            The fitted estimator.
+        """
+        go_on = self.warm_start and is_fitted(self)
+        return self._fit(X, y, None, sample_weight, go_on, n_iter=None)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Go once through these rows, on from where the last call ended.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for :meth:`fit`.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come; needed at the first call only, where None
+            takes those of ``y``.
+
+        Returns
+        -------
+        self : EnergyClassifier
+            The fitted estimator.
+        """
+        return self._fit(X, y, classes, sample_weight, is_fitted(self), n_iter=1)
+
+    def _fit(self, X, y, classes, sample_weight, go_on, n_iter):
+        X, y = self._check_rows(X, y=y, reset=not go_on)
+        check_classification_targets(y)
+        weight = self._check_weight(sample_weight, X)
+        if not go_on:
+            self.classes_ = np.unique(y if classes is None else classes)
+        labels = self._label_numbers(y)
+        if not go_on:
+            self._check_classes(labels, weight)
+            self._encoding = Encoding.fit(X, self._kinds, weight)
+        if self.class_weight is not None:
+            factor = compute_sample_weight(self.class_weight, y)
+            weight = factor if weight is None else weight * factor
+        Z = self._joined(self._encoding.encode(X), labels)
+        label_layer = Categorical.zeros(len(self.classes_), Z.dtype)
+        layer = Columns([self._encoding.layer(Z.dtype), label_layer])
+        hooks = fit_hooks(X, y, sample_weight)
+        return self._fit_rows(Z, weight, layer, go_on, n_iter, hooks, labels)
+
+    def _check_classes(self, labels, weight):
+        present = np.unique(labels if weight is None else labels[weight > 0])
+        if len(self.classes_) < 2 or len(present) == 0:
+            raise ValueError(
+                "EnergyClassifier needs rows of at least two classes, but y holds one "
+                f"class: {self.classes_[0]!r}."
+            )
+
+    def _label_numbers(self, y):
+        """Return the position of each label in ``classes_``."""
+        y = column_or_1d(y, warn=True)
+        numbers = np.clip(np.searchsorted(self.classes_, y), 0, len(self.classes_) - 1)
+        unknown = self.classes_[numbers] != y
+        if unknown.any():
+            raise ValueError(
+                f"y holds labels that fit has not seen: {np.unique(y[unknown])[:5]}. "
+                f"Known: {self.classes_}."
+            )
+        return numbers
+
+    def _joined(self, Z, labels):
+        """Return rows ``[inputs | one-hot label]``."""
+        one_hot = np.zeros((len(labels), len(self.classes_)), dtype=Z.dtype)
+        one_hot[np.arange(len(labels)), labels] = 1
+        if issparse(Z):
+            return hstack([Z, csr_matrix(one_hot)], format="csr")
+        return np.hstack([Z, one_hot])
+
+    def _objective(self):
+        conditional = Conditional()
+        if self.generative_weight == 0:
+            return conditional
+        generative = resolve(self.objective, OBJECTIVES, "objective")
+        if self.generative_weight == 1:
+            return generative
+        return Hybrid(generative, self.generative_weight)
+
+    def _fitted_attributes(self, training):
+        """Return the public attributes at the present state of a training."""
+        energy = training.best
+        inputs, label = energy.visible.layers
+        return {
+            **self._common_attributes(energy, training),
+            "components_": np.ascontiguousarray(energy.weights[: energy.n_inputs].T),
+            "class_components_": energy.weights[energy.n_inputs :].T.copy(),
+            "intercept_visible_": inputs.bias.copy(),
+            "intercept_class_": label.bias.copy(),
+            "intercept_hidden_": energy.hidden.bias.copy(),
+        }
+
+    # -- predictions -----------------------------------------------------------------
+
+    def energy(self, X, y=None):
+        """Return the energy of rows with labels: low where they go together.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+            A label for each row; None returns the energies of all classes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes), float64
+            In nats, hidden units summed out.
+        """
+        Z = self._encoded(X)
+        energy = self._map_rows(self._energy.class_energy, Z) + self._encoding.log_volume
+        if y is None:
+            return energy
+        return energy[np.arange(len(energy)), self._label_numbers(y)]
+
+    def decision_function(self, X):
+        """Return negative energies: high for the class that fits.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+            For two classes, ``E(x, classes_[0]) - E(x, classes_[1])``.
+        """
+        energy = self.energy(X)
+        if len(self.classes_) == 2:
+            return energy[:, 0] - energy[:, 1]
+        return -energy
+
+    def predict(self, X):
+        """Return the class of lowest energy for each row."""
+        energy = self.energy(X)
+        return self.classes_[energy.argmin(axis=1)]
+
+    def predict_proba(self, X):
+        """Return p(y | x), shape (n_samples, n_classes)."""
+        Z = self._encoded(X)
+        return self._map_rows(self._energy.class_probability, Z)
+
+    def predict_log_proba(self, X):
+        """Return log p(y | x), shape (n_samples, n_classes)."""
+        energy = -self.energy(X)
+        return energy - np.logaddexp.reduce(energy, axis=1)[:, None]
+
+    # -- the density, where one was trained ------------------------------------------
+
+    @available_if(_has_generative_part)
+    def score_samples(self, X):
+        """Return the log-likelihood of each row, its label summed out.
+
+        Only where ``generative_weight`` is above 0.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            In nats.
+        """
+        Z = self._encoded(X)
+        energy = self._map_rows(self._energy.input_energy, Z) + self._encoding.log_volume
+        return -energy - self.log_partition_.value
+
+    @available_if(_has_generative_part)
+    def sample(self, n_samples=1, *, y=None, random_state=None):
+        """Draw rows from the model, of one class if ``y`` names it.
+
+        Only where ``generative_weight`` is above 0.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        y : label, default=None
+        random_state : int, RandomState or None, default=None
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), or DataFrame after a fit on one
+        """
+        check_is_fitted(self)
+        energy = self._energy
+        if y is not None:
+            energy = energy.clamp(int(self._label_numbers(np.array([y]))[0]))
+        with use_threads(self.n_jobs):
+            rows = draw(energy, n_samples, Random.from_state(random_state))
+        rows = rows[:, : self.n_features_in_]
+        return self._as_input(self._encoding.decode(rows))
