@@ -1,5 +1,6 @@
 """The only training loop."""
 
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +27,8 @@ class Plan:
         Epochs.
     batch_size : int
         Largest number of rows in a minibatch; all differ by at most one row.
+    max_time : float or None
+        Seconds; progress is the larger of the shares of epochs and of time spent.
     average : float
         Decay of the exponential average of the parameters; 0 for none.
     l1, l2 : float
@@ -41,6 +44,7 @@ class Plan:
     n_iter: int
     batch_size: int
     average: float = 0.999
+    max_time: float | None = None
     l1: float = 0.0
     l2: float = 0.0
     resample_inputs: bool = False
@@ -145,9 +149,10 @@ def train(training, X, weight, plan, on_epoch):
     training.keep()
     training.interrupted = training.diverged = False
     start, epoch, training.n_rollbacks = training.n_epochs, 0, 0
+    clock = Clock(plan)
     try:
-        while epoch < plan.n_iter:
-            rate = _epoch(training, X, weight, plan, epoch)
+        while epoch < plan.n_iter and not clock.is_over:
+            rate = _epoch(training, X, weight, plan, epoch, clock)
             said = "diverged"
             if _is_finite(training.energy):
                 said = on_epoch(training, rate)
@@ -171,8 +176,28 @@ def train(training, X, weight, plan, on_epoch):
     return training
 
 
-def _epoch(training, X, weight, plan, epoch):
-    """Go once through the data; return the last learning rate."""
+class Clock:
+    """How much of a plan is done, by epochs and by seconds."""
+
+    def __init__(self, plan):
+        self.n_iter, self.max_time = plan.n_iter, plan.max_time
+        self.started = time.perf_counter()
+
+    def progress(self, n_epochs):
+        """Return the larger of the two shares, at most 1."""
+        spent = 0.0
+        if self.max_time is not None:
+            spent = (time.perf_counter() - self.started) / self.max_time
+        return min(1.0, max(n_epochs / self.n_iter, spent))
+
+    @property
+    def is_over(self):
+        """Whether the time is spent."""
+        return self.progress(0) >= 1
+
+
+def _epoch(training, X, weight, plan, epoch, clock):
+    """Go once through the data, or until time is up; return the last learning rate."""
     energy, random = training.energy, training.random
     n_rows = X.shape[0]
     n_batches = -(-n_rows // plan.batch_size)
@@ -182,10 +207,12 @@ def _epoch(training, X, weight, plan, epoch):
         batches = [slice(None)]
     else:
         batches = np.array_split(visit.fold(0).permutation(n_rows), n_batches)
-    total = n_rows if weight is None else weight.sum()
+    rate, total = 0.0, n_rows if weight is None else weight.sum()
     for b, rows in enumerate(batches):
         draws = visit.fold(1, b)
-        progress = (epoch + b / n_batches) / plan.n_iter
+        progress = clock.progress(epoch + b / n_batches)
+        if progress == 1:
+            break
         rate = plan.learning_rate * training.rate_factor * plan.schedule(progress)
         batch = X[rows]
         if plan.resample_inputs:

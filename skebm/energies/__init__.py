@@ -1,8 +1,8 @@
 """What is modelled: a number for every configuration, low where it looks right."""
 
 from skebm.energies.class_rbm import ClassRBM
-from skebm.energies.rbm import RBM, Chains
+from skebm.energies.rbm import RBM, Chains, Phase
 
 ENERGIES = {"rbm": RBM, "class_rbm": ClassRBM}
 
-__all__ = ["ENERGIES", "RBM", "Chains", "ClassRBM"]
+__all__ = ["ENERGIES", "RBM", "Chains", "ClassRBM", "Phase"]

@@ -91,7 +91,7 @@ class ClassRBM(RBM):
         hidden, labels, surprise = zip(*map_blocks(phases, len(y), work), strict=True)
         hidden = np.concatenate(hidden)
         gradient = {name: np.zeros_like(value) for name, value in self.params.items()}
-        self._product(x, hidden, out=gradient["weights"][: self.n_inputs])
+        self._product([x], [hidden], out=gradient["weights"][: self.n_inputs])
         gradient["weights"][self.n_inputs :] = -self.coupling * np.sum(labels, axis=0)
         gradient["visible.1.bias"] = -np.sum(surprise, axis=0)
         gradient["hidden.bias"] = -hidden.sum(axis=0)

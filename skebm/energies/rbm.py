@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from scipy.sparse import issparse
 
 from skebm.utils._parallel import map_blocks
@@ -28,6 +27,22 @@ class Chains(NamedTuple):
 
     visible: np.ndarray
     inputs: np.ndarray
+
+
+class Phase(NamedTuple):
+    """Rows of data or of chains, with what a gradient needs of them.
+
+    Attributes
+    ----------
+    rows : {ndarray, CSR matrix} of shape (n, n_visible)
+    hidden : ndarray of shape (n, n_hidden)
+        Expectations given the rows.
+    weight : ndarray of shape (n,)
+    """
+
+    rows: np.ndarray
+    hidden: np.ndarray
+    weight: np.ndarray
 
 
 class RBM:
@@ -155,44 +170,30 @@ class RBM:
 
         Hidden units enter by their expectation given ``x``, at the same time index.
         """
-        if weight is None:
-            weight = np.full(x.shape[0], 1 / x.shape[0])
-        weight = weight.astype(self.dtype, copy=False)
-        hidden = self.hidden_mean(x, inputs)
-        hidden *= weight[:, None]
-        gradient = {"weights": self._product(x, hidden)}
-        for name, value in self.visible.grad(x, weight).items():
-            gradient[f"visible.{name}"] = value
-        gradient["hidden.bias"] = -hidden.sum(axis=0)
-        return gradient
+        return self._gradient([self.phase(x, weight, inputs)])
 
-    def _product(self, x, hidden, out=None):
-        """Return ``-coupling * x.T @ hidden``, rows of the result in parallel."""
-        hidden = hidden * self.dtype.type(-self.coupling)
-        out = np.empty_like(self.weights) if out is None else out
-        if issparse(x):
-            out[:] = x.T @ hidden
-            return out
-
-        def rows(part):
-            np.matmul(x[:, part].T, hidden, out=out[part])
-
-        map_blocks(rows, len(out), hidden.size, size=_GRADIENT_ROWS)
-        return out
-
-    def _coupled(self, inputs):
-        return inputs if self.coupling == 1 else inputs * self.dtype.type(self.coupling)
-
-    # -- centering -------------------------------------------------------------------
-
-    def contrast(self, positive, negative, offsets=None):
-        """Return positive minus negative phase, as the centered gradient.
+    def phase(self, x, weight=None, inputs=None):
+        """Return rows as one phase of the gradient: with their hidden means.
 
         Parameters
         ----------
-        positive, negative : dict of str to ndarray
-            Gradients of the free energy over data and over chains. Their arrays are
-            overwritten.
+        x : {ndarray, CSR matrix} of shape (n, n_visible)
+        weight : ndarray of shape (n,), default=None
+            None weighs all rows alike, with sum 1.
+        inputs : ndarray of shape (n, n_hidden), default=None
+            ``self.inputs(x)`` where it is known.
+        """
+        if weight is None:
+            weight = np.full(x.shape[0], 1 / x.shape[0])
+        hidden = self.hidden_mean(x, inputs)
+        return Phase(x, hidden, weight.astype(self.dtype, copy=False))
+
+    def contrast(self, data, model, offsets=None):
+        """Return positive minus negative phase: the gradient of -log p, centered.
+
+        Parameters
+        ----------
+        data, model : Phase
         offsets : tuple of ndarray, default=None
             ``(mu, lam)``, about the means of visible and hidden units; None gives the
             plain difference. With the energy written in ``v - mu`` and ``h - lam``,
@@ -205,38 +206,72 @@ class RBM:
         .. [1] J. Melchior, A. Fischer, L. Wiskott. "How to center deep Boltzmann
            machines". JMLR 17 (2016).
         """
-        if offsets is None:
-            return {name: positive[name] - negative[name] for name in positive}
-        gradient = {
-            name: positive[name] - negative[name]
-            for name in positive
-            if name != "weights"
-        }
-        mu, lam = offsets
-        db = np.concatenate(
-            [v for name, v in gradient.items() if _is_visible_bias(name)]
-        )
-        dc = gradient["hidden.bias"]
-        weights = positive["weights"]
+        return self._gradient([data, model._replace(weight=-model.weight)], offsets)
 
-        def rows(part):
-            back, forth = np.empty_like(mu[part]), np.zeros_like(dc)
-            _contrast(
-                *(weights[part], negative["weights"][part]),
-                *(mu[part], lam, db[part], dc, back, forth, mu.dtype.type(0)),
-            )
-            return back, forth
-
-        parts = map_blocks(rows, len(weights), 10 * len(dc), size=_GRADIENT_ROWS)
-        back = np.concatenate([part[0] for part in parts])
-        gradient["weights"] = weights
-        gradient["hidden.bias"] = dc - np.sum([part[1] for part in parts], axis=0)
-        start = 0
-        for name in filter(_is_visible_bias, list(gradient)):
-            stop = start + len(gradient[name])
-            gradient[name] = gradient[name] - back[start:stop]
-            start = stop
+    def _gradient(self, phases, offsets=None):
+        """Return d F / d params, summed over phases with signed weights."""
+        gradient = {"weights": None}
+        for phase in phases:
+            own = self.visible.grad(phase.rows, phase.weight)
+            own = {f"visible.{name}": value for name, value in own.items()}
+            own["hidden.bias"] = -(phase.weight @ phase.hidden)
+            for name, value in own.items():
+                gradient[name] = gradient.get(name, 0) + value
+        mu, lam = (None, 0) if offsets is None else offsets
+        rows = [phase.rows for phase in phases]
+        shares = [p.weight[:, None] * (p.hidden - lam) for p in phases]
+        if offsets is not None:
+            # sum (v - mu) share = sum v share - mu sum share: mu is one more row.
+            rows.append(mu[None])
+            shares.append(-sum(share.sum(axis=0) for share in shares)[None])
+        gradient["weights"] = self._product(rows, shares)
+        if offsets is not None:
+            self._decouple(gradient, rows, shares, offsets)
         return gradient
+
+    def _decouple(self, gradient, rows, shares, offsets):
+        """Take out of the biases' gradient what the centered weights do for them.
+
+        Namely ``weights @ lam`` and ``mu @ weights``, from the rows behind the product:
+        that saves two trips through the matrix.
+        """
+        mu, lam = offsets
+        coupling = self.dtype.type(self.coupling)
+        back = sum(-coupling * (x.T @ (share @ lam)) for x, share in _pairs(rows, shares))
+        forth = sum(-coupling * ((x @ mu) @ share) for x, share in _pairs(rows, shares))
+        gradient["hidden.bias"] -= forth
+        start = 0
+        for name, value in gradient.items():
+            if name.startswith("visible.") and name.endswith("bias"):
+                value -= back[start : start + len(value)]
+                start += len(value)
+
+    def _product(self, rows, shares, out=None):
+        """Return ``-coupling * sum(x.T @ share)``, rows of the result in parallel."""
+        out = np.zeros_like(self.weights) if out is None else out
+        factor = self.dtype.type(-self.coupling)
+        pairs = _pairs(rows, shares)
+        for x, share in pairs:
+            if issparse(x):
+                out += factor * (x.T @ share)
+        dense = [(x, share) for x, share in pairs if not issparse(x)]
+        if not dense:
+            return out
+        share = factor * np.concatenate([share for _, share in dense])
+        add = len(dense) < len(pairs)
+
+        def product(part):
+            x = np.concatenate([x[:, part] for x, _ in dense])
+            if add:
+                out[part] += x.T @ share
+            else:
+                np.matmul(x.T, share, out=out[part])
+
+        map_blocks(product, len(out), share.size, size=_GRADIENT_ROWS)
+        return out
+
+    def _coupled(self, inputs):
+        return inputs if self.coupling == 1 else inputs * self.dtype.type(self.coupling)
 
     def project(self):
         """Bring the parameters back into the domain where the model exists."""
@@ -362,23 +397,6 @@ class RBM:
         ) / 2
 
 
-def _is_visible_bias(name):
-    return name.startswith("visible.") and name.endswith("bias")
 
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
-def _contrast(positive, negative, mu, lam, db, dc, back, forth, zero):
-    """Center the weight gradient in place, and multiply it by the offsets.
-
-    positive <- positive - negative - mu dc' - db lam'; back <- positive @ lam;
-    forth <- mu @ positive. One pass, since each is a trip through the whole matrix.
-    """
-    for i in range(positive.shape[0]):
-        row, minus, shift, slope = positive[i], negative[i], mu[i], db[i]
-        total = zero
-        for j in range(row.size):
-            value = row[j] - minus[j] - shift * dc[j] - slope * lam[j]
-            row[j] = value
-            total += value * lam[j]
-            forth[j] += shift * value
-        back[i] = total
+def _pairs(rows, shares):
+    return list(zip(rows, shares, strict=True))

@@ -50,7 +50,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     class_weight : dict, "balanced" or None, default=None
         Factors of the sample weights, by class.
     visible, hidden, objective, optimizer, learning_rate, schedule, batch_size, n_iter, \
-average, l1, l2, partition, resample_inputs, early_stopping, validation_fraction, \
+max_time, average, l1, l2, partition, resample_inputs, early_stopping, validation_fraction, \
 n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         As for :class:`RBMDensity`; ``objective`` is that of the generative part, and
         early stopping watches the log-likelihood of held-out labels.
@@ -110,6 +110,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         schedule="linear",
         batch_size="auto",
         n_iter="auto",
+        max_time=None,
         average=0.999,
         l1=0.0,
         l2=0.0,
@@ -135,6 +136,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         self.schedule = schedule
         self.batch_size = batch_size
         self.n_iter = n_iter
+        self.max_time = max_time
         self.average = average
         self.l1 = l1
         self.l2 = l2

@@ -60,6 +60,10 @@ class RBMDensity(
         Largest minibatch. ``"auto"``: all rows up to 256, else 100.
     n_iter : int or "auto", default="auto"
         Epochs. ``"auto"``: at least 10, and at least 1500 updates.
+    max_time : float, default=None
+        Seconds after which training ends, also inside an epoch. The schedule follows
+        the clock where that is ahead of the epochs; such fits depend on the machine's
+        speed, so they are not reproducible to the bit.
     average : float in [0, 1), default=0.999
         Decay of the average of the parameters over updates, which is what the fitted
         model uses; 0 for the last parameters.
@@ -143,6 +147,7 @@ class RBMDensity(
         schedule="linear",
         batch_size="auto",
         n_iter="auto",
+        max_time=None,
         average=0.999,
         l1=0.0,
         l2=0.0,
@@ -166,6 +171,7 @@ class RBMDensity(
         self.schedule = schedule
         self.batch_size = batch_size
         self.n_iter = n_iter
+        self.max_time = max_time
         self.average = average
         self.l1 = l1
         self.l2 = l2

@@ -35,22 +35,24 @@ def initial_offsets(energy, centered):
     )
 
 
-def contrast(energy, positive, negative, offsets):
-    """Return positive minus negative phase, centered, and the moved offsets."""
+def contrast(energy, data, model, offsets):
+    """Return the gradient of -log p, positive minus negative phase, and new offsets.
+
+    Parameters
+    ----------
+    energy : energy
+    data, model : tuple
+        Arguments of ``energy.grad``, and of ``energy.phase`` where there is one.
+    offsets : tuple of ndarray, or None
+        None where the energy cannot center, or should not.
+    """
     if offsets is None:
+        positive, negative = energy.grad(*data), energy.grad(*model)
         return {name: positive[name] - negative[name] for name in positive}, None
-    means = (
-        -np.concatenate(
-            [
-                value
-                for name, value in positive.items()
-                if name.startswith("visible.") and name.endswith("bias")
-            ]
-        ),
-        -positive["hidden.bias"],
-    )
+    data, model = energy.phase(*data), energy.phase(*model)
+    means = data.weight @ data.rows, data.weight @ data.hidden
     offsets = tuple(
         old + old.dtype.type(_OFFSET_RATE) * (new - old)
         for old, new in zip(offsets, means, strict=True)
     )
-    return energy.contrast(positive, negative, offsets), offsets
+    return energy.contrast(data, model, offsets), offsets

@@ -43,12 +43,11 @@ class CD(BaseEstimator):
 
         ``weight`` sums to one over the rows of ``X``.
         """
-        data = energy.chains(X)
-        positive = energy.grad(X, weight, inputs=data.inputs)
-        chains = data
+        data = chains = energy.chains(X)
         for t in range(self.n_steps):
             chains = state.sampler.step(energy, chains, random.fold(t))
-        negative = energy.grad(chains.visible, weight, inputs=chains.inputs)
+        positive = X, weight, data.inputs
+        negative = chains.visible, weight, chains.inputs
         gradient, offsets = contrast(energy, positive, negative, state.offsets)
         return gradient, state._replace(offsets=offsets)
 
@@ -93,10 +92,10 @@ class PCD(BaseEstimator):
         units received under the weights before this update: one update is a small
         step beside a sweep, and it saves a third of the products.
         """
-        positive = energy.grad(X, weight)
         chains = state.chains
         for t in range(self.n_steps):
             chains = state.sampler.step(energy, chains, random.fold(t))
-        negative = energy.grad(chains.visible, inputs=chains.inputs)
+        positive = X, weight
+        negative = chains.visible, None, chains.inputs
         gradient, offsets = contrast(energy, positive, negative, state.offsets)
         return gradient, state._replace(chains=chains, offsets=offsets)

@@ -116,16 +116,28 @@ class _BlasLimit:
         with self.lock:
             self.holders -= 1
             if self.holders == 0:
-                self.limit.restore_original_limits()
-                self.limit = None
+                self._restore()
+
+    def _restore(self):
+        # threadpoolctl >= 3.7 lets only the thread that set a limit change it, and
+        # does nothing, in silence, for any other: the last holder may be another one.
+        self._disown()
+        self.limit.restore_original_limits()
+        self._disown()
+        self.limit = None
+
+    def _disown(self):
+        for library in self.controller.lib_controllers:
+            if hasattr(library, "clear_controlling_thread"):
+                library.clear_controlling_thread(force=True)
 
     def after_fork(self):
         # The child has none of the parent's threads, so none of its holders either
         # (a fork from inside a fit keeps the limit: its own holder never releases).
         self.lock = Lock()
         if self.holders:
-            self.limit.restore_original_limits()
-        self.holders, self.limit = 0, None
+            self._restore()
+        self.holders = 0
 
 
 _blas = _BlasLimit()
