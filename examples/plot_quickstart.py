@@ -82,9 +82,9 @@ aurocs = []
 for odd in range(2 if SHORT else 10):
     is_odd = np.flatnonzero(digit == odd)
     rows = np.r_[np.flatnonzero(digit != odd), is_odd[::10]]
-    detector = EBMAnomalyDetector(
-        RBMDensity(16, n_iter=N_ITER, random_state=0)
-    ).fit(grey[rows])
+    detector = EBMAnomalyDetector(RBMDensity(16, n_iter=N_ITER, random_state=0)).fit(
+        grey[rows]
+    )
     forest = IsolationForest(random_state=0).fit(grey[rows])
     aurocs.append(
         [
@@ -124,7 +124,9 @@ show(
     vmin=-limit,
     vmax=limit,
 )
-show(middle, rbm.sample(36, random_state=0), "Images drawn from the model", cmap="Greys")
+show(
+    middle, rbm.sample(36, random_state=0), "Images drawn from the model", cmap="Greys"
+)
 
 history = pd.DataFrame(rbm.history_).set_index("epoch")
 axes = right.subplots()

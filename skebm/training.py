@@ -108,7 +108,9 @@ class Training:
     def keep(self):
         """Remember this state as the last good one."""
         self.kept = {
-            "params": {name: value.copy() for name, value in self.energy.params.items()},
+            "params": {
+                name: value.copy() for name, value in self.energy.params.items()
+            },
             "average": {name: v.copy() for name, v in self.average.params.items()},
             "count": self.average.count,
             "objective_state": self.objective_state,
@@ -248,7 +250,9 @@ def _shares(weight, rows, n_rows, expected):
 
 def _add_penalty(gradient, params, plan):
     if plan.l2:
-        gradient["weights"] += gradient["weights"].dtype.type(plan.l2) * params["weights"]
+        gradient["weights"] += (
+            gradient["weights"].dtype.type(plan.l2) * params["weights"]
+        )
     if plan.l1:
         gradient["weights"] += gradient["weights"].dtype.type(plan.l1) * np.sign(
             params["weights"]

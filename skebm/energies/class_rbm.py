@@ -1,8 +1,8 @@
 """The classification restricted Boltzmann machine."""
 
 import numpy as np
-from scipy.special import logsumexp, softmax
 from scipy.sparse import issparse
+from scipy.special import logsumexp, softmax
 
 from skebm.energies.rbm import RBM
 from skebm.utils._parallel import map_blocks

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
+from skebm.energies._conditionals import conditionals_by_sum, conditionals_of_normal
 from skebm.utils._parallel import map_blocks
 
 # Singular values of the scaled weights of a Gaussian-Gaussian RBM stay below this; at 1
@@ -237,7 +238,9 @@ class RBM:
         """
         mu, lam = offsets
         coupling = self.dtype.type(self.coupling)
-        back = sum(-coupling * (x.T @ (share @ lam)) for x, share in _pairs(rows, shares))
+        back = sum(
+            -coupling * (x.T @ (share @ lam)) for x, share in _pairs(rows, shares)
+        )
         forth = sum(-coupling * ((x @ mu) @ share) for x, share in _pairs(rows, shares))
         gradient["hidden.bias"] -= forth
         start = 0
@@ -349,53 +352,9 @@ class RBM:
         ndarray of shape (n, n_features), float64
             In nats; log densities for Gaussian units.
         """
-        if not (self.visible.finite or self.hidden.finite):
-            return self._gaussian_conditionals(x)
-        inputs = self.inputs(x)
-        out = np.empty((len(x), self.visible.n_features))
-        for feature in range(self.visible.n_features):
-            out[:, feature] = self._conditional(x, inputs, feature)
-        return out
-
-    def _conditional(self, x, inputs, feature):
-        columns, _, _ = self.visible.alternatives(feature, 0.0, 0.0)
-        _, values, log_weight = self.visible.alternatives(
-            feature, *self._input_range(columns)
-        )
-        weights = self.weights[columns]
-        rest = x.copy()
-        rest[:, columns] = 0
-        inputs = inputs - x[:, columns] @ weights
-
-        def log_density(value):
-            rest[:, columns] = value
-            return -self.energy(rest, inputs + value @ weights)
-
-        own = log_density(x[:, columns])
-        others = [log_density(value[None]) for value in values]
-        return own - np.logaddexp.reduce(others, axis=0) - log_weight
-
-    def _input_range(self, columns):
-        """Return the smallest and largest input to a non-finite visible unit."""
-        if self.visible.finite:
-            return 0.0, 0.0
-        low, high = self.hidden.values if hasattr(self.hidden, "values") else (0, 1)
-        weights = self.weights[columns].ravel()
-        ends = np.stack([weights * low, weights * high])
-        ends = self.coupling * ends.astype(np.float64)
-        return ends.min(axis=0).sum(), ends.max(axis=0).sum()
-
-    def _gaussian_conditionals(self, x):
-        """Return the conditionals of the normal distribution that this model is."""
-        weights = self.coupling * self.weights.astype(np.float64)
-        matrix = np.diag(self.visible.precision) - weights @ weights.T
-        linear = self.visible.bias + weights @ self.hidden.bias
-        precision = np.diag(matrix)
-        mean = x + (linear - x @ matrix) / precision
-        return (
-            np.log(precision / (2 * np.pi)) - precision * np.square(x - mean)
-        ) / 2
-
+        if self.visible.finite or self.hidden.finite:
+            return conditionals_by_sum(self, x)
+        return conditionals_of_normal(self, x)
 
 
 def _pairs(rows, shares):

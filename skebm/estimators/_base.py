@@ -1,4 +1,4 @@
-"""What the estimators share: parameters, validation of data, and the call of train()."""
+"""What the estimators share: parameters, validation and the call of train()."""
 
 import warnings
 from numbers import Integral, Real
@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.estimators._encoding import check_domain, moments, resolve_kinds
@@ -48,9 +47,15 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         "hidden": [str],
         "objective": [str, HasMethods(["init", "gradient"])],
         "optimizer": [str, HasMethods(["init", "update"])],
-        "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "learning_rate": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, None, closed="neither"),
+        ],
         "schedule": [StrOptions(set(SCHEDULES))],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "n_iter": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "max_time": [None, Interval(Real, 0, None, closed="neither")],
         "average": [Interval(Real, 0, 1, closed="left")],
@@ -70,17 +75,18 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
 
     # -- data ------------------------------------------------------------------------
 
-    def _check_rows(self, X, y=None, reset=False):
+    def _check_rows(self, X, y="no_validation", reset=False):
         """Return validated rows in the user's units; on ``reset``, learn their kind."""
         options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
-        if y is None:
+        unlabelled = isinstance(y, str) and y == "no_validation"
+        if unlabelled:
             X = validate_data(self, X, reset=reset, **options)
         else:
             X, y = validate_data(self, X, y, reset=reset, **options)
         if reset:
             self._kinds = resolve_kinds(self.visible, X)
         check_domain(X, self._kinds, getattr(self, "feature_names_in_", None))
-        return X if y is None else (X, y)
+        return X if unlabelled else (X, y)
 
     def _encoded(self, X):
         """Return validated rows of a fitted estimator in the units of its layer."""
@@ -94,7 +100,9 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
         if not weight.sum() > 0:
-            raise ValueError("sample_weight is zero for all rows: nothing to learn from.")
+            raise ValueError(
+                "sample_weight is zero for all rows: nothing to learn from."
+            )
         return weight
 
     def _map_rows(self, function, X):
@@ -167,7 +175,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             plan.schedule = SCHEDULES["constant"]  # the end of a stream is unknown
         random = training.random.fold(3)
         Z, weight, held_out = self._held_out(Z, weight, labels, random.fold(0))
-        monitor = self._monitor_class(Z, held_out, layer.finite, random.fold(1))
+        monitor = self._monitor_class(Z, weight, held_out, layer.finite, random.fold(1))
         return self._train(training, Z, weight, plan, monitor, hooks)
 
     def _begin(self, Z, weight, layer, plan):
@@ -182,16 +190,22 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         return Training.start(energy, plan, random.fold(1))
 
     def _held_out(self, Z, weight, labels, random):
-        """Split off the validation part, if one is asked for."""
+        """Split off the validation part and its weights, if one is asked for."""
         if not self.early_stopping:
             return Z, weight, None
+        # Here, since it imports half of scikit-learn.
+        from sklearn.model_selection import train_test_split
+
+        rows = np.arange(Z.shape[0]) if weight is None else np.flatnonzero(weight)
         train_rows, held_out = train_test_split(
-            np.arange(Z.shape[0]),
+            rows,
             test_size=self.validation_fraction,
             random_state=random.seed(),
-            stratify=labels,
+            stratify=None if labels is None else labels[rows],
         )
-        return Z[train_rows], None if weight is None else weight[train_rows], Z[held_out]
+        if weight is None:
+            return Z[train_rows], None, (Z[held_out], None)
+        return Z[train_rows], weight[train_rows], (Z[held_out], weight[held_out])
 
     def _train(self, training, Z, weight, plan, monitor, hooks):
         """Run the training loop and leave the fitted attributes behind."""
@@ -199,13 +213,15 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         context.call_on_fit_task_begin(estimator=self, **hooks)
         with use_threads(self.n_jobs):
             n_updates = -(-Z.shape[0] // plan.batch_size)
-            epochs = Epochs(self, context, monitor, training, n_updates, plan.n_iter, hooks)
+            epochs = Epochs(
+                self, context, monitor, training, n_updates, plan.n_iter, hooks
+            )
             train(training, Z, weight, plan, epochs)
         self.history_ = epochs.history
         for name, value in self._fitted_attributes(training).items():
             setattr(self, name, value)
         self._training = training
-        _warn(training, epochs)
+        _warn(training, epochs, plan)
         if training.interrupted:
             raise KeyboardInterrupt
         context.call_on_fit_task_end(
@@ -234,13 +250,14 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
 
     # -- output ----------------------------------------------------------------------
 
-    def _as_input(self, X):
-        """Return rows as the container that ``fit`` was given."""
+    def _as_input(self, X, like=None):
+        """Return rows as the container that ``fit`` got, on the index of ``like``."""
         if not hasattr(self, "feature_names_in_"):
             return X
         import pandas as pd
 
-        return pd.DataFrame(X, columns=self.feature_names_in_)
+        index = like.index if isinstance(like, pd.DataFrame) else None
+        return pd.DataFrame(X, index=index, columns=self.feature_names_in_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -254,12 +271,12 @@ def fit_hooks(X, y, sample_weight):
     return {"X": X, "y": y, "metadata": metadata}
 
 
-def _warn(training, epochs):
+def _warn(training, epochs, plan):
     """Say in plain words what went wrong, and what to do about it."""
     if training.interrupted:
         warnings.warn(
-            f"Training was interrupted after {training.n_epochs} finished epochs, whose "
-            "parameters are kept. Go on with partial_fit, or with warm_start=True.",
+            f"Training was interrupted after {training.n_epochs} finished epochs, "
+            "whose parameters are kept. Go on with partial_fit or warm_start=True.",
             ConvergenceWarning,
             stacklevel=4,
         )
@@ -268,11 +285,12 @@ def _warn(training, epochs):
         warnings.warn(
             f"Training diverged {training.n_rollbacks} time(s){ended}: it went back to "
             "the last good epoch and lowered the learning rate to "
-            f"{training.rate_factor:.2g} of what was asked. Set a smaller learning_rate.",
+            f"{training.rate_factor:.2g} of what was asked. Set a smaller "
+            "learning_rate.",
             ConvergenceWarning,
             stacklevel=4,
         )
-    elif training.n_epochs and not epochs.has_learned:
+    elif plan.n_iter > 1 and not epochs.has_learned:  # one pass alone cannot tell
         warnings.warn(
             "The model describes the training rows no better than independent columns "
             "do. Lower learning_rate, or raise n_iter.",

@@ -60,7 +60,8 @@ class Encoding(NamedTuple):
     def layer(self, dtype):
         """Return the visible layer: one for each run of columns of one kind."""
         layers = [
-            LAYERS[kind].zeros(len(list(run)), dtype) for kind, run in groupby(self.kinds)
+            LAYERS[kind].zeros(len(list(run)), dtype)
+            for kind, run in groupby(self.kinds)
         ]
         return layers[0] if len(layers) == 1 else Columns(layers)
 
@@ -98,6 +99,7 @@ def resolve_kinds(visible, X):
     """
     n_features = X.shape[1]
     if isinstance(visible, str):
+        lookup(visible, {"auto": None, **LAYERS}, "visible")
         if visible == "auto":
             values = X.data if issparse(X) else X
             inside = values.size == 0 or (values.min() >= 0 and values.max() <= 1)
@@ -105,8 +107,8 @@ def resolve_kinds(visible, X):
         kinds = (visible,) * n_features
     else:
         kinds = tuple(visible)
-    for kind in set(kinds):
-        lookup(kind, {"auto": None, **LAYERS}, "visible")
+    for kind in dict.fromkeys(kinds):
+        lookup(kind, LAYERS, "visible")
     if len(kinds) != n_features:
         raise ValueError(
             f"visible names {len(kinds)} layers, but X has {n_features} columns. Name "
@@ -133,10 +135,12 @@ def check_domain(X, kinds, names):
                 continue
             bad = np.flatnonzero(layer.outside(values).any(axis=0))
         if len(bad):
-            columns = [f"column {j}" if names is None else repr(names[j]) for j in part[bad]]
+            columns = [
+                f"column {j}" if names is None else repr(names[j]) for j in part[bad]
+            ]
             more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
             raise ValueError(
                 f"{kind.capitalize()} units take {layer.domain}, but "
-                f"{', '.join(columns[:5])}{more} of X has others. Scale the columns, or "
-                "use visible='gaussian'."
+                f"{', '.join(columns[:5])}{more} of X has others. Scale the "
+                "columns, or use visible='gaussian'."
             )

@@ -30,9 +30,7 @@ class Epochs:
         ``X``, ``y``, ``metadata`` of the fit, for the callbacks.
     """
 
-    def __init__(
-        self, estimator, context, monitor, training, n_updates, n_iter, hooks
-    ):
+    def __init__(self, estimator, context, monitor, training, n_updates, n_iter, hooks):
         self.estimator = estimator
         self.context = context
         self.monitor = monitor
@@ -70,7 +68,9 @@ class Epochs:
             stop |= self.task.call_on_fit_task_end(
                 estimator=estimator,
                 **self.hooks,
-                reconstruction_attributes=lambda: estimator._fitted_attributes(training),
+                reconstruction_attributes=lambda: estimator._fitted_attributes(
+                    training
+                ),
             )
             if not (stop or last):
                 self._begin()

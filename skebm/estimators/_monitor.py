@@ -19,7 +19,9 @@ class DensityMonitor:
     ----------
     X : {ndarray, CSR matrix} of shape (n, n_units)
         Training rows, in the units of the visible layer.
-    held_out : same, or None
+    weight : ndarray of shape (n,) or None
+        How many rows each row counts for.
+    held_out : tuple of (X, weight), or None
     finite : bool
         Whether the visible units are.
     random : Random
@@ -28,13 +30,13 @@ class DensityMonitor:
 
     score_name = "pseudo_log_likelihood"
 
-    def __init__(self, X, held_out, finite, random):
+    def __init__(self, X, weight, held_out, finite, random):
         n_rows = _MAX_ROWS if finite else _MAX_ROWS // 4
         self.n_values = 2 if finite else _GRID
-        self.rows = _subsample(X, random.fold(0), n_rows)
+        self.rows, self.weight = _subsample(X, weight, random.fold(0), n_rows)
         self.held_out = held_out
         if held_out is not None:
-            self.held_out = _subsample(held_out, random.fold(1), n_rows)
+            self.held_out = _subsample(*held_out, random.fold(1), n_rows)
         self.size = X.shape[0] * X.shape[1]
 
     def stride(self, n_updates):
@@ -53,13 +55,17 @@ class DensityMonitor:
     def row(self, energy):
         """Return the figures of this model as a dict of floats, in nats."""
         figures = {
-            "pseudo_log_likelihood": _pseudo(energy, self.rows),
-            "reconstruction_error": reconstruction_error(energy, self.rows),
+            "pseudo_log_likelihood": _pseudo(energy, self.rows, self.weight),
+            "reconstruction_error": _mean(
+                reconstruction_error(energy, self.rows), self.weight
+            ),
         }
         if self.held_out is not None:
-            gap = energy.energy(self.held_out).mean() - energy.energy(self.rows).mean()
-            figures["validation_score"] = _pseudo(energy, self.held_out)
-            figures["free_energy_gap"] = float(gap)
+            rows, weight = self.held_out
+            figures["validation_score"] = _pseudo(energy, rows, weight)
+            figures["free_energy_gap"] = _mean(energy.energy(rows), weight) - _mean(
+                energy.energy(self.rows), self.weight
+            )
         return figures
 
 
@@ -71,13 +77,11 @@ class ClassMonitor:
 
     score_name = "log_likelihood"
 
-    def __init__(self, X, held_out, finite, random):
-        self.rows = _subsample(X, random.fold(0), 5 * _MAX_ROWS)
-        self.held_out = (
-            None
-            if held_out is None
-            else _subsample(held_out, random.fold(1), 100 * _MAX_ROWS)
-        )
+    def __init__(self, X, weight, held_out, finite, random):
+        self.rows, self.weight = _subsample(X, weight, random.fold(0), 5 * _MAX_ROWS)
+        self.held_out = held_out
+        if held_out is not None:
+            self.held_out = _subsample(*held_out, random.fold(1), 100 * _MAX_ROWS)
         self.size = X.shape[0] * X.shape[1]
 
     def stride(self, n_updates):
@@ -92,18 +96,18 @@ class ClassMonitor:
 
     def row(self, energy):
         """Return the figures of this model as a dict of floats, in nats."""
-        score, accuracy = _label_scores(energy, self.rows)
+        score, accuracy = _label_scores(energy, self.rows, self.weight)
         figures = {"log_likelihood": score, "accuracy": accuracy}
         if self.held_out is not None:
-            score, accuracy = _label_scores(energy, self.held_out)
+            score, accuracy = _label_scores(energy, *self.held_out)
             figures["validation_score"] = score
             figures["validation_accuracy"] = accuracy
         return figures
 
 
 def reconstruction_error(energy, rows):
-    """Return the mean squared error of rows sent through the hidden means and back."""
-    return float(np.mean(np.square(reconstruct(energy, rows) - rows)))
+    """Return each row's mean squared error, sent through the hidden means and back."""
+    return np.square(reconstruct(energy, rows) - rows).mean(axis=1)
 
 
 def reconstruct(energy, rows):
@@ -113,28 +117,38 @@ def reconstruct(energy, rows):
 
 
 def conditionals(energy, rows):
-    """Return the log-probability of every variable given the rest, blocks in parallel."""
+    """Return the log-probability of every variable given the rest, in parallel."""
     parts = map_blocks(
-        lambda part: energy.conditional_log_prob(rows[part]),
-        len(rows),
+        lambda part: energy.conditional_log_prob(_dense(rows[part])),
+        rows.shape[0],
         energy.weights.shape[1] * 100,
         size=64,
     )
     return np.concatenate(parts)
 
 
-def _pseudo(energy, rows):
-    return float(conditionals(energy, rows).sum(axis=1).mean())
+def _mean(values, weight):
+    return float(np.average(values, weights=weight))
 
 
-def _label_scores(energy, rows):
+def _pseudo(energy, rows, weight):
+    return _mean(conditionals(energy, rows).sum(axis=1), weight)
+
+
+def _label_scores(energy, rows, weight):
     x, y = rows[:, : energy.n_inputs], rows[:, energy.n_inputs :]
     probability = energy.class_probability(x)
     own = probability[np.arange(len(y)), y.argmax(axis=1)]
     hits = probability.argmax(axis=1) == y.argmax(axis=1)
-    return float(np.log(np.maximum(own, 1e-300)).mean()), float(hits.mean())
+    return _mean(np.log(np.maximum(own, 1e-300)), weight), _mean(hits, weight)
 
 
-def _subsample(X, random, n_rows=_MAX_ROWS):
-    chosen = X[np.sort(random.permutation(X.shape[0])[:n_rows])]
-    return chosen.toarray() if issparse(chosen) else chosen
+def _subsample(X, weight, random, n_rows):
+    """Return rows that count for something, and their weights."""
+    counting = np.arange(X.shape[0]) if weight is None else np.flatnonzero(weight)
+    chosen = counting[np.sort(random.permutation(len(counting))[:n_rows])]
+    return _dense(X[chosen]), None if weight is None else weight[chosen]
+
+
+def _dense(X):
+    return X.toarray() if issparse(X) else X

@@ -1,6 +1,6 @@
 """Anomaly detection by high energy."""
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from scipy.sparse import issparse

@@ -49,9 +49,9 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         and ``sample``.
     class_weight : dict, "balanced" or None, default=None
         Factors of the sample weights, by class.
-    visible, hidden, objective, optimizer, learning_rate, schedule, batch_size, n_iter, \
-max_time, average, l1, l2, partition, resample_inputs, early_stopping, validation_fraction, \
-n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
+    visible, hidden, objective, optimizer, learning_rate, schedule, batch_size, \
+n_iter, max_time, average, l1, l2, partition, resample_inputs, early_stopping, \
+validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         As for :class:`RBMDensity`; ``objective`` is that of the generative part, and
         early stopping watches the log-likelihood of held-out labels.
 
@@ -276,7 +276,9 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
             In nats, hidden units summed out.
         """
         Z = self._encoded(X)
-        energy = self._map_rows(self._energy.class_energy, Z) + self._encoding.log_volume
+        energy = (
+            self._map_rows(self._energy.class_energy, Z) + self._encoding.log_volume
+        )
         if y is None:
             return energy
         return energy[np.arange(len(energy)), self._label_numbers(y)]
@@ -323,7 +325,9 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
             In nats.
         """
         Z = self._encoded(X)
-        energy = self._map_rows(self._energy.input_energy, Z) + self._encoding.log_volume
+        energy = (
+            self._map_rows(self._energy.input_energy, Z) + self._encoding.log_volume
+        )
         return -energy - self.log_partition_.value
 
     @available_if(_has_generative_part)

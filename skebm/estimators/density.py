@@ -341,7 +341,7 @@ class RBMDensity(
         ndarray or DataFrame of shape (n_samples, n_features)
         """
         rows = self._map_rows(lambda Z: reconstruct(self._energy, Z), self._encoded(X))
-        return self._as_input(self._encoding.decode(rows))
+        return self._as_input(self._encoding.decode(rows), X)
 
     def gibbs(self, X, n_steps=1, *, random_state=None):
         """Return the rows after Gibbs sweeps that start at them.
@@ -360,7 +360,7 @@ class RBMDensity(
         random = Random.from_state(random_state)
         with use_threads(self.n_jobs):
             chains = Gibbs(n_steps).step(self._energy, self._energy.chains(Z), random)
-        return self._as_input(self._encoding.decode(chains.visible))
+        return self._as_input(self._encoding.decode(chains.visible), X)
 
     def sample(self, n_samples=1, *, random_state=None):
         """Draw rows from the model.
@@ -432,7 +432,9 @@ class RBMDensity(
         dtype, (n_components, n_features) = components.dtype, components.shape
         given = {"bias": (intercept_visible, n_features, "intercept_visible")}
         if visible == "gaussian":
-            variance = np.ones(n_features) if variance_visible is None else variance_visible
+            variance = (
+                np.ones(n_features) if variance_visible is None else variance_visible
+            )
             log_precision = -np.log(np.asarray(variance, dtype=np.float64))
             given["log_precision"] = log_precision, n_features, "variance_visible"
         layer = lookup(visible, LAYERS, "visible")(
@@ -448,7 +450,9 @@ class RBMDensity(
         energy = RBM(layer, hidden_layer, np.ascontiguousarray(components.T))
         with use_threads(self.n_jobs):
             energy = at_own_marginals(energy, random.fold(0))
-            self._training = Training.start(energy, self._make_plan(1, 1), random.fold(1))
+            self._training = Training.start(
+                energy, self._make_plan(1, 1), random.fold(1)
+            )
         for name, value in self._fitted_attributes(self._training).items():
             setattr(self, name, value)
         self.history_ = {}
@@ -459,7 +463,7 @@ def _vector(values, length, name, dtype):
     values = np.array(values, dtype=dtype)
     if values.shape != (length,) or not np.isfinite(values).all():
         raise ValueError(
-            f"{name} must hold {length} finite numbers to go with components; its shape "
-            f"is {values.shape}."
+            f"{name} must hold {length} finite numbers to go with components; its "
+            f"shape is {values.shape}."
         )
     return values

@@ -92,4 +92,3 @@ class Layer:
 
     def project(self):
         """Bring the parameters back into their domain, in place."""
-

@@ -1,5 +1,7 @@
 """Layers of several kinds side by side."""
 
+import itertools
+
 import numpy as np
 
 from skebm.layers._base import Layer
@@ -19,7 +21,7 @@ class Columns(Layer):
     def __init__(self, layers):
         self.layers = list(layers)
         edges = np.cumsum([0] + [layer.n_units for layer in self.layers])
-        self.slices = [slice(*pair) for pair in zip(edges[:-1], edges[1:], strict=True)]
+        self.slices = [slice(*pair) for pair in itertools.pairwise(edges)]
 
     def _parts(self, x):
         return [
@@ -99,13 +101,13 @@ class Columns(Layer):
 
     def alternatives(self, feature, low, high):
         """Return what else the variable numbered ``feature`` could be."""
-        for layer, part in zip(self.layers, self.slices, strict=True):
-            if feature < layer.n_features:
-                break
-            feature -= layer.n_features
+        position = 0
+        while feature >= self.layers[position].n_features:
+            feature -= self.layers[position].n_features
+            position += 1
+        layer, start = self.layers[position], self.slices[position].start
         inner, values, log_weight = layer.alternatives(feature, low, high)
-        shifted = slice(part.start + inner.start, part.start + inner.stop)
-        return shifted, values, log_weight
+        return slice(start + inner.start, start + inner.stop), values, log_weight
 
     def energy(self, x):
         """Return the energy of each row of ``x``, shape (n,)."""

@@ -66,11 +66,13 @@ class AIS(BaseEstimator):
         for attempt in range(64):
             last = len(betas) * 4 > self.max_temperatures
             start = energy.sample_reference(self.n_chains, random.fold(attempt, 0))
-            particles, steps = anneal(energy, start, betas, random.fold(attempt, 1))
+            _particles, steps = anneal(energy, start, betas, random.fold(attempt, 1))
             # Half a nat here and there costs little: tempering waits for a ladder
             # whose forward run is already sharp.
             if _stderr(steps.sum(axis=0)) < 4 * self.tolerance or last:
-                model = self._draws(energy, steps, betas, draws, random.fold(attempt, 2))
+                model = self._draws(
+                    energy, steps, betas, draws, random.fold(attempt, 2)
+                )
                 _, back = anneal(energy, model, betas[::-1], random.fold(attempt, 3))
                 estimate = _bracket(base, steps.sum(axis=0), back.sum(axis=0))
                 if last or self._is_sharp(estimate):

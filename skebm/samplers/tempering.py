@@ -1,5 +1,6 @@
 """Annealing and parallel tempering along the way from the reference to the model."""
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +37,7 @@ def anneal(energy, chains, betas, random):
     def block(part):
         state, own = type(chains)(*(a[part] for a in chains)), random.rows(part.start)
         increments = np.empty((len(betas) - 1, len(state[0])))
-        for k, (here, there) in enumerate(zip(stages[:-1], stages[1:], strict=True)):
+        for k, (here, there) in enumerate(itertools.pairwise(stages)):
             before = here.energy(state.visible, state.inputs)
             increments[k] = before - there.energy(state.visible, state.inputs)
             state = there.gibbs_sweep(state, own.fold(k))

@@ -6,6 +6,7 @@ its work without a barrier. Blocks depend on the number of rows and on the model
 never on the number of threads, so neither do the results.
 """
 
+import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ def blocks(n_rows, size=BLOCK_ROWS):
     """Return slices of equal length (to within one) that cover ``range(n_rows)``."""
     n_blocks = max(1, -(-n_rows // size))
     edges = [n_rows * b // n_blocks for b in range(n_blocks + 1)]
-    return [slice(lo, hi) for lo, hi in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(lo, hi) for lo, hi in itertools.pairwise(edges)]
 
 
 def map_blocks(function, n_rows, work_per_row, size=BLOCK_ROWS):
@@ -58,7 +59,7 @@ def map_blocks(function, n_rows, work_per_row, size=BLOCK_ROWS):
     try:
         drain()
     finally:
-        # A helper that never started has nothing left to do: no fit waits for another's.
+        # A helper that never started has nothing to do: no fit waits for another's.
         started = [helper for helper in helpers if not helper.cancel()]
         errors = [error for helper in started if (error := helper.exception())]
     if errors:
@@ -109,6 +110,7 @@ class _BlasLimit:
             if self.holders == 0:
                 if self.controller is None:
                     self.controller = ThreadpoolController().select(user_api="blas")
+                self._disown()
                 self.limit = self.controller.limit(limits=1)
             self.holders += 1
 

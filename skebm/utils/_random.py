@@ -161,11 +161,10 @@ def _philox(a, b, c, d, k):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _scalars(k):
-    # As scalars the keys stay in registers; an array's would be loaded after each store.
-    return (
-        (k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9])
-        + (k[10], k[11], k[12], k[13], k[14], k[15], k[16], k[17], k[18], k[19])
-    )
+    # As scalars the keys stay in registers; an array's would be read after each store.
+    first = k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9]
+    second = k[10], k[11], k[12], k[13], k[14], k[15], k[16], k[17], k[18], k[19]
+    return first + second
 
 
 # Never 0, so that a probability of 0 never fires and ndtri stays finite; never 1.
@@ -182,7 +181,7 @@ def _unit64(word0, word1):
     return max(np.float64(np.int64(bits)), 0.5) * 2.0**-53
 
 
-# One slice for each word, since only then can the compiler see that stores don't overlap.
+# One slice for each word: only so can the compiler see that stores do not overlap.
 @njit(cache=True, nogil=True, error_model="numpy")
 def _uniform32(round_keys, stream0, stream1, row, out):
     # Column j of a row of width d is word j // q of counter j % q, q = ceil(d / 4).

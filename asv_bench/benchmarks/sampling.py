@@ -1,0 +1,56 @@
+"""Draws."""
+
+from skebm.layers import LAYERS
+from skebm.samplers import SAMPLERS
+from skebm.utils._parallel import use_threads
+from skebm.utils._random import Random
+
+from .common import SHAPES, make_data, make_rbm
+
+
+class Steps:
+    """One step of 1000 chains with each registered sampler, float32."""
+
+    params = (list(SAMPLERS), list(LAYERS), [*SHAPES, (64, 11)])
+    param_names = ("sampler", "visible", "shape")
+
+    def setup(self, sampler, visible, shape):
+        """Start the chains, and step once so that everything is compiled."""
+        X = make_data(visible, 1000, shape[0])
+        self.rbm = make_rbm(visible, shape, X)
+        self.sampler = SAMPLERS[sampler]()
+        if hasattr(self.sampler, "accepts") and not self.sampler.accepts(self.rbm):
+            raise NotImplementedError  # asv's way to skip
+        with use_threads():
+            self.state = self.sampler.init(self.rbm, len(X), Random(0).fold(3))
+        self.time_step(sampler, visible, shape)
+
+    def time_step(self, sampler, visible, shape):
+        """Move all chains once."""
+        with use_threads():
+            self.sampler.step(self.rbm, self.state, Random(0).fold(4))
+
+
+class Draws:
+    """A million numbers of each kind, on one thread."""
+
+    params = (["float32", "float64"],)
+    param_names = ("dtype",)
+    shape = 1000, 1000
+
+    def setup(self, dtype):
+        """Compile."""
+        self.probability = Random(0).fold(0).uniform(self.shape, dtype)
+        self.time_bernoulli(dtype)
+
+    def time_uniform(self, dtype):
+        """Uniforms."""
+        Random(0).uniform(self.shape, dtype)
+
+    def time_normal(self, dtype):
+        """Normals, by inversion."""
+        Random(0).normal(self.shape, dtype)
+
+    def time_bernoulli(self, dtype):
+        """Comparisons with probabilities."""
+        Random(0).bernoulli(self.probability)

@@ -1,0 +1,57 @@
+"""The distribution of each variable given all others."""
+
+import numpy as np
+
+
+def conditionals_by_sum(energy, x):
+    """Return ``log p(x_i | all other x)``, each variable summed (or integrated) out.
+
+    What the hidden units receive changes by one row of weights when a variable does:
+    so a variable costs a pass over the hidden units, not over the weights.
+    """
+    inputs = energy.inputs(x)
+    out = np.empty((len(x), energy.visible.n_features))
+    for feature in range(energy.visible.n_features):
+        out[:, feature] = _conditional(energy, x, inputs, feature)
+    return out
+
+
+def _conditional(energy, x, inputs, feature):
+    # With a block of categories before it, a variable's columns are not its number.
+    columns, _, _ = energy.visible.alternatives(feature, 0.0, 0.0)
+    _, values, log_weight = energy.visible.alternatives(
+        feature, *_input_range(energy, columns)
+    )
+    weights = energy.weights[columns]
+    rest = x.copy()
+    rest[:, columns] = 0
+    inputs = inputs - x[:, columns] @ weights
+
+    def log_density(value):
+        rest[:, columns] = value
+        return -energy.energy(rest, inputs + value @ weights)
+
+    own = log_density(x[:, columns])
+    others = [log_density(value[None]) for value in values]
+    return own - np.logaddexp.reduce(others, axis=0) - log_weight
+
+
+def _input_range(energy, columns):
+    """Return the smallest and largest input to a visible unit that is not finite."""
+    if energy.visible.finite:
+        return 0.0, 0.0
+    low, high = getattr(energy.hidden, "values", (0.0, 1.0))
+    weights = energy.weights[columns].ravel()
+    ends = np.stack([weights * low, weights * high])
+    ends = energy.coupling * ends.astype(np.float64)
+    return ends.min(axis=0).sum(), ends.max(axis=0).sum()
+
+
+def conditionals_of_normal(energy, x):
+    """Return the conditionals of the normal density of a Gaussian-Gaussian RBM."""
+    weights = energy.coupling * energy.weights.astype(np.float64)
+    matrix = np.diag(energy.visible.precision) - weights @ weights.T
+    linear = energy.visible.bias + weights @ energy.hidden.bias
+    precision = np.diag(matrix)
+    mean = x + (linear - x @ matrix) / precision
+    return (np.log(precision / (2 * np.pi)) - precision * np.square(x - mean)) / 2
