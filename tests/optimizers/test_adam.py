@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from skebm.optimizers import Adam
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_equals_the_paper(dtype, rng):
+    params = {"a": rng.normal(size=(307, 5)).astype(dtype), "b": np.ones(7, dtype)}
+    expected = {name: value.astype(np.float64) for name, value in params.items()}
+    first = {name: 0 * value for name, value in expected.items()}
+    second = {name: 0 * value for name, value in expected.items()}
+    optimizer = Adam(beta1=0.8, beta2=0.95, epsilon=0)
+    state = optimizer.init(params)
+    for t in range(1, 6):
+        gradient = {
+            n: rng.normal(size=v.shape).astype(dtype) for n, v in params.items()
+        }
+        for name, g in gradient.items():
+            first[name] = 0.8 * first[name] + 0.2 * g
+            second[name] = 0.95 * second[name] + 0.05 * g**2
+            corrected = first[name] / (1 - 0.8**t), second[name] / (1 - 0.95**t)
+            expected[name] -= 0.01 * corrected[0] / np.sqrt(corrected[1])
+        state = optimizer.update(params, gradient, state, 0.01)
+    assert state["count"] == 5
+    for name, value in params.items():
+        assert value.dtype == dtype
+        np.testing.assert_allclose(value, expected[name], rtol=1e-4, atol=1e-6)
+
+
+def test_the_first_step_has_the_length_of_the_learning_rate(rng):
+    params = {"a": np.zeros(11)}
+    gradient = {"a": 10.0 ** rng.integers(-3, 4, size=11)}
+    Adam(epsilon=0).update(params, gradient, Adam().init(params), 0.1)
+    np.testing.assert_allclose(params["a"], -0.1)
+
+
+def test_no_gradient_no_step():
+    params = {"a": np.ones(3)}
+    Adam().update(params, {"a": np.zeros(3)}, Adam().init(params), 0.1)
+    np.testing.assert_array_equal(params["a"], 1)

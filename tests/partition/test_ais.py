@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from skebm.energies import RBM
+from skebm.partition import AIS, Auto, ExactPartition
+from skebm.partition.ais import _bennett, _refined
+from skebm.samplers import Exact
+from skebm.utils._random import Random
+from tests.models import heavy, random_rbm
+
+
+@heavy
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("pair", [("bernoulli", "bernoulli"), ("gaussian", "spin")])
+def test_bracket_holds_the_exact_value(pair, seed):
+    energy = random_rbm(pair, 17, 7, seed=seed, scale=0.8)
+    # As after training: a reference with the marginals of the model.
+    draws = Exact().init(energy, 1009, Random(seed))
+    moments = draws.visible.mean(axis=0), draws.visible.var(axis=0), 1009
+    base = energy.visible.from_moments(*moments)
+    energy = RBM(energy.visible, energy.hidden, energy.weights, base=base)
+    exact = ExactPartition().estimate(energy).value
+    for start in (None, draws):
+        estimate = AIS().estimate(energy, Random(seed), start)
+        assert estimate.lower <= exact <= estimate.upper
+        assert estimate.lower <= estimate.value <= estimate.upper
+        assert estimate.upper - estimate.lower < 0.7
+        assert abs(estimate.value - exact) < 0.35
+        assert estimate.method == "ais"
+        assert 1 <= estimate.ess <= 100
+
+
+@heavy
+def test_bracket_holds_the_closed_form():
+    energy = random_rbm(("gaussian", "gaussian"), 7, 5)
+    exact = ExactPartition().estimate(energy).value
+    estimate = AIS().estimate(energy, Random(3))
+    assert estimate.lower <= exact <= estimate.upper
+
+
+@heavy
+def test_independent_units_are_known_at_once():
+    energy = random_rbm(("bernoulli", "bernoulli"), 7, 5)
+    energy.weights[:] = 0
+    energy.hidden.bias[:] = 0
+    estimate = AIS(n_chains=11).estimate(energy, Random(3))
+    exact = energy.log_partition_reference()
+    np.testing.assert_allclose([estimate.value, estimate.lower], exact, atol=1e-6)
+
+
+@heavy
+def test_single_precision_loses_little():
+    energy = random_rbm(("bernoulli", "bernoulli"), 17, 7)
+    exact = ExactPartition().estimate(energy).value
+    estimate = AIS().estimate(energy.astype(np.float32), Random(3))
+    assert estimate.lower <= exact <= estimate.upper
+
+
+@heavy
+def test_a_short_ladder_gives_a_wide_but_honest_bracket():
+    energy = random_rbm(("spin", "spin"), 13, 11, scale=1.0)
+    exact = ExactPartition().estimate(energy).value
+    estimate = AIS(n_chains=31, max_temperatures=200).estimate(energy, Random(3))
+    assert estimate.lower <= exact <= estimate.upper
+
+
+def test_bennett_on_normal_work(rng):
+    """Work that satisfies Crooks' relation: N(r - s/2, s) and N(-r - s/2, s)."""
+    ratio, variance, n = 3.0, 1.7, 4001
+    forward = ratio - variance / 2 + np.sqrt(variance) * rng.normal(size=n)
+    backward = -ratio - variance / 2 + np.sqrt(variance) * rng.normal(size=n)
+    value, stderr = _bennett(forward, backward)
+    assert abs(value - ratio) < 6 * stderr
+    assert stderr < 0.05
+
+
+def test_refined_ladder_rises_from_zero_to_one(rng):
+    betas = np.linspace(0, 1, 53)
+    refined = _refined(
+        betas, rng.normal(size=(52, 11)) * np.arange(1, 53)[:, None], 211
+    )
+    assert refined.shape == (211,)
+    assert refined[0] == 0
+    assert refined[-1] == 1
+    assert (np.diff(refined) > 0).all()
+    assert np.median(refined) > 0.6  # denser where the increments vary more
+
+
+@heavy
+def test_auto_takes_the_exact_method_where_it_can():
+    auto = Auto(exact=ExactPartition(max_units=5), ais=AIS(n_chains=7, tolerance=9))
+    small = random_rbm(("spin", "bernoulli"), 11, 5)
+    assert auto.estimate(small, Random(3)).method == "enumeration"
+    large = random_rbm(("spin", "bernoulli"), 11, 7)
+    assert auto.estimate(large, Random(3)).method == "ais"

@@ -1,0 +1,194 @@
+"""The import directions and sizes that the developer guide promises."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import skebm
+
+ROOT = Path(skebm.__file__).parent
+FILES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
+IDS = [str(path) for path in FILES]
+
+every_file = pytest.mark.parametrize("path", FILES, ids=IDS)
+
+# Which parts a part may import, besides itself.
+_BASIS = {"utils", "layers", "energies"}
+ALLOWED = {
+    "utils": set(),
+    "layers": {"utils"},
+    "energies": {"utils", "layers"},
+    "samplers": _BASIS,
+    "objectives": _BASIS | {"samplers"},
+    "optimizers": _BASIS | {"samplers", "objectives"},
+    "training": _BASIS | {"samplers", "objectives", "optimizers"},
+    "partition": _BASIS | {"samplers"},
+    "metrics": _BASIS | {"samplers"},
+    "inspection": {"utils"},
+    "datasets": _BASIS | {"samplers"},
+    "testing": {"utils"},
+}
+FREE = {"estimators", "__init__"}  # the top of the tree
+# Files that are made of their neighbours: a choice between them, or a special case.
+NEIGHBOURS = {
+    "partition/auto.py": {"ais", "exact"},
+    "energies/class_rbm.py": {"rbm"},
+    "estimators/anomaly.py": {"density"},
+}
+
+
+@cache
+def tree(path):
+    return ast.parse((ROOT / path).read_text())
+
+
+def part_of(path):
+    return path.parts[0].removesuffix(".py")
+
+
+def imports(path):
+    """Return the modules that a file imports, with the names it takes from them."""
+    found = []
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, None) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            found += [(node.module, alias.name) for alias in node.names]
+    return found
+
+
+def own_imports(path):
+    """Return the parts of skebm's dotted names that a file imports."""
+    dotted = []
+    for module, name in imports(path):
+        if module.split(".")[0] != "skebm":
+            continue
+        parts = module.split(".")[1:]
+        if not parts and name:
+            parts = [name]
+        dotted.append((parts, name))
+    return dotted
+
+
+@every_file
+def test_imports_run_one_way(path):
+    part = part_of(path)
+    if part in FREE:
+        return
+    for parts, name in own_imports(path):
+        if parts == [] or parts[0] == "__version__":
+            continue
+        allowed = ALLOWED[part] | {part}
+        assert parts[0] in allowed, f"{path} imports {name} of skebm.{'.'.join(parts)}"
+
+
+@every_file
+def test_files_of_a_folder_do_not_import_each_other(path):
+    if len(path.parts) == 1 or path.name == "__init__.py":
+        return
+    folder = path.parts[0]
+    if folder == "utils":  # all of it is shared
+        return
+    for parts, name in own_imports(path):
+        if parts[0] != folder:
+            continue
+        assert len(parts) > 1, f"{path} imports {name} of its own folder's __init__"
+        shared = parts[1].startswith("_") or parts[1] in NEIGHBOURS.get(str(path), ())
+        assert shared, f"{path} imports {name} of its neighbour {parts[1]}"
+
+
+@every_file
+def test_private_names_of_scikit_learn_have_one_door(path):
+    if path == Path("utils/_sklearn.py"):
+        return
+    for module, name in imports(path):
+        if module.split(".")[0] == "sklearn":
+            private = [p for p in [*module.split("."), name or ""] if p.startswith("_")]
+            assert not private, f"{path} imports {private} of scikit-learn"
+
+
+@every_file
+def test_randomness_has_one_source(path):
+    if path == Path("utils/_random.py"):
+        return
+    for module, name in imports(path):
+        words = [*module.split("."), name]
+        assert words[0] != "random", f"{path} imports {module}"
+        assert words[:2] != ["numpy", "random"], f"{path} imports {module}"
+        assert name not in ("check_random_state", "default_rng"), f"{path}: {name}"
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Attribute) and node.attr == "random":
+            owner = getattr(node.value, "id", "")
+            assert owner not in ("np", "numpy"), f"{path}:{node.lineno} uses np.random"
+
+
+@every_file
+def test_threads_have_one_source(path):
+    if path == Path("utils/_parallel.py"):
+        return
+    for module, name in imports(path):
+        words = module.split(".")
+        assert words[0] not in ("concurrent", "threadpoolctl", "multiprocessing"), path
+        if words[0] == "threading":
+            lock = path == Path("partition/_lazy.py") and name == "Lock"
+            assert lock, f"{path} imports {name} of threading"
+
+
+def is_kernel(node):
+    return isinstance(node, ast.FunctionDef) and any(
+        "njit" in ast.unparse(decorator) for decorator in node.decorator_list
+    )
+
+
+@every_file
+def test_kernels_call_only_functions_of_their_own_file(path):
+    """An edit of a callee in another file would leave a stale cached caller."""
+    defined = {n.name for n in ast.walk(tree(path)) if is_kernel(n)}
+    builtin = {"abs", "float", "int", "len", "max", "min", "range"}
+    for kernel in filter(is_kernel, ast.walk(tree(path))):
+        options = [ast.unparse(decorator) for decorator in kernel.decorator_list]
+        assert "cache=True" in options[0], f"{path}: {kernel.name} is not cached"
+        assert "nogil=True" in options[0], f"{path}: {kernel.name} holds the lock"
+        for node in ast.walk(ast.Module(kernel.body, [])):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                called = node.func.id
+                known = called in defined | builtin
+                assert known, f"{path}: kernel {kernel.name} calls {called}"
+
+
+def doc_lines(path):
+    """Return the lines of a file that belong to docstrings."""
+    lines = set()
+    kinds = ast.Module, ast.ClassDef, ast.FunctionDef
+    for node in ast.walk(tree(path)):
+        if isinstance(node, kinds) and ast.get_docstring(node):
+            text = node.body[0]
+            lines |= set(range(text.lineno, text.end_lineno + 1))
+    return lines
+
+
+@every_file
+def test_files_and_functions_are_short(path):
+    """Up to 320 lines a file and 60 a function, not counting docstrings."""
+    doc = doc_lines(path)
+    n_lines = len((ROOT / path).read_text().splitlines())
+    if n_lines - len(doc) > 320:
+        pytest.fail(f"{path} has {n_lines - len(doc)} lines without docstrings")
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef):
+            lines = set(range(node.lineno, node.end_lineno + 1)) - doc
+            assert len(lines) <= 60, f"{path}: {node.name} has {len(lines)} lines"
+
+
+@every_file
+def test_public_functions_have_docstrings(path):
+    body = tree(path).body
+    if path.name != "__init__.py" or body:
+        assert ast.get_docstring(tree(path)), f"{path} has no docstring"
+    for node in body:
+        named = isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        if named and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{path}: {node.name} has no docstring"

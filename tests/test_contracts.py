@@ -1,0 +1,428 @@
+"""The contract checks: every registered part passes, and wrong ones fail."""
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+
+from skebm.energies import RBM
+from skebm.layers import LAYERS, Bernoulli, Gaussian
+from skebm.objectives import OBJECTIVES, PCD
+from skebm.samplers import SAMPLERS, Gibbs
+from skebm.testing import check_energy, check_layer, check_objective, check_sampler
+from tests.models import heavy, random_rbm
+
+DTYPES = [np.float32, np.float64]
+
+
+def small(dtype=np.float64):
+    return random_rbm(("bernoulli", "bernoulli"), 3, 2, dtype=dtype)
+
+
+# -- every part of the registries ------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers(name, dtype):
+    check_layer(LAYERS[name].zeros(5, dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("hidden", LAYERS)
+@pytest.mark.parametrize("visible", LAYERS)
+def test_energies(visible, hidden, dtype):
+    weights = 0.2 * np.cos(np.arange(15)).reshape(5, 3).astype(dtype)
+    layers = LAYERS[visible].zeros(5, dtype), LAYERS[hidden].zeros(3, dtype)
+    check_energy(RBM(*layers, weights))
+
+
+@heavy
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_samplers(name):
+    check_sampler(SAMPLERS[name](), small())
+
+
+@heavy
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_objectives(name):
+    check_objective(OBJECTIVES[name](), small(np.float32))
+
+
+# -- an energy of one's own ------------------------------------------------------------
+
+
+class Mixture:
+    """A user's own energy in plain NumPy: a mixture of two normal densities."""
+
+    def __init__(self, means):
+        self.means = means
+
+    @property
+    def params(self):
+        return {"means": self.means}
+
+    def _responsibility(self, x):
+        squares = ((x[:, None] - self.means) ** 2).sum(axis=2) / 2
+        energy = -np.logaddexp.reduce(-squares, axis=1)
+        return np.exp(energy[:, None] - squares), energy
+
+    def energy(self, x):
+        return self._responsibility(x)[1]
+
+    def grad(self, x, weight=None):
+        weight = np.full(len(x), 1 / len(x)) if weight is None else weight
+        share = self._responsibility(x)[0] * weight[:, None]
+        return {"means": share.sum(axis=0)[:, None] * self.means - share.T @ x}
+
+    def grad_x(self, x):
+        return x - self._responsibility(x)[0] @ self.means
+
+
+def mixture(kind=Mixture):
+    return kind(np.random.default_rng(3).normal(size=(2, 5)))
+
+
+X = np.random.default_rng(5).normal(size=(7, 5))
+
+
+def test_an_energy_of_ones_own_passes():
+    check_energy(mixture(), X)
+
+
+def test_configurations_must_come_from_somewhere():
+    with pytest.raises(ValueError, match="Pass X"):
+        check_energy(mixture())
+
+
+class WrongSign(Mixture):
+    def grad(self, x, weight=None):
+        return {"means": -super().grad(x, weight)["means"]}
+
+
+class MissingKey(Mixture):
+    def grad(self, x, weight=None):
+        return {"mean": super().grad(x, weight)["means"]}
+
+
+class Transposed(Mixture):
+    def grad(self, x, weight=None):
+        return {"means": super().grad(x, weight)["means"].T}
+
+
+class CopiedParams(Mixture):
+    @property
+    def params(self):
+        return {"means": self.means.copy()}
+
+
+class FortranParams(Mixture):
+    def __init__(self, means):
+        super().__init__(np.asfortranarray(means))
+
+
+class RowsInteract(Mixture):
+    def energy(self, x):
+        return super().energy(x) - super().energy(x).mean()
+
+
+class WrongShape(Mixture):
+    def energy(self, x):
+        return super().energy(x)[:, None]
+
+
+class NotFinite(Mixture):
+    def energy(self, x):
+        return np.log(super().energy(x) * 0)
+
+
+class WrongGradX(Mixture):
+    def grad_x(self, x):
+        return -super().grad_x(x)
+
+
+class ChangesItsArgument(Mixture):
+    def energy(self, x):
+        value = super().energy(x)
+        x += 1e-9
+        return value
+
+
+class WrongAstype(Mixture):
+    def astype(self, dtype):
+        return Mixture(self.means.astype(np.float64))
+
+
+class WrongReplace(Mixture):
+    def replace(self, params):
+        return Mixture(params["means"][::-1] + 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (WrongSign, "is not the derivative"),
+        (MissingKey, "has the keys"),
+        (Transposed, "has shape"),
+        (CopiedParams, "params returns copies"),
+        (FortranParams, "C-contiguous"),
+        (RowsInteract, "depends on the other rows"),
+        (WrongShape, "has shape"),
+        (NotFinite, "not finite"),
+        (WrongGradX, "grad_x is not the derivative"),
+        (ChangesItsArgument, "changes its argument"),
+        (WrongAstype, "leaves a parameter in float64"),
+        (WrongReplace, "replace"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_wrong_energies_fail(kind, sentence):
+    with pytest.raises(AssertionError, match=sentence):
+        check_energy(mixture(kind), X.copy())
+
+
+class WrongSweep(RBM):
+    def gibbs_sweep(self, chains, random):
+        return chains._replace(visible=chains.visible.astype(np.float16))
+
+
+class WrongInterpolation(RBM):
+    def interpolate(self, beta):
+        return super().interpolate(beta / 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [(WrongSweep, "gibbs_sweep"), (WrongInterpolation, "interpolate")],
+)
+def test_wrong_capabilities_fail(kind, sentence):
+    energy = small()
+    with pytest.raises(AssertionError, match=sentence):
+        check_energy(kind(energy.visible, energy.hidden, energy.weights))
+
+
+# -- wrong layers ----------------------------------------------------------------------
+
+
+class WrongMean(Bernoulli):
+    def mean(self, inputs):
+        return super().mean(-inputs)
+
+
+class WrongCgf(Bernoulli):
+    def cgf(self, inputs):
+        return super().cgf(inputs) + 1
+
+
+class WrongGaussianCgf(Gaussian):
+    def cgf(self, inputs):
+        return super().cgf(inputs) - 0.1
+
+
+class WrongGrad(Bernoulli):
+    def grad(self, x, weight):
+        return {"bias": weight @ x}
+
+
+class BiasedDraws(Bernoulli):
+    def sample(self, inputs, random):
+        return super().sample(inputs + 0.5, random)
+
+
+class NarrowDraws(Gaussian):
+    def sample(self, inputs, random):
+        return (self.mean(inputs) + super().sample(inputs, random)) / 2
+
+
+class OwnGenerator(Bernoulli):
+    def sample(self, inputs, random):
+        return super().sample(inputs, type(random)(len(inputs)))
+
+
+class WrongEndpoint(Bernoulli):
+    def interpolate(self, other, beta):
+        return super().interpolate(other, 1 - beta)
+
+
+class DoublesDtype(Bernoulli):
+    def mean(self, inputs):
+        return super().mean(inputs).astype(np.float64)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (WrongMean, "mean is not d layer.cgf"),
+        (WrongCgf, "log of the sum"),
+        (WrongGaussianCgf, "log of the sum"),
+        (WrongGrad, "is not the derivative"),
+        (BiasedDraws, "The mean of draws"),
+        (NarrowDraws, "The variance of draws"),
+        (OwnGenerator, "block of rows"),
+        (WrongEndpoint, "interpolate"),
+        (DoublesDtype, "dtype"),
+    ],
+)
+def test_wrong_layers_fail(kind, sentence):
+    with pytest.raises(AssertionError, match=sentence):
+        check_layer(kind(np.array([0.3, -0.2, 0.5], dtype=np.float32)))
+
+
+# -- wrong samplers --------------------------------------------------------------------
+
+
+class Frozen(Gibbs):
+    def step(self, energy, chains, random):
+        return chains
+
+
+class Biased(Gibbs):
+    """Draws one unit with the wrong probability now and then."""
+
+    def step(self, energy, chains, random):
+        visible = super().step(energy, chains, random).visible.copy()
+        visible[:, 0] *= random.fold(99).uniform((len(visible),)) > 0.1
+        return energy.chains(visible)
+
+
+class StaleHidden(Gibbs):
+    """Mixes two time indices: half of the units are those of the step before."""
+
+    def step(self, energy, chains, random):
+        visible = super().step(energy, chains, random).visible.copy()
+        visible[:, :2] = chains.visible[:, :2]
+        return energy.chains(visible)
+
+
+class Sticky(Gibbs):
+    """Rejects moves by a rule that favours low energies."""
+
+    def step(self, energy, chains, random):
+        moved = super().step(energy, chains, random)
+        worse = energy.energy(moved.visible) > energy.energy(chains.visible)
+        stay = worse & (random.fold(99).uniform((len(worse),)) < 0.5)
+        return energy.chains(np.where(stay[:, None], chains.visible, moved.visible))
+
+
+class OutsideDomain(Gibbs):
+    def step(self, energy, chains, random):
+        return energy.chains(super().step(energy, chains, random).visible - 1)
+
+
+class InPlace(Gibbs):
+    def step(self, energy, chains, random):
+        chains.visible[:] = super().step(energy, chains, random).visible
+        return energy.chains(chains.visible.copy())
+
+
+class OwnClock(Gibbs):
+    def step(self, energy, chains, random):
+        self.n_calls = getattr(self, "n_calls", 0) + 1
+        return super().step(energy, chains, random.fold(self.n_calls))
+
+
+@heavy
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (Frozen, "from init.*chi-square"),
+        (Biased, "chi-square"),
+        (StaleHidden, "chi-square"),
+        (Sticky, "chi-square"),
+        (OutsideDomain, "left the domain"),
+        (InPlace, "changes the state|no function"),
+        (OwnClock, "no function"),
+    ],
+)
+def test_wrong_samplers_fail(kind, sentence):
+    with pytest.raises(AssertionError, match=sentence):
+        check_sampler(kind(), small())
+
+
+def test_samplers_are_checked_on_small_energies_only():
+    for energy in (
+        random_rbm(("gaussian", "spin")),
+        random_rbm(("spin", "spin"), 11, 2),
+    ):
+        with pytest.raises(ValueError, match="few visible configurations"):
+            check_sampler(Gibbs(), energy)
+
+
+# -- wrong objectives ------------------------------------------------------------------
+
+
+class Ascending(PCD):
+    def gradient(self, *args):
+        gradient, state = super().gradient(*args)
+        return {name: -value for name, value in gradient.items()}, state
+
+
+class HalfPositive(PCD):
+    def gradient(self, energy, X, weight, state, random):
+        gradient, state = super().gradient(energy, X, weight, state, random)
+        more = energy.grad(X, weight)
+        return {name: gradient[name] + 0.5 * more[name] for name in gradient}, state
+
+
+class MixedTimes(BaseEstimator):
+    """The negative phase pairs new visible units with the hidden means of the old."""
+
+    def init(self, energy, random):
+        return None
+
+    def gradient(self, energy, X, weight, state, random):
+        positive = energy.grad(X, weight)
+        old = energy.chains(X)
+        new = energy.gibbs_sweep(old, random)
+        negative = energy.grad(new.visible, weight, inputs=old.inputs)
+        return {name: positive[name] - negative[name] for name in positive}, state
+
+
+class MissingName(PCD):
+    def gradient(self, *args):
+        gradient, state = super().gradient(*args)
+        del gradient["hidden.bias"]
+        return gradient, state
+
+
+class Updates(PCD):
+    def gradient(self, energy, *args):
+        gradient, state = super().gradient(energy, *args)
+        energy.weights -= 0.01 * gradient["weights"]
+        return gradient, state
+
+
+class Double(PCD):
+    def gradient(self, *args):
+        gradient, state = super().gradient(*args)
+        return {
+            name: value.astype(np.float64) for name, value in gradient.items()
+        }, state
+
+
+class Forgetful(PCD):
+    """Chains that start anew at the reference: the wrong negative phase."""
+
+    def gradient(self, energy, X, weight, state, random):
+        state = self.init(energy, random.fold(99))
+        return super().gradient(energy, X, weight, state, random)
+
+
+@heavy
+@pytest.mark.parametrize(
+    ("objective", "sentence"),
+    [
+        (Ascending(), "wrong sign"),
+        (HalfPositive(), "is not zero"),
+        (MixedTimes(), "is not zero"),
+        (PCD(sampler=Biased()), "is not zero"),
+        (Forgetful(n_chains=1009), "is not zero"),
+        (MissingName(), "has the keys"),
+        (Updates(), "changes energy.params|no function"),
+        (Double(), "dtype"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_wrong_objectives_fail(objective, sentence):
+    energy = random_rbm(("bernoulli", "bernoulli"), 3, 2, dtype=np.float32, scale=1.5)
+    with pytest.raises(AssertionError, match=sentence):
+        check_objective(objective, energy)

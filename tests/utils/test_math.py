@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from skebm.utils._math import sigmoid, softplus_sum
+
+# A few units in the last place.
+TOLERANCE = {np.float32: 1e-6, np.float64: 2e-15}
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_sigmoid(dtype):
+    x = np.linspace(-80, 80, 1009).astype(dtype)
+    tolerance = TOLERANCE[dtype]
+    y = sigmoid(x)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y, expit(x.astype(np.float64)), rtol=tolerance)
+    assert (np.diff(y) >= 0).all()
+    np.testing.assert_array_equal(sigmoid(x[::2]), y[::2])
+    np.testing.assert_array_equal(sigmoid(x[:1007].reshape(19, 53)).ravel(), y[:1007])
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_sigmoid_at_extremes(dtype):
+    x = np.array([-np.inf, -1e4, -200, 0, 200, 1e4, np.inf], dtype=dtype)
+    y = sigmoid(x)
+    np.testing.assert_allclose(y, [0, 0, 0, 0.5, 1, 1, 1], atol=1e-37)
+    assert y[3] == 0.5
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("width", [1, 2, 63, 64, 65, 131])
+def test_softplus_sum(dtype, width, rng):
+    x = (11 * rng.normal(size=(5, width))).astype(dtype)
+    expected = np.logaddexp(0, x.astype(np.float64)).sum(axis=1)
+    actual = softplus_sum(x)
+    assert actual.dtype == np.float64
+    close = {"rtol": 10 * TOLERANCE[dtype], "atol": 10 * width * TOLERANCE[dtype]}
+    np.testing.assert_allclose(actual, expected, **close)
+    np.testing.assert_allclose(softplus_sum(np.asfortranarray(x)), expected, **close)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_softplus_sum_at_extremes(dtype):
+    x = np.array([[-1e4, 1e4, 3e4], [-1e4, -1e4, -1e4], [0, 0, 0]], dtype=dtype)
+    expected = [4e4, 0, 3 * np.log(2)]
+    np.testing.assert_allclose(softplus_sum(x), expected, rtol=1e-6, atol=1e-30)
