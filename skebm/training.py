@@ -78,7 +78,8 @@ class Training:
     rate_factor: float = 1.0
     interrupted: bool = False
     diverged: bool = False
-    kept: dict = field(default_factory=dict)
+    finished: dict = field(default_factory=dict)
+    good: dict = field(default_factory=dict)
 
     @classmethod
     def start(cls, energy, plan, random):
@@ -95,7 +96,7 @@ class Training:
     def best(self):
         """The model with averaged parameters, a copy."""
         best = self.energy.replace(self.average.current(self.energy.params))
-        if hasattr(best, "project"):
+        if self.average.count and hasattr(best, "project"):
             best.project()
         return best
 
@@ -105,9 +106,9 @@ class Training:
         fresh.n_epochs = self.n_epochs
         return fresh
 
-    def keep(self):
-        """Remember this state as the last good one."""
-        self.kept = {
+    def keep(self, is_good=True):
+        """Remember this state as that of the last finished epoch, and as a good one."""
+        self.finished = {
             "params": {
                 name: value.copy() for name, value in self.energy.params.items()
             },
@@ -115,14 +116,16 @@ class Training:
             "count": self.average.count,
             "objective_state": self.objective_state,
         }
+        if is_good:
+            self.good = self.finished
 
-    def restore(self, plan):
-        """Go back to the last good state; the optimizer starts afresh."""
+    def restore(self, kept, plan):
+        """Go back to a state that was kept; the optimizer starts afresh."""
         for name, value in self.energy.params.items():
-            value[...] = self.kept["params"][name]
-            self.average.params[name][...] = self.kept["average"][name]
-        self.average.count = self.kept["count"]
-        self.objective_state = self.kept["objective_state"]
+            value[...] = kept["params"][name]
+            self.average.params[name][...] = kept["average"][name]
+        self.average.count = kept["count"]
+        self.objective_state = kept["objective_state"]
         self.optimizer_state = plan.optimizer.init(self.energy.params)
 
 
@@ -139,8 +142,9 @@ def train(training, X, weight, plan, on_epoch):
     plan : Plan
     on_epoch : callable
         ``on_epoch(training, learning_rate)`` is called after each epoch and returns
-        ``"stop"`` to end the training, ``"diverged"`` to have the epoch undone,
-        or None.
+        ``"stop"`` to end the training; ``"diverged"`` to go back to the last epoch
+        that it called good, and try again with smaller steps; ``"unknown"`` where it
+        has not looked; None if all is well.
 
     Returns
     -------
@@ -154,12 +158,14 @@ def train(training, X, weight, plan, on_epoch):
     clock = Clock(plan)
     try:
         while epoch < plan.n_iter and not clock.is_over:
-            rate = _epoch(training, X, weight, plan, epoch, clock)
+            # Overflow is how divergence begins; the guard says so in its own words.
+            with np.errstate(over="ignore", invalid="ignore"):
+                rate = _epoch(training, X, weight, plan, epoch, clock)
             said = "diverged"
             if _is_finite(training.energy):
                 said = on_epoch(training, rate)
             if said == "diverged":
-                training.restore(plan)
+                training.restore(training.good, plan)
                 training.n_rollbacks += 1
                 training.rate_factor *= _ROLLBACK_FACTOR
                 if training.n_rollbacks > _MAX_ROLLBACKS:
@@ -168,13 +174,13 @@ def train(training, X, weight, plan, on_epoch):
                 continue
             epoch += 1
             training.n_epochs = start + epoch
-            training.keep()
+            training.keep(is_good=said != "unknown")
             if said == "stop":
                 break
     except KeyboardInterrupt:
-        training.restore(plan)
+        training.restore(training.finished, plan)
         training.interrupted = True
-    training.kept = {}
+    training.finished, training.good = {}, {}
     return training
 
 

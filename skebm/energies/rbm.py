@@ -65,6 +65,11 @@ class RBM:
     coupling : float, default=1
         Factor of the weights; below 1 on the way from the reference.
 
+    Raises
+    ------
+    ValueError
+        If neither side is finite and not all units are Gaussian.
+
     References
     ----------
     .. [1] P. Smolensky. "Information processing in dynamical systems: foundations of
@@ -72,6 +77,7 @@ class RBM:
     """
 
     def __init__(self, visible, hidden, weights, *, base=None, coupling=1.0):
+        _check_pair(visible, hidden)
         self.visible = visible
         self.hidden = hidden
         self.weights = weights
@@ -355,6 +361,17 @@ class RBM:
         if self.visible.finite or self.hidden.finite:
             return conditionals_by_sum(self, x)
         return conditionals_of_normal(self, x)
+
+
+def _check_pair(visible, hidden):
+    """Refuse units whose partition function is infinite, or not known to be finite."""
+    if visible.finite or hidden.finite:
+        return
+    if not (hasattr(visible, "precision") and hasattr(hidden, "precision")):
+        raise ValueError(
+            f"{visible!r} with {hidden!r} has no partition function: real units on "
+            "both sides need Gaussian units throughout. Use hidden='bernoulli'."
+        )
 
 
 def _pairs(rows, shares):

@@ -32,8 +32,9 @@ _FULL_BATCH, _BATCH = 256, 100
 # "auto" trains for at least this many epochs and this many updates.
 _MIN_EPOCHS, _MIN_UPDATES = 10, 1500
 _INITIAL_SCALE = 0.01
-# Learning rates of "auto": plain descent without and with Gaussian units, and Adam.
-_SGD_RATES, _ADAM_RATE = (0.1, 0.05), 0.003
+# Learning rates of "auto". Gaussian units do not saturate: a step that is too long
+# explodes, soonest where both sides can answer without bound.
+_RATE, _GAUSSIAN_RATE, _HIDDEN_GAUSSIAN_RATE, _ADAM_RATE = 0.1, 0.05, 0.01, 0.003
 # Rows that one thread scores at a time.
 _SCORE_ROWS = 512
 
@@ -154,9 +155,13 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         optimizer = resolve(optimizer, OPTIMIZERS, "optimizer")
         rate = self.learning_rate
         if rate == "auto":
-            gaussian = "gaussian" in (*self._kinds, self.hidden)
-            rate = _SGD_RATES[gaussian] if isinstance(optimizer, SGD) else _ADAM_RATE
+            rate = self._auto_rate() if isinstance(optimizer, SGD) else _ADAM_RATE
         return optimizer, rate
+
+    def _auto_rate(self):
+        if self.hidden == "gaussian":
+            return _HIDDEN_GAUSSIAN_RATE
+        return _GAUSSIAN_RATE if "gaussian" in self._kinds else _RATE
 
     def _fit_rows(self, Z, weight, layer, go_on, n_iter, hooks, labels=None):
         """Train on encoded rows; the common end of ``fit`` and ``partial_fit``.

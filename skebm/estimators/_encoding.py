@@ -117,7 +117,7 @@ def resolve_kinds(visible, X):
     return kinds
 
 
-def check_domain(X, kinds, names):
+def check_domain(X, kinds, names, remedy="use visible='gaussian'"):
     """Raise a sentence that names the columns of ``X`` outside their layer's domain."""
     for kind in dict.fromkeys(kinds):
         part = np.flatnonzero(np.array(kinds) == kind)
@@ -142,5 +142,5 @@ def check_domain(X, kinds, names):
             raise ValueError(
                 f"{kind.capitalize()} units take {layer.domain}, but "
                 f"{', '.join(columns[:5])}{more} of X has others. Scale the "
-                "columns, or use visible='gaussian'."
+                f"columns, or {remedy}."
             )

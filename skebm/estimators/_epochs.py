@@ -6,7 +6,7 @@ import numpy as np
 
 # A model this much worse than independent columns, in shares of their score, has
 # diverged: noise alone does not take it there.
-_DIVERGED = 0.5
+_DIVERGED = 0.15
 
 
 class Epochs:
@@ -51,7 +51,7 @@ class Epochs:
         self.task.call_on_fit_task_begin(estimator=self.estimator, **self.hooks)
 
     def __call__(self, training, learning_rate):
-        """Take note of an epoch; return "stop", "diverged" or None."""
+        """Take note of an epoch; return what `train` asks for."""
         estimator, figures = self.estimator, {}
         n_iter = training.n_epochs + 1
         last = n_iter == self.last
@@ -74,7 +74,9 @@ class Epochs:
             )
             if not (stop or last):
                 self._begin()
-        return "stop" if stop else None
+        if stop:
+            return "stop"
+        return None if figures else "unknown"
 
     def _record(self, n_iter, figures, learning_rate, seconds):
         row = {"epoch": n_iter, **figures}

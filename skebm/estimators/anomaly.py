@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skebm.estimators._encoding import check_domain
 from skebm.estimators.density import RBMDensity
 from skebm.utils._sklearn import (
     HasMethods,
@@ -39,8 +40,9 @@ class EBMAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
         Share of outliers in the training rows, which sets the threshold. ``"auto"``
         puts it three interquartile ranges below the first quartile of the scores, or
         as high as it takes to flag one row.
-    n_components : int, default=16
-        Hidden units. Up to 20, log Z is exact.
+    n_components : int, default=4
+        Hidden units. Few are better than many: they cannot give the outliers of the
+        training rows a mode of their own. Up to 20, log Z is exact.
     learning_rate, batch_size, n_iter, early_stopping, warm_start, n_jobs, \
 random_state, verbose
         As for :class:`RBMDensity`.
@@ -90,7 +92,7 @@ random_state, verbose
         density=None,
         *,
         contamination="auto",
-        n_components=16,
+        n_components=4,
         learning_rate="auto",
         batch_size="auto",
         n_iter="auto",
@@ -143,9 +145,13 @@ random_state, verbose
         return self
 
     def _check_rows(self, X, reset=False):
-        return validate_data(
+        X = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
         )
+        if not reset and self.density is None:  # the density does not know the names
+            names = getattr(self, "feature_names_in_", None)
+            check_domain(X, self.density_.visible, names, "fit on rows that have such")
+        return X
 
     def _new_density(self, X):
         if self.density is not None:

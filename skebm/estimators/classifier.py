@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 from scipy.sparse import csr_matrix, hstack, issparse
 from sklearn.base import ClassifierMixin
-from sklearn.utils import compute_sample_weight
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
@@ -201,7 +201,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
             self._check_classes(labels, weight)
             self._encoding = Encoding.fit(X, self._kinds, weight)
         if self.class_weight is not None:
-            factor = compute_sample_weight(self.class_weight, y)
+            factor = self._class_factor(labels, weight)[labels]
             weight = factor if weight is None else weight * factor
         Z = self._joined(self._encoding.encode(X), labels)
         label_layer = Categorical.zeros(len(self.classes_), Z.dtype)
@@ -216,6 +216,19 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
                 "EnergyClassifier needs rows of at least two classes, but y holds one "
                 f"class: {self.classes_[0]!r}."
             )
+
+    def _class_factor(self, labels, weight):
+        """Return each class's factor; "balanced" counts a weight as repetition."""
+        if weight is not None:
+            labels, weight = labels[weight > 0], weight[weight > 0]
+        present, factor = np.unique(labels), np.zeros(len(self.classes_))
+        factor[present] = compute_class_weight(
+            self.class_weight,
+            classes=self.classes_[present],
+            y=self.classes_[labels],
+            sample_weight=weight,
+        )
+        return factor
 
     def _label_numbers(self, y):
         """Return the position of each label in ``classes_``."""

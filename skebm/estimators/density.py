@@ -16,6 +16,7 @@ from skebm.estimators._encoding import Encoding
 from skebm.estimators._monitor import DensityMonitor, conditionals, reconstruct
 from skebm.layers import LAYERS
 from skebm.objectives import OBJECTIVES
+from skebm.partition import ExactPartition
 from skebm.samplers import Gibbs
 from skebm.training import Training
 from skebm.utils._parallel import use_threads
@@ -52,8 +53,8 @@ class RBMDensity(
         See :mod:`skebm.optimizers`. ``"auto"`` is ``"sgd"`` where the gradient is
         sampled, and ``"adam"`` where it is exact.
     learning_rate : float or "auto", default="auto"
-        Size of the first steps. ``"auto"`` is 0.1, with Gaussian units 0.05, and for
-        Adam 0.003.
+        Size of the first steps. ``"auto"`` is 0.1; 0.05 with Gaussian visible and 0.01
+        with Gaussian hidden units; 0.003 for Adam.
     schedule : {"linear", "constant"}, default="linear"
         ``"linear"``: constant for half of the epochs, then falling to 0.
     batch_size : int or "auto", default="auto"
@@ -448,6 +449,8 @@ class RBMDensity(
         self._encoding = Encoding.identity(self._kinds)
         random = Random.from_state(self.random_state)
         energy = RBM(layer, hidden_layer, np.ascontiguousarray(components.T))
+        if not (layer.finite or hidden_layer.finite):
+            ExactPartition().estimate(energy)  # raises where it is infinite
         with use_threads(self.n_jobs):
             energy = at_own_marginals(energy, random.fold(0))
             self._training = Training.start(

@@ -55,11 +55,12 @@ def _log_partition_gaussian(energy):
         ]
     )
     linear = np.concatenate([energy.visible.bias, energy.hidden.bias])
-    sign, log_det = np.linalg.slogdet(matrix)
-    if sign <= 0:
+    try:
+        log_det = 2 * np.log(np.diag(np.linalg.cholesky(matrix))).sum()
+    except np.linalg.LinAlgError:
         raise ValueError(
             "The partition function of this Gaussian-Gaussian RBM is infinite: the "
             "largest singular value of its scaled weights is not below 1."
-        )
+        ) from None
     quadratic = linear @ np.linalg.solve(matrix, linear)
     return (len(linear) * np.log(2 * np.pi) - log_det + quadratic) / 2
