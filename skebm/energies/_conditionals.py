@@ -10,30 +10,39 @@ def conditionals_by_sum(energy, x):
     so a variable costs a pass over the hidden units, not over the weights.
     """
     inputs = energy.inputs(x)
+    own = _hidden_part(energy, inputs)
     out = np.empty((len(x), energy.visible.n_features))
     for feature in range(energy.visible.n_features):
-        out[:, feature] = _conditional(energy, x, inputs, feature)
+        out[:, feature] = own + _conditional(energy, x, inputs, feature)
     return out
 
 
 def _conditional(energy, x, inputs, feature):
+    """Return the log-probability, but for the hidden units' part at ``x`` itself."""
     # With a block of categories before it, a variable's columns are not its number.
     columns, _, _ = energy.visible.alternatives(feature, 0.0, 0.0)
     _, values, log_weight = energy.visible.alternatives(
         feature, *_input_range(energy, columns)
     )
     weights = energy.weights[columns]
-    rest = x.copy()
-    rest[:, columns] = 0
-    inputs = inputs - x[:, columns] @ weights
-
-    def log_density(value):
-        rest[:, columns] = value
-        return -energy.energy(rest, inputs + value @ weights)
-
-    own = log_density(x[:, columns])
-    others = [log_density(value[None]) for value in values]
+    rest = inputs - x[:, columns] @ weights
+    received = rest + (values @ weights)[:, None]  # (n_values, n, n_hidden)
+    hidden = _hidden_part(energy, received.reshape(-1, rest.shape[1]))
+    others = hidden.reshape(len(values), -1)
+    others -= _energy_alone(energy.visible, columns, values)[:, None]
+    own = -_energy_alone(energy.visible, columns, x[:, columns])
     return own - np.logaddexp.reduce(others, axis=0) - log_weight
+
+
+def _hidden_part(energy, inputs):
+    return energy.hidden.cgf(inputs * energy.dtype.type(energy.coupling))
+
+
+def _energy_alone(layer, columns, values):
+    """Return the energy of one variable: units of a layer add up, and 0 has none."""
+    alone = np.zeros((len(values), layer.n_units), dtype=values.dtype)
+    alone[:, columns] = values
+    return np.asarray(layer.energy(alone), dtype=np.float64)
 
 
 def _input_range(energy, columns):

@@ -35,7 +35,7 @@ class Epochs:
         self.context = context
         self.monitor = monitor
         self.hooks = hooks
-        self.stride = monitor.stride(n_updates)
+        self.stride = monitor.stride(n_updates, training.energy.weights.shape[1])
         self.last = training.n_epochs + n_iter
         self.history = {}
         self.baseline = monitor.row(training.energy.reference)[monitor.score_name]
@@ -68,9 +68,11 @@ class Epochs:
             stop |= self.task.call_on_fit_task_end(
                 estimator=estimator,
                 **self.hooks,
-                reconstruction_attributes=lambda: estimator._fitted_attributes(
-                    training
-                ),
+                reconstruction_attributes=lambda: {
+                    **estimator._fitted_attributes(training),
+                    "n_iter_": n_iter,
+                    "history_": {name: list(c) for name, c in self.history.items()},
+                },
             )
             if not (stop or last):
                 self._begin()

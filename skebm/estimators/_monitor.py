@@ -8,6 +8,9 @@ from skebm.utils._parallel import map_blocks
 # Rows of the fixed subsamples, and the share of an epoch's time that they may take.
 _MAX_ROWS = 100
 _COST = 0.05
+# Measured microseconds of a call for a variable, of a hidden unit's input within it, of
+# the calls of an update, and of a weight for a row in it.
+_CALL, _INPUT, _UPDATE, _WEIGHT = 70.0, 3e-3, 500.0, 1e-4
 # A real variable is integrated out over about this many values, a binary one over two.
 _GRID = 60
 
@@ -22,30 +25,30 @@ class DensityMonitor:
     weight : ndarray of shape (n,) or None
         How many rows each row counts for.
     held_out : tuple of (X, weight), or None
-    finite : bool
-        Whether the visible units are.
+    layer : layer
+        The visible units.
     random : Random
         Chooses the rows.
     """
 
     score_name = "pseudo_log_likelihood"
 
-    def __init__(self, X, weight, held_out, finite, random):
-        n_rows = _MAX_ROWS if finite else _MAX_ROWS // 4
-        self.n_values = 2 if finite else _GRID
+    def __init__(self, X, weight, held_out, layer, random):
+        n_rows = _MAX_ROWS if layer.finite else _MAX_ROWS // 4
+        self.n_values = 2 if layer.finite else _GRID
         self.rows, self.weight = _subsample(X, weight, random.fold(0), n_rows)
         self.held_out = held_out
         if held_out is not None:
             self.held_out = _subsample(*held_out, random.fold(1), n_rows)
         self.size = X.shape[0] * X.shape[1]
 
-    def stride(self, n_updates):
+    def stride(self, n_updates, n_hidden):
         """Return after how many epochs it is worth looking."""
-        # A value of a variable costs about as much as a row's share of an update, and
-        # a call from Python about what a hundred rows do.
+        n_rows, n_units = self.rows.shape
         n_sets = 1 if self.held_out is None else 2
-        cost = n_sets * self.n_values * (self.rows.size + 100 * self.rows.shape[1])
-        return int(np.ceil(cost / (_COST * (self.size * 10 + 10_000 * n_updates))))
+        inputs = self.n_values * n_rows * n_hidden
+        look = n_sets * n_units * (_CALL + _INPUT * inputs)
+        return _stride(look, n_updates, self.size * n_hidden)
 
     @staticmethod
     def least_gain(baseline):
@@ -77,17 +80,20 @@ class ClassMonitor:
 
     score_name = "log_likelihood"
 
-    def __init__(self, X, weight, held_out, finite, random):
+    def __init__(self, X, weight, held_out, layer, random):
         self.rows, self.weight = _subsample(X, weight, random.fold(0), 5 * _MAX_ROWS)
         self.held_out = held_out
         if held_out is not None:
             self.held_out = _subsample(*held_out, random.fold(1), 100 * _MAX_ROWS)
+        self.n_classes = layer.layers[1].n_units
         self.size = X.shape[0] * X.shape[1]
 
-    def stride(self, n_updates):
+    def stride(self, n_updates, n_hidden):
         """Return after how many epochs it is worth looking."""
-        cost = self.rows.size + 10_000
-        return int(np.ceil(cost / (_COST * (3 * self.size + 10_000 * n_updates))))
+        rows = [self.rows] if self.held_out is None else [self.rows, self.held_out[0]]
+        n_rows = sum(len(part) for part in rows)
+        look = self.n_classes * (_CALL + _INPUT * n_rows * n_hidden)
+        return _stride(look, n_updates, self.size * n_hidden)
 
     @staticmethod
     def least_gain(baseline):
@@ -103,6 +109,11 @@ class ClassMonitor:
             figures["validation_score"] = score
             figures["validation_accuracy"] = accuracy
         return figures
+
+
+def _stride(look, n_updates, n_weights_rows):
+    epoch = _UPDATE * n_updates + _WEIGHT * n_weights_rows
+    return int(np.ceil(look / (_COST * epoch)))
 
 
 def reconstruction_error(energy, rows):

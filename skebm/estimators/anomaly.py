@@ -174,16 +174,17 @@ random_state, verbose
         hooks = {"estimator": self, "X": X, "y": None}
         context.call_on_fit_task_begin(**hooks)
         task = context.subcontext(task_name="density")
-        task.call_on_fit_task_begin(**hooks)
         params = {} if weight is None else {"sample_weight": weight}
         try:
+            # Begin and end of the task are the density's own, for whom it has them.
             with task.propagate_callback_context(self.density_):
+                task.call_on_fit_task_begin(**hooks)
                 self.density_.fit(X, **params)
+                task.call_on_fit_task_end(**hooks)
         except KeyboardInterrupt:
             # What the interrupted density knows is enough to go on with.
             self.offset_ = self._threshold(self.density_.score_samples(X), weight)
             raise
-        task.call_on_fit_task_end(**hooks)
         context.call_on_fit_task_end(**hooks)
 
     def _threshold(self, scores, weight):

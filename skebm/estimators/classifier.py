@@ -125,31 +125,33 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         random_state=None,
         verbose=0,
     ):
-        self.n_components = n_components
+        super().__init__(
+            n_components,
+            visible=visible,
+            hidden=hidden,
+            objective=objective,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            batch_size=batch_size,
+            n_iter=n_iter,
+            max_time=max_time,
+            average=average,
+            l1=l1,
+            l2=l2,
+            partition=partition,
+            resample_inputs=resample_inputs,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.generative_weight = generative_weight
         self.class_weight = class_weight
-        self.visible = visible
-        self.hidden = hidden
-        self.objective = objective
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.batch_size = batch_size
-        self.n_iter = n_iter
-        self.max_time = max_time
-        self.average = average
-        self.l1 = l1
-        self.l2 = l2
-        self.partition = partition
-        self.resample_inputs = resample_inputs
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):

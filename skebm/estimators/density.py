@@ -136,57 +136,6 @@ class RBMDensity(
     _parameter_constraints = EnergyEstimator._parameter_constraints
     _energy_class, _monitor_class = RBM, DensityMonitor
 
-    def __init__(
-        self,
-        n_components=100,
-        *,
-        visible="auto",
-        hidden="bernoulli",
-        objective="pcd",
-        optimizer="auto",
-        learning_rate="auto",
-        schedule="linear",
-        batch_size="auto",
-        n_iter="auto",
-        max_time=None,
-        average=0.999,
-        l1=0.0,
-        l2=0.0,
-        partition="auto",
-        resample_inputs=False,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        tol=1e-4,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
-        self.n_components = n_components
-        self.visible = visible
-        self.hidden = hidden
-        self.objective = objective
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.batch_size = batch_size
-        self.n_iter = n_iter
-        self.max_time = max_time
-        self.average = average
-        self.l1 = l1
-        self.l2 = l2
-        self.partition = partition
-        self.resample_inputs = resample_inputs
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
         """Learn the distribution of the rows.
