@@ -221,7 +221,9 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         more pass (``n_iter=1``), or from its parameters for a new fit (None).
         """
         plan = self._make_plan(Z.shape[0], n_iter)
-        if not (go_on and Z.dtype == self._training.energy.dtype):
+        if go_on:
+            Z = Z.astype(self._training.energy.dtype, copy=False)
+        if not go_on:
             training = self._begin(Z, weight, layer, plan)
         elif n_iter is None:
             training = self._training.restarted(plan)
@@ -273,7 +275,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
                 self, context, monitor, training, n_updates, plan.n_iter, hooks
             )
             train(training, Z, weight, plan, epochs)
-        self.history_ = epochs.history
+        self.history_ = epochs.finished(training.n_epochs)
         for name, value in self._fitted_attributes(training).items():
             setattr(self, name, value)
         self._training = training
@@ -334,7 +336,7 @@ def _warn(training, epochs, plan):
             f"Training was interrupted after {training.n_epochs} finished epochs, "
             "whose parameters are kept. Go on with partial_fit or warm_start=True.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=7,
         )
     elif training.n_rollbacks:
         ended = " and was ended early" if training.diverged else ""
@@ -344,12 +346,12 @@ def _warn(training, epochs, plan):
             f"{training.rate_factor:.2g} of what was asked. Set a smaller "
             "learning_rate.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=7,
         )
     elif plan.n_iter > 1 and not epochs.has_learned:  # one pass alone cannot tell
         warnings.warn(
             "The model describes the training rows no better than independent columns "
             "do. Lower learning_rate, or raise n_iter.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=7,
         )

@@ -93,6 +93,11 @@ class Epochs:
             text = ", ".join(f"{name} {value:.4g}" for name, value in row.items())
             print(f"[{type(self.estimator).__name__}] {text}")
 
+    def finished(self, n_epochs):
+        """Return the history without an epoch that was interrupted at its end."""
+        n_rows = sum(epoch <= n_epochs for epoch in self.history.get("epoch", ()))
+        return {name: column[:n_rows] for name, column in self.history.items()}
+
     def _is_stale(self, figures):
         """Tell whether the held-out score has not improved for long enough."""
         if not self.estimator.early_stopping or "validation_score" not in figures:
