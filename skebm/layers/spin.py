@@ -16,7 +16,7 @@ class Spin(Layer):
     """
 
     values = (-1.0, 1.0)
-    domain = "values in [-1, 1]"
+    domain = "the values -1 and +1"
 
     @classmethod
     def zeros(cls, n_units, dtype=np.float64):
@@ -48,5 +48,5 @@ class Spin(Layer):
 
     @staticmethod
     def outside(X):
-        """Return which entries of ``X`` are no value and no mean of values."""
-        return (X < -1) | (X > 1)
+        """Return which entries of ``X`` are no value."""
+        return np.abs(X) != 1

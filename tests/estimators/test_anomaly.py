@@ -107,7 +107,7 @@ def test_sparse_equals_dense(container, table):
 
 def test_bernoulli_columns_take_new_values_only_in_their_domain(table):
     model = EBMAnomalyDetector(**SMALL).fit(pd.DataFrame(table, columns=list("abcde")))
-    with pytest.raises(ValueError, match="[dD]"):
+    with pytest.raises(ValueError, match="'d' of X"):
         model.predict(pd.DataFrame(table + 2, columns=list("abcde")))
 
 
@@ -150,9 +150,11 @@ def test_frames_pickle_and_scores(table):
     copy = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(copy.decision_function(X), expected)
     assert len(pd.DataFrame(model.history_)) == model.n_iter_ == 30
-    y = np.where(np.arange(N_ROWS) < 5, -1, 1)
-    table[:5, 0] = 30
-    auc = cross_val_score(EBMAnomalyDetector(**SMALL), table, y, cv=2, scoring="roc_auc")
+    y = np.where(np.arange(N_ROWS) % 29 == 0, -1, 1)
+    table[y < 0, 0] = 30
+    auc = cross_val_score(
+        EBMAnomalyDetector(**SMALL), table, y, cv=2, scoring="roc_auc"
+    )
     assert auc.min() > 0.9
 
 
