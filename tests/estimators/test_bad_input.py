@@ -64,8 +64,10 @@ def test_values_outside_the_domain_name_the_column(make, value, container, bits)
 
 def test_only_columns_of_the_kind_are_checked(bits):
     kinds = ["gaussian", "spin", "gaussian", "gaussian", "gaussian"]
-    RBMDensity(visible=kinds, **SMALL).fit(bits * np.array([7, 1, 7, 7, 7]))
-    for X in (7 * bits, csr_matrix(7 * bits)):
+    spins = 7 * bits
+    spins[:, 1] = 2 * bits[:, 1] - 1
+    RBMDensity(visible=kinds, **SMALL).fit(spins)
+    for X in (7 * bits, csr_matrix(7 * bits), bits):
         with pytest.raises(ValueError, match=r"Spin .* column 1 of X"):
             RBMDensity(visible=kinds, **SMALL).fit(X)
 
