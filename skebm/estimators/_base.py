@@ -11,11 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skebm.estimators._encoding import check_domain, moments, resolve_kinds
 from skebm.estimators._epochs import Epochs
+from skebm.estimators._plan import make_plan
 from skebm.layers import LAYERS
-from skebm.objectives import Conditional
-from skebm.optimizers import OPTIMIZERS, SCHEDULES, SGD
+from skebm.optimizers import SCHEDULES
 from skebm.partition import PARTITIONS, LogPartition
-from skebm.training import Plan, Training, train
+from skebm.training import Training, train
 from skebm.utils._parallel import map_blocks, use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import (
@@ -27,14 +27,7 @@ from skebm.utils._sklearn import (
 )
 from skebm.utils._validation import lookup, resolve
 
-# Rows up to which one batch holds all of them, and rows of a batch beyond.
-_FULL_BATCH, _BATCH = 256, 100
-# "auto" trains for at least this many epochs and this many updates.
-_MIN_EPOCHS, _MIN_UPDATES = 10, 1500
 _INITIAL_SCALE = 0.01
-# Learning rates of "auto". Gaussian units do not saturate: a step that is too long
-# explodes, soonest where both sides can answer without bound.
-_RATE, _GAUSSIAN_RATE, _HIDDEN_GAUSSIAN_RATE, _ADAM_RATE = 0.1, 0.05, 0.01, 0.003
 # Rows that one thread scores at a time.
 _SCORE_ROWS = 512
 
@@ -168,59 +161,13 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
 
     # -- training --------------------------------------------------------------------
 
-    def _make_plan(self, n_rows, n_iter=None):
-        """Settle what is left to "auto"."""
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = n_rows if n_rows <= _FULL_BATCH else _BATCH
-        n_batches = -(-n_rows // batch_size)
-        n_iter = self.n_iter if n_iter is None else n_iter
-        if n_iter == "auto":
-            n_iter = max(_MIN_EPOCHS, -(-_MIN_UPDATES // n_batches))
-        objective = self._objective()
-        optimizer, learning_rate = self._resolve_optimizer(objective)
-        return Plan(
-            objective=objective,
-            optimizer=optimizer,
-            schedule=SCHEDULES[self.schedule],
-            learning_rate=learning_rate,
-            n_iter=n_iter,
-            batch_size=batch_size,
-            max_time=self.max_time,
-            average=self.average,
-            l1=self.l1,
-            l2=self.l2,
-            resample_inputs=self.resample_inputs,
-        )
-
-    def _resolve_optimizer(self, objective):
-        """Return the optimizer and the learning rate, where they are left to "auto".
-
-        Adam where the gradient is exact. Chains cannot keep up with its first steps,
-        which are long wherever gradients are small: there it takes plain descent.
-        """
-        sampled = not isinstance(objective, Conditional)
-        optimizer = self.optimizer
-        if optimizer == "auto":
-            optimizer = "sgd" if sampled else "adam"
-        optimizer = resolve(optimizer, OPTIMIZERS, "optimizer")
-        rate = self.learning_rate
-        if rate == "auto":
-            rate = self._auto_rate() if isinstance(optimizer, SGD) else _ADAM_RATE
-        return optimizer, rate
-
-    def _auto_rate(self):
-        if self.hidden == "gaussian":
-            return _HIDDEN_GAUSSIAN_RATE
-        return _GAUSSIAN_RATE if "gaussian" in self._kinds else _RATE
-
     def _fit_rows(self, Z, weight, layer, go_on, n_iter, hooks, labels=None):
         """Train on encoded rows; the common end of ``fit`` and ``partial_fit``.
 
         ``go_on`` continues the last training: with its optimizer and chains for one
         more pass (``n_iter=1``), or from its parameters for a new fit (None).
         """
-        plan = self._make_plan(Z.shape[0], n_iter)
+        plan = make_plan(self, Z.shape[0], n_iter)
         if go_on:
             Z = Z.astype(self._training.energy.dtype, copy=False)
         if not go_on:

@@ -14,6 +14,7 @@ from skebm.estimators._base import EnergyEstimator, fit_hooks
 from skebm.estimators._draws import at_own_marginals, draw
 from skebm.estimators._encoding import Encoding
 from skebm.estimators._monitor import DensityMonitor, conditionals, reconstruct
+from skebm.estimators._plan import make_plan
 from skebm.layers import LAYERS
 from skebm.objectives import OBJECTIVES
 from skebm.partition import ExactPartition
@@ -403,7 +404,7 @@ class RBMDensity(
         with use_threads(self.n_jobs):
             energy = at_own_marginals(energy, random.fold(0))
             self._training = Training.start(
-                energy, self._make_plan(1, 1), random.fold(1)
+                energy, make_plan(self, 1, 1), random.fold(1)
             )
         for name, value in self._fitted_attributes(self._training).items():
             setattr(self, name, value)

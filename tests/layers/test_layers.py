@@ -177,6 +177,6 @@ def test_outside():
     X = np.array([[-1.5, -1.0, 0.0, 0.5, 1.0, 1.5]])
     np.testing.assert_array_equal(Bernoulli.outside(X)[0], [1, 1, 0, 0, 0, 1])
     np.testing.assert_array_equal(Categorical.outside(X)[0], [1, 1, 0, 0, 0, 1])
-    np.testing.assert_array_equal(Spin.outside(X)[0], [1, 0, 0, 0, 0, 1])
+    np.testing.assert_array_equal(Spin.outside(X)[0], [1, 0, 1, 1, 0, 1])
     np.testing.assert_array_equal(Gaussian.outside(X)[0], 0)
     assert Gaussian.outside(np.array([np.inf, np.nan])).all()
