@@ -111,7 +111,9 @@ class Random:
 
     def permutation(self, n):
         """Draw an order of ``range(n)``."""
-        return np.argsort(self.uniform((n, 1)).ravel(), kind="stable")
+        # Serial work, hence NumPy's own generator of the same family.
+        philox = np.random.Philox(key=[self.key, self.stream])
+        return np.random.Generator(philox).permutation(n)
 
     def seed(self):
         """Draw a seed for a library that has a generator of its own."""
@@ -181,30 +183,26 @@ def _unit64(word0, word1):
     return max(np.float64(np.int64(bits)), 0.5) * 2.0**-53
 
 
-# One slice for each word: only so can the compiler see that stores do not overlap.
+# A line of scratch takes the last words, which may lie beyond the width; one slice for
+# each word, since only so can the compiler see that stores do not overlap.
 @njit(cache=True, nogil=True, error_model="numpy")
 def _uniform32(round_keys, stream0, stream1, row, out):
     # Column j of a row of width d is word j // q of counter j % q, q = ceil(d / 4).
     keys = _scalars(round_keys)
     n_rows, width = out.shape
     q = (width + 3) // 4
+    line = np.empty(4 * q, dtype=np.float32)
+    line0, line1 = line[:q], line[q : 2 * q]
+    line2, line3 = line[2 * q : 3 * q], line[3 * q :]
     for r in range(n_rows):
         counter = np.uint32(row + r)
-        line0, line1 = out[r, :q], out[r, q : 2 * q]
-        line2, line3 = out[r, 2 * q : 3 * q], out[r, 3 * q :]
-        for i in range(line3.size):
+        for i in range(q):
             a, b, c, d = _philox(np.uint32(i), counter, stream0, stream1, keys)
             line0[i] = _unit32(a)
             line1[i] = _unit32(b)
             line2[i] = _unit32(c)
             line3[i] = _unit32(d)
-        for i in range(line3.size, q):
-            a, b, c, d = _philox(np.uint32(i), counter, stream0, stream1, keys)
-            line0[i] = _unit32(a)
-            if i < line1.size:
-                line1[i] = _unit32(b)
-            if i < line2.size:
-                line2[i] = _unit32(c)
+        out[r] = line[:width]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -214,16 +212,15 @@ def _uniform64(round_keys, stream0, stream1, row, out):
     keys = _scalars(round_keys)
     n_rows, width = out.shape
     q = (width + 1) // 2
+    line = np.empty(2 * q)
+    line0, line1 = line[:q], line[q:]
     for r in range(n_rows):
         counter = np.uint32(row + r)
-        line0, line1 = out[r, :q], out[r, q:]
-        for i in range(line1.size):
+        for i in range(q):
             a, b, c, d = _philox(np.uint32(i), counter, stream0, stream1, keys)
             line0[i] = _unit64(a, b)
             line1[i] = _unit64(c, d)
-        if line1.size < q:
-            a, b, c, d = _philox(np.uint32(q - 1), counter, stream0, stream1, keys)
-            line0[q - 1] = _unit64(a, b)
+        out[r] = line[:width]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
