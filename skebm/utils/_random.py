@@ -184,7 +184,8 @@ def _unit64(word0, word1):
 
 
 # A line of scratch takes the last words, which may lie beyond the width; one slice for
-# each word, since only so can the compiler see that stores do not overlap.
+# each word, since only so can the compiler see that stores do not overlap. The copy is a
+# loop, since numba spends 3.5 s on the error message of an array assignment.
 @njit(cache=True, nogil=True, error_model="numpy")
 def _uniform32(round_keys, stream0, stream1, row, out):
     # Column j of a row of width d is word j // q of counter j % q, q = ceil(d / 4).
@@ -202,7 +203,8 @@ def _uniform32(round_keys, stream0, stream1, row, out):
             line1[i] = _unit32(b)
             line2[i] = _unit32(c)
             line3[i] = _unit32(d)
-        out[r] = line[:width]
+        for j in range(width):
+            out[r, j] = line[j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -220,7 +222,8 @@ def _uniform64(round_keys, stream0, stream1, row, out):
             a, b, c, d = _philox(np.uint32(i), counter, stream0, stream1, keys)
             line0[i] = _unit64(a, b)
             line1[i] = _unit64(c, d)
-        out[r] = line[:width]
+        for j in range(width):
+            out[r, j] = line[j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
