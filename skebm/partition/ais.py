@@ -27,12 +27,12 @@ class AIS(BaseEstimator):
     Parameters
     ----------
     n_chains : int, default=100
-        Chains in either direction.
+        Chains in either direction, to begin with.
     tolerance : float, default=0.1
-        The ladder grows until both standard errors, and the distance of the two
-        estimates, in nats, are below this.
+        The ladder and the number of chains grow until the bracket, which holds six
+        standard errors and the distance of the two estimates, is seven times as wide.
     max_temperatures : int, default=16000
-        Longest ladder.
+        Budget: the longest ladder for ``n_chains``, and shorter ones for more chains.
 
     References
     ----------
@@ -62,23 +62,30 @@ class AIS(BaseEstimator):
             training. Tempering moves them on before they are used.
         """
         base = energy.log_partition_reference()
-        betas = np.linspace(0, 1, _PILOT)
+        betas, n_chains = np.linspace(0, 1, _PILOT), self.n_chains
+        budget = self.max_temperatures * self.n_chains
         for attempt in range(64):
-            last = len(betas) * 4 > self.max_temperatures
-            start = energy.sample_reference(self.n_chains, random.fold(attempt, 0))
-            _particles, steps = anneal(energy, start, betas, random.fold(attempt, 1))
+            last = 4 * len(betas) * n_chains > budget
+            start = energy.sample_reference(n_chains, random.fold(attempt, 0))
+            _, steps = anneal(energy, start, betas, random.fold(attempt, 1))
+            forward = steps.sum(axis=0)
             # Half a nat here and there costs little: tempering waits for a ladder
             # whose forward run is already sharp.
-            if _stderr(steps.sum(axis=0)) < 4 * self.tolerance or last:
-                model = self._draws(
+            if _stderr(forward) < 4 * self.tolerance or last:
+                draws = self._draws(
                     energy, steps, betas, draws, random.fold(attempt, 2)
                 )
-                _, back = anneal(energy, model, betas[::-1], random.fold(attempt, 3))
-                estimate = _bracket(base, steps.sum(axis=0), back.sum(axis=0))
+                _, back = anneal(energy, draws, betas[::-1], random.fold(attempt, 3))
+                estimate = _bracket(base, forward, back.sum(axis=0))
                 if last or self._is_sharp(estimate):
                     return estimate
-            betas = _refined(betas, steps, min(4 * len(betas), self.max_temperatures))
-        raise AssertionError("unreachable: the ladder grows to its limit")
+            # A longer ladder makes the weights even; once they are, what is left is
+            # whether chains find all modes, and for that it takes more of them.
+            if forward.std() > 1:
+                betas = _refined(betas, steps, 4 * len(betas))
+            else:
+                n_chains *= 4
+        raise AssertionError("unreachable: the work grows to its limit")
 
     def _is_sharp(self, estimate):
         return estimate.upper - estimate.lower < (2 * _SIGMAS + 1) * self.tolerance
@@ -91,15 +98,18 @@ class AIS(BaseEstimator):
         n_replicas = int(np.clip(lengths[-1], 4, _MAX_REPLICAS)) + 1
         where = np.linspace(0, lengths[-1], n_replicas)
         sampler = ParallelTempering(betas=np.interp(where, lengths, betas))
-        state = sampler.init(energy, self.n_chains, random.fold(0))
+        n_chains = increments.shape[1]
+        state = sampler.init(energy, n_chains, random.fold(0))
         if start is not None:
-            # The upper half from the training's chains, the lower from the reference:
-            # modes that either has missed can come from the other.
-            rows = np.arange(self.n_chains) % len(start.visible)
-            known = energy.chains(start.visible[rows])
-            lower = state.replicas[: n_replicas // 2]
-            state = sampler.spread(lower + [known] * (n_replicas - len(lower)))
-        for t in range(max(_MIN_MIXING, _MIXING * n_replicas)):
+            # The top from the training's chains, the others from the reference: modes
+            # that either has missed can come from the other.
+            rows = np.arange(n_chains) % len(start.visible)
+            top = energy.chains(start.visible[rows])
+            state = sampler.spread([*state.replicas[:-1], top])
+        # A mode that exists near the model alone fills slowly, so tempering gets as
+        # much work as both runs of importance sampling.
+        n_steps = max(_MIN_MIXING, _MIXING * n_replicas, 2 * len(betas) // n_replicas)
+        for t in range(n_steps):
             state = sampler.step(energy, state, random.fold(1, t))
         return energy.chains(state.visible)
 

@@ -184,8 +184,8 @@ def _unit64(word0, word1):
 
 
 # A line of scratch takes the last words, which may lie beyond the width; one slice for
-# each word, since only so can the compiler see that stores do not overlap. The copy is a
-# loop, since numba spends 3.5 s on the error message of an array assignment.
+# each word, since only so can the compiler see that stores do not overlap. The copy is
+# a loop, since numba spends 3.5 s on the error message of an array assignment.
 @njit(cache=True, nogil=True, error_model="numpy")
 def _uniform32(round_keys, stream0, stream1, row, out):
     # Column j of a row of width d is word j // q of counter j % q, q = ceil(d / 4).
