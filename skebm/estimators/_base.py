@@ -169,13 +169,10 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         """
         plan = make_plan(self, Z.shape[0], n_iter)
         if go_on:
-            Z = Z.astype(self._training.energy.dtype, copy=False)
-        if not go_on:
-            training = self._begin(Z, weight, layer, plan)
-        elif n_iter is None:
-            training = self._training.restarted(plan)
+            training = self._training if n_iter else self._training.restarted(plan)
+            Z = Z.astype(training.energy.dtype, copy=False)
         else:
-            training = self._training
+            training = self._begin(Z, weight, layer, plan)
         if n_iter is not None:
             plan.schedule = SCHEDULES["constant"]  # the end of a stream is unknown
         random = training.random.fold(3)

@@ -4,22 +4,14 @@ from sklearn.base import _fit_context as fit_context
 from sklearn.utils._openmp_helpers import (
     _openmp_effective_n_threads as available_threads,
 )
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Hidden,
-    Interval,
-    Options,
-    StrOptions,
-)
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _is_fitted as is_fitted
 from sklearn.utils.validation import validate_data
 
 __all__ = [
     "HasMethods",
-    "Hidden",
     "Interval",
-    "Options",
     "StrOptions",
     "available_threads",
     "check_sample_weight",
