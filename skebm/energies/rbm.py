@@ -3,16 +3,18 @@
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from scipy.sparse import issparse
 
+from skebm.energies._binary import contrast_after, sweeps
 from skebm.energies._conditionals import conditionals_by_sum, conditionals_of_normal
-from skebm.utils._parallel import map_blocks
+from skebm.energies._products import GRADIENT_ROWS, product, product_of_columns
+from skebm.layers import Bernoulli, Spin
+from skebm.utils._parallel import map_blocks, start_blocks
 
 # Singular values of the scaled weights of a Gaussian-Gaussian RBM stay below this; at 1
 # the precision matrix is singular and the partition function infinite.
 _MAX_SINGULAR_VALUE = 0.999
-# Rows of the weight gradient that one thread computes at a time.
-_GRADIENT_ROWS = 256
 
 
 class Chains(NamedTuple):
@@ -31,7 +33,7 @@ class Chains(NamedTuple):
 
 
 class Phase(NamedTuple):
-    """Rows of data or of chains, with what a gradient needs of them.
+    """A block of rows of data or of chains, with what a gradient needs of them.
 
     Attributes
     ----------
@@ -39,11 +41,24 @@ class Phase(NamedTuple):
     hidden : ndarray of shape (n, n_hidden)
         Expectations given the rows.
     weight : ndarray of shape (n,)
+    local : dict of str to ndarray
+        d F / d params but for the weights, summed over the rows.
     """
 
     rows: np.ndarray
     hidden: np.ndarray
     weight: np.ndarray
+    local: dict
+
+    def negative(self):
+        """Return the same rows with the sign turned."""
+        local = {name: -value for name, value in self.local.items()}
+        return self._replace(weight=-self.weight, local=local)
+
+    def means(self):
+        """Return the weighted sums of the visible and of the hidden units."""
+        # Every layer couples by its value, so a bias has that value for its gradient.
+        return -np.concatenate(_visible_biases(self.local)), -self.local["hidden.bias"]
 
 
 class RBM:
@@ -134,6 +149,15 @@ class RBM:
             coupling=self.coupling,
         )
 
+    def _is_binary(self, *arrays):
+        """Whether the kernels of binary units apply, to these rows, too."""
+        return all(
+            isinstance(layer, Bernoulli | Spin) for layer in (self.visible, self.hidden)
+        ) and all(
+            isinstance(a, np.ndarray) and a.dtype == self.dtype and a.flags.c_contiguous
+            for a in (self.weights, *arrays)
+        )
+
     @property
     def T(self):  # noqa: N802
         """The model with the roles of visible and hidden units exchanged."""
@@ -148,7 +172,7 @@ class RBM:
 
     def inputs(self, x):
         """Return what the hidden units receive, before ``coupling``."""
-        return x @ self.weights
+        return product(x, self.weights)
 
     def energy(self, x, inputs=None):
         """Return the free energy of each row, in nats, float64, shape (n,)."""
@@ -166,21 +190,24 @@ class RBM:
     def hidden_mean(self, x, inputs=None):
         """Return the expectation of the hidden units given each row."""
 
-        def rows(part):
-            received = self.inputs(x[part]) if inputs is None else inputs[part]
-            return self.hidden.mean(self._coupled(received))
+        if inputs is not None:
+            return self.hidden.mean(self._coupled(inputs))
 
-        return np.concatenate(map_blocks(rows, x.shape[0], self.weights.size))
+        def rows(part):
+            return self.hidden.mean(self._coupled(self.inputs(x[part])))
+
+        parts = map_blocks(rows, x.shape[0], self.weights.size)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def grad(self, x, weight=None, inputs=None):
         """Return d F / d params, summed over rows with ``weight`` (default: the mean).
 
         Hidden units enter by their expectation given ``x``, at the same time index.
         """
-        return self._gradient([self.phase(x, weight, inputs)])
+        return self._gradient(self.start_phases(x, weight, inputs).result())
 
-    def phase(self, x, weight=None, inputs=None):
-        """Return rows as one phase of the gradient: with their hidden means.
+    def start_phases(self, x, weight=None, inputs=None):
+        """Begin to make phases of the gradient of rows: with their hidden means.
 
         Parameters
         ----------
@@ -189,18 +216,39 @@ class RBM:
             None weighs all rows alike, with sum 1.
         inputs : ndarray of shape (n, n_hidden), default=None
             ``self.inputs(x)`` where it is known.
+
+        Returns
+        -------
+        job
+            ``result()`` gives a list of :class:`Phase`, one for each block of rows.
         """
         if weight is None:
             weight = np.full(x.shape[0], 1 / x.shape[0])
+        weight = weight.astype(self.dtype, copy=False)
+
+        def phase(part):
+            own = None if inputs is None else inputs[part]
+            return self._phase(x[part], weight[part], own)
+
+        # Without a product the work is that of the sigmoid.
+        work = self.weights.size if inputs is None else self.weights.shape[1]
+        return start_blocks(phase, x.shape[0], work)
+
+    def _phase(self, x, weight, inputs):
         hidden = self.hidden_mean(x, inputs)
-        return Phase(x, hidden, weight.astype(self.dtype, copy=False))
+        local = {
+            f"visible.{name}": value
+            for name, value in self.visible.grad(x, weight).items()
+        }
+        local["hidden.bias"] = -(weight @ hidden)
+        return Phase(x, hidden, weight, local)
 
     def contrast(self, data, model, offsets=None):
         """Return positive minus negative phase: the gradient of -log p, centered.
 
         Parameters
         ----------
-        data, model : Phase
+        data, model : list of Phase
         offsets : tuple of ndarray, default=None
             ``(mu, lam)``, about the means of visible and hidden units; None gives the
             plain difference. With the energy written in ``v - mu`` and ``h - lam``,
@@ -213,71 +261,84 @@ class RBM:
         .. [1] J. Melchior, A. Fischer, L. Wiskott. "How to center deep Boltzmann
            machines". JMLR 17 (2016).
         """
-        return self._gradient([data, model._replace(weight=-model.weight)], offsets)
+        return self._gradient(data + [phase.negative() for phase in model], offsets)
+
+    def contrast_after(self, data, chains, offsets, randoms):
+        """Sweep, then contrast: a minibatch in two regions that threads share.
+
+        Parameters
+        ----------
+        data : tuple
+            Rows of shape (n, n_visible), inputs of shape (n, n_hidden) or None, and
+            weights, or None for the mean.
+        chains : tuple
+            Inputs of shape (n_chains, n_hidden), and weights or None.
+        offsets : tuple of ndarray, or None
+        randoms : list of Random
+            One for each sweep.
+
+        Returns
+        -------
+        tuple or None
+            The gradient, the chains, and the means of visible and hidden units over
+            the data. None where there are no such kernels, namely if rows are sparse or
+            units take more than two values: then it has to be done step by step.
+        """
+        x, inputs, weight = data
+        if not self._is_binary(x, *([] if inputs is None else [inputs])):
+            return None
+        if offsets is None:
+            offsets = tuple(np.zeros(n, self.dtype) for n in self.weights.shape)
+        weight, chain_weight = (
+            np.full(len(rows), 1 / len(rows)) if given is None else given
+            for rows, given in ((x, weight), chains)
+        )
+        gradient, moved, means = contrast_after(
+            self,
+            (x, inputs, weight.astype(self.dtype, copy=False)),
+            (chains[0], -chain_weight.astype(self.dtype, copy=False)),
+            offsets,
+            randoms,
+        )
+        return gradient, Chains(*moved), means
 
     def _gradient(self, phases, offsets=None):
         """Return d F / d params, summed over phases with signed weights."""
-        gradient = {"weights": None}
-        for phase in phases:
-            own = self.visible.grad(phase.rows, phase.weight)
-            own = {f"visible.{name}": value for name, value in own.items()}
-            own["hidden.bias"] = -(phase.weight @ phase.hidden)
-            for name, value in own.items():
-                gradient[name] = gradient.get(name, 0) + value
-        mu, lam = (None, 0) if offsets is None else offsets
-        rows = [phase.rows for phase in phases]
-        shares = [p.weight[:, None] * (p.hidden - lam) for p in phases]
-        if offsets is not None:
-            # sum (v - mu) share = sum v share - mu sum share: mu is one more row.
-            rows.append(mu[None])
-            shares.append(-sum(share.sum(axis=0) for share in shares)[None])
-        gradient["weights"] = self._product(rows, shares)
-        if offsets is not None:
-            self._decouple(gradient, rows, shares, offsets)
-        return gradient
-
-    def _decouple(self, gradient, rows, shares, offsets):
-        """Take out of the biases' gradient what the centered weights do for them.
-
-        Namely ``weights @ lam`` and ``mu @ weights``, from the rows behind the product:
-        that saves two trips through the matrix.
-        """
+        if offsets is None:
+            offsets = tuple(np.zeros(n, self.dtype) for n in self.weights.shape)
         mu, lam = offsets
-        coupling = self.dtype.type(self.coupling)
-        back = sum(
-            -coupling * (x.T @ (share @ lam)) for x, share in _pairs(rows, shares)
+        gradient = {
+            name: sum(phase.local[name] for phase in phases) for name in phases[0].local
+        }
+        # sum (v - mu) share = sum v share - mu sum share: mu is one more row.
+        shares = np.empty(
+            (1 + sum(len(p.hidden) for p in phases), len(lam)), self.dtype
         )
-        forth = sum(-coupling * ((x @ mu) @ share) for x, share in _pairs(rows, shares))
-        gradient["hidden.bias"] -= forth
-        start = 0
-        for name, value in gradient.items():
-            if name.startswith("visible.") and name.endswith("bias"):
-                value -= back[start : start + len(value)]
-                start += len(value)
-
-    def _product(self, rows, shares, out=None):
-        """Return ``-coupling * sum(x.T @ share)``, rows of the result in parallel."""
-        out = np.zeros_like(self.weights) if out is None else out
+        shares[-1], start = 0, 0
         factor = self.dtype.type(-self.coupling)
-        pairs = _pairs(rows, shares)
-        for x, share in pairs:
-            if issparse(x):
-                out += factor * (x.T @ share)
-        dense = [(x, share) for x, share in pairs if not issparse(x)]
-        if not dense:
-            return out
-        share = factor * np.concatenate([share for _, share in dense])
-        add = len(dense) < len(pairs)
+        for phase in phases:
+            stop = start + len(phase.hidden)
+            own = shares[start:stop]
+            _share(phase.hidden, lam, factor * phase.weight, own, shares[-1])
+            start = stop
+        rows = [phase.rows for phase in phases] + [mu[None]]
+        weights = np.empty_like(self.weights)
+        back = np.empty(len(mu), self.dtype)
 
-        def product(part):
-            x = np.concatenate([x[:, part] for x, _ in dense])
-            if add:
-                out[part] += x.T @ share
-            else:
-                np.matmul(x.T, share, out=out[part])
+        def part(columns):
+            own = weights[columns]
+            product_of_columns(rows, shares, columns, own)
+            np.dot(own, lam, out=back[columns])
+            return mu[columns] @ own
 
-        map_blocks(product, len(out), share.size, size=_GRADIENT_ROWS)
-        return out
+        forth = map_blocks(part, len(mu), shares.size, size=GRADIENT_ROWS)
+        # What the centered weights do for the biases is taken out of their gradient.
+        gradient["hidden.bias"] -= sum(forth)
+        start = 0
+        for bias in _visible_biases(gradient):
+            bias -= back[start : start + len(bias)]
+            start += len(bias)
+        return {"weights": weights, **gradient}
 
     def _coupled(self, inputs):
         return inputs if self.coupling == 1 else inputs * self.dtype.type(self.coupling)
@@ -306,6 +367,8 @@ class RBM:
 
     def gibbs_sweep(self, chains, random):
         """Draw all hidden units, then all visible ones."""
+        if self._is_binary():
+            return Chains(*sweeps(self, chains, [random]))
         hidden = self.hidden.sample(self._coupled(chains.inputs), random.fold(0))
         visible = self.visible.sample(
             self._coupled(hidden @ self.weights.T), random.fold(1)
@@ -374,5 +437,21 @@ def _check_pair(visible, hidden):
         )
 
 
-def _pairs(rows, shares):
-    return list(zip(rows, shares, strict=True))
+def _visible_biases(gradient):
+    """Return the gradients of the biases of the visible layer, or of its parts."""
+    return [
+        value
+        for name, value in gradient.items()
+        if name.startswith("visible.") and name.endswith("bias")
+    ]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _share(hidden, lam, weight, out, rest):
+    """Fill ``out`` with weighted, centered rows, and take them off ``rest``."""
+    for r in range(len(hidden)):
+        line, own = out[r], hidden[r]
+        for j in range(len(lam)):
+            line[j] = weight[r] * (own[j] - lam[j])
+        for j in range(len(lam)):
+            rest[j] -= line[j]

@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skebm.samplers import Gibbs
+from skebm.utils._parallel import start_blocks
+
 # Weight of a batch in the moving average of the offsets.
 _OFFSET_RATE = 0.01
 
@@ -35,24 +38,66 @@ def initial_offsets(energy, centered):
     )
 
 
-def contrast(energy, data, model, offsets):
-    """Return the gradient of -log p, positive minus negative phase, and new offsets.
+def start_phases(energy, X, weight, inputs=None):
+    """Begin one phase of a gradient, beside what this thread does until its result.
 
     Parameters
     ----------
     energy : energy
-    data, model : tuple
-        Arguments of ``energy.grad``, and of ``energy.phase`` where there is one.
-    offsets : tuple of ndarray, or None
-        None where the energy cannot center, or should not.
+    X, weight, inputs
+        Arguments of ``energy.start_phases``, else of ``energy.grad``.
     """
+    if hasattr(energy, "start_phases"):
+        return energy.start_phases(X, weight, inputs)
+    given = (X, weight) if inputs is None else (X, weight, inputs)
+    return start_blocks(lambda _: energy.grad(*given), X.shape[0], 0)
+
+
+def contrast_after(energy, data, chains, weight, n_steps, state, random):
+    """Move chains, then contrast: return the gradient of -log p, chains and offsets.
+
+    Parameters
+    ----------
+    energy : energy
+    data : tuple
+        Rows, what hidden units receive of them or None, and weights or None.
+    chains : state of the sampler
+    weight : ndarray or None
+        Of the chains; None for the mean.
+    n_steps : int
+    state : SampledState
+    random : Random
+    """
+    sampler, offsets = state.sampler, state.offsets
+    if isinstance(sampler, Gibbs) and hasattr(energy, "contrast_after"):
+        randoms = [
+            random.fold(t).fold(s)
+            for t in range(n_steps)
+            for s in range(sampler.n_steps)
+        ]
+        fast = energy.contrast_after(data, (chains.inputs, weight), offsets, randoms)
+        if fast is not None:
+            gradient, chains, means = fast
+            return gradient, chains, _moved(offsets, means)
+    x, inputs, data_weight = data
+    positive = start_phases(energy, x, data_weight, inputs)
+    for t in range(n_steps):
+        chains = sampler.step(energy, chains, random.fold(t))
+    negative = start_phases(energy, chains.visible, weight, chains.inputs).result()
+    positive = positive.result()
+    if not hasattr(energy, "contrast"):
+        (plus,), (minus,) = positive, negative
+        return {name: plus[name] - minus[name] for name in plus}, chains, None
+    means = map(sum, zip(*(phase.means() for phase in positive), strict=True))
+    gradient = energy.contrast(positive, negative, offsets)
+    return gradient, chains, _moved(offsets, means)
+
+
+def _moved(offsets, means):
+    """Return the moving averages with one more mean in them."""
     if offsets is None:
-        positive, negative = energy.grad(*data), energy.grad(*model)
-        return {name: positive[name] - negative[name] for name in positive}, None
-    data, model = energy.phase(*data), energy.phase(*model)
-    means = data.weight @ data.rows, data.weight @ data.hidden
-    offsets = tuple(
+        return None
+    return tuple(
         old + old.dtype.type(_OFFSET_RATE) * (new - old)
         for old, new in zip(offsets, means, strict=True)
     )
-    return energy.contrast(data, model, offsets), offsets

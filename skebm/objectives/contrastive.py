@@ -2,7 +2,7 @@
 
 from sklearn.base import BaseEstimator
 
-from skebm.objectives._base import SampledState, contrast, initial_offsets
+from skebm.objectives._base import SampledState, contrast_after, initial_offsets
 from skebm.samplers import SAMPLERS
 from skebm.utils._validation import require, resolve
 
@@ -43,12 +43,11 @@ class CD(BaseEstimator):
 
         ``weight`` sums to one over the rows of ``X``.
         """
-        data = chains = energy.chains(X)
-        for t in range(self.n_steps):
-            chains = state.sampler.step(energy, chains, random.fold(t))
-        positive = X, weight, data.inputs
-        negative = chains.visible, weight, chains.inputs
-        gradient, offsets = contrast(energy, positive, negative, state.offsets)
+        chains = energy.chains(X)
+        data = X, chains.inputs, weight
+        gradient, _, offsets = contrast_after(
+            energy, data, chains, weight, self.n_steps, state, random
+        )
         return gradient, state._replace(offsets=offsets)
 
 
@@ -92,10 +91,8 @@ class PCD(BaseEstimator):
         units received under the weights before this update: one update is a small
         step beside a sweep, and it saves a third of the products.
         """
-        chains = state.chains
-        for t in range(self.n_steps):
-            chains = state.sampler.step(energy, chains, random.fold(t))
-        positive = X, weight
-        negative = chains.visible, None, chains.inputs
-        gradient, offsets = contrast(energy, positive, negative, state.offsets)
+        data = X, None, weight
+        gradient, chains, offsets = contrast_after(
+            energy, data, state.chains, None, self.n_steps, state, random
+        )
         return gradient, state._replace(chains=chains, offsets=offsets)

@@ -5,7 +5,8 @@ of a training step; a polynomial that the compiler can vectorise costs about one
 """
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import overload
 
 # exp(x) = 2**n * exp(r) with |r| <= log(2) / 2; log(2) is split in two so that
 # r = x - n log(2) loses no digits. Polynomials: S. Moshier's Cephes (float32) and the
@@ -17,7 +18,7 @@ def sigmoid(x):
     """Return ``1 / (1 + exp(-x))`` as a new array of the dtype of ``x``."""
     x = np.ascontiguousarray(x)
     out = np.empty_like(x)
-    _kernel(_sigmoid32, _sigmoid64, x)(x.reshape(-1), out.reshape(-1))
+    fill_sigmoid(x.reshape(-1), out.reshape(-1))
     return out
 
 
@@ -27,6 +28,17 @@ def softplus_sum(x):
     out = np.empty(len(x))
     _kernel(_softplus_sum32, _softplus_sum64, x)(x, out)
     return out
+
+
+def fill_sigmoid(x, out):
+    """Fill ``out`` with the sigmoid of ``x``, both flat; kernels may call it, too."""
+    _kernel(_sigmoid32, _sigmoid64, x)(x, out)
+
+
+@overload(fill_sigmoid)
+def _fill_sigmoid(x, out):
+    kernel = _sigmoid32 if x.dtype == types.float32 else _sigmoid64
+    return lambda x, out: kernel(x, out)
 
 
 def _kernel(single, double, x):

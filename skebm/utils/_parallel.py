@@ -8,13 +8,16 @@ never on the number of threads, so neither do the results.
 
 import itertools
 import os
-from concurrent.futures import ThreadPoolExecutor
+import time
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import Lock
+from threading import Condition, Lock, Thread
 
+import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
+from numba import njit, types
+from numba.extending import intrinsic
 from threadpoolctl import ThreadpoolController
 
 from skebm.utils._sklearn import available_threads
@@ -25,6 +28,9 @@ BLOCK_ROWS = 64
 # Multiply-adds between two touches of the interpreter below which threads wait for its
 # lock, and for waking up (40 us), longer than they save.
 _SERIAL_WORK = 8_000_000
+
+# Looks at a number before a thread gives up and sleeps: some two milliseconds.
+_SPINS = 2_000_000
 
 _n_threads = ContextVar("n_threads", default=1)
 
@@ -42,29 +48,152 @@ def map_blocks(function, n_rows, work_per_row, size=BLOCK_ROWS):
     ``work_per_row``, in multiply-adds a step, tells whether that is worth while: where
     it is not, all rows are one block.
     """
-    if n_rows <= size or n_rows * work_per_row < _SERIAL_WORK:
-        return [function(slice(0, n_rows))]
-    parts = blocks(n_rows, size)
-    n_threads = min(_n_threads.get(), len(parts))
-    if n_threads == 1:
-        return [function(part) for part in parts]
-    results = [None] * len(parts)
-    queue = iter(range(len(parts)))  # `next` is atomic
+    return start_blocks(function, n_rows, work_per_row, size).result()
 
-    def drain():
-        for b in queue:
-            results[b] = function(parts[b])
 
-    helpers = [_pool().submit(drain) for _ in range(n_threads - 1)]
-    try:
-        drain()
-    finally:
-        # A helper that never started has nothing to do: no fit waits for another's.
-        started = [helper for helper in helpers if not helper.cancel()]
-        errors = [error for helper in started if (error := helper.exception())]
-    if errors:
-        raise errors[0]
-    return results
+def start_blocks(function, n_rows, work_per_row, size=BLOCK_ROWS):
+    """Begin what :func:`map_blocks` does; ``result()`` of the answer ends it.
+
+    Other threads begin at once; they leave it for a job that starts later and take it
+    up again after that, and this thread joins in at ``result()``.
+    """
+    job = _Job(function, blocks_of(n_rows, work_per_row, size))
+    job.offer(min(_n_threads.get(), len(job.parts)) - 1)
+    return job
+
+
+def map_parts(function, parts, work):
+    """Return ``[function(part) for part in parts]``, in parallel if it is much work."""
+    job = _Job(function, list(parts))
+    if work >= _SERIAL_WORK:
+        job.offer(min(_n_threads.get(), len(job.parts)) - 1)
+    return job.result()
+
+
+def blocks_of(n_rows, work_per_row, size=BLOCK_ROWS):
+    """Return :func:`blocks`, or all rows as one where they are little work."""
+    small = n_rows <= size or n_rows * work_per_row < _SERIAL_WORK
+    return [slice(0, n_rows)] if small else blocks(n_rows, size)
+
+
+class _Job:
+    """Calls of a function that any thread may take."""
+
+    def __init__(self, function, parts):
+        self.function, self.parts = function, parts
+        self.results = [None] * len(parts)
+        self.queue = iter(range(len(parts)))  # `next` is atomic
+        self.errors = []
+        self.lock = None  # none is needed as long as nobody helps
+        self.busy = np.zeros(1, dtype=np.int64)
+
+    def offer(self, n_helpers):
+        """Let other threads take calls."""
+        if n_helpers > 0:
+            self.lock = Lock()
+            _crew.jobs[id(self)] = self
+            _crew.call(n_helpers)
+
+    def result(self):
+        """Do what nobody has begun, wait for the rest, return the list of results."""
+        if self.lock is None:
+            return [self.function(part) for part in self.parts]
+        try:
+            while self.run_one():
+                pass
+        finally:
+            self.queue = iter(())  # after Ctrl-C nothing new begins
+            while not _changes_to(self.busy, 0, _SPINS):
+                time.sleep(1e-4)
+        if self.errors:
+            raise self.errors[0]
+        return self.results
+
+    def run_one(self):
+        """Do one call; say whether there was one left."""
+        with self.lock:
+            b = next(self.queue, None)
+            if b is None:
+                _crew.jobs.pop(id(self), None)
+                return False
+            self.busy[0] += 1
+        try:
+            self.results[b] = self.function(self.parts[b])
+        except BaseException as error:
+            self.errors.append(error)
+            self.queue = iter(())
+        finally:
+            with self.lock:
+                self.busy[0] -= 1
+        return True
+
+
+class _Crew:
+    """Threads that help with jobs, for as long as the process lives.
+
+    A thread that goes to sleep between two jobs may need a millisecond to come back,
+    since its core does: on a virtual machine, two threads were no faster than one.
+    So it first watches for a while, without the interpreter's lock.
+    """
+
+    def __init__(self):
+        self.jobs = {}
+        self.calls = np.zeros(1, dtype=np.int64)
+        self.members = 0
+        self.sleepers = Condition()
+        self.asleep = 0
+
+    def call(self, n_helpers):
+        """Wake the crew, and let it grow to this many threads."""
+        self.calls[0] += 1
+        if self.members < n_helpers or self.asleep:
+            with self.sleepers:
+                self.sleepers.notify_all()
+                while self.members < n_helpers:
+                    self.members += 1
+                    Thread(target=self.serve, name="skebm", daemon=True).start()
+
+    def serve(self):
+        """Take calls of the newest job that has any, for ever."""
+        while True:
+            seen = int(self.calls[0])
+            while any(job.run_one() for job in list(self.jobs.values())[::-1]):
+                pass
+            if _changes_from(self.calls, seen, _SPINS):
+                continue
+            with self.sleepers:
+                self.asleep += 1
+                self.sleepers.wait_for(lambda seen=seen: self.calls[0] != seen)
+                self.asleep -= 1
+
+
+@intrinsic
+def _load(context, array):
+    """Read the first number of an array anew, whatever the compiler thinks of it."""
+
+    def codegen(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.load_atomic(data, "acquire", align=8)
+
+    return types.int64(array), codegen
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _changes_from(word, value, n_spins):
+    """Watch a number until it is another; say whether that happened in time."""
+    for _ in range(n_spins):
+        if _load(word) != value:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _changes_to(word, value, n_spins):
+    """Watch a number until it is this one; say whether that happened in time."""
+    for _ in range(n_spins):
+        if _load(word) == value:
+            return True
+    return False
 
 
 def resolve_n_jobs(n_jobs):
@@ -143,23 +272,12 @@ class _BlasLimit:
 
 
 _blas = _BlasLimit()
-_executor = None
-_executor_lock = Lock()
-
-
-def _pool():
-    global _executor
-    with _executor_lock:
-        if _executor is None:
-            _executor = ThreadPoolExecutor(
-                max(1, available_threads() - 1), thread_name_prefix="skebm"
-            )
-        return _executor
+_crew = _Crew()
 
 
 def _after_fork():
-    global _executor, _executor_lock
-    _executor, _executor_lock = None, Lock()
+    global _crew
+    _crew = _Crew()
     _blas.after_fork()
 
 

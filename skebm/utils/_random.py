@@ -13,7 +13,8 @@ References
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import overload
 from scipy.special import ndtri
 from sklearn.utils import check_random_state
 
@@ -79,15 +80,14 @@ class Random:
     def uniform(self, shape, dtype=np.float64):
         """Draw from the open interval (0, 1): 24 bits in float32, 53 in float64."""
         out = np.empty(shape, dtype=dtype)
-        kernel = _uniform32 if out.dtype == np.float32 else _uniform64
-        kernel(
-            _round_keys(self.key),
-            np.uint32(self.stream & 0xFFFFFFFF),
-            np.uint32(self.stream >> 32),
-            self.row,
-            out if out.ndim == 2 else out.reshape(-1, 1),
-        )
+        rows = out if out.ndim == 2 else out.reshape(-1, 1)
+        fill_uniform(*self.words(), self.row, rows)
         return out
+
+    def words(self):
+        """Return what kernels need of it: the keys of the rounds and the stream."""
+        stream = np.uint32(self.stream & 0xFFFFFFFF), np.uint32(self.stream >> 32)
+        return _round_keys(self.key), *stream
 
     def normal(self, shape, dtype=np.float64):
         """Draw from the standard normal distribution, by inversion."""
@@ -118,6 +118,20 @@ class Random:
     def seed(self):
         """Draw a seed for a library that has a generator of its own."""
         return int(self.uniform((1, 1))[0, 0] * 2**31)
+
+
+def fill_uniform(round_keys, stream0, stream1, row, out):
+    """Fill an array of shape (n, width) from ``row`` on; kernels may call it, too."""
+    kernel = _uniform32 if out.dtype == np.float32 else _uniform64
+    kernel(round_keys, stream0, stream1, row, out)
+
+
+@overload(fill_uniform)
+def _fill_uniform(round_keys, stream0, stream1, row, out):
+    kernel = _uniform32 if out.dtype == types.float32 else _uniform64
+    return lambda round_keys, stream0, stream1, row, out: kernel(
+        round_keys, stream0, stream1, row, out
+    )
 
 
 @lru_cache(maxsize=64)

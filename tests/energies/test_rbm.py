@@ -224,7 +224,10 @@ def test_centered_gradient_equals_the_naive_formula(pair, rng):
     x = configurations(energy, 14)
     mu, lam = rng.normal(size=307), rng.normal(size=5)
     positive, negative = energy.grad(x[:7]), energy.grad(x[7:])
-    data, model = energy.phase(x[:7]), energy.phase(x[7:])
+    data, model = (
+        energy.start_phases(x[:7]).result(),
+        energy.start_phases(x[7:]).result(),
+    )
     plain = energy.contrast(data, model)
     for name in positive:
         expected = positive[name] - negative[name]
@@ -240,10 +243,11 @@ def test_centered_gradient_of_sparse_rows(rng):
     energy = random_rbm(("bernoulli", "bernoulli"), 307, 5)
     x = configurations(energy, 14)
     offsets = rng.normal(size=307), rng.normal(size=5)
-    model = energy.phase(x[7:])
-    expected = energy.contrast(energy.phase(x[:7]), model, offsets)
+    model = energy.start_phases(x[7:]).result()
+    expected = energy.contrast(energy.start_phases(x[:7]).result(), model, offsets)
     for kind in (sparse.csr_matrix, sparse.csr_array):
-        actual = energy.contrast(energy.phase(kind(x[:7])), model, offsets)
+        data = energy.start_phases(kind(x[:7])).result()
+        actual = energy.contrast(data, model, offsets)
         for name, value in expected.items():
             np.testing.assert_allclose(actual[name], value, rtol=1e-9, atol=1e-9)
 
@@ -264,7 +268,8 @@ def test_centered_gradient_over_mixed_columns(rng):
         for phase in phases
     ]
     expected = naive_contrast(*joined, mu, lam)
-    actual = energy.contrast(energy.phase(x[:5]), energy.phase(x[5:]), (mu, lam))
+    data, model = (energy.start_phases(rows).result() for rows in (x[:5], x[5:]))
+    actual = energy.contrast(data, model, (mu, lam))
     biases = np.concatenate([actual[f"visible.{k}.bias"] for k in range(3)])
     np.testing.assert_allclose(biases, expected["visible.bias"])
     np.testing.assert_allclose(actual["weights"], expected["weights"])

@@ -132,14 +132,14 @@ def test_offsets_move_towards_the_means_of_the_data():
     assert initial_offsets(energy, False) is None
 
 
-def test_centered_gradient_is_the_contrast_about_the_moved_offsets():
+def test_centered_gradient_is_the_contrast_about_the_offsets():
     energy = random_rbm(("bernoulli", "bernoulli"), 5, 3)
     X = rows(energy)
     plain, centered = PCD(n_chains=7, centered=False), PCD(n_chains=7)
     gradients, states = [], []
     for spec in (plain, centered):
         state = spec.init(energy, Random(3))
-        gradient, state = spec.gradient(energy, X, shares(7), state, Random(5))
+        gradient, _ = spec.gradient(energy, X, shares(7), state, Random(5))
         gradients.append(gradient)
         states.append(state)
     # The naive formula of the centered gradient, from the plain one.

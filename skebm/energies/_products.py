@@ -1,0 +1,195 @@
+"""Matrix products with rows that are mostly zero, as binary data are.
+
+A product with such a row is the sum of those rows of the matrix where it is not zero.
+Thresholded digits have 13 % ones, and the sums of their rows take 0.5 of the time of
+the dense product; at a quarter the two are even.
+"""
+
+import numpy as np
+from numba import njit
+from scipy.sparse import issparse
+
+# Share of non-zeros from which the dense product is faster, and the width of a matrix
+# below which the loop over its columns is too short to pay for finding them.
+_DENSE = 0.25
+_MIN_WIDTH = 32
+# Rows of a weight gradient that one thread computes at a time.
+GRADIENT_ROWS = 256
+
+
+def product(x, matrix):
+    """Return ``x @ matrix``.
+
+    Parameters
+    ----------
+    x : {ndarray, CSR matrix} of shape (n, n_visible)
+    matrix : ndarray of shape (n_visible, n_hidden)
+    """
+    if not (x.dtype == matrix.dtype and matrix.flags.c_contiguous):
+        return x @ matrix
+    out = np.empty((x.shape[0], matrix.shape[1]), dtype=matrix.dtype)
+    if issparse(x):
+        _sum_rows(x.indptr, x.indices, x.data, matrix, out)
+    else:
+        fill_product(np.ascontiguousarray(x), matrix, out)
+    return out
+
+
+def product_of_columns(rows, shares, columns, out):
+    """Fill ``out`` with the sum of ``x[:, columns].T @ share``.
+
+    Parameters
+    ----------
+    rows : list of {ndarray, CSR matrix} of shape (n_k, n_visible)
+    shares : ndarray of shape (sum of n_k, n_hidden)
+        One under the other.
+    columns : slice
+    out : ndarray of shape (n_columns, n_hidden)
+    """
+    start, stop = columns.start, columns.stop
+    lists = [_non_zeros(x, start, stop, shares) for x in rows]
+    if any(part is None for part in lists):
+        dense = [x[:, columns] for x in rows]
+        dense = [x.toarray() if issparse(x) else x for x in dense]
+        np.matmul(np.concatenate(dense).T, shares, out=out)
+    else:
+        _sum_columns(*_stack(lists), shares, start, stop, out)
+
+
+def _non_zeros(x, start, stop, matrix):
+    """Return CSR arrays that hold ``x[:, start:stop]``, or None where zeros are few."""
+    if x.dtype != matrix.dtype:
+        return None
+    if issparse(x):
+        return x.indptr, x.indices, x.data
+    if matrix.shape[1] < _MIN_WIDTH or not x.flags.c_contiguous:
+        return None
+    indptr, indices, data = _room(x, len(x), stop - start)
+    n = _compress(x, start, stop, indptr, indices, data, 0)
+    return None if n < 0 else (indptr, indices[:n], data[:n])
+
+
+def _stack(lists):
+    """Return the CSR arrays of matrices one under the other."""
+    indptr, indices, data = zip(*lists, strict=True)
+    ends = np.cumsum([part[-1] for part in indptr])
+    later = [part[1:] + end for part, end in zip(indptr[1:], ends, strict=False)]
+    return tuple(map(np.concatenate, ([indptr[0], *later], indices, data)))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fill_product(x, matrix, out):
+    """Fill ``out`` with ``x @ matrix``."""
+    if matrix.shape[1] >= _MIN_WIDTH:
+        indptr, indices, data = _room(x, len(x), x.shape[1])
+        if _compress(x, 0, x.shape[1], indptr, indices, data, 0) >= 0:
+            _sum_rows(indptr, indices, data, matrix, out)
+            return
+    np.dot(x, matrix, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fill_product_of_columns(x, y, mu, shares, start, stop, out):
+    """Fill ``out`` with ``stack(x, y, mu)[:, start:stop].T @ shares``."""
+    n, m, width = len(x), len(y), stop - start
+    if shares.shape[1] >= _MIN_WIDTH:
+        indptr, indices, data = _room(x, n + m + 4, width)
+        end = _compress(x, start, stop, indptr, indices, data, 0)
+        end = _compress(y, start, stop, indptr[n:], indices, data, end)
+        end = _compress(mu, start, stop, indptr[n + m :], indices, data, end)
+        if end >= 0:
+            indptr = indptr[: n + m + 2]
+            _sum_columns(indptr, indices[:end], data[:end], shares, start, stop, out)
+            return
+    rows = np.empty((n + m + 1, width), dtype=x.dtype)
+    for part, first in ((x, 0), (y, n), (mu, n + m)):
+        for r in range(len(part)):
+            for i in range(width):
+                rows[first + r, i] = part[r, start + i]
+    np.dot(rows.T, shares, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _room(x, n_rows, width):
+    """Return empty CSR arrays with as much room as is worth while."""
+    capacity = width * max(1, int(_DENSE * n_rows))  # one row may be full
+    return (
+        np.empty(n_rows + 1, dtype=np.int32),
+        np.empty(capacity, dtype=np.int32),
+        np.empty(capacity, dtype=x.dtype),
+    )
+
+
+# That nothing is NaN spares the comparison half of its instructions.
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
+def _compress(x, start, stop, indptr, indices, data, n):
+    """Add ``x[:, start:stop]`` to CSR arrays that hold ``n`` numbers.
+
+    Returns how many they hold then; or -1, where there is no room or n is -1.
+    """
+    line = np.empty(stop - start, dtype=np.int32)
+    indptr[0] = n
+    for r in range(len(x)):
+        k = 0
+        for i in range(start, stop):  # no branch: nobody can foresee the zeros
+            line[k] = i
+            k += x[r, i] != 0
+        if n < 0 or n + k > len(indices):
+            return -1
+        for t in range(k):
+            indices[n + t] = line[t]
+            data[n + t] = x[r, line[t]]
+        n += k
+        indptr[r + 1] = n
+    return n
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sum_columns(indptr, indices, data, matrix, start, stop, out):
+    """Fill ``out`` with ``x[:, start:stop].T @ matrix`` for a CSR matrix x."""
+    # The lists by column: where each one ends, its rows and its values.
+    ends = np.zeros(stop - start + 1, dtype=np.int32)
+    for t in range(len(indices)):
+        if start <= indices[t] < stop:
+            ends[indices[t] - start + 1] += 1
+    for i in range(stop - start):
+        ends[i + 1] += ends[i]
+    rows = np.empty(ends[-1], dtype=np.int32)
+    values = np.empty(ends[-1], dtype=data.dtype)
+    for r in range(len(indptr) - 1):
+        for t in range(indptr[r], indptr[r + 1]):
+            if start <= indices[t] < stop:
+                end = ends[indices[t] - start]
+                rows[end], values[end] = r, data[t]
+                ends[indices[t] - start] = end + 1
+    for i in range(stop - start, 0, -1):  # each end has moved on to the next one
+        ends[i] = ends[i - 1]
+    ends[0] = 0
+    _sum_rows(ends, rows, values, matrix, out)
+
+
+# Eight rows at a time: so the sum is read and written once for eight of them.
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _sum_rows(indptr, indices, data, matrix, out):
+    """Fill each row of ``out`` with the sum of the rows that its list names."""
+    width = matrix.shape[1]
+    for r in range(len(out)):
+        total, first, stop = out[r], indptr[r], indptr[r + 1]
+        whole = stop - (stop - first) % 8
+        for j in range(width):
+            total[j] = 0
+        for t in range(first, whole, 8):
+            a, b = matrix[indices[t]], matrix[indices[t + 1]]
+            c, d = matrix[indices[t + 2]], matrix[indices[t + 3]]
+            e, f = matrix[indices[t + 4]], matrix[indices[t + 5]]
+            g, h = matrix[indices[t + 6]], matrix[indices[t + 7]]
+            p, q, u, v = data[t], data[t + 1], data[t + 2], data[t + 3]
+            w, x, y, z = data[t + 4], data[t + 5], data[t + 6], data[t + 7]
+            for j in range(width):
+                total[j] += ((p * a[j] + q * b[j]) + (u * c[j] + v * d[j])) + (
+                    (w * e[j] + x * f[j]) + (y * g[j] + z * h[j])
+                )
+        for t in range(whole, stop):
+            a, p = matrix[indices[t]], data[t]
+            for j in range(width):
+                total[j] += p * a[j]
