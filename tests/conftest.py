@@ -1,5 +1,25 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+
+import skebm
+
+
+def drop_stale_kernels():
+    """Forget compiled kernels that are older than a kernel which they may call.
+
+    numba looks at a kernel's own file only.
+    """
+    package = Path(skebm.__file__).parent
+    sources = [p for p in package.rglob("*.py") if "\ndef fill_" in p.read_text()]
+    newest = max(path.stat().st_mtime for path in sources)
+    for compiled in package.rglob("__pycache__/*.nb[ci]"):
+        if compiled.stat().st_mtime < newest:
+            compiled.unlink(missing_ok=True)
+
+
+drop_stale_kernels()
 
 
 @pytest.fixture

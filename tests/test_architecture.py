@@ -137,16 +137,21 @@ def test_threads_have_one_source(path):
             assert lock, f"{path} imports {name} of threading"
 
 
-def is_kernel(node):
+def is_kernel(node, *kinds):
     return isinstance(node, ast.FunctionDef) and any(
-        "njit" in ast.unparse(decorator) for decorator in node.decorator_list
+        kind in ast.unparse(decorator)
+        for decorator in node.decorator_list
+        for kind in (kinds or ("njit",))
     )
 
 
 @every_file
 def test_kernels_call_only_functions_of_their_own_file(path):
-    """An edit of a callee in another file would leave a stale cached caller."""
-    defined = {n.name for n in ast.walk(tree(path)) if is_kernel(n)}
+    """An edit of a callee in another file would leave a stale cached caller.
+
+    Those named ``fill_...`` are meant for others: conftest.py drops such callers.
+    """
+    defined = {n.name for n in ast.walk(tree(path)) if is_kernel(n, "jit", "intrinsic")}
     builtin = {"abs", "float", "int", "len", "max", "min", "range"}
     for kernel in filter(is_kernel, ast.walk(tree(path))):
         options = [ast.unparse(decorator) for decorator in kernel.decorator_list]
@@ -155,7 +160,7 @@ def test_kernels_call_only_functions_of_their_own_file(path):
         for node in ast.walk(ast.Module(kernel.body, [])):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 called = node.func.id
-                known = called in defined | builtin
+                known = called in defined | builtin or called.startswith("fill_")
                 assert known, f"{path}: kernel {kernel.name} calls {called}"
 
 

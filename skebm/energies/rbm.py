@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from scipy.sparse import issparse
 
 from skebm.energies._binary import contrast_after, sweeps
 from skebm.energies._conditionals import conditionals_by_sum, conditionals_of_normal

@@ -69,7 +69,7 @@ def contrast_after(energy, data, chains, weight, n_steps, state, random):
     random : Random
     """
     sampler, offsets = state.sampler, state.offsets
-    if isinstance(sampler, Gibbs) and hasattr(energy, "contrast_after"):
+    if type(sampler) is Gibbs and hasattr(energy, "contrast_after"):
         randoms = [
             random.fold(t).fold(s)
             for t in range(n_steps)

@@ -16,8 +16,9 @@ from threading import Condition, Lock, Thread
 import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
-from numba import njit, types
+from numba import config, njit, types
 from numba.extending import intrinsic
+from scipy.linalg import cython_blas  # noqa: F401  numba's np.dot; limited below
 from threadpoolctl import ThreadpoolController
 
 from skebm.utils._sklearn import available_threads
@@ -27,10 +28,11 @@ from skebm.utils._sklearn import available_threads
 BLOCK_ROWS = 64
 # Multiply-adds between two touches of the interpreter below which threads wait for its
 # lock, and for waking up (40 us), longer than they save.
-_SERIAL_WORK = 8_000_000
+SERIAL_WORK = 8_000_000
 
-# Looks at a number before a thread gives up and sleeps: some two milliseconds.
-_SPINS = 2_000_000
+# Looks at a number before a thread gives up and sleeps: some two milliseconds. The
+# interpreter's lock is free meanwhile, so without the compiler there are none.
+_SPINS = 0 if config.DISABLE_JIT else 2_000_000
 
 _n_threads = ContextVar("n_threads", default=1)
 
@@ -48,7 +50,10 @@ def map_blocks(function, n_rows, work_per_row, size=BLOCK_ROWS):
     ``work_per_row``, in multiply-adds a step, tells whether that is worth while: where
     it is not, all rows are one block.
     """
-    return start_blocks(function, n_rows, work_per_row, size).result()
+    parts = blocks_of(n_rows, work_per_row, size)
+    if len(parts) == 1:
+        return [function(parts[0])]
+    return map_parts(function, parts, SERIAL_WORK)
 
 
 def start_blocks(function, n_rows, work_per_row, size=BLOCK_ROWS):
@@ -65,14 +70,14 @@ def start_blocks(function, n_rows, work_per_row, size=BLOCK_ROWS):
 def map_parts(function, parts, work):
     """Return ``[function(part) for part in parts]``, in parallel if it is much work."""
     job = _Job(function, list(parts))
-    if work >= _SERIAL_WORK:
+    if work >= SERIAL_WORK:
         job.offer(min(_n_threads.get(), len(job.parts)) - 1)
     return job.result()
 
 
 def blocks_of(n_rows, work_per_row, size=BLOCK_ROWS):
     """Return :func:`blocks`, or all rows as one where they are little work."""
-    small = n_rows <= size or n_rows * work_per_row < _SERIAL_WORK
+    small = n_rows <= size or n_rows * work_per_row < SERIAL_WORK
     return [slice(0, n_rows)] if small else blocks(n_rows, size)
 
 
@@ -103,7 +108,7 @@ class _Job:
                 pass
         finally:
             self.queue = iter(())  # after Ctrl-C nothing new begins
-            while not _changes_to(self.busy, 0, _SPINS):
+            while self.busy[0] and not _watch(self.busy, 0, True, _SPINS):
                 time.sleep(1e-4)
         if self.errors:
             raise self.errors[0]
@@ -159,7 +164,7 @@ class _Crew:
             seen = int(self.calls[0])
             while any(job.run_one() for job in list(self.jobs.values())[::-1]):
                 pass
-            if _changes_from(self.calls, seen, _SPINS):
+            if _watch(self.calls, seen, False, _SPINS):
                 continue
             with self.sleepers:
                 self.asleep += 1
@@ -171,29 +176,20 @@ class _Crew:
 def _load(context, array):
     """Read the first number of an array anew, whatever the compiler thinks of it."""
 
-    def codegen(context, builder, signature, args):
+    def code(context, builder, signature, args):
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
         return builder.load_atomic(data, "acquire", align=8)
 
-    return types.int64(array), codegen
+    return types.int64(array), code
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _changes_from(word, value, n_spins):
-    """Watch a number until it is another; say whether that happened in time."""
-    for _ in range(n_spins):
-        if _load(word) != value:
-            return True
-    return False
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _changes_to(word, value, n_spins):
-    """Watch a number until it is this one; say whether that happened in time."""
-    for _ in range(n_spins):
-        if _load(word) == value:
-            return True
-    return False
+def _watch(word, value, is_awaited, n_spins):
+    """Look at a number until it is, or is no longer, this one; say whether in time."""
+    spins = 0
+    while spins < n_spins and (_load(word) == value) != is_awaited:
+        spins += 1
+    return spins < n_spins
 
 
 def resolve_n_jobs(n_jobs):

@@ -84,14 +84,13 @@ def test_parameters_do_not_depend_on_n_jobs(make, kind, rng):
 
 @heavy
 def test_the_model_above_is_large_enough_for_blocks(rng, monkeypatch):
-    used = []
-    pool = skebm.utils._parallel._pool
-    monkeypatch.setattr("skebm.utils._parallel._pool", lambda: used.append(1) or pool())
+    crew = skebm.utils._parallel._Crew()
+    monkeypatch.setattr("skebm.utils._parallel._crew", crew)
     if available_threads() < 2:
         pytest.skip("needs two cores")
     X = (rng.random((211, 307)) < 0.3).astype(np.float32)
     RBMDensity(401, n_iter=1, n_jobs=2).fit(X)
-    assert used
+    assert crew.calls[0] > 0
 
 
 @heavy
