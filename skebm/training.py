@@ -4,9 +4,9 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.sparse import issparse
 
 from skebm.optimizers import Average
+from skebm.utils._sparse import dense
 
 # A fit that has gone back this often to its last good epoch stops there.
 _MAX_ROLLBACKS = 8
@@ -224,7 +224,7 @@ def _epoch(training, X, weight, plan, epoch, clock):
         rate = plan.learning_rate * training.rate_factor * plan.schedule(progress)
         batch = X[rows]
         if plan.resample_inputs:
-            batch = draws.fold(0).bernoulli(_dense(batch))
+            batch = draws.fold(0).bernoulli(dense(batch))
         share, mass = _shares(weight, rows, batch.shape[0], total / n_batches)
         if mass == 0:
             continue
@@ -267,7 +267,3 @@ def _add_penalty(gradient, params, plan):
 
 def _is_finite(energy):
     return all(np.isfinite(value).all() for value in energy.params.values())
-
-
-def _dense(X):
-    return X.toarray() if issparse(X) else X
