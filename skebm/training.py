@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from skebm.optimizers import Average
+from skebm.penalties import Penalties
 from skebm.utils._sparse import dense
 
 # A fit that has gone back this often to its last good epoch stops there.
@@ -31,8 +32,7 @@ class Plan:
         Seconds; progress is the larger of the shares of epochs and of time spent.
     average : float
         Decay of the exponential average of the parameters; 0 for none.
-    l1, l2 : float
-        Penalties of the weights, a row.
+    penalties : Penalties
     resample_inputs : bool
         Whether values in (0, 1) are probabilities of which each visit draws a sample.
     """
@@ -45,8 +45,7 @@ class Plan:
     batch_size: int
     average: float = 0.999
     max_time: float | None = None
-    l1: float = 0.0
-    l2: float = 0.0
+    penalties: Penalties = field(default_factory=Penalties)
     resample_inputs: bool = False
 
 
@@ -152,6 +151,7 @@ def train(training, X, weight, plan, on_epoch):
         The same object. Ctrl-C ends the loop with the last finished epoch restored
         and ``interrupted`` set.
     """
+    plan.penalties.check(training.energy)
     training.keep()
     training.interrupted = training.diverged = False
     start, epoch, training.n_rollbacks = training.n_epochs, 0, 0
@@ -231,7 +231,7 @@ def _epoch(training, X, weight, plan, epoch, clock):
         gradient, training.objective_state = plan.objective.gradient(
             energy, batch, share, training.objective_state, draws.fold(1)
         )
-        _add_penalty(gradient, energy.params, plan)
+        plan.penalties.add_gradient(gradient, energy, batch, share)
         training.optimizer_state = plan.optimizer.update(
             energy.params, gradient, training.optimizer_state, rate * mass
         )
@@ -252,17 +252,6 @@ def _shares(weight, rows, n_rows, expected):
     batch = weight[rows]
     mass = batch.sum()
     return (batch / mass if mass else batch), mass / expected
-
-
-def _add_penalty(gradient, params, plan):
-    if plan.l2:
-        gradient["weights"] += (
-            gradient["weights"].dtype.type(plan.l2) * params["weights"]
-        )
-    if plan.l1:
-        gradient["weights"] += gradient["weights"].dtype.type(plan.l1) * np.sign(
-            params["weights"]
-        )
 
 
 def _is_finite(energy):

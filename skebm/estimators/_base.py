@@ -55,6 +55,9 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         "average": [Interval(Real, 0, 1, closed="left")],
         "l1": [Interval(Real, 0, None, closed="left")],
         "l2": [Interval(Real, 0, None, closed="left")],
+        "l1b": [Interval(Real, 0, None, closed="left")],
+        "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
+        "sparsity_cost": [Interval(Real, 0, None, closed="left")],
         "partition": [str, HasMethods(["estimate"])],
         "resample_inputs": ["boolean"],
         "early_stopping": ["boolean"],
@@ -83,6 +86,9 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         average=0.999,
         l1=0.0,
         l2=0.0,
+        l1b=0.0,
+        sparsity_target=0.1,
+        sparsity_cost=0.0,
         partition="auto",
         resample_inputs=False,
         early_stopping=False,
@@ -107,6 +113,9 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         self.average = average
         self.l1 = l1
         self.l2 = l2
+        self.l1b = l1b
+        self.sparsity_target = sparsity_target
+        self.sparsity_cost = sparsity_cost
         self.partition = partition
         self.resample_inputs = resample_inputs
         self.early_stopping = early_stopping

@@ -2,6 +2,7 @@
 
 from skebm.objectives import Conditional
 from skebm.optimizers import OPTIMIZERS, SCHEDULES, SGD
+from skebm.penalties import Penalties
 from skebm.training import Plan
 from skebm.utils._validation import resolve
 
@@ -9,6 +10,7 @@ from skebm.utils._validation import resolve
 _FULL_BATCH, _BATCH = 256, 100
 # "auto" trains for at least this many epochs and this many updates.
 _MIN_EPOCHS, _MIN_UPDATES = 10, 1500
+_PENALTIES = tuple(Penalties().get_params())  # flat parameters of the estimators
 # Learning rates of "auto". Gaussian units do not saturate: a step that is too long
 # explodes, soonest where both sides can answer without bound.
 _RATE, _GAUSSIAN_RATE, _HIDDEN_GAUSSIAN_RATE, _ADAM_RATE = 0.1, 0.05, 0.01, 0.003
@@ -42,8 +44,7 @@ def make_plan(estimator, n_rows, n_iter=None):
         batch_size=batch_size,
         max_time=estimator.max_time,
         average=estimator.average,
-        l1=estimator.l1,
-        l2=estimator.l2,
+        penalties=Penalties(**{name: getattr(estimator, name) for name in _PENALTIES}),
         resample_inputs=estimator.resample_inputs,
     )
 

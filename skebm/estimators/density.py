@@ -70,7 +70,16 @@ class RBMDensity(
         Decay of the average of the parameters over updates, which is what the fitted
         model uses; 0 for the last parameters.
     l1, l2 : float, default=0.0
-        Penalties on the weights, a row.
+        Penalties on the weights, a row: factors of ``sum |w|`` and ``sum w**2 / 2``.
+    l1b : float, default=0.0
+        Penalty of the square of each hidden unit's ``sum |w|``, in the scale of ``l2``:
+        every unit keeps few weights, and none is switched off; see
+        :class:`skebm.penalties.Penalties`.
+    sparsity_target : float in (0, 1), default=0.1
+        Share of rows for which a hidden unit should be on, if ``sparsity_cost`` is set.
+    sparsity_cost : float, default=0.0
+        Strength of the pull of the units' mean activity towards that target. Hidden
+        units must have two values.
     partition : {"auto", "exact", "ais"} or method, default="auto"
         How ``log_partition_`` is computed; see :mod:`skebm.partition`. ``"auto"`` is
         exact if one finite side has at most 20 units or all units are Gaussian.
