@@ -233,6 +233,8 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             setattr(self, name, value)
         self._training = training
         _warn(training, epochs, plan)
+        if plan.n_iter > 1 and getattr(self, "_mixing", None) is not None:
+            self._mixing.warn_if_stuck(n_updates * training.n_epochs, stacklevel=8)
         if training.interrupted:
             raise KeyboardInterrupt
         context.call_on_fit_task_end(

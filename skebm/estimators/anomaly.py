@@ -52,6 +52,8 @@ random_state, verbose
         The fitted density.
     offset_ : float
         ``decision_function = score_samples - offset_``, in nats.
+    chains_rhat_, chains_ess_ : float
+        Those of ``density_``.
     history_ : dict of str to list
         That of ``density_``.
     n_iter_ : int
@@ -206,6 +208,16 @@ random_state, verbose
     def history_(self):
         """A row an epoch of the density's training."""
         return self.density_.history_
+
+    @property
+    def chains_rhat_(self):
+        """R-hat of the density's chains, where it has persistent ones."""
+        return self.density_.chains_rhat_
+
+    @property
+    def chains_ess_(self):
+        """Effective sample size of the density's chains, where it has such."""
+        return self.density_.chains_ess_
 
     @property
     def n_iter_(self):

@@ -13,6 +13,7 @@ from skebm.energies import RBM
 from skebm.estimators._base import EnergyEstimator, fit_hooks
 from skebm.estimators._draws import at_own_marginals, draw
 from skebm.estimators._encoding import Encoding
+from skebm.estimators._mixing import Mixing
 from skebm.estimators._monitor import DensityMonitor, conditionals, reconstruct
 from skebm.estimators._plan import make_plan
 from skebm.layers import LAYERS
@@ -111,6 +112,13 @@ class RBMDensity(
     log_partition_ : LogPartition
         ``value``, ``lower``, ``upper``, ``stderr``, ``ess`` and ``method`` of log Z in
         nats, computed at first use.
+    chains_rhat_, chains_ess_ : float
+        Whether the training's persistent chains mix: rank-normalised split R-hat (1 is
+        best) and effective sample size (see :mod:`skebm.metrics`) of the worst of some
+        quantities, over 110 further updates' worth of draws from the fitted model.
+        Measured at first use; absent for objectives without persistent chains. Values
+        above 1.01 are common and do no harm by themselves, since chains need to keep
+        up with learning only; ``fit`` warns where chains never leave their modes.
     history_ : dict of str to list
         A row an epoch, NaN where nothing was measured: pseudo-likelihood and
         reconstruction error on a fixed subsample, learning rate, seconds; with
@@ -204,11 +212,30 @@ class RBMDensity(
         components = np.ascontiguousarray(energy.weights.T)
         return {
             **self._common_attributes(energy, training),
+            "_mixing": Mixing.of(energy, training, self._objective(), self.n_jobs),
             "components_": components,
             "intercept_visible_": energy.visible.bias.copy(),
             "intercept_hidden_": energy.hidden.bias.copy(),
             "_n_features_out": len(components),
         }
+
+    @property
+    def chains_rhat_(self):
+        """R-hat of the training's chains under the fitted model."""
+        return self._chains().figures.rhat
+
+    @property
+    def chains_ess_(self):
+        """Effective sample size of the training's chains under the fitted model."""
+        return self._chains().figures.ess
+
+    def _chains(self):
+        mixing = getattr(self, "_mixing", None)
+        if mixing is None:
+            raise AttributeError(
+                "There are no persistent chains to look at. Fit with objective='pcd'."
+            )
+        return mixing
 
     # -- scores ----------------------------------------------------------------------
 
