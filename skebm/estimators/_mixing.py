@@ -1,11 +1,9 @@
 """How well the training's chains mix under the fitted model."""
 
-import warnings
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from skebm.metrics import ess, rhat
 from skebm.utils._parallel import use_threads
@@ -96,20 +94,22 @@ class Mixing:
             draws.append(np.column_stack([own, (_features(chains) - center) @ axes]))
         return np.array(draws)
 
-    def warn_if_stuck(self, n_updates, stacklevel):
-        """Warn where chains stay in their modes, if a look is cheap beside the fit."""
+    def complaint(self, n_updates):
+        """Return a sentence if chains stay in their modes, else None.
+
+        After fits of few updates there is no look, which would cost too much of them.
+        """
         n_chains = len(self._task[2].visible)
         if n_updates < _MIN_UPDATES or n_chains < _MIN_CHAINS:
-            return
-        if self.figures.memory > _STUCK:
-            warnings.warn(
-                "The chains do not mix: each still stands in the mode where it stood "
-                f"{_LAG} updates before (R-hat {self.figures.rhat:.1f}), so how much "
-                "probability the model gives to each mode is not to be trusted. Fit "
-                "RBMDensity(objective=PCD(sampler='tempering')).",
-                ConvergenceWarning,
-                stacklevel=stacklevel,
-            )
+            return None
+        if self.figures.memory <= _STUCK:
+            return None
+        return (
+            "The chains do not mix: each still stands in the mode where it stood "
+            f"{_LAG} updates before (R-hat {self.figures.rhat:.1f}), so how much "
+            "probability the model gives to each mode is not to be trusted. Fit "
+            "RBMDensity(objective=PCD(sampler='tempering'))."
+        )
 
 
 def _features(chains):
