@@ -55,8 +55,10 @@ class RBMDensity(
         See :mod:`skebm.optimizers`. ``"auto"`` is ``"sgd"`` where the gradient is
         sampled, and ``"adam"`` where it is exact.
     learning_rate : float or "auto", default="auto"
-        Size of the first steps. ``"auto"`` is 0.1; 0.05 with Gaussian visible and 0.01
-        with Gaussian hidden units; 0.003 for Adam.
+        Size of the first steps. ``"auto"`` is 0.003 for Adam and 0.01 with Gaussian
+        hidden units. For binary units it is 0.4 for up to 25,000 weights and falls to
+        0.1 at 400,000; with Gaussian columns it is 0.1. Spins have 0.1, and 0.05 beside
+        Gaussian columns.
     schedule : {"linear", "constant"}, default="linear"
         ``"linear"``: constant for half of the epochs, then falling to 0.
     batch_size : int or "auto", default="auto"
