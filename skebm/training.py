@@ -4,9 +4,10 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.sparse import issparse
 
 from skebm.optimizers import Average
+from skebm.penalties import Penalties
+from skebm.utils._sparse import dense
 
 # A fit that has gone back this often to its last good epoch stops there.
 _MAX_ROLLBACKS = 8
@@ -31,8 +32,7 @@ class Plan:
         Seconds; progress is the larger of the shares of epochs and of time spent.
     average : float
         Decay of the exponential average of the parameters; 0 for none.
-    l1, l2 : float
-        Penalties of the weights, a row.
+    penalties : Penalties
     resample_inputs : bool
         Whether values in (0, 1) are probabilities of which each visit draws a sample.
     """
@@ -45,8 +45,7 @@ class Plan:
     batch_size: int
     average: float = 0.999
     max_time: float | None = None
-    l1: float = 0.0
-    l2: float = 0.0
+    penalties: Penalties = field(default_factory=Penalties)
     resample_inputs: bool = False
 
 
@@ -152,6 +151,7 @@ def train(training, X, weight, plan, on_epoch):
         The same object. Ctrl-C ends the loop with the last finished epoch restored
         and ``interrupted`` set.
     """
+    plan.penalties.check(training.energy)
     training.keep()
     training.interrupted = training.diverged = False
     start, epoch, training.n_rollbacks = training.n_epochs, 0, 0
@@ -224,14 +224,14 @@ def _epoch(training, X, weight, plan, epoch, clock):
         rate = plan.learning_rate * training.rate_factor * plan.schedule(progress)
         batch = X[rows]
         if plan.resample_inputs:
-            batch = draws.fold(0).bernoulli(_dense(batch))
+            batch = draws.fold(0).bernoulli(dense(batch))
         share, mass = _shares(weight, rows, batch.shape[0], total / n_batches)
         if mass == 0:
             continue
         gradient, training.objective_state = plan.objective.gradient(
             energy, batch, share, training.objective_state, draws.fold(1)
         )
-        _add_penalty(gradient, energy.params, plan)
+        plan.penalties.add_gradient(gradient, energy, batch, share)
         training.optimizer_state = plan.optimizer.update(
             energy.params, gradient, training.optimizer_state, rate * mass
         )
@@ -254,20 +254,5 @@ def _shares(weight, rows, n_rows, expected):
     return (batch / mass if mass else batch), mass / expected
 
 
-def _add_penalty(gradient, params, plan):
-    if plan.l2:
-        gradient["weights"] += (
-            gradient["weights"].dtype.type(plan.l2) * params["weights"]
-        )
-    if plan.l1:
-        gradient["weights"] += gradient["weights"].dtype.type(plan.l1) * np.sign(
-            params["weights"]
-        )
-
-
 def _is_finite(energy):
     return all(np.isfinite(value).all() for value in energy.params.values())
-
-
-def _dense(X):
-    return X.toarray() if issparse(X) else X

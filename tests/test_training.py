@@ -3,6 +3,7 @@ import pytest
 
 from skebm.objectives import PCD
 from skebm.optimizers import SCHEDULES, SGD, Adam
+from skebm.penalties import Penalties
 from skebm.training import Plan, Training, train
 from skebm.utils._random import Random
 from tests.models import heavy, log_partition, random_rbm
@@ -200,7 +201,9 @@ def test_best_is_an_averaged_copy():
 @pytest.mark.parametrize(("l1", "l2"), [(0.0, 0.5), (0.3, 0.0)])
 def test_penalties_shrink_the_weights(l1, l2):
     X = np.tile([2.0, -1.0, 0.1], (7, 1))
-    plan = plan_of(Recording(), n_iter=400, l1=l1, l2=l2, learning_rate=0.05)
+    plan = plan_of(
+        Recording(), n_iter=400, penalties=Penalties(l1, l2), learning_rate=0.05
+    )
     training, _ = run(plan, X=X)
     shrunk = np.sign(X[0]) * np.maximum(np.abs(X[0]) - l1, 0) / (1 + l2)
     # About a weight of zero, the sign of the penalty makes steps to and fro.

@@ -1,12 +1,12 @@
 """The classification restricted Boltzmann machine."""
 
 import numpy as np
-from scipy.sparse import issparse
 from scipy.special import logsumexp, softmax
 
 from skebm.energies._products import GRADIENT_ROWS, product_of_columns
 from skebm.energies.rbm import RBM
 from skebm.utils._parallel import map_blocks
+from skebm.utils._sparse import dense
 
 
 class ClassRBM(RBM):
@@ -72,8 +72,7 @@ class ClassRBM(RBM):
         weight : ndarray of shape (n,) or None
             None weighs all rows alike, with sum 1.
         """
-        x, y = rows[:, : self.n_inputs], rows[:, self.n_inputs :]
-        y = y.toarray() if issparse(y) else y
+        x, y = rows[:, : self.n_inputs], dense(rows[:, self.n_inputs :])
         if weight is None:
             weight = np.full(len(y), 1 / len(y))
 

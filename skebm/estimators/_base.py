@@ -55,6 +55,9 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         "average": [Interval(Real, 0, 1, closed="left")],
         "l1": [Interval(Real, 0, None, closed="left")],
         "l2": [Interval(Real, 0, None, closed="left")],
+        "l1b": [Interval(Real, 0, None, closed="left")],
+        "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
+        "sparsity_cost": [Interval(Real, 0, None, closed="left")],
         "partition": [str, HasMethods(["estimate"])],
         "resample_inputs": ["boolean"],
         "early_stopping": ["boolean"],
@@ -83,6 +86,9 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         average=0.999,
         l1=0.0,
         l2=0.0,
+        l1b=0.0,
+        sparsity_target=0.1,
+        sparsity_cost=0.0,
         partition="auto",
         resample_inputs=False,
         early_stopping=False,
@@ -107,6 +113,9 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         self.average = average
         self.l1 = l1
         self.l2 = l2
+        self.l1b = l1b
+        self.sparsity_target = sparsity_target
+        self.sparsity_cost = sparsity_cost
         self.partition = partition
         self.resample_inputs = resample_inputs
         self.early_stopping = early_stopping
@@ -223,7 +232,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         for name, value in self._fitted_attributes(training).items():
             setattr(self, name, value)
         self._training = training
-        _warn(training, epochs, plan)
+        _warn(training, epochs, plan, getattr(self, "_mixing", None), n_updates)
         if training.interrupted:
             raise KeyboardInterrupt
         context.call_on_fit_task_end(
@@ -273,29 +282,39 @@ def fit_hooks(X, y, sample_weight):
     return {"X": X, "y": y, "metadata": metadata}
 
 
-def _warn(training, epochs, plan):
-    """Say in plain words what went wrong, and what to do about it."""
+def _warn(training, epochs, plan, mixing, n_updates):
+    """Say in a sentence what went wrong, and what to do about it.
+
+    One sentence: what comes first here is often the cause of what would follow.
+    """
+    sentence = None
     if training.interrupted:
-        warnings.warn(
+        sentence = (
             f"Training was interrupted after {training.n_epochs} finished epochs, "
-            "whose parameters are kept. Go on with partial_fit or warm_start=True.",
-            ConvergenceWarning,
-            stacklevel=7,
+            "whose parameters are kept. Go on with partial_fit or warm_start=True."
         )
     elif training.n_rollbacks:
         ended = " and was ended early" if training.diverged else ""
-        warnings.warn(
+        sentence = (
             f"Training diverged {training.n_rollbacks} time(s){ended}: it went back to "
             "the last good epoch and lowered the learning rate to "
             f"{training.rate_factor:.2g} of what was asked. Set a smaller "
-            "learning_rate.",
-            ConvergenceWarning,
-            stacklevel=7,
+            "learning_rate."
         )
-    elif plan.n_iter > 1 and not epochs.has_learned:  # one pass alone cannot tell
-        warnings.warn(
+    elif plan.n_iter <= 1:
+        return  # one pass alone cannot tell
+    elif not epochs.has_learned:
+        sentence = (
             "The model describes the training rows no better than independent columns "
-            "do. Lower learning_rate, or raise n_iter.",
-            ConvergenceWarning,
-            stacklevel=7,
+            "do. Lower learning_rate, or raise n_iter."
         )
+    elif overfitted := epochs.overfitted():
+        lost, epoch = overfitted
+        sentence = (
+            f"The model overfits: held-out rows score {lost:.2g} nats less than after "
+            f"epoch {epoch}. Set n_iter to about that, lower n_components, or raise l2."
+        )
+    elif mixing is not None:
+        sentence = mixing.complaint(n_updates * training.n_epochs)
+    if sentence:
+        warnings.warn(sentence, ConvergenceWarning, stacklevel=7)

@@ -8,6 +8,7 @@ from scipy.sparse import issparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from skebm.layers import LAYERS, Columns
+from skebm.utils._sparse import dense
 from skebm.utils._validation import lookup
 
 
@@ -69,9 +70,8 @@ class Encoding(NamedTuple):
         """Return the rows in the units of the layer, in the dtype of ``X``."""
         if self.is_identity:
             return X
-        X = X.toarray() if issparse(X) else X
         # In float64, since a float32 column may lie far from zero for its width.
-        return ((X - self.location) / self.scale).astype(X.dtype)
+        return ((dense(X) - self.location) / self.scale).astype(X.dtype)
 
     def decode(self, Z):
         """Return the rows in the user's units."""

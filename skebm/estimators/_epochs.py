@@ -7,6 +7,9 @@ import numpy as np
 # A model this much worse than independent columns, in shares of their score, has
 # diverged: noise alone does not take it there.
 _DIVERGED = 0.15
+# A held-out score that ended this far below its best, in shares of what it had gained
+# and of the score of independent columns, tells of overfitting and not of noise.
+_LOST, _LOST_AT_ALL = 0.1, 0.02
 
 
 class Epochs:
@@ -38,8 +41,9 @@ class Epochs:
         self.stride = monitor.stride(n_updates, training.energy.weights.shape[1])
         self.last = training.n_epochs + n_iter
         self.history = {}
-        self.baseline = monitor.row(training.energy.reference)[monitor.score_name]
-        self.score = self.baseline
+        figures = monitor.row(training.energy.reference)
+        self.score = self.baseline = figures[monitor.score_name]
+        self.held_out_baseline = figures.get("validation_score")
         self.best_validation, self.n_stale = -np.inf, 0
         self.started = time.perf_counter()
         self._begin()
@@ -108,6 +112,24 @@ class Epochs:
         else:
             self.n_stale += 1
         return self.n_stale >= self.estimator.n_iter_no_change
+
+    def overfitted(self):
+        """Return how far the held-out score fell from its best, and when it was best.
+
+        None where no rows are held out, or the fall is no more than noise.
+        """
+        epochs, scores = (
+            np.array(self.history.get(name, ()))
+            for name in ("epoch", "validation_score")
+        )
+        looks = np.flatnonzero(np.isfinite(scores))
+        if not len(looks):
+            return None
+        best = looks[scores[looks].argmax()]
+        start, lost = self.held_out_baseline, scores[best] - scores[looks[-1]]
+        if lost > max(_LOST * (scores[best] - start), _LOST_AT_ALL * abs(start)):
+            return lost, epochs[best]
+        return None
 
     @property
     def has_learned(self):

@@ -1,9 +1,9 @@
 """What is recorded of a training after each epoch."""
 
 import numpy as np
-from scipy.sparse import issparse
 
 from skebm.utils._parallel import map_blocks
+from skebm.utils._sparse import dense
 
 # Rows of the fixed subsamples, and the share of an epoch's time that they may take.
 _MAX_ROWS = 100
@@ -130,7 +130,7 @@ def reconstruct(energy, rows):
 def conditionals(energy, rows):
     """Return the log-probability of every variable given the rest, in parallel."""
     parts = map_blocks(
-        lambda part: energy.conditional_log_prob(_dense(rows[part])),
+        lambda part: energy.conditional_log_prob(dense(rows[part])),
         rows.shape[0],
         energy.weights.shape[1] * 100,
         size=64,
@@ -158,8 +158,4 @@ def _subsample(X, weight, random, n_rows):
     """Return rows that count for something, and their weights."""
     counting = np.arange(X.shape[0]) if weight is None else np.flatnonzero(weight)
     chosen = counting[np.sort(random.permutation(len(counting))[:n_rows])]
-    return _dense(X[chosen]), None if weight is None else weight[chosen]
-
-
-def _dense(X):
-    return X.toarray() if issparse(X) else X
+    return dense(X[chosen]), None if weight is None else weight[chosen]

@@ -2,6 +2,7 @@
 
 from skebm.objectives import Conditional
 from skebm.optimizers import OPTIMIZERS, SCHEDULES, SGD
+from skebm.penalties import Penalties
 from skebm.training import Plan
 from skebm.utils._validation import resolve
 
@@ -9,9 +10,16 @@ from skebm.utils._validation import resolve
 _FULL_BATCH, _BATCH = 256, 100
 # "auto" trains for at least this many epochs and this many updates.
 _MIN_EPOCHS, _MIN_UPDATES = 10, 1500
-# Learning rates of "auto". Gaussian units do not saturate: a step that is too long
-# explodes, soonest where both sides can answer without bound.
-_RATE, _GAUSSIAN_RATE, _HIDDEN_GAUSSIAN_RATE, _ADAM_RATE = 0.1, 0.05, 0.01, 0.003
+_PENALTIES = tuple(Penalties().get_params())  # flat parameters of the estimators
+# Learning rates of "auto" (asv_bench/compare/learning_rate.py). Up to 784 x 100 binary
+# units, 0.4 is within half a nat of the best rate; a larger model feels more weights
+# move at once, and 784 x 500 have been trained at 0.1.
+_RATE, _LARGEST_RATE, _RATE_TIMES_ROOT = 0.1, 0.4, 63.0
+# Gaussian units do not saturate: a step that is too long explodes, soonest where both
+# sides can answer without bound. At 0.2 a fit of 100 hidden units to iris did.
+_GAUSSIAN_RATE, _HIDDEN_GAUSSIAN_RATE, _ADAM_RATE = 0.1, 0.01, 0.003
+# Beside units that were not measured.
+_OTHER_GAUSSIAN_RATE = 0.05
 
 
 def make_plan(estimator, n_rows, n_iter=None):
@@ -42,8 +50,7 @@ def make_plan(estimator, n_rows, n_iter=None):
         batch_size=batch_size,
         max_time=estimator.max_time,
         average=estimator.average,
-        l1=estimator.l1,
-        l2=estimator.l2,
+        penalties=Penalties(**{name: getattr(estimator, name) for name in _PENALTIES}),
         resample_inputs=estimator.resample_inputs,
     )
 
@@ -65,6 +72,12 @@ def _resolve_optimizer(estimator, objective):
 
 
 def _auto_rate(estimator):
+    kinds = {*estimator._kinds, estimator.hidden}
     if estimator.hidden == "gaussian":
         return _HIDDEN_GAUSSIAN_RATE
-    return _GAUSSIAN_RATE if "gaussian" in estimator._kinds else _RATE
+    if kinds == {"bernoulli"}:
+        n_weights = estimator.n_features_in_ * estimator.n_components
+        return min(max(_RATE_TIMES_ROOT / n_weights**0.5, _RATE), _LARGEST_RATE)
+    if kinds == {"bernoulli", "gaussian"}:
+        return _GAUSSIAN_RATE
+    return _OTHER_GAUSSIAN_RATE if "gaussian" in kinds else _RATE

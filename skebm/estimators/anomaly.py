@@ -14,7 +14,6 @@ from skebm.utils._sklearn import (
     HasMethods,
     Interval,
     StrOptions,
-    check_sample_weight,
     fit_context,
     validate_data,
 )
@@ -53,6 +52,8 @@ random_state, verbose
         The fitted density.
     offset_ : float
         ``decision_function = score_samples - offset_``, in nats.
+    chains_rhat_, chains_ess_ : float
+        Those of ``density_``.
     history_ : dict of str to list
         That of ``density_``.
     n_iter_ : int
@@ -132,16 +133,12 @@ random_state, verbose
         """
         go_on = self.warm_start and hasattr(self, "density_")
         rows = self._check_rows(X, reset=True)
-        weight = None
-        if sample_weight is not None:
-            weight = check_sample_weight(
-                sample_weight, rows, dtype=np.float64, ensure_non_negative=True
-            )
         if not go_on:
             self.density_ = self._new_density(rows)
-        # Rows go in without column names, which this estimator has checked already.
-        self._fit_density(rows, weight)
-        self.offset_ = self._threshold(self.density_.score_samples(rows), weight)
+        # Rows go in without column names, which this estimator has checked already;
+        # weights as they came, since checking them is the density's affair.
+        self._fit_density(rows, sample_weight)
+        self.offset_ = self._threshold(rows, sample_weight)
         return self
 
     def _check_rows(self, X, reset=False):
@@ -183,11 +180,15 @@ random_state, verbose
                 task.call_on_fit_task_end(**hooks)
         except KeyboardInterrupt:
             # What the interrupted density knows is enough to go on with.
-            self.offset_ = self._threshold(self.density_.score_samples(X), weight)
+            self.offset_ = self._threshold(X, weight)
             raise
         context.call_on_fit_task_end(**hooks)
 
-    def _threshold(self, scores, weight):
+    def _threshold(self, X, weight):
+        scores = self.density_.score_samples(X)
+        if weight is not None:
+            weight = np.broadcast_to(np.asarray(weight, np.float64), scores.shape)
+
         def quantile(q):
             # As repetition: the inverse of the weighted distribution function.
             return np.quantile(scores, q, weights=weight, method="inverted_cdf")
@@ -207,6 +208,16 @@ random_state, verbose
     def history_(self):
         """A row an epoch of the density's training."""
         return self.density_.history_
+
+    @property
+    def chains_rhat_(self):
+        """R-hat of the density's chains, where it has persistent ones."""
+        return self.density_.chains_rhat_
+
+    @property
+    def chains_ess_(self):
+        """Effective sample size of the density's chains, where it has such."""
+        return self.density_.chains_ess_
 
     @property
     def n_iter_(self):

@@ -50,8 +50,9 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     class_weight : dict, "balanced" or None, default=None
         Factors of the sample weights, by class.
     visible, hidden, objective, optimizer, learning_rate, schedule, batch_size, \
-n_iter, max_time, average, l1, l2, partition, resample_inputs, early_stopping, \
-validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
+n_iter, max_time, average, l1, l2, l1b, sparsity_target, sparsity_cost, partition, \
+resample_inputs, early_stopping, validation_fraction, n_iter_no_change, tol, \
+warm_start, n_jobs, random_state, verbose
         As for :class:`RBMDensity`; ``objective`` is that of the generative part, and
         early stopping watches the log-likelihood of held-out labels.
 
@@ -114,6 +115,9 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         average=0.999,
         l1=0.0,
         l2=0.0,
+        l1b=0.0,
+        sparsity_target=0.1,
+        sparsity_cost=0.0,
         partition="auto",
         resample_inputs=False,
         early_stopping=False,
@@ -125,31 +129,18 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         random_state=None,
         verbose=0,
     ):
+        # A line each, as the formatter has it, would make this a page of its own.
         super().__init__(
-            n_components,
-            visible=visible,
-            hidden=hidden,
-            objective=objective,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            schedule=schedule,
-            batch_size=batch_size,
-            n_iter=n_iter,
-            max_time=max_time,
-            average=average,
-            l1=l1,
-            l2=l2,
-            partition=partition,
-            resample_inputs=resample_inputs,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            tol=tol,
-            warm_start=warm_start,
-            n_jobs=n_jobs,
-            random_state=random_state,
+            n_components, visible=visible, hidden=hidden, objective=objective,
+            optimizer=optimizer, learning_rate=learning_rate, schedule=schedule,
+            batch_size=batch_size, n_iter=n_iter, max_time=max_time, average=average,
+            l1=l1, l2=l2, l1b=l1b, sparsity_target=sparsity_target,
+            sparsity_cost=sparsity_cost, partition=partition,
+            resample_inputs=resample_inputs, early_stopping=early_stopping,
+            validation_fraction=validation_fraction, n_iter_no_change=n_iter_no_change,
+            tol=tol, warm_start=warm_start, n_jobs=n_jobs, random_state=random_state,
             verbose=verbose,
-        )
+        )  # fmt: skip
         self.generative_weight = generative_weight
         self.class_weight = class_weight
 

@@ -13,6 +13,7 @@ from skebm.energies import RBM
 from skebm.estimators._base import EnergyEstimator, fit_hooks
 from skebm.estimators._draws import at_own_marginals, draw
 from skebm.estimators._encoding import Encoding
+from skebm.estimators._mixing import Mixing
 from skebm.estimators._monitor import DensityMonitor, conditionals, reconstruct
 from skebm.estimators._plan import make_plan
 from skebm.layers import LAYERS
@@ -54,8 +55,10 @@ class RBMDensity(
         See :mod:`skebm.optimizers`. ``"auto"`` is ``"sgd"`` where the gradient is
         sampled, and ``"adam"`` where it is exact.
     learning_rate : float or "auto", default="auto"
-        Size of the first steps. ``"auto"`` is 0.1; 0.05 with Gaussian visible and 0.01
-        with Gaussian hidden units; 0.003 for Adam.
+        Size of the first steps. ``"auto"`` is 0.003 for Adam and 0.01 with Gaussian
+        hidden units. For binary units it is 0.4 for up to 25,000 weights and falls to
+        0.1 at 400,000; with Gaussian columns it is 0.1. Spins have 0.1, and 0.05 beside
+        Gaussian columns.
     schedule : {"linear", "constant"}, default="linear"
         ``"linear"``: constant for half of the epochs, then falling to 0.
     batch_size : int or "auto", default="auto"
@@ -70,7 +73,16 @@ class RBMDensity(
         Decay of the average of the parameters over updates, which is what the fitted
         model uses; 0 for the last parameters.
     l1, l2 : float, default=0.0
-        Penalties on the weights, a row.
+        Penalties on the weights, a row: factors of ``sum |w|`` and ``sum w**2 / 2``.
+    l1b : float, default=0.0
+        Penalty of the square of each hidden unit's ``sum |w|``, in the scale of ``l2``:
+        every unit keeps few weights, and none is switched off; see
+        :class:`skebm.penalties.Penalties`.
+    sparsity_target : float in (0, 1), default=0.1
+        Share of rows for which a hidden unit should be on, if ``sparsity_cost`` is set.
+    sparsity_cost : float, default=0.0
+        Strength of the pull of the units' mean activity towards that target. Hidden
+        units must have two values.
     partition : {"auto", "exact", "ais"} or method, default="auto"
         How ``log_partition_`` is computed; see :mod:`skebm.partition`. ``"auto"`` is
         exact if one finite side has at most 20 units or all units are Gaussian.
@@ -102,6 +114,13 @@ class RBMDensity(
     log_partition_ : LogPartition
         ``value``, ``lower``, ``upper``, ``stderr``, ``ess`` and ``method`` of log Z in
         nats, computed at first use.
+    chains_rhat_, chains_ess_ : float
+        Whether the training's persistent chains mix: rank-normalised split R-hat (1 is
+        best) and effective sample size (see :mod:`skebm.metrics`) of the worst of some
+        quantities, over 110 further updates' worth of draws from the fitted model.
+        Measured at first use; absent for objectives without persistent chains. Values
+        above 1.01 are common and do no harm by themselves, since chains need to keep
+        up with learning only; ``fit`` warns where chains never leave their modes.
     history_ : dict of str to list
         A row an epoch, NaN where nothing was measured: pseudo-likelihood and
         reconstruction error on a fixed subsample, learning rate, seconds; with
@@ -195,11 +214,30 @@ class RBMDensity(
         components = np.ascontiguousarray(energy.weights.T)
         return {
             **self._common_attributes(energy, training),
+            "_mixing": Mixing.of(energy, training, self._objective(), self.n_jobs),
             "components_": components,
             "intercept_visible_": energy.visible.bias.copy(),
             "intercept_hidden_": energy.hidden.bias.copy(),
             "_n_features_out": len(components),
         }
+
+    @property
+    def chains_rhat_(self):
+        """R-hat of the training's chains under the fitted model."""
+        return self._chains().figures.rhat
+
+    @property
+    def chains_ess_(self):
+        """Effective sample size of the training's chains under the fitted model."""
+        return self._chains().figures.ess
+
+    def _chains(self):
+        mixing = getattr(self, "_mixing", None)
+        if mixing is None:
+            raise AttributeError(
+                "There are no persistent chains to look at. Fit with objective='pcd'."
+            )
+        return mixing
 
     # -- scores ----------------------------------------------------------------------
 

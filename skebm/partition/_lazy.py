@@ -71,8 +71,9 @@ class LogPartition:
         if width > _WIDE:
             warnings.warn(
                 f"log Z is only known to within {width:.1f} nats, and so are all log-"
-                "densities of this model (their differences are exact). Raise "
-                "partition=AIS(max_temperatures=...), or learn with smaller weights.",
+                "densities of this model (their differences are exact). Set a larger "
+                "partition=AIS(max_temperatures=...), or fit with l2 above 0: models "
+                "with smaller weights are easier to integrate.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

@@ -1,0 +1,55 @@
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
+
+from skebm import EnergyClassifier, RBMDensity
+from tests.models import heavy
+
+PATIENT = {"early_stopping": True, "n_iter_no_change": 1000, "random_state": 0}
+
+
+def caught(model, *data):
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        model.fit(*data)
+    return [str(w.message) for w in seen if w.category is ConvergenceWarning]
+
+
+@pytest.fixture
+def noise(rng):
+    """Rows that can only be learned by heart."""
+    return (rng.random((61, 29)) < 0.5).astype(np.float32)
+
+
+@heavy
+def test_overfitting_warns_and_the_remedies_help(noise):
+    params = {"learning_rate": 0.3, "n_iter": 700, **PATIENT}
+    model = RBMDensity(101, **params)
+    (text,) = caught(model, noise)
+    assert "overfits" in text
+    scores = np.array(model.history_["validation_score"])
+    epoch = model.history_["epoch"][np.nanargmax(scores)]
+    lost = np.nanmax(scores) - scores[-1]
+    assert f"{lost:.2g} nats less than after epoch {epoch}. " in text
+    assert not caught(model.set_params(n_iter=int(epoch)), noise)
+    assert not caught(RBMDensity(101, **params, l2=1.0), noise)
+    # Nobody knows without rows that are held out.
+    assert "overfits" not in str(caught(model.set_params(early_stopping=False), noise))
+
+
+@heavy
+def test_a_classifier_may_overfit_too(noise):
+    labels = np.arange(len(noise)) % 2
+    model = EnergyClassifier(101, n_iter=700, **PATIENT)
+    (text,) = caught(model, noise, labels)
+    assert "overfits" in text
+
+
+@heavy
+def test_what_generalises_does_not_warn():
+    X, y = load_iris(return_X_y=True)
+    assert not caught(RBMDensity(16, early_stopping=True, random_state=0), X)
+    assert not caught(EnergyClassifier(16, early_stopping=True, random_state=0), X, y)
