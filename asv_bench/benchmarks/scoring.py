@@ -32,7 +32,7 @@ class Scores:
             self.rbm.hidden_mean(self.X)
 
     def time_conditionals(self, visible, shape):
-        """Exact conditionals of ten rows: one free energy per cell and value."""
+        """Exact conditionals of ten rows."""
         with use_threads():
             self.rbm.conditional_log_prob(self.X[:10])
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skebm.energies._flips import Flips, two_values
+
 
 def conditionals_by_sum(energy, x):
     """Return ``log p(x_i | all other x)``, each variable summed (or integrated) out.
@@ -9,6 +11,8 @@ def conditionals_by_sum(energy, x):
     What the hidden units receive changes by one row of weights when a variable does:
     so a variable costs a pass over the hidden units, not over the weights.
     """
+    if two_values(energy.visible) is not None and (flips := Flips(energy)).allow(x):
+        return -np.logaddexp(0, -flips.energies(x))
     inputs = energy.inputs(x)
     own = _hidden_part(energy, inputs)
     out = np.empty((len(x), energy.visible.n_features))

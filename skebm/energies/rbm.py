@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from sklearn.utils.metaestimators import available_if
 
 from skebm.energies._binary import contrast_after, sweeps
 from skebm.energies._conditionals import conditionals_by_sum, conditionals_of_normal
+from skebm.energies._flips import Flips, two_values
 from skebm.energies._products import GRADIENT_ROWS, product, product_of_columns
 from skebm.layers import Bernoulli, Spin
 from skebm.utils._parallel import map_blocks, start_blocks
@@ -58,6 +60,10 @@ class Phase(NamedTuple):
         """Return the weighted sums of the visible and of the hidden units."""
         # Every layer couples by its value, so a bias has that value for its gradient.
         return -np.concatenate(_visible_biases(self.local)), -self.local["hidden.bias"]
+
+
+def _has_flips(energy):
+    return two_values(energy.visible) is not None
 
 
 class RBM:
@@ -423,6 +429,40 @@ class RBM:
         if self.visible.finite or self.hidden.finite:
             return conditionals_by_sum(self, x)
         return conditionals_of_normal(self, x)
+
+    @available_if(_has_flips)
+    def flip_energies(self, x):
+        """Return ``F(x with unit i flipped) - F(x)`` for every visible unit.
+
+        There are flips where all visible units have two values, as Bernoulli and spin
+        units do. All of them together cost about as much as a few free energies.
+
+        Parameters
+        ----------
+        x : {ndarray, CSR matrix} of shape (n, n_visible)
+
+        Returns
+        -------
+        ndarray of shape (n, n_visible), float64
+            In nats.
+
+        Raises
+        ------
+        ValueError
+            If ``x`` holds other values than the two of its units.
+        """
+        return Flips(self).energies(x)
+
+    @available_if(_has_flips)
+    def flip_grad(self, x, weight):
+        """Return the gradient of ``sum(weight * flip_energies(x))`` by name.
+
+        Parameters
+        ----------
+        x : {ndarray, CSR matrix} of shape (n, n_visible)
+        weight : ndarray of shape (n, n_visible)
+        """
+        return Flips(self).grad(x, weight)
 
 
 def _check_pair(visible, hidden):

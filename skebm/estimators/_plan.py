@@ -1,6 +1,5 @@
 """What the parameters of an estimator leave to "auto"."""
 
-from skebm.objectives import Conditional
 from skebm.optimizers import OPTIMIZERS, SCHEDULES, SGD
 from skebm.penalties import Penalties
 from skebm.training import Plan
@@ -58,16 +57,19 @@ def make_plan(estimator, n_rows, n_iter=None):
 def _resolve_optimizer(estimator, objective):
     """Return the optimizer and the learning rate, where they are left to "auto".
 
-    Adam where the gradient is exact. Chains cannot keep up with its first steps, which
-    are long wherever gradients are small: there it takes plain descent.
+    Adam where the gradient is exact, which an objective says by its ``adam_rate``.
+    Chains cannot keep up with its first steps, which are long wherever gradients are
+    small: there it takes plain descent.
     """
     optimizer = estimator.optimizer
     if optimizer == "auto":
-        optimizer = "adam" if isinstance(objective, Conditional) else "sgd"
+        optimizer = "adam" if hasattr(objective, "adam_rate") else "sgd"
     optimizer = resolve(optimizer, OPTIMIZERS, "optimizer")
     rate = estimator.learning_rate
-    if rate == "auto":
-        rate = _auto_rate(estimator) if isinstance(optimizer, SGD) else _ADAM_RATE
+    if rate == "auto" and isinstance(optimizer, SGD):
+        rate = _auto_rate(estimator)
+    elif rate == "auto":
+        rate = getattr(objective, "adam_rate", _ADAM_RATE)
     return optimizer, rate
 
 

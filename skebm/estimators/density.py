@@ -49,16 +49,18 @@ class RBMDensity(
         probabilities; Gaussian columns are standardised inside.
     hidden : {"bernoulli", "spin", "gaussian"}, default="bernoulli"
         Hidden units. Gaussian ones have variance 1.
-    objective : {"pcd", "cd"} or objective, default="pcd"
-        Estimate of the gradient; see :mod:`skebm.objectives`.
+    objective : {"pcd", "cd", "pseudo_likelihood", "ratio_matching", "mpf"} or \
+objective, default="pcd"
+        Estimate of the gradient; see :mod:`skebm.objectives`. The last three need no
+        chains, and columns of 0 and 1, or of -1 and +1, throughout.
     optimizer : {"auto", "sgd", "adam"} or optimizer, default="auto"
         See :mod:`skebm.optimizers`. ``"auto"`` is ``"sgd"`` where the gradient is
         sampled, and ``"adam"`` where it is exact.
     learning_rate : float or "auto", default="auto"
-        Size of the first steps. ``"auto"`` is 0.003 for Adam and 0.01 with Gaussian
-        hidden units. For binary units it is 0.4 for up to 25,000 weights and falls to
-        0.1 at 400,000; with Gaussian columns it is 0.1. Spins have 0.1, and 0.05 beside
-        Gaussian columns.
+        Size of the first steps. ``"auto"`` is 0.003 for Adam, 0.01 with the objectives
+        that need no chains, and 0.01 with Gaussian hidden units. For binary units it is
+        0.4 for up to 25,000 weights and falls to 0.1 at 400,000; with Gaussian columns
+        it is 0.1. Spins have 0.1, and 0.05 beside Gaussian columns.
     schedule : {"linear", "constant"}, default="linear"
         ``"linear"``: constant for half of the epochs, then falling to 0.
     batch_size : int or "auto", default="auto"

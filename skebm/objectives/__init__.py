@@ -2,8 +2,28 @@
 
 from skebm.objectives.conditional import Conditional, Hybrid
 from skebm.objectives.contrastive import CD, PCD
+from skebm.objectives.sitewise import (
+    MinimumProbabilityFlow,
+    PseudoLikelihood,
+    RatioMatching,
+)
 
 # Objectives of a density; those of `conditional` need an energy with labels.
-OBJECTIVES = {"cd": CD, "pcd": PCD}
+OBJECTIVES = {
+    "cd": CD,
+    "pcd": PCD,
+    "pseudo_likelihood": PseudoLikelihood,
+    "ratio_matching": RatioMatching,
+    "mpf": MinimumProbabilityFlow,
+}
 
-__all__ = ["CD", "OBJECTIVES", "PCD", "Conditional", "Hybrid"]
+__all__ = [
+    "CD",
+    "OBJECTIVES",
+    "PCD",
+    "Conditional",
+    "Hybrid",
+    "MinimumProbabilityFlow",
+    "PseudoLikelihood",
+    "RatioMatching",
+]
