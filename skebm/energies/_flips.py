@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from scipy.sparse import issparse
 
+from skebm.energies._products import weight_gradient
 from skebm.utils._math import sigmoid
 from skebm.utils._parallel import blocks, map_blocks
 
@@ -130,7 +131,7 @@ class Flips:
             back *= self.scale
             own = own[:, : back.shape[1]] * self.scale
             own += shift[:, None] * self.hidden[0]
-        weights = energy._product([x], [back])
+        weights = weight_gradient(energy, x, back)
         own *= self.factor[:, None]
         weights -= own
         # The energy of the visible units is linear, and so is its gradient.

@@ -9,6 +9,8 @@ import numpy as np
 from numba import njit
 from scipy.sparse import issparse
 
+from skebm.utils._parallel import map_blocks
+
 # Share of non-zeros from which the dense product is faster, and the width of a matrix
 # below which the loop over its columns is too short to pay for finding them.
 _DENSE = 0.25
@@ -32,6 +34,25 @@ def product(x, matrix):
         _sum_rows(x.indptr, x.indices, x.data, matrix, out)
     else:
         fill_product(np.ascontiguousarray(x), matrix, out)
+    return out
+
+
+def weight_gradient(energy, x, shares):
+    """Return ``-coupling * x.T @ shares``, parts of its rows in parallel.
+
+    Parameters
+    ----------
+    energy : RBM
+    x : {ndarray, CSR matrix} of shape (n, n_columns)
+    shares : ndarray of shape (n, n_hidden)
+    """
+    out = np.empty((x.shape[1], shares.shape[1]), dtype=shares.dtype)
+    shares = shares.dtype.type(-energy.coupling) * shares
+
+    def part(columns):
+        product_of_columns([x], shares, columns, out[columns])
+
+    map_blocks(part, len(out), shares.size, size=GRADIENT_ROWS)
     return out
 
 

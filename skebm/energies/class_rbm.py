@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import logsumexp, softmax
 
-from skebm.energies._products import GRADIENT_ROWS, product_of_columns
+from skebm.energies._products import weight_gradient
 from skebm.energies.rbm import RBM
 from skebm.utils._parallel import map_blocks
 from skebm.utils._sparse import dense
@@ -91,12 +91,7 @@ class ClassRBM(RBM):
         hidden, labels, surprise = zip(*map_blocks(phases, len(y), work), strict=True)
         hidden = np.concatenate(hidden)
         gradient = {name: np.zeros_like(value) for name, value in self.params.items()}
-        shares = self.dtype.type(-self.coupling) * hidden
-
-        def product(part):
-            product_of_columns([x], shares, part, gradient["weights"][part])
-
-        map_blocks(product, self.n_inputs, shares.size, size=GRADIENT_ROWS)
+        gradient["weights"][: self.n_inputs] = weight_gradient(self, x, hidden)
         gradient["weights"][self.n_inputs :] = -self.coupling * np.sum(labels, axis=0)
         gradient["visible.1.bias"] = -np.sum(surprise, axis=0)
         gradient["hidden.bias"] = -hidden.sum(axis=0)
