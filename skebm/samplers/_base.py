@@ -53,6 +53,8 @@ def exchange(models, own, seen, random):
     Returns
     -------
     replicas : list of states
+    swap : ndarray of shape (n_chains,), bool
+        Which rows were exchanged.
     up, down : ndarray of shape (n_chains,)
         Log of the ratio of the unnormalised densities, upper over lower at the draws of
         the lower model, and lower over upper at those of the upper one.
@@ -60,12 +62,13 @@ def exchange(models, own, seen, random):
     lower, upper = models
     up = lower.energy(*own[0]) - upper.energy(*seen[0])
     down = upper.energy(*own[1]) - lower.energy(*seen[1])
-    swap = np.log(random.uniform((len(up), 1))) < (up + down)[:, None]
+    swap = np.log(random.uniform((len(up), 1)))[:, 0] < up + down
+    rows = swap[:, None]
     replicas = [
-        type(stay)(*(np.where(swap, y, x) for x, y in zip(stay, come, strict=True)))
+        type(stay)(*(np.where(rows, y, x) for x, y in zip(stay, come, strict=True)))
         for stay, come in zip(own, seen[::-1], strict=True)
     ]
-    return replicas, up, down
+    return replicas, swap, up, down
 
 
 def anneal(energy, chains, betas, random):

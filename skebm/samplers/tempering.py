@@ -129,7 +129,7 @@ class ParallelTempering(BaseEstimator):
         for k in range(state.n_steps % 2, len(models) - 1, 2):
             # All models share their weights: so they see the same inputs.
             own = replicas[k : k + 2]
-            replicas[k : k + 2], up, down = exchange(
+            replicas[k : k + 2], _, up, down = exchange(
                 models[k : k + 2], own, own, random.fold(1, k)
             )
             # A pair is offered at every other step.

@@ -10,9 +10,11 @@ from skebm.samplers._base import anneal, exchange, sweep, sweep_ladder
 
 # Stages and sweeps that find the first ladder of a model that was trained before.
 _PILOT, _SETTLE = 50, 5
-# Exchanges that a running average of Bennett's ratio looks back on, and those after
-# which a pair counts as measured.
+# Visits that a running average looks back on, and those after which it is worth a look.
 _HORIZON, _MEASURED = 1000, 10
+# Share of a rung's chains that must have come up from the reference since the rung was
+# made: what is left of the chains that it began with is then on its way out.
+_SETTLED = 0.5
 # The shift of Bennett's ratio need only be near log(Z / Z'): within a nat it loses
 # little of the precision, and a shift that stays lets averages run on.
 _FAR = 1.0
@@ -110,10 +112,16 @@ class TrajectoryChains(NamedTuple):
         The chains of each rung.
     rates : ndarray of shape (n_rungs,)
         How often a rung and the next one exchange; the last is next to the model.
+    births : ndarray of shape (n_rungs,)
+        The step at which each rung was made.
+    renewals : ndarray of shape (n_rungs + 1, n_chains)
+        The step at which what is now there was last drawn from the reference; -1 never.
+    settled : ndarray of shape (n_rungs,), bool
+        Rungs that have forgotten the chains that they began with.
     bridges : Bridges
-        Between neighbouring rungs.
-    n_steps, born, due : int
-        Steps so far, at the last checkpoint, and at the next look at its distance.
+        Between neighbouring rungs; begun anew where the upper one has settled.
+    n_steps, due : int
+        Steps so far, and the step of the next look at how far the last checkpoint is.
     """
 
     visible: np.ndarray
@@ -121,9 +129,11 @@ class TrajectoryChains(NamedTuple):
     rungs: tuple
     replicas: tuple
     rates: np.ndarray
+    births: np.ndarray
+    renewals: np.ndarray
+    settled: np.ndarray
     bridges: Bridges
     n_steps: int = 0
-    born: int = 0
     due: int = 1
 
 
@@ -194,9 +204,15 @@ class TrajectoryTempering(BaseEstimator):
             rungs.append(_frozen(energy.interpolate(beta)))
             chains = rungs[-1].chains(replicas[-1].visible)
             replicas.append(sweep(rungs[-1], chains, _SETTLE, random.fold(2, k)))
-        bridges = Bridges.empty(n_rungs - 1, n_chains)
         return TrajectoryChains(
-            *top, tuple(rungs), tuple(replicas), np.ones(n_rungs), bridges
+            *top,
+            tuple(rungs),
+            tuple(replicas),
+            rates=np.ones(n_rungs),
+            births=np.zeros(n_rungs, dtype=int),
+            renewals=np.full((n_rungs + 1, n_chains), -1),
+            settled=np.arange(n_rungs) == 0,
+            bridges=Bridges.empty(n_rungs - 1, n_chains),
         )
 
     def step(self, energy, state, random):
@@ -213,21 +229,20 @@ class TrajectoryTempering(BaseEstimator):
             top = sweep(energy, top, 1, random)
             return state._replace(visible=top.visible, inputs=top.inputs)
         models, replicas = [*state.rungs[low:], energy], [*state.replicas[low:], top]
-        replicas, up, down = _visit(models, replicas, random)
-        rate = np.exp(np.minimum(up + down, 0)).mean(axis=1)
-        rates, bridges = state.rates.copy(), state.bridges
-        rates[-1] = rate[-1]
+        renewals = state.renewals[low:].copy()
         if low == 0:
-            bridges = bridges.observed(up[:-1], down[:-1])
-            weight = 2 / (np.minimum(bridges.count, _HORIZON) + 1)
-            rates[:-1] += weight * (rate[:-1] - rates[:-1])
+            renewals[0] = state.n_steps
+        replicas, renewals, up, down = _visit(models, replicas, renewals, random)
+        rate = np.exp(np.minimum(up + down, 0)).mean(axis=1)
         state = state._replace(
             visible=replicas[-1].visible,
             inputs=replicas[-1].inputs,
             replicas=(*state.replicas[:low], *replicas[:-1]),
-            rates=rates,
-            bridges=bridges,
+            renewals=np.concatenate([state.renewals[:low], renewals]),
+            rates=np.append(state.rates[:-1], rate[-1]),
         )
+        if low == 0:
+            state = _measured(state, rate[:-1], up[:-1], down[:-1])
         return self._looked(energy, state)
 
     def _looked(self, energy, state):
@@ -238,30 +253,35 @@ class TrajectoryTempering(BaseEstimator):
         # The log ratio's standard deviation (its rate is erfc(s / 2) if it is normal)
         # grows with the way of the model: look again on half of what is left.
         way = erfcinv(max(rate, 0.0)) / erfcinv(self.swap_rate)
-        left = (state.n_steps - state.born) * (1 / max(way, 1e-3) - 1) / 2
+        left = (state.n_steps - state.births[-1]) * (1 / max(way, 1e-3) - 1) / 2
         wait = int(np.clip(left, 1, self.every))
         return state._replace(due=state.n_steps + wait)
 
     def _extended(self, energy, state):
         """Return the state with the model as a checkpoint, one rung thinned if full."""
-        rungs = [*state.rungs, _frozen(energy)]
         top = type(state.replicas[-1])(state.visible, state.inputs)
-        replicas, rates = [*state.replicas, top], np.append(state.rates, 1.0)
+        rungs, replicas = [*state.rungs, _frozen(energy)], [*state.replicas, top]
         bridges = state.bridges.joined(Bridges.empty(1, len(state.visible)))
+        arrays = {
+            "rates": np.append(state.rates, 1.0),
+            "births": np.append(state.births, state.n_steps),
+            "renewals": np.concatenate([state.renewals, state.renewals[-1:]]),
+            "settled": np.append(state.settled, False),
+        }
         if len(rungs) > self.max_rungs:
+            rates = arrays["rates"]
             k = 1 + int(np.argmax(rates[:-2] + rates[1:-1]))
+            rates[k - 1] *= rates[k]
             del rungs[k], replicas[k]
+            arrays = {name: np.delete(a, k, axis=0) for name, a in arrays.items()}
             bridges = Bridges(*(np.delete(a, k, axis=0) for a in bridges))
             bridges.count[k - 1] = 0
-            rates[k - 1] *= rates[k]
-            rates = np.delete(rates, k)
         return state._replace(
             rungs=tuple(rungs),
             replicas=tuple(replicas),
-            rates=rates,
             bridges=bridges,
-            born=state.n_steps,
             due=state.n_steps + 1,
+            **arrays,
         )
 
     def log_partition(self, state, energy, random, n_sweeps=50):
@@ -286,37 +306,58 @@ class TrajectoryTempering(BaseEstimator):
         low = int(new[0]) if len(new) else len(state.rungs) - 1
         models = [*state.rungs[low:], energy]
         replicas = [*state.replicas[low:], energy.chains(state.visible)]
+        renewals = state.renewals[low:]
         bridges = Bridges.empty(len(models) - 1, len(state.visible))
         for t in range(n_sweeps):
-            replicas, up, down = _visit(models, replicas, random.fold(t))
+            replicas, renewals, up, down = _visit(
+                models, replicas, renewals, random.fold(t)
+            )
             bridges = bridges.observed(up, down)
         bridges = state.bridges.part(0, low).joined(bridges)
         value = energy.log_partition_reference() + bridges.ratios().sum()
-        influence = bridges.influence()
-        if bridges.count.min() < 2 or len(influence) < 2:
+        if not state.settled.all() or bridges.count.min() < 2:
             return float(value), np.inf
+        influence = bridges.influence()
         return float(value), float(influence.std(ddof=1) / np.sqrt(len(influence)))
 
 
-def _visit(models, replicas, random):
+def _measured(state, rate, up, down):
+    """Return the state with one more visit of the ladder in its averages."""
+    bridges = state.bridges
+    recent = state.renewals[:-1] >= state.births[:, None]
+    settled = state.settled | (recent.mean(axis=1) >= _SETTLED)
+    count = np.where(settled[1:] > state.settled[1:], 0, bridges.count)
+    bridges = bridges._replace(count=count).observed(up, down)
+    weight = 2 / (np.minimum(bridges.count, _HORIZON) + 1)
+    rates = state.rates.copy()
+    rates[:-1] += weight * (rate - rates[:-1])
+    return state._replace(bridges=bridges, rates=rates, settled=settled)
+
+
+def _visit(models, replicas, renewals, random):
     """Sweep all replicas, then offer exchanges to the even and to the odd pairs.
 
     Returns
     -------
     replicas : list of states
-    up, down : ndarray of shape (n_pairs, n_chains)
+    renewals : ndarray of shape (n_models, n_chains)
+        Gone with the states that they belong to.
+    up, down : ndarray of shape (n_models - 1, n_chains)
         What each pair compared: see :func:`skebm.samplers._base.exchange`.
     """
-    replicas = sweep_ladder(models, replicas, random)
+    replicas, renewals = sweep_ladder(models, replicas, random), renewals.copy()
     up, down = np.empty((2, len(models) - 1, len(replicas[0].visible)))
     for parity in 0, 1:
         for k in range(parity, len(models) - 1, 2):
             pair, own = models[k : k + 2], replicas[k : k + 2]
             seen = [m.chains(c.visible) for m, c in zip(pair[::-1], own, strict=True)]
-            replicas[k : k + 2], up[k], down[k] = exchange(
+            replicas[k : k + 2], swap, up[k], down[k] = exchange(
                 pair, own, seen, random.fold(1, k)
             )
-    return replicas, up, down
+            renewals[k : k + 2] = np.where(
+                swap, renewals[k : k + 2][::-1], renewals[k : k + 2]
+            )
+    return replicas, renewals, up, down
 
 
 def _frozen(energy):
