@@ -7,6 +7,9 @@ import numpy as np
 # A model this much worse than independent columns, in shares of their score, has
 # diverged: noise alone does not take it there.
 _DIVERGED = 0.15
+# Sweeps behind the log Z of a row of the history, and the updates of an epoch beside
+# which they cost little.
+_SWEEPS, _LONG_EPOCH = 5, 200
 
 
 class Epochs:
@@ -36,6 +39,7 @@ class Epochs:
         self.monitor = monitor
         self.hooks = hooks
         self.stride = monitor.stride(n_updates, training.energy.weights.shape[1])
+        self.is_long = n_updates >= _LONG_EPOCH
         self.last = training.n_epochs + n_iter
         self.history = {}
         self.baseline = monitor.row(training.energy.reference)[monitor.score_name]
@@ -61,8 +65,9 @@ class Epochs:
             limit = max(1.0, _DIVERGED * abs(self.baseline))
             if not self.score >= self.baseline - limit:
                 return "diverged"
+        online = self._likelihood(training) if figures or self.is_long else {}
         seconds = time.perf_counter() - self.started
-        self._record(n_iter, figures, learning_rate, seconds)
+        self._record(n_iter, figures | online, learning_rate, seconds)
         stop = self._is_stale(figures)
         if hasattr(estimator, "_skl_callbacks"):
             stop |= self.task.call_on_fit_task_end(
@@ -79,6 +84,16 @@ class Epochs:
         if stop:
             return "stop"
         return None if figures else "unknown"
+
+    def _likelihood(self, training):
+        """Return log-likelihoods, where the sampler knows log Z as it goes."""
+        state = training.objective_state
+        if not hasattr(getattr(state, "sampler", None), "log_partition"):
+            return {}
+        best, random = training.best, training.random.fold(5, training.n_epochs)
+        log_z, stderr = state.sampler.log_partition(state.chains, best, random, _SWEEPS)
+        log_z += self.estimator._encoding.log_volume
+        return {**self.monitor.likelihood(best, log_z), "log_partition_error": stderr}
 
     def _record(self, n_iter, figures, learning_rate, seconds):
         row = {"epoch": n_iter, **figures}
