@@ -13,8 +13,8 @@ _PILOT, _SETTLE = 50, 5
 # Visits that a running average looks back on, and those after which it is worth a look.
 _HORIZON, _MEASURED = 1000, 10
 # Share of a rung's chains that must have come up from the reference since the rung was
-# made: what is left of the chains that it began with is then on its way out.
-_SETTLED = 0.5
+# made: what is left of those it began with biases its averages little from then on.
+_SETTLED = 0.9
 # The shift of Bennett's ratio need only be near log(Z / Z'): within a nat it loses
 # little of the precision, and a shift that stays lets averages run on.
 _FAR = 1.0
