@@ -17,8 +17,8 @@ from tests.models import heavy
 pytestmark = heavy
 
 N_ROWS, N_COLUMNS = 307, 11
-# Full batches make one update an epoch.
-OFTEN = TrajectoryTempering(every=2)
+# Full batches make one update an epoch: 250 in all.
+OFTEN = TrajectoryTempering(every=1)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def clusters(rng):
 
 
 def density(sampler, **params):
-    params = {"n_components": 5, "n_iter": 400, "random_state": 0, **params}
+    params = {"n_components": 5, "n_iter": 250, "random_state": 0, **params}
     objective = PCD(n_chains=53, sampler=sampler)
     return RBMDensity(objective=objective, **params)
 
@@ -154,7 +154,7 @@ def test_classifier(clusters):
         generative_weight=1.0,
         objective=PCD(n_chains=53, sampler=OFTEN),
         partition="trajectory",
-        n_iter=400,
+        n_iter=250,
         random_state=0,
     ).fit(X, y)
     exact = ExactPartition().estimate(model._energy).value
