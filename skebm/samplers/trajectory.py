@@ -154,13 +154,14 @@ class TrajectoryTempering(BaseEstimator):
     ----------
     swap_rate : float in (0, 1), default=0.3
         The model becomes a checkpoint where exchanges with the last one are rarer.
-    max_rungs : int, default=30
+    max_rungs : int, default=25
         Largest number of checkpoints; beyond it the one goes whose neighbours exchange
         most.
     every : int, default=20
         Steps from one visit of the whole ladder to the next; in between the chains of
-        the model move on by Gibbs sampling alone. After a new checkpoint the visits
-        begin close together, since the model may be moving fast.
+        the model move on by Gibbs sampling alone. With twenty rungs the default makes
+        training 1.8 times as long as ``sampler="gibbs"`` does (784 visible units and
+        16 to 500 hidden ones; one thread), with ``every=10`` 2.5 times.
 
     References
     ----------
@@ -178,7 +179,7 @@ class TrajectoryTempering(BaseEstimator):
         "log_partition_reference",
     )
 
-    def __init__(self, swap_rate=0.3, max_rungs=30, every=20):
+    def __init__(self, swap_rate=0.3, max_rungs=25, every=20):
         self.swap_rate = swap_rate
         self.max_rungs = max_rungs
         self.every = every
