@@ -108,7 +108,8 @@ class RBMDensity(
         reconstruction error on a fixed subsample, learning rate, seconds; with
         ``early_stopping`` also the held-out score and the free-energy gap. With
         ``PCD(sampler="trajectory")`` also the log-likelihood, in the units of ``X``,
-        and the standard error of its log Z: infinite until its chains have mixed.
+        and the standard error of its log Z: NaN and infinite until its chains have
+        mixed.
         ``pandas.DataFrame(history_)`` makes a table.
     n_iter_ : int
         Epochs run.
