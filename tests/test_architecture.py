@@ -34,7 +34,7 @@ ALLOWED = {
 FREE = {"estimators", "__init__"}  # the top of the tree
 # Files that are made of their neighbours: a choice between them, or a special case.
 NEIGHBOURS = {
-    "partition/auto.py": {"ais", "exact"},
+    "partition/auto.py": {"ais", "exact", "trajectory"},
     "energies/class_rbm.py": {"rbm"},
     "estimators/anomaly.py": {"density"},
 }

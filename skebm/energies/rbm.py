@@ -3,15 +3,15 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from sklearn.utils.metaestimators import available_if
 
 from skebm.energies._binary import contrast_after, sweeps
 from skebm.energies._conditionals import conditionals_by_sum, conditionals_of_normal
 from skebm.energies._flips import Flips, two_values
-from skebm.energies._products import GRADIENT_ROWS, product, product_of_columns
+from skebm.energies._phases import gradient, start_phases
+from skebm.energies._products import product
 from skebm.layers import Bernoulli, Spin
-from skebm.utils._parallel import map_blocks, start_blocks
+from skebm.utils._parallel import map_blocks
 
 # Singular values of the scaled weights of a Gaussian-Gaussian RBM stay below this; at 1
 # the precision matrix is singular and the partition function infinite.
@@ -31,35 +31,6 @@ class Chains(NamedTuple):
 
     visible: np.ndarray
     inputs: np.ndarray
-
-
-class Phase(NamedTuple):
-    """A block of rows of data or of chains, with what a gradient needs of them.
-
-    Attributes
-    ----------
-    rows : {ndarray, CSR matrix} of shape (n, n_visible)
-    hidden : ndarray of shape (n, n_hidden)
-        Expectations given the rows.
-    weight : ndarray of shape (n,)
-    local : dict of str to ndarray
-        d F / d params but for the weights, summed over the rows.
-    """
-
-    rows: np.ndarray
-    hidden: np.ndarray
-    weight: np.ndarray
-    local: dict
-
-    def negative(self):
-        """Return the same rows with the sign turned."""
-        local = {name: -value for name, value in self.local.items()}
-        return self._replace(weight=-self.weight, local=local)
-
-    def means(self):
-        """Return the weighted sums of the visible and of the hidden units."""
-        # Every layer couples by its value, so a bias has that value for its gradient.
-        return -np.concatenate(_visible_biases(self.local)), -self.local["hidden.bias"]
 
 
 def _has_flips(energy):
@@ -209,7 +180,7 @@ class RBM:
 
         Hidden units enter by their expectation given ``x``, at the same time index.
         """
-        return self._gradient(self.start_phases(x, weight, inputs).result())
+        return gradient(self, self.start_phases(x, weight, inputs).result())
 
     def start_phases(self, x, weight=None, inputs=None):
         """Begin to make phases of the gradient of rows: with their hidden means.
@@ -227,26 +198,7 @@ class RBM:
         job
             ``result()`` gives a list of :class:`Phase`, one for each block of rows.
         """
-        if weight is None:
-            weight = np.full(x.shape[0], 1 / x.shape[0])
-        weight = weight.astype(self.dtype, copy=False)
-
-        def phase(part):
-            own = None if inputs is None else inputs[part]
-            return self._phase(x[part], weight[part], own)
-
-        # Without a product the work is that of the sigmoid.
-        work = self.weights.size if inputs is None else self.weights.shape[1]
-        return start_blocks(phase, x.shape[0], work)
-
-    def _phase(self, x, weight, inputs):
-        hidden = self.hidden_mean(x, inputs)
-        local = {
-            f"visible.{name}": value
-            for name, value in self.visible.grad(x, weight).items()
-        }
-        local["hidden.bias"] = -(weight @ hidden)
-        return Phase(x, hidden, weight, local)
+        return start_phases(self, x, weight, inputs)
 
     def contrast(self, data, model, offsets=None):
         """Return positive minus negative phase: the gradient of -log p, centered.
@@ -266,7 +218,7 @@ class RBM:
         .. [1] J. Melchior, A. Fischer, L. Wiskott. "How to center deep Boltzmann
            machines". JMLR 17 (2016).
         """
-        return self._gradient(data + [phase.negative() for phase in model], offsets)
+        return gradient(self, data + [phase.negative() for phase in model], offsets)
 
     def contrast_after(self, data, chains, offsets, randoms):
         """Sweep, then contrast: a minibatch in two regions that threads share.
@@ -306,44 +258,6 @@ class RBM:
             randoms,
         )
         return gradient, Chains(*moved), means
-
-    def _gradient(self, phases, offsets=None):
-        """Return d F / d params, summed over phases with signed weights."""
-        if offsets is None:
-            offsets = tuple(np.zeros(n, self.dtype) for n in self.weights.shape)
-        mu, lam = offsets
-        gradient = {
-            name: sum(phase.local[name] for phase in phases) for name in phases[0].local
-        }
-        # sum (v - mu) share = sum v share - mu sum share: mu is one more row.
-        shares = np.empty(
-            (1 + sum(len(p.hidden) for p in phases), len(lam)), self.dtype
-        )
-        shares[-1], start = 0, 0
-        factor = self.dtype.type(-self.coupling)
-        for phase in phases:
-            stop = start + len(phase.hidden)
-            own = shares[start:stop]
-            _share(phase.hidden, lam, factor * phase.weight, own, shares[-1])
-            start = stop
-        rows = [phase.rows for phase in phases] + [mu[None]]
-        weights = np.empty_like(self.weights)
-        back = np.empty(len(mu), self.dtype)
-
-        def part(columns):
-            own = weights[columns]
-            product_of_columns(rows, shares, columns, own)
-            np.dot(own, lam, out=back[columns])
-            return mu[columns] @ own
-
-        forth = map_blocks(part, len(mu), shares.size, size=GRADIENT_ROWS)
-        # What the centered weights do for the biases is taken out of their gradient.
-        gradient["hidden.bias"] -= sum(forth)
-        start = 0
-        for bias in _visible_biases(gradient):
-            bias -= back[start : start + len(bias)]
-            start += len(bias)
-        return {"weights": weights, **gradient}
 
     def _coupled(self, inputs):
         return inputs if self.coupling == 1 else inputs * self.dtype.type(self.coupling)
@@ -474,23 +388,3 @@ def _check_pair(visible, hidden):
             f"{visible!r} with {hidden!r} has no partition function: real units on "
             "both sides need Gaussian units throughout. Use hidden='bernoulli'."
         )
-
-
-def _visible_biases(gradient):
-    """Return the gradients of the biases of the visible layer, or of its parts."""
-    return [
-        value
-        for name, value in gradient.items()
-        if name.startswith("visible.") and name.endswith("bias")
-    ]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _share(hidden, lam, weight, out, rest):
-    """Fill ``out`` with weighted, centered rows, and take them off ``rest``."""
-    for r in range(len(hidden)):
-        line, own = out[r], hidden[r]
-        for j in range(len(lam)):
-            line[j] = weight[r] * (own[j] - lam[j])
-        for j in range(len(lam)):
-            rest[j] -= line[j]

@@ -10,6 +10,9 @@ _DIVERGED = 0.15
 # A held-out score that ended this far below its best, in shares of what it had gained
 # and of the score of independent columns, tells of overfitting and not of noise.
 _LOST, _LOST_AT_ALL = 0.1, 0.02
+# Sweeps behind the log Z of a row of the history, and the updates of an epoch beside
+# which they cost little.
+_SWEEPS, _LONG_EPOCH = 5, 200
 
 
 class Epochs:
@@ -39,6 +42,7 @@ class Epochs:
         self.monitor = monitor
         self.hooks = hooks
         self.stride = monitor.stride(n_updates, training.energy.weights.shape[1])
+        self.is_long = n_updates >= _LONG_EPOCH
         self.last = training.n_epochs + n_iter
         self.history = {}
         figures = monitor.row(training.energy.reference)
@@ -65,8 +69,9 @@ class Epochs:
             limit = max(1.0, _DIVERGED * abs(self.baseline))
             if not self.score >= self.baseline - limit:
                 return "diverged"
+        online = self._likelihood(training) if figures or self.is_long else {}
         seconds = time.perf_counter() - self.started
-        self._record(n_iter, figures, learning_rate, seconds)
+        self._record(n_iter, figures | online, learning_rate, seconds)
         stop = self._is_stale(figures)
         if hasattr(estimator, "_skl_callbacks"):
             stop |= self.task.call_on_fit_task_end(
@@ -83,6 +88,19 @@ class Epochs:
         if stop:
             return "stop"
         return None if figures else "unknown"
+
+    def _likelihood(self, training):
+        """Return log-likelihoods, where the sampler knows log Z as it goes."""
+        state = training.objective_state
+        if not hasattr(getattr(state, "sampler", None), "log_partition"):
+            return {}
+        best, random = training.best, training.random.fold(5, training.n_epochs)
+        log_z, stderr = state.sampler.log_partition(state.chains, best, random, _SWEEPS)
+        # With no error to state there is no figure: it may be off by any amount.
+        log_z = (
+            log_z + self.estimator._encoding.log_volume if stderr < np.inf else np.nan
+        )
+        return {**self.monitor.likelihood(best, log_z), "log_partition_error": stderr}
 
     def _record(self, n_iter, figures, learning_rate, seconds):
         row = {"epoch": n_iter, **figures}

@@ -15,7 +15,21 @@ _CALL, _INPUT, _UPDATE, _WEIGHT = 70.0, 3e-3, 500.0, 1e-4
 _GRID = 60
 
 
-class DensityMonitor:
+class Monitor:
+    """Rows to look at, drawn from those of the training and from held-out ones."""
+
+    def likelihood(self, energy, log_partition):
+        """Return the mean log-likelihood of either set of rows, in nats."""
+        sets = {self.likelihood_name: (self.rows, self.weight)}
+        if self.held_out is not None:
+            sets["validation_" + self.likelihood_name] = self.held_out
+        return {
+            name: -_mean(energy.energy(rows), weight) - log_partition
+            for name, (rows, weight) in sets.items()
+        }
+
+
+class DensityMonitor(Monitor):
     """Pseudo-likelihood, reconstruction error and free-energy gap on fixed rows.
 
     Parameters
@@ -32,6 +46,7 @@ class DensityMonitor:
     """
 
     score_name = "pseudo_log_likelihood"
+    likelihood_name = "log_likelihood"
 
     def __init__(self, X, weight, held_out, layer, random):
         n_rows = _MAX_ROWS if layer.finite else _MAX_ROWS // 4
@@ -72,13 +87,14 @@ class DensityMonitor:
         return figures
 
 
-class ClassMonitor:
+class ClassMonitor(Monitor):
     """Log-likelihood of the labels and accuracy on fixed rows.
 
     Parameters are those of :class:`DensityMonitor`; rows end in one-hot labels.
     """
 
     score_name = "log_likelihood"
+    likelihood_name = "joint_log_likelihood"
 
     def __init__(self, X, weight, held_out, layer, random):
         self.rows, self.weight = _subsample(X, weight, random.fold(0), 5 * _MAX_ROWS)

@@ -85,9 +85,10 @@ objective, default="pcd"
     sparsity_cost : float, default=0.0
         Strength of the pull of the units' mean activity towards that target. Hidden
         units must have two values.
-    partition : {"auto", "exact", "ais"} or method, default="auto"
+    partition : {"auto", "exact", "ais", "trajectory"} or method, default="auto"
         How ``log_partition_`` is computed; see :mod:`skebm.partition`. ``"auto"`` is
-        exact if one finite side has at most 20 units or all units are Gaussian.
+        exact if one finite side has at most 20 units or all units are Gaussian; else
+        what ``objective=PCD(sampler="trajectory")`` has measured, if that is sharp.
     resample_inputs : bool, default=False
         Whether values strictly between 0 and 1 are drawn as 0 or 1 anew at each visit.
     early_stopping : bool, default=False
@@ -126,7 +127,10 @@ objective, default="pcd"
     history_ : dict of str to list
         A row an epoch, NaN where nothing was measured: pseudo-likelihood and
         reconstruction error on a fixed subsample, learning rate, seconds; with
-        ``early_stopping`` also the held-out score and the free-energy gap.
+        ``early_stopping`` also the held-out score and the free-energy gap. With
+        ``PCD(sampler="trajectory")`` also the log-likelihood, in the units of ``X``,
+        and the standard error of its log Z: NaN and infinite until its chains have
+        mixed.
         ``pandas.DataFrame(history_)`` makes a table.
     n_iter_ : int
         Epochs run.

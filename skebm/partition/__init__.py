@@ -5,7 +5,21 @@ from skebm.partition._lazy import LogPartition
 from skebm.partition.ais import AIS
 from skebm.partition.auto import Auto
 from skebm.partition.exact import ExactPartition
+from skebm.partition.trajectory import TrajectoryPartition
 
-PARTITIONS = {"auto": Auto, "exact": ExactPartition, "ais": AIS}
+PARTITIONS = {
+    "auto": Auto,
+    "exact": ExactPartition,
+    "ais": AIS,
+    "trajectory": TrajectoryPartition,
+}
 
-__all__ = ["AIS", "PARTITIONS", "Auto", "Estimate", "ExactPartition", "LogPartition"]
+__all__ = [
+    "AIS",
+    "PARTITIONS",
+    "Auto",
+    "Estimate",
+    "ExactPartition",
+    "LogPartition",
+    "TrajectoryPartition",
+]

@@ -32,7 +32,7 @@ class LogPartition:
     stderr, ess : float
         Standard error of ``value``; effective sample size of the forward weights.
     method : str
-        ``"enumeration"``, ``"closed form"`` or ``"ais"``.
+        ``"enumeration"``, ``"closed form"``, ``"trajectory"`` or ``"ais"``.
     """
 
     def __init__(self, energy, method, random, draws=None, n_jobs=None):

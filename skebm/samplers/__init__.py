@@ -1,9 +1,23 @@
 """How configurations are drawn: `init` starts chains, `step` moves them."""
 
+from skebm.samplers._base import anneal
 from skebm.samplers.exact import Exact
 from skebm.samplers.gibbs import Gibbs
-from skebm.samplers.tempering import ParallelTempering, anneal
+from skebm.samplers.tempering import ParallelTempering
+from skebm.samplers.trajectory import TrajectoryTempering
 
-SAMPLERS = {"gibbs": Gibbs, "tempering": ParallelTempering, "exact": Exact}
+SAMPLERS = {
+    "gibbs": Gibbs,
+    "tempering": ParallelTempering,
+    "trajectory": TrajectoryTempering,
+    "exact": Exact,
+}
 
-__all__ = ["SAMPLERS", "Exact", "Gibbs", "ParallelTempering", "anneal"]
+__all__ = [
+    "SAMPLERS",
+    "Exact",
+    "Gibbs",
+    "ParallelTempering",
+    "TrajectoryTempering",
+    "anneal",
+]

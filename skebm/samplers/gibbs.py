@@ -1,9 +1,8 @@
 """Block Gibbs sampling."""
 
-import numpy as np
 from sklearn.base import BaseEstimator
 
-from skebm.utils._parallel import map_blocks
+from skebm.samplers._base import sweep
 
 
 class Gibbs(BaseEstimator):
@@ -31,15 +30,4 @@ class Gibbs(BaseEstimator):
 
     def step(self, energy, chains, random):
         """Return the chains after ``n_steps`` sweeps, blocks of them in parallel."""
-
-        def sweeps(part):
-            state = type(chains)(*(a[part] for a in chains))
-            for t in range(self.n_steps):
-                state = energy.gibbs_sweep(state, random.rows(part.start).fold(t))
-            return state
-
-        n_chains = chains[0].shape[0]
-        parts = map_blocks(sweeps, n_chains, energy.work)
-        if len(parts) == 1:
-            return parts[0]
-        return type(chains)(*map(np.concatenate, zip(*parts, strict=True)))
+        return sweep(energy, chains, self.n_steps, random)

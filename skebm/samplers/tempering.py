@@ -1,53 +1,17 @@
-"""Annealing and parallel tempering along the way from the reference to the model."""
+"""Parallel tempering along the way from the reference to the model."""
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skebm.utils._parallel import map_blocks
+from skebm.samplers._base import exchange, sweep_ladder
 
-
-def anneal(energy, chains, betas, random):
-    """Take chains along ``betas``, weighing them as importance sampling does [1]_.
-
-    Parameters
-    ----------
-    energy : energy with ``interpolate`` and ``gibbs_sweep``
-    chains : state
-        Draws from ``energy.interpolate(betas[0])``.
-    betas : ndarray of shape (n_betas,)
-        Rising for the forward direction, falling for the reverse.
-    random : Random
-
-    Returns
-    -------
-    chains : state
-        At ``betas[-1]``.
-    increments : ndarray of shape (n_betas - 1, n_chains)
-        What each stage adds to the log importance weights.
-
-    References
-    ----------
-    .. [1] R. Neal. "Annealed importance sampling". Statistics and Computing 11 (2001).
-    """
-    stages = [energy.interpolate(beta) for beta in betas]
-
-    def block(part):
-        state, own = type(chains)(*(a[part] for a in chains)), random.rows(part.start)
-        increments = np.empty((len(betas) - 1, len(state[0])))
-        for k, (here, there) in enumerate(itertools.pairwise(stages)):
-            before = here.energy(state.visible, state.inputs)
-            increments[k] = before - there.energy(state.visible, state.inputs)
-            state = there.gibbs_sweep(state, own.fold(k))
-        return state, increments
-
-    n_chains = chains[0].shape[0]
-    parts = map_blocks(block, n_chains, energy.work)
-    states, increments = zip(*parts, strict=True)
-    merged = map(np.concatenate, zip(*states, strict=True))
-    return type(chains)(*merged), np.concatenate(increments, axis=1)
+# Temperatures that "auto" starts with, and steps between two looks at its ladder.
+_START, _PERIOD = 10, 50
+# A ladder whose acceptance rates differ by less stays as it is: moving it has a price,
+# since replicas need a few sweeps at their new temperatures.
+_UNEVEN = 0.15
 
 
 class TemperedChains(NamedTuple):
@@ -59,14 +23,18 @@ class TemperedChains(NamedTuple):
         The chains at ``beta = 1``, as :class:`skebm.energies.Chains` has them.
     replicas : list of states
         One a temperature, from the reference to the model.
+    betas : ndarray of shape (n_temperatures,)
+        The couplings of the replicas, rising from 0 to 1.
     n_swaps : ndarray of shape (n_temperatures - 1,)
         Accepted exchanges of each pair of neighbours.
     n_steps : int
+        Steps behind ``n_swaps``; where the ladder adapts, since the last look at it.
     """
 
     visible: np.ndarray
     inputs: np.ndarray
     replicas: list
+    betas: np.ndarray
     n_swaps: np.ndarray
     n_steps: int = 0
 
@@ -79,80 +47,128 @@ class ParallelTempering(BaseEstimator):
 
     Parameters
     ----------
-    betas : int or array-like, default=10
+    betas : "auto", int or array-like, default="auto"
         Number of equally spaced temperatures, or their couplings rising from 0 to 1.
+        With ``"auto"`` the ladder follows the model [2]_: every 50 steps the
+        temperatures move to where neighbours reject alike, which is where the
+        cumulative rejection rate rises in equal steps [3]_, and their number becomes
+        what ``swap_rate`` asks for. A step never adapts before its exchanges are done,
+        so it leaves the distribution of all replicas as it is.
+    swap_rate : float in (0, 1), default=0.3
+        Rate of accepted exchanges that ``"auto"`` aims at.
+    max_betas : int, default=20
+        Largest number of temperatures of ``"auto"``.
 
     References
     ----------
     .. [1] G. Desjardins, A. Courville, Y. Bengio, P. Vincent, O. Delalleau. "Tempered
        Markov chain Monte Carlo for training of restricted Boltzmann machines".
        AISTATS 2010.
+    .. [2] G. Desjardins, A. Courville, Y. Bengio. "Adaptive parallel tempering for
+       stochastic maximum likelihood learning of RBMs". arXiv 1012.3476 (2010).
+    .. [3] S. Syed, A. Bouchard-Cote, G. Deligiannidis, A. Doucet. "Non-reversible
+       parallel tempering: a scalable highly parallel MCMC scheme". JRSS B 84 (2022).
     """
 
     requires = ("gibbs_sweep", "interpolate")
 
-    def __init__(self, betas=10):
+    def __init__(self, betas="auto", swap_rate=0.3, max_betas=20):
         self.betas = betas
+        self.swap_rate = swap_rate
+        self.max_betas = max_betas
 
-    def _betas(self):
+    @property
+    def _adapts(self):
+        return isinstance(self.betas, str)
+
+    def _first_betas(self):
+        """Return the ladder to begin with, or raise a sentence."""
+        if self._adapts:
+            if self.betas != "auto":
+                raise ValueError(f"betas={self.betas!r} is not known. Known: 'auto'.")
+            if not (0 < self.swap_rate < 1 and self.max_betas >= 2):
+                raise ValueError(
+                    "swap_rate must lie between 0 and 1, and max_betas be at least 2; "
+                    f"they are {self.swap_rate!r} and {self.max_betas!r}."
+                )
+            return np.linspace(0, 1, min(_START, self.max_betas))
         if np.ndim(self.betas) == 0:
-            return np.linspace(0, 1, self.betas)
-        return np.asarray(self.betas, dtype=np.float64)
+            betas = np.linspace(0, 1, self.betas)
+        else:
+            betas = np.asarray(self.betas, dtype=np.float64)
+        rises = len(betas) > 1 and betas[0] >= 0 and (np.diff(betas) >= 0).all()
+        if not (rises and betas[-1] == 1):
+            raise ValueError(
+                "betas must be 'auto', a number of at least 2, or couplings that rise "
+                f"to 1; it is {self.betas!r}."
+            )
+        return betas
 
     def init(self, energy, n_chains, random):
         """Start every replica from the reference."""
         return self.spread(
             [
                 energy.sample_reference(n_chains, random.fold(k))
-                for k in range(len(self._betas()))
+                for k in range(len(self._first_betas()))
             ]
         )
 
     def spread(self, replicas):
         """Return the state that holds these chains, one entry a temperature."""
-        top = replicas[-1]
+        top, betas = replicas[-1], self._first_betas()
         n_swaps = np.zeros(len(replicas) - 1)
-        return TemperedChains(top.visible, top.inputs, list(replicas), n_swaps)
+        return TemperedChains(top.visible, top.inputs, list(replicas), betas, n_swaps)
 
     def step(self, energy, state, random):
         """Sweep every replica, then offer exchanges to neighbouring pairs."""
-        models = [energy.interpolate(beta) for beta in self._betas()]
         if not hasattr(state, "replicas"):  # chains that stand at data, as in CD
-            state = self.spread([state] * len(models))
-
-        def sweep(part):
-            return [
-                models[k].gibbs_sweep(state.replicas[k], random.fold(0, k))
-                for k in range(part.start, part.stop)
-            ]
-
-        work = energy.work * len(state.visible)
-        parts = map_blocks(sweep, len(models), work, size=1)
-        replicas = [replica for part in parts for replica in part]
-        accepted = state.n_swaps.copy()
+            state = self.spread([state] * len(self._first_betas()))
+        models = [energy.interpolate(beta) for beta in state.betas]
+        replicas = sweep_ladder(models, state.replicas, random)
+        n_swaps = state.n_swaps.copy()
         for k in range(state.n_steps % 2, len(models) - 1, 2):
-            pair = models[k : k + 2], replicas[k : k + 2]
-            replicas[k : k + 2], rate = _exchange(*pair, random.fold(1, k))
-            accepted[k] += 2 * rate  # a pair is offered at every other step
+            # All models share their weights: so they see the same inputs.
+            own = replicas[k : k + 2]
+            replicas[k : k + 2], _, up, down = exchange(
+                models[k : k + 2], own, own, random.fold(1, k)
+            )
+            # A pair is offered at every other step.
+            n_swaps[k] += 2 * np.exp(np.minimum(up + down, 0)).mean()
         top = replicas[-1]
-        return TemperedChains(
-            top.visible, top.inputs, replicas, accepted, state.n_steps + 1
+        state = TemperedChains(
+            top.visible, top.inputs, replicas, state.betas, n_swaps, state.n_steps + 1
+        )
+        if self._adapts and state.n_steps == _PERIOD:
+            return self._adapted(state)
+        return state
+
+    def _adapted(self, state):
+        """Return the state on a ladder whose neighbours exchange at ``swap_rate``."""
+        rates = state.n_swaps / state.n_steps
+        betas = _equalised(state.betas, rates, self.swap_rate, self.max_betas)
+        if len(betas) == len(state.betas) and np.ptp(rates) < _UNEVEN:
+            betas = state.betas
+        # A replica starts at the chains of the nearest temperature there was.
+        nearest = np.abs(betas[:, None] - state.betas).argmin(axis=1)
+        return state._replace(
+            replicas=[state.replicas[k] for k in nearest],
+            betas=betas,
+            n_swaps=np.zeros(len(betas) - 1),
+            n_steps=0,
         )
 
 
-def _exchange(models, replicas, random):
-    """Exchange the rows of two replicas where Metropolis' rule accepts."""
-    cold, hot = models
-    a, b = replicas
-    gain = (
-        cold.energy(a.visible, a.inputs)
-        + hot.energy(b.visible, b.inputs)
-        - cold.energy(b.visible, b.inputs)
-        - hot.energy(a.visible, a.inputs)
-    )
-    swap = np.log(random.uniform((len(gain), 1))) < gain[:, None]
-    exchanged = [
-        type(a)(*(np.where(swap, y, x) for x, y in zip(*pair, strict=True)))
-        for pair in ((a, b), (b, a))
-    ]
-    return exchanged, swap.mean()
+def _equalised(betas, rates, swap_rate, max_betas):
+    """Return the ladder with equal steps of the cumulative rejection rate.
+
+    Rejection rates add up along the way as long as none is near 1: their sum over what
+    a pair should have is the number of pairs.
+    """
+    rejection = np.maximum(1 - rates, 1e-6)
+    # A tenth of a pair is noise.
+    wanted = np.ceil(rejection.sum() / (1 - swap_rate) - 0.1)
+    n_pairs = int(np.clip(wanted, 1, max_betas - 1))
+    length = np.r_[0.0, rejection.cumsum()]
+    equalised = np.interp(np.linspace(0, length[-1], n_pairs + 1), length, betas)
+    equalised[[0, -1]] = 0.0, 1.0
+    return equalised

@@ -1,0 +1,158 @@
+"""How often chains change mode: plain Gibbs sampling against tempering.
+
+Two models with two modes each, trained by RBMDensity: an RBM on the zeros and ones of
+thresholded MNIST, and one on two planted clusters, which need no data. The same number
+of chains of each sampler takes turns in one process. A chain's mode is the nearest
+class mean to the visible means given its hidden means, so no sampler has a say in it,
+and only steps from clearly one to clearly the other count.
+Time is that of the processor, on one thread: other work on the machine counts little.
+
+Changes a second count every change between two steps of the chains at the model, with
+the time of all rungs. An exchange that is taken back at the next step counts twice, so
+the last figure is the sharper one: independent modes a second, from the variance of the
+means of single chains.
+
+    SKEBM_DATA=... python asv_bench/compare/mode_changes.py [--seconds 30]
+"""
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from skebm import RBMDensity
+from skebm.objectives import PCD
+from skebm.samplers import Gibbs, ParallelTempering, TrajectoryTempering
+from skebm.utils._parallel import use_threads
+from skebm.utils._random import Random
+
+N_CHAINS, N_TURNS, N_ADAPT = 100, 10, 300
+# A chain is clearly in a mode if its squared distance to that mean is at most this
+# share of the other: a row between them that wavers is no change.
+CLEAR = 0.6
+
+
+def load_digits():
+    """Return the zeros and ones of MNIST's training part, and which they are."""
+    with np.load(Path(os.environ["SKEBM_DATA"]) / "mnist.npz") as data:
+        rows = data["y_train"] < 2
+        X = (data["X_train"][rows] > 127).astype(np.float32)
+        return X, data["y_train"][rows].astype(int)
+
+
+def plant_clusters(n_rows=5000, n_columns=100, noise=0.1):
+    """Return noisy copies of two random rows, and of which of them they are."""
+    random = Random(0)
+    centers = (random.fold(0).uniform((2, n_columns)) < 0.5).astype(np.float32)
+    labels = (random.fold(1).uniform((n_rows, 1))[:, 0] < 0.5).astype(int)
+    flips = random.fold(2).uniform((n_rows, n_columns)) < noise
+    return np.abs(centers[labels] - flips).astype(np.float32), labels
+
+
+def modes(energy, visible, means):
+    """Return the number of the nearest class mean to each chain, -1 where in doubt."""
+    rows = energy.visible.mean(energy.hidden_mean(visible) @ energy.weights.T)
+    distance = np.square(rows[:, None] - means).sum(axis=2)
+    clear = distance.min(axis=1) < CLEAR * distance.max(axis=1)
+    return np.where(clear, distance.argmin(axis=1), -1)
+
+
+def decided(seen):
+    """Return modes with the last clear one in place of each doubtful one."""
+    last = seen[0]
+    last = np.where(last < 0, 0, last)
+    out = np.empty_like(seen)
+    for t, now in enumerate(seen):
+        out[t] = last = np.where(now < 0, last, now)
+    return out
+
+
+def starts(energy, chains):
+    """Return sampler and state of each contender, at the chains of the training."""
+    here = energy.chains(chains.visible)
+    yield "Gibbs", Gibbs(), here
+    tempering = ParallelTempering()
+    state = tempering.spread([here] * len(tempering.spread([here] * 10).betas))
+    for t in range(N_ADAPT):
+        state = tempering.step(energy, state, Random(1).fold(t))
+    yield f"ParallelTempering ({len(state.betas)})", tempering, state
+    trajectory = TrajectoryTempering(every=1)
+    state = chains._replace(**here._asdict())
+    for t in range(N_ADAPT):
+        state = trajectory.step(energy, state, Random(2).fold(t))
+    yield f"TrajectoryTempering ({len(state.rungs) + 1})", trajectory, state
+
+
+def compare(energy, chains, means, seconds):
+    """Return a row of figures a sampler; they take turns."""
+    runs = [[*start, [], 0.0] for start in starts(energy, chains)]
+    for turn in range(N_TURNS):
+        for number, run in enumerate(runs):
+            _, sampler, state, seen, spent = run
+            end = (turn + 1) * seconds / N_TURNS
+            while spent < end:
+                draws = Random(3).fold(number, len(seen))
+                begun = time.process_time()
+                state = sampler.step(energy, state, draws)
+                spent += time.process_time() - begun
+                seen.append(modes(energy, state.visible, means))
+            run[2], run[4] = state, spent
+    for name, _, _, seen, spent in runs:
+        seen = decided(np.array(seen))
+        changes = (seen[1:] != seen[:-1]).sum()
+        modes_a_second = effective(seen) / spent
+        yield (
+            name,
+            len(seen) / spent,
+            changes,
+            changes / spent,
+            seen.mean(),
+            modes_a_second,
+        )
+
+
+def effective(seen):
+    """Return how many independent modes the chains have drawn since their start.
+
+    The mean of a chain over n such draws has an n-th of the mode's variance.
+    """
+    share = seen.mean()
+    spread = np.square(seen.mean(axis=0) - share).mean()
+    return seen.shape[1] * max(share * (1 - share) / spread - 1, 0.0)
+
+
+def main():
+    """Print a table a model."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=30, help="a sampler")
+    parser.add_argument("--components", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=60)
+    arguments = parser.parse_args()
+    for name, (X, labels) in (
+        ("two planted clusters", plant_clusters()),
+        ("digits 0 and 1", load_digits()),
+    ):
+        begun = time.perf_counter()
+        model = RBMDensity(
+            arguments.components,
+            n_iter=arguments.epochs,
+            objective=PCD(n_chains=N_CHAINS, sampler="trajectory"),
+            random_state=0,
+        ).fit(X)
+        print(f"{name}: fit in {time.perf_counter() - begun:.0f} s", flush=True)
+        print("| sampler (rungs) | steps/s | changes | changes/s | share | modes/s |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        means = np.array([X[labels == k].mean(axis=0) for k in (0, 1)])
+        chains = model._training.objective_state.chains
+        with use_threads(1):
+            rows = list(compare(model._energy, chains, means, arguments.seconds))
+        for row in rows:
+            print("| {} | {:.0f} | {} | {:.2f} | {:.2f} | {:.2f} |".format(*row))
+        base = rows[0][3] or 1 / arguments.seconds  # at least: none was seen
+        print(*(f"{row[0]}: {row[3] / base:.1f} times Gibbs" for row in rows[1:]))
+
+
+if __name__ == "__main__":
+    main()
