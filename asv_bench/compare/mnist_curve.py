@@ -6,8 +6,9 @@ Protocol A: trained on grey values as probabilities, drawn anew at each visit; t
 one Bernoulli sample of the test images. All models: PCD-1, batches and chains of 100,
 float32. BernoulliRBM and rbms go at a constant rate, the only one they offer, and are
 stopped for a checkpoint at times that double; skebm's schedule ends with its time, so
-each budget is a fit of its own. Time is that of training: not of checkpoints, and not
-of compilation. Every set of parameters is scored by the same code: `RBMDensity` with
+each budget is a fit of its own. The time of the peers is that of their updates; that of
+skebm is the whole of `fit`, with checks of the rows and looks at the model. Neither has
+compilation in it. Every set of parameters is scored by the same code: `RBMDensity` with
 the bracket of AIS.
 
 Rates are chosen by `--validate`: trained on 50,000 images, scored on the other 10,000.

@@ -75,21 +75,26 @@ def race(title, lines, floor, n_turns, neighbour, unit="ms", scale=1e3):
                     start = time.perf_counter()
                     run()
                     seconds[mode][name].append(time.perf_counter() - start)
-    ours = next(name for name in lines if name.startswith("skebm"))
-    for mode in modes:
-        table = {name: np.array(times) for name, times in seconds[mode].items()}
-        heading = f"{'median':>10}{'range':>20}{'/ skebm':>9}{'/ floor':>9}"
+    for mode, times in seconds.items():
         print(f"\n{title}, cores otherwise {mode} ({n_turns} turns)")
-        print(f"{unit:34s}{heading}")
-        for name, times in table.items():
-            low, high = scale * times.min(), scale * times.max()
-            ratio = np.median(times / table[ours])
-            above = f"{np.median(times / table[floor]):9.2f}" if floor else ""
-            print(
-                f"{name:34s}{scale * np.median(times):10.3f}"
-                f"{f'{low:.3f} - {high:.3f}':>20}{ratio:9.2f}{above}",
-                flush=True,
-            )
+        table({name: scale * np.array(t) for name, t in times.items()}, floor, unit)
+
+
+def table(times, floor, unit):
+    """Print medians, ranges and ratios of the lines, and the best of each package."""
+    ours = times[next(name for name in times if name.startswith("skebm"))]
+    heading = f"{unit:34s}{'median':>10}{'range':>26}{'/ skebm':>9}"
+    print(heading + (f"{'/ floor':>9}" if floor else ""))
+    best = {}
+    for name, line in times.items():
+        median = np.median(line)
+        package = name.split(",")[0]
+        best[package] = min(best.get(package, np.inf), median)
+        text = f"{name:34s}{median:10.3f}{f'{line.min():.3f} - {line.max():.3f}':>26}"
+        text += f"{np.median(line / ours):9.2f}"
+        print(text + (f"{np.median(line / times[floor]):9.2f}" if floor else ""))
+    ratios = (f"{name} {value / best['skebm']:.2f}" for name, value in best.items())
+    print(f"best of each beside skebm's: {', '.join(ratios)}", flush=True)
 
 
 class Neighbour:
@@ -184,7 +189,7 @@ def updates(title, X, n_rows, n_updates, options, grey=None, peers=PEERS):
             lines[f"{peer.name}, {n} threads"] = peer_updates(peer, X, *work)
     if grey is not None:
         work = n_hidden, n_rows, n_updates, None, True
-        lines["skebm, grey values resampled"] = skebm_updates(grey, *work)
+        lines["skebm grey, resampled"] = skebm_updates(grey, *work)
     lines["floor"] = lambda: floor.run(n_updates)
     race(title, lines, "floor", scale=1e3 / n_updates, unit="ms an update", **options)
 
