@@ -121,8 +121,6 @@ class SklearnRBM:
     seed : int
     """
 
-    name = "BernoulliRBM"
-
     def __init__(self, train, n_components, n_chains, rate, n_threads, seed=0):
         self.train, self.n_threads = train, n_threads
         self.draws = np.random.default_rng(seed)
@@ -159,8 +157,6 @@ class Rbms:
     Batches come without the permutation of all rows that its data set draws for each.
     Parameters are those of :class:`SklearnRBM`; ``n_threads`` are torch's.
     """
-
-    name = "rbms"
 
     def __init__(self, train, n_components, n_chains, rate, n_threads, seed=0):
         import torch

@@ -177,7 +177,7 @@ def skebm_updates(X, n_components, n_rows, n_updates, n_jobs, resample=False):
     return run
 
 
-def updates(title, X, n_rows, n_updates, options, grey=None, peers=PEERS):
+def updates(title, X, n_rows, n_updates, options, grey=None):
     """Race the updates of a 784-500 RBM."""
     n_hidden, lines = _SHAPE[1], {}
     floor = Floor(_SHAPE, n_rows, n_rows, X.dtype)
@@ -185,8 +185,8 @@ def updates(title, X, n_rows, n_updates, options, grey=None, peers=PEERS):
         work = n_hidden, n_rows, n_updates, n
         lines[f"skebm, {n} threads"] = skebm_updates(X, *work)
         lines[f"BernoulliRBM, {n} threads"] = sklearn_updates(X, *work)
-        for peer in (p for p in peers.values() if p is not SklearnRBM):
-            lines[f"{peer.name}, {n} threads"] = peer_updates(peer, X, *work)
+        if "rbms" in PEERS:
+            lines[f"rbms, {n} threads"] = peer_updates(PEERS["rbms"], X, *work)
     if grey is not None:
         work = n_hidden, n_rows, n_updates, None, True
         lines["skebm grey, resampled"] = skebm_updates(grey, *work)
@@ -247,9 +247,9 @@ def part_d(arguments, options):
     for n in threads():
         lines[f"skebm, {n} threads"] = lambda n=n: skebm_fit(n)
         lines[f"BernoulliRBM, {n} threads"] = lambda n=n: sklearn_fit(n)
-        for peer in (p for p in PEERS.values() if p is not SklearnRBM):
-            lines[f"{peer.name}, {n} threads"] = lambda n=n, peer=peer: peer_updates(
-                peer, X, n_hidden, n_rows, n_updates, n
+        if "rbms" in PEERS:
+            lines[f"rbms, {n} threads"] = lambda n=n: peer_updates(
+                PEERS["rbms"], X, n_hidden, n_rows, n_updates, n
             )()
     lines["floor"] = lambda: floor.run(n_updates)
     title = f"(d) digits, 64-100, {n_epochs} epochs of {n_updates // n_epochs} updates"
@@ -361,10 +361,10 @@ def main():
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--updates", type=int, default=300, help="a turn")
     parser.add_argument("--busy", action="store_true")
-    parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--no-rbms", action="store_true", help="nor torch")
     arguments = parser.parse_args()
-    for name in set(PEERS) - set(arguments.peers.split(",")):
-        del PEERS[name]
+    if arguments.no_rbms:
+        del PEERS["rbms"]
     rate = Floor(_SHAPE, 100, 100).gflops()
     print(f"{cpu_count()} cores; products of (a) at {rate:.0f} GFLOP/s now", flush=True)
     neighbour = Neighbour() if arguments.busy else None
