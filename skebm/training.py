@@ -207,7 +207,7 @@ class Clock:
 def _epoch(training, X, weight, plan, epoch, clock):
     """Go once through the data, or until time is up; return the last learning rate."""
     energy, random = training.energy, training.random
-    n_rows = X.shape[0]
+    params, n_rows = energy.params, X.shape[0]
     n_batches = -(-n_rows // plan.batch_size)
     # A rolled-back epoch must not meet the same draws again.
     visit = random.fold(1, training.n_epochs, training.n_rollbacks)
@@ -233,11 +233,11 @@ def _epoch(training, X, weight, plan, epoch, clock):
         )
         plan.penalties.add_gradient(gradient, energy, batch, share)
         training.optimizer_state = plan.optimizer.update(
-            energy.params, gradient, training.optimizer_state, rate * mass
+            params, gradient, training.optimizer_state, rate * mass
         )
         if hasattr(energy, "project"):
             energy.project()
-        training.average.update(energy.params)
+        training.average.update(params)
     return rate
 
 

@@ -35,6 +35,13 @@ def sweeps(energy, chains, randoms):
     return visible, out
 
 
+def means(energy, x):
+    """Return the expectations of the hidden units given rows."""
+    out = np.empty((len(x), energy.weights.shape[1]), dtype=energy.dtype)
+    _means(x, *_model(energy)[:4], out)
+    return out
+
+
 def contrast_after(energy, data, chains, offsets, randoms):
     """Move chains and return the gradient of -log p at data and chains.
 
@@ -177,6 +184,21 @@ def _draw(inputs, coupling, bias, values, keys, stream, row, out):
         fill_uniform(keys, stream[0], stream[1], row + r, uniform)
         for j in range(len(bias)):
             line[j] = high if uniform[0, j] < probability[j] else low
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _means(x, weights, coupling, bias, values, out):
+    low, high = values
+    inputs, field = np.empty_like(out), np.empty_like(bias)
+    fill_product(x, weights, inputs)
+    for r in range(len(out)):
+        given, line = inputs[r], out[r]
+        for j in range(len(bias)):
+            field[j] = (coupling * given[j] + bias[j]) * (high - low)
+        fill_sigmoid(field, line)
+        if low != 0:
+            for j in range(len(bias)):
+                line[j] = low + (high - low) * line[j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
-from skebm.energies._binary import contrast_after, sweeps
+from skebm.energies._binary import contrast_after, means, sweeps
 from skebm.energies._conditionals import conditionals_by_sum, conditionals_of_normal
 from skebm.energies._flips import Flips, two_values
 from skebm.energies._phases import gradient, start_phases
@@ -170,6 +170,8 @@ class RBM:
             return self.hidden.mean(self._coupled(inputs))
 
         def rows(part):
+            if self._is_binary(own := x[part]):
+                return means(self, own)
             return self.hidden.mean(self._coupled(self.inputs(x[part])))
 
         parts = map_blocks(rows, x.shape[0], self.weights.size)
@@ -247,17 +249,15 @@ class RBM:
         if offsets is None:
             offsets = tuple(np.zeros(n, self.dtype) for n in self.weights.shape)
         weight, chain_weight = (
-            np.full(len(rows), 1 / len(rows)) if given is None else given
+            np.full(len(rows), 1 / len(rows), dtype=self.dtype)
+            if given is None
+            else given.astype(self.dtype, copy=False)
             for rows, given in ((x, weight), chains)
         )
-        gradient, moved, means = contrast_after(
-            self,
-            (x, inputs, weight.astype(self.dtype, copy=False)),
-            (chains[0], -chain_weight.astype(self.dtype, copy=False)),
-            offsets,
-            randoms,
+        total, moved, of_data = contrast_after(
+            self, (x, inputs, weight), (chains[0], -chain_weight), offsets, randoms
         )
-        return gradient, Chains(*moved), means
+        return total, Chains(*moved), of_data
 
     def _coupled(self, inputs):
         return inputs if self.coupling == 1 else inputs * self.dtype.type(self.coupling)

@@ -71,9 +71,7 @@ def contrast_after(energy, data, chains, weight, n_steps, state, random):
     sampler, offsets = state.sampler, state.offsets
     if type(sampler) is Gibbs and hasattr(energy, "contrast_after"):
         randoms = [
-            random.fold(t).fold(s)
-            for t in range(n_steps)
-            for s in range(sampler.n_steps)
+            random.fold(t, s) for t in range(n_steps) for s in range(sampler.n_steps)
         ]
         fast = energy.contrast_after(data, (chains.inputs, weight), offsets, randoms)
         if fast is not None:

@@ -40,6 +40,7 @@ class SGD(BaseEstimator):
             def rows(part, value=value, step=step, rate=rate):
                 _descend(value[part].reshape(-1), step[part].reshape(-1), rate)
 
+            # The price of a number, in the multiply-adds of a product.
             map_blocks(rows, len(value), 40 * value[0].size, size=256)
         return state
 
