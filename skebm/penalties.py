@@ -43,6 +43,12 @@ class Penalties(BaseEstimator):
         self.sparsity_target = sparsity_target
         self.sparsity_cost = sparsity_cost
 
+    @property
+    def active(self):
+        """Names of the penalties that are not zero."""
+        names = "l1", "l2", "l1b", "sparsity_cost"
+        return [name for name in names if getattr(self, name)]
+
     def check(self, energy):
         """Raise a sentence if the energy lacks what a penalty is about.
 
@@ -51,7 +57,7 @@ class Penalties(BaseEstimator):
         ValueError
             If there are no weights to shrink, or no two-valued hidden units to switch.
         """
-        active = [n for n in ("l1", "l2", "l1b") if getattr(self, n)]
+        active = [name for name in self.active if name != "sparsity_cost"]
         if active and "weights" not in energy.params:
             raise ValueError(
                 f"{active[0]} shrinks weights, but {type(energy).__name__} has none. "

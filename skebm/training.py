@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skebm.optimizers import Average
+from skebm.optimizers import SGD, Average
 from skebm.penalties import Penalties
 from skebm.utils._sparse import dense
 
@@ -215,30 +215,70 @@ def _epoch(training, X, weight, plan, epoch, clock):
         batches = [slice(None)]
     else:
         batches = np.array_split(visit.fold(0).permutation(n_rows), n_batches)
-    rate, total = 0.0, n_rows if weight is None else weight.sum()
-    for b, rows in enumerate(batches):
-        draws = visit.fold(1, b)
+    rate, b = 0.0, 0
+    while b < n_batches:
         progress = clock.progress(epoch + b / n_batches)
         if progress == 1:
             break
-        rate = plan.learning_rate * training.rate_factor * plan.schedule(progress)
-        batch = X[rows]
-        if plan.resample_inputs:
-            batch = draws.fold(0).bernoulli(dense(batch))
-        share, mass = _shares(weight, rows, batch.shape[0], total / n_batches)
-        if mass == 0:
-            continue
-        gradient, training.objective_state = plan.objective.gradient(
-            energy, batch, share, training.objective_state, draws.fold(1)
-        )
-        plan.penalties.add_gradient(gradient, energy, batch, share)
-        training.optimizer_state = plan.optimizer.update(
-            params, gradient, training.optimizer_state, rate * mass
-        )
-        if hasattr(energy, "project"):
-            energy.project()
-        training.average.update(params)
+        few = batches[b : b + training.average.n_due]
+        shares = [epoch + (b + k) / n_batches for k in range(len(few))]
+        factor = plan.learning_rate * training.rate_factor
+        rates = [factor * plan.schedule(clock.progress(share)) for share in shares]
+        draws = [visit.fold(1, b + k) for k in range(len(few))]
+        n_done = 0
+        if weight is None:
+            n_done = _updates(training, X, plan, few, rates, draws, n_rows / n_batches)
+        if not n_done:
+            _update(
+                training, X, weight, plan, batches[b], rates[0], draws[0], n_batches
+            )
+            n_done = 1
+        rate, b = rates[n_done - 1], b + n_done
+        training.average.update(params, n_done)
     return rate
+
+
+def _updates(training, X, plan, batches, rates, draws, expected):
+    """Do several updates in one call, if the parts can; return how many were done."""
+    plain = type(plan.optimizer) is SGD and plan.optimizer.momentum == 0
+    if not plain or plan.penalties.active or not hasattr(plan.objective, "descend"):
+        return 0
+    n_rows = X.shape[0]
+    batches = [np.arange(n_rows)[rows] for rows in batches]
+    rates = np.array(rates) * [len(rows) / expected for rows in batches]
+    state = plan.objective.descend(
+        training.energy,
+        X,
+        batches,
+        rates,
+        plan.resample_inputs,
+        training.objective_state,
+        draws,
+    )
+    if state is None:
+        return 0
+    training.objective_state = state
+    return len(batches)
+
+
+def _update(training, X, weight, plan, rows, rate, draws, n_batches):
+    """Do one update: a gradient, penalties, and a step of the optimizer."""
+    energy, batch = training.energy, X[rows]
+    if plan.resample_inputs:
+        batch = draws.fold(0).bernoulli(dense(batch))
+    total = X.shape[0] if weight is None else weight.sum()
+    share, mass = _shares(weight, rows, batch.shape[0], total / n_batches)
+    if mass == 0:
+        return
+    gradient, training.objective_state = plan.objective.gradient(
+        energy, batch, share, training.objective_state, draws.fold(1)
+    )
+    plan.penalties.add_gradient(gradient, energy, batch, share)
+    training.optimizer_state = plan.optimizer.update(
+        energy.params, gradient, training.optimizer_state, rate * mass
+    )
+    if hasattr(energy, "project"):
+        energy.project()
 
 
 def _shares(weight, rows, n_rows, expected):

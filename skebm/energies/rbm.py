@@ -5,13 +5,13 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
-from skebm.energies._binary import contrast_after, means, sweeps
+from skebm.energies._binary import contrast_after, descend, means, sweeps
 from skebm.energies._conditionals import conditionals_by_sum, conditionals_of_normal
 from skebm.energies._flips import Flips, two_values
 from skebm.energies._phases import gradient, start_phases
 from skebm.energies._products import product
 from skebm.layers import Bernoulli, Spin
-from skebm.utils._parallel import map_blocks
+from skebm.utils._parallel import SERIAL_WORK, map_blocks
 
 # Singular values of the scaled weights of a Gaussian-Gaussian RBM stay below this; at 1
 # the precision matrix is singular and the partition function infinite.
@@ -258,6 +258,23 @@ class RBM:
             self, (x, inputs, weight), (chains[0], -chain_weight), offsets, randoms
         )
         return total, Chains(*moved), of_data
+
+    def descend(
+        self, X, batches, rates, resample, chains, offsets, offset_rate, random
+    ):
+        """Do several updates of plain gradient descent, if the model is small.
+
+        Returns the chains and the offsets, or None where there is no such kernel. For
+        the parameters see :func:`skebm.energies._binary.descend`.
+        """
+        n_rows = max(map(len, batches))
+        n_chains = n_rows if chains is None else len(chains.inputs)
+        if (n_rows + n_chains) * self.work >= SERIAL_WORK or not self._is_binary(X):
+            return None
+        state, offsets = descend(
+            self, X, batches, rates, resample, chains, offsets, offset_rate, random
+        )
+        return Chains(*state), offsets
 
     def _coupled(self, inputs):
         return inputs if self.coupling == 1 else inputs * self.dtype.type(self.coupling)

@@ -7,8 +7,9 @@ from skebm.utils._validation import resolve
 
 # Rows up to which one batch holds all of them, and rows of a batch beyond.
 _FULL_BATCH, _BATCH = 256, 100
-# "auto" trains for at least this many epochs and this many updates.
-_MIN_EPOCHS, _MIN_UPDATES = 10, 1500
+# "auto" trains for at least this many epochs, and for so many updates a row within
+# bounds: chains need thousands to follow, and few rows are overfitted soon.
+_MIN_EPOCHS, _UPDATES_PER_ROW, _MIN_UPDATES, _MAX_UPDATES = 10, 4, 1500, 8000
 _PENALTIES = tuple(Penalties().get_params())  # flat parameters of the estimators
 # Learning rates of "auto" (asv_bench/compare/learning_rate.py). Up to 784 x 100 binary
 # units, 0.4 is within half a nat of the best rate; a larger model feels more weights
@@ -37,7 +38,8 @@ def make_plan(estimator, n_rows, n_iter=None):
         batch_size = n_rows if n_rows <= _FULL_BATCH else _BATCH
     n_iter = estimator.n_iter if n_iter is None else n_iter
     if n_iter == "auto":
-        n_iter = max(_MIN_EPOCHS, -(-_MIN_UPDATES // -(-n_rows // batch_size)))
+        n_updates = max(_MIN_UPDATES, min(_UPDATES_PER_ROW * n_rows, _MAX_UPDATES))
+        n_iter = max(_MIN_EPOCHS, -(-n_updates // -(-n_rows // batch_size)))
     objective = estimator._objective()
     optimizer, learning_rate = _resolve_optimizer(estimator, objective)
     return Plan(

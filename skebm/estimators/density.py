@@ -66,7 +66,8 @@ objective, default="pcd"
     batch_size : int or "auto", default="auto"
         Largest minibatch. ``"auto"``: all rows up to 256, else 100.
     n_iter : int or "auto", default="auto"
-        Epochs. ``"auto"``: at least 10, and at least 1500 updates.
+        Epochs. ``"auto"``: at least 10, and at least four updates a row, though no
+        more than 8000 for that and no less than 1500.
     max_time : float, default=None
         Seconds after which training ends, also inside an epoch. The schedule follows
         the clock where that is ahead of the epochs; such fits depend on the machine's

@@ -6,6 +6,7 @@ import numpy as np
 
 from skebm.samplers import Gibbs
 from skebm.utils._parallel import start_blocks
+from skebm.utils._random import folded, split
 
 # Weight of a batch in the moving average of the offsets.
 _OFFSET_RATE = 0.01
@@ -89,6 +90,58 @@ def contrast_after(energy, data, chains, weight, n_steps, state, random):
     means = map(sum, zip(*(phase.means() for phase in positive), strict=True))
     gradient = energy.contrast(positive, negative, offsets)
     return gradient, chains, _moved(offsets, means)
+
+
+def descend(energy, X, batches, rates, resample, chains, n_steps, state, random):
+    """Do several updates of plain gradient descent in one call.
+
+    Parameters
+    ----------
+    energy : energy
+        Updated in place.
+    X : {ndarray, CSR matrix}
+    batches : list of ndarray of int
+    rates : ndarray of shape (n_batches,)
+    resample : bool
+        Whether values of X are probabilities.
+    chains : state of the sampler or None
+        None starts chains at the minibatches.
+    n_steps : int
+    state : SampledState
+    random : list of Random
+        One for each minibatch.
+
+    Returns
+    -------
+    SampledState or None
+        None where there is no kernel for it.
+    """
+    sampler, offsets = state.sampler, state.offsets
+    if type(sampler) is not Gibbs or not hasattr(energy, "descend"):
+        return None
+    rate = _OFFSET_RATE
+    if offsets is None:
+        rate, offsets = (
+            0.0,
+            tuple(np.zeros(n, energy.dtype) for n in energy.weights.shape),
+        )
+    base = np.array([own.stream for own in random], dtype=np.uint64)
+    own = folded(base, 1)
+    sweeps = [
+        [folded(own, t, s, side) for side in (0, 1)]
+        for t in range(n_steps)
+        for s in range(sampler.n_steps)
+    ]
+    streams = np.moveaxis(np.array(sweeps), -1, 0)
+    words = random[0].words()[0], split(streams), split(folded(base, 0))
+    done = energy.descend(X, batches, rates, resample, chains, offsets, rate, words)
+    if done is None:
+        return None
+    moved, offsets = done
+    return state._replace(
+        chains=None if chains is None else moved,
+        offsets=None if state.offsets is None else offsets,
+    )
 
 
 def _moved(offsets, means):

@@ -2,7 +2,12 @@
 
 from sklearn.base import BaseEstimator
 
-from skebm.objectives._base import SampledState, contrast_after, initial_offsets
+from skebm.objectives._base import (
+    SampledState,
+    contrast_after,
+    descend,
+    initial_offsets,
+)
 from skebm.samplers import SAMPLERS
 from skebm.utils._validation import require, resolve
 
@@ -50,6 +55,11 @@ class CD(BaseEstimator):
         )
         return gradient, state._replace(offsets=offsets)
 
+    def descend(self, energy, X, batches, rates, resample, state, random):
+        """Do the updates of several minibatches in one call, or return None."""
+        plan = X, batches, rates, resample, None, self.n_steps
+        return descend(energy, *plan, state, random)
+
 
 class PCD(BaseEstimator):
     """Persistent contrastive divergence: chains go on from gradient to gradient [1]_.
@@ -96,3 +106,8 @@ class PCD(BaseEstimator):
             energy, data, state.chains, None, self.n_steps, state, random
         )
         return gradient, state._replace(chains=chains, offsets=offsets)
+
+    def descend(self, energy, X, batches, rates, resample, state, random):
+        """Do the updates of several minibatches in one call, or return None."""
+        plan = X, batches, rates, resample, state.chains, self.n_steps
+        return descend(energy, *plan, state, random)

@@ -26,9 +26,14 @@ class Average:
         self.count = 0
         self.params = {name: value.copy() for name, value in params.items()}
 
-    def update(self, params):
-        """Take the parameters after one more update into the average."""
-        self.count += 1
+    @property
+    def n_due(self):
+        """Updates until the average moves."""
+        return STRIDE - self.count % STRIDE
+
+    def update(self, params, n_updates=1):
+        """Take the parameters after at most ``n_due`` more updates into it."""
+        self.count += n_updates
         if self.decay == 0 or self.count % STRIDE:
             return
         # While the count is small the window is a tenth of it, so that the starting

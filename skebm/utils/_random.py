@@ -24,6 +24,7 @@ _HALF = np.uint64(32)
 _MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL = 0x9E3779B9, 0xBB67AE85
 _ROUNDS = 10
+_GOLDEN, _MIX = 0x9E3779B97F4A7C15, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
 class Random:
@@ -67,9 +68,9 @@ class Random:
         for index in indices:
             # splitmix64: a bijection of the stream for each index, so that
             # neighbouring indices give unrelated streams.
-            stream = (stream + (int(index) + 1) * 0x9E3779B97F4A7C15) & _MASK64
-            stream = ((stream ^ stream >> 30) * 0xBF58476D1CE4E5B9) & _MASK64
-            stream = ((stream ^ stream >> 27) * 0x94D049BB133111EB) & _MASK64
+            stream = (stream + (int(index) + 1) * _GOLDEN) & _MASK64
+            stream = ((stream ^ stream >> 30) * _MIX[0]) & _MASK64
+            stream = ((stream ^ stream >> 27) * _MIX[1]) & _MASK64
             stream ^= stream >> 31
         return Random(self.key, stream, self.row)
 
@@ -118,6 +119,30 @@ class Random:
     def seed(self):
         """Draw a seed for a library that has a generator of its own."""
         return int(self.uniform((1, 1))[0, 0] * 2**31)
+
+
+def folded(streams, *indices):
+    """Return what ``fold`` makes of many streams at once.
+
+    Parameters
+    ----------
+    streams : ndarray of uint64
+    *indices : int or ndarray of int
+        One after the other; an array has one index for each stream.
+    """
+    streams = np.asarray(streams, dtype=np.uint64)
+    for index in indices:
+        step = (np.asarray(index).astype(np.uint64) + np.uint64(1)) * np.uint64(_GOLDEN)
+        streams = streams + step
+        streams = (streams ^ streams >> np.uint64(30)) * np.uint64(_MIX[0])
+        streams = (streams ^ streams >> np.uint64(27)) * np.uint64(_MIX[1])
+        streams = streams ^ streams >> np.uint64(31)
+    return streams
+
+
+def split(streams):
+    """Return the two words of each stream that kernels need, in a last axis."""
+    return np.stack([streams & _MASK32, streams >> _HALF], axis=-1).astype(np.uint32)
 
 
 def fill_uniform(round_keys, stream0, stream1, row, out):

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from skebm.objectives import CD, PCD
+from skebm.optimizers import SGD
+from skebm.optimizers.schedules import linear
 from skebm.samplers import Gibbs
+from skebm.training import Plan, Training, train
 from skebm.utils._random import Random
 from tests.models import random_rbm
 
@@ -64,3 +68,52 @@ def test_an_update_is_the_same_step_by_step(pair, centered, make, shape):
         if centered:
             for mine, naive in zip(*(state.offsets for state in states), strict=True):
                 np.testing.assert_allclose(mine, naive, atol=1e-12)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("make", [CD, PCD])
+@pytest.mark.parametrize("centered", [True, False])
+@pytest.mark.parametrize("resample", [True, False])
+def test_many_updates_in_a_call_are_the_same_one_by_one(pair, make, centered, resample):
+    def trained(sampler):
+        energy = random_rbm(pair, 7, 5)
+        X = energy.sample_reference(101, Random(3)).visible
+        if resample:
+            X = np.random.default_rng(5).random(X.shape)
+        options = {"centered": centered, "n_steps": 2, "sampler": sampler}
+        if make is PCD:
+            options["n_chains"] = 13
+        plan = Plan(
+            make(**options), SGD(), linear, 0.1, 3, 11, resample_inputs=resample
+        )
+        training = Training.start(energy, plan, Random(7))
+        return train(training, X, None, plan, lambda *_: None)
+
+    fast, slow = trained(Gibbs(2)), trained(StepByStep(2))
+    assert fast.average.count == slow.average.count == 30
+    for name, value in slow.energy.params.items():
+        np.testing.assert_allclose(fast.energy.params[name], value, atol=1e-10)
+        best = fast.best.params[name]
+        np.testing.assert_allclose(best, slow.best.params[name], atol=1e-10)
+    mine, naive = fast.objective_state, slow.objective_state
+    if make is PCD:
+        np.testing.assert_array_equal(mine.chains.visible, naive.chains.visible)
+    if centered:
+        for one, other in zip(mine.offsets, naive.offsets, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-10)
+
+
+@pytest.mark.parametrize("make", [CD, PCD])
+def test_many_updates_in_a_call_are_for_small_dense_models(make):
+    for n_hidden, kind, possible in (
+        (5, np.asarray, True),
+        (5, csr_array, False),
+        (50_000, np.asarray, False),
+    ):
+        energy = random_rbm(("bernoulli", "bernoulli"), 7, n_hidden)
+        X = kind(np.ones((11, 7)))
+        spec = make()
+        state = spec.init(energy, Random(7))
+        batches, rates = [np.arange(5), np.arange(5, 11)], np.zeros(2)
+        done = spec.descend(energy, X, batches, rates, False, state, [Random(2)] * 2)
+        assert (done is not None) == possible
