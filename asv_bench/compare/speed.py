@@ -159,7 +159,7 @@ def skebm_updates(X, n_components, n_rows, n_updates, n_jobs, resample=False):
     """Return a function that does many updates of skebm, without looks at the model."""
     model = RBMDensity(
         n_components,
-        objective=PCD(n_chains=n_rows),
+        objective=PCD(n_steps=1, n_chains=n_rows),
         learning_rate=0.05,
         batch_size=n_rows,
         n_iter=0,
@@ -232,7 +232,7 @@ def part_d(arguments, options):
             one.model.set_params(n_iter=n_epochs).fit(X)
 
     def skebm_fit(n_jobs):
-        objective = PCD(n_chains=n_rows)
+        objective = PCD(n_steps=1, n_chains=n_rows)
         RBMDensity(
             n_hidden,
             objective=objective,

@@ -68,7 +68,7 @@ class Mixing:
         if chains is None:
             return None
         objective = getattr(objective, "generative", objective)
-        n_steps = getattr(objective, "n_steps", 1)
+        n_steps = objective.steps(energy) if hasattr(objective, "steps") else 1
         return cls(
             energy, state.sampler, chains, n_steps, training.random.fold(5), n_jobs
         )
