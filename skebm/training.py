@@ -177,11 +177,20 @@ def train(training, X, weight, plan, on_epoch):
             training.keep(is_good=said != "unknown")
             if said == "stop":
                 break
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError) as error:
+        if not _is_interrupt(error):
+            raise
         training.restore(training.finished, plan)
         training.interrupted = True
     training.finished, training.good = {}, {}
     return training
+
+
+def _is_interrupt(error):
+    """Tell whether Ctrl-C is behind it: numba wraps that while it loads a kernel."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 class Clock:

@@ -415,7 +415,7 @@ class Forgetful(PCD):
         (HalfPositive(), "is not zero"),
         (MixedTimes(), "is not zero"),
         (PCD(sampler=Biased()), "is not zero"),
-        (Forgetful(n_chains=1009), "is not zero"),
+        (Forgetful(n_steps=1, n_chains=1009), "is not zero"),
         (MissingName(), "has the keys"),
         (Updates(), "changes energy.params|no function"),
         (Double(), "dtype"),

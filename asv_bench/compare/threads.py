@@ -42,7 +42,7 @@ def prange_step(energy, chains, random):
     edges = np.array([part.start for part in parts] + [parts[-1].stop])
     visible, out = np.empty_like(chains.visible), np.empty_like(chains.inputs)
     words = _binary._words([random.fold(0)])
-    model = _binary._model(energy)
+    model = _binary.model_of(energy)
     _region(edges, chains.inputs, model, *words, 0, visible, out)
     return type(chains)(visible, out)
 

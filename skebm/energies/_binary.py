@@ -26,7 +26,7 @@ def sweeps(energy, chains, randoms):
     inputs = np.ascontiguousarray(chains.inputs)
     visible = np.empty((len(inputs), energy.n_features), dtype=energy.dtype)
     out = np.empty_like(inputs)
-    model, words, row = _model(energy), _words(randoms), randoms[0].row
+    model, words, row = model_of(energy), _words(randoms), randoms[0].row
 
     def block(part):
         _sweeps(inputs, *model, *words, row, part.start, part.stop, visible, out)
@@ -38,7 +38,7 @@ def sweeps(energy, chains, randoms):
 def means(energy, x):
     """Return the expectations of the hidden units given rows."""
     out = np.empty((len(x), energy.weights.shape[1]), dtype=energy.dtype)
-    _means(x, *_model(energy)[:4], out)
+    _means(x, *model_of(energy)[:4], out)
     return out
 
 
@@ -72,13 +72,13 @@ def contrast_after(energy, data, chains, offsets, randoms):
     received = received if is_known else np.empty((n, n_hidden), dtype=dtype)
     moved = np.empty((m, n_visible), dtype=dtype), np.empty((m, n_hidden), dtype=dtype)
     shares = np.empty((n + m + 1, n_hidden), dtype=dtype)
-    model, offsets = _model(energy), (offsets[0][None], offsets[1])
+    model, offsets = model_of(energy), (offsets[0][None], offsets[1])
     walk = inputs, chain_weight, *_words(randoms), randoms[0].row, *moved
     given = x, x_weight, is_known, received
     weights = np.empty_like(energy.weights)
     local = [np.empty(n, dtype=dtype) for n in (n_visible, n_hidden) * 2]
     if (n + m) * work < SERIAL_WORK:
-        _minibatch(walk, given, model, offsets, shares, weights, *local)
+        fill_minibatch(walk, given, model, offsets, shares, weights, *local)
     else:
         parts = [(part.start, part.stop, True) for part in blocks_of(m, work)]
         parts += [(part.start, part.stop, False) for part in blocks_of(n, work)]
@@ -103,53 +103,8 @@ def contrast_after(energy, data, chains, offsets, randoms):
     return gradient, moved, local[2:]
 
 
-def descend(energy, X, batches, rates, resample, chains, offsets, offset_rate, random):
-    """Do several updates of plain gradient descent in one call.
-
-    Parameters
-    ----------
-    energy : RBM
-        Updated in place.
-    X : ndarray of shape (n, n_visible)
-    batches : list of ndarray of int
-        Rows of each minibatch.
-    rates : ndarray of shape (n_batches,)
-    resample : bool
-        Whether values of X are probabilities.
-    chains : Chains or None
-        None starts chains at the minibatch.
-    offsets : tuple of ndarray
-        mu and lam.
-    offset_rate : float
-    random : tuple
-        Keys, streams of shape (n_batches, n_sweeps, 2, 2), uint32, and those of the
-        data, of shape (n_batches, 2).
-
-    Returns
-    -------
-    chains, offsets : tuple of ndarray
-    """
-    dtype = energy.dtype
-    edges = np.cumsum([0] + [len(rows) for rows in batches])
-    moved = (offsets[0][None].copy(), offsets[1].copy())
-    starts = np.empty((0, energy.weights.shape[1]), dtype=dtype)
-    state = _descend(
-        X,
-        np.concatenate(batches),
-        edges,
-        rates.astype(dtype),
-        resample,
-        chains is not None,
-        starts if chains is None else np.ascontiguousarray(chains.inputs),
-        *random,
-        _model(energy),
-        moved,
-        dtype.type(offset_rate),
-    )
-    return state, (moved[0][0], moved[1])
-
-
-def _model(energy):
+def model_of(energy):
+    """Return what kernels need of the energy: weights, coupling, biases and values."""
     return (
         energy.weights,
         energy.dtype.type(energy.coupling),
@@ -248,7 +203,7 @@ def _means(x, weights, coupling, bias, values, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _minibatch(
+def fill_minibatch(
     walk, given, model, offsets, shares, weights, visible, hidden, mean, hidden_mean
 ):
     """Do all of it on one thread: small models would only wait for each other."""
@@ -330,83 +285,3 @@ def _columns(lo, hi, walk, given, offsets, shares, weights, visible, forth):
     for i in range(hi - lo):
         visible[lo + i] -= back[i]
     np.dot(mu[0, lo:hi], own, forth)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _descend(
-    X,
-    order,
-    edges,
-    rates,
-    resample,
-    is_persistent,
-    inputs,
-    keys,
-    streams,
-    data_streams,
-    model,
-    offsets,
-    offset_rate,
-):
-    weights, _, hidden_bias, _, visible_bias, _ = model
-    (mu, lam), (n_visible, n_hidden) = offsets, weights.shape
-    visible = np.empty((len(inputs), n_visible), dtype=X.dtype)
-    own, step = np.empty((2, n_visible), X.dtype), np.empty_like(weights)
-    own_hidden = np.empty((2, n_hidden), X.dtype)
-    for b in range(len(rates)):
-        x = _gather(X, order[edges[b] : edges[b + 1]], resample, keys, data_streams[b])
-        received = np.empty((len(x), n_hidden), dtype=X.dtype)
-        share = np.full(len(x), 1 / len(x)).astype(X.dtype)
-        if not is_persistent:
-            fill_product(x, weights, received)
-            inputs = received
-        m = len(inputs)
-        visible, moved = np.empty((m, n_visible), X.dtype), np.empty_like(inputs)
-        walk_share = np.full(m, -1 / m).astype(X.dtype)
-        _minibatch(
-            (inputs, walk_share, keys, streams[b], 0, visible, moved),
-            (x, share, not is_persistent, received),
-            model,
-            offsets,
-            np.empty((len(x) + m + 1, n_hidden), dtype=X.dtype),
-            step,
-            own[0],
-            own_hidden[0],
-            own[1],
-            own_hidden[1],
-        )
-        _step(weights.reshape(-1), step.reshape(-1), rates[b])
-        _step(visible_bias, own[0], rates[b])
-        _step(hidden_bias, own_hidden[0], rates[b])
-        _move(mu[0], own[1], offset_rate)
-        _move(lam, own_hidden[1], offset_rate)
-        inputs = moved
-    return visible, inputs
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _gather(X, rows, resample, keys, stream):
-    x = np.empty((len(rows), X.shape[1]), dtype=X.dtype)
-    uniform = np.empty((1, X.shape[1]), dtype=X.dtype)
-    for r in range(len(rows)):
-        given, line = X[rows[r]], x[r]
-        if resample:
-            fill_uniform(keys, stream[0], stream[1], r, uniform)
-            for i in range(len(line)):
-                line[i] = 1 if uniform[0, i] < given[i] else 0
-        else:
-            for i in range(len(line)):
-                line[i] = given[i]
-    return x
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _step(value, step, rate):
-    for i in range(value.size):
-        value[i] -= rate * step[i]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _move(mean, new, rate):
-    for i in range(mean.size):
-        mean[i] += rate * (new[i] - mean[i])

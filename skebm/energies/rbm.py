@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
-from skebm.energies._binary import contrast_after, descend, means, sweeps
+from skebm.energies._binary import contrast_after, means, sweeps
 from skebm.energies._conditionals import conditionals_by_sum, conditionals_of_normal
+from skebm.energies._descent import descend
 from skebm.energies._flips import Flips, two_values
 from skebm.energies._phases import gradient, start_phases
 from skebm.energies._products import product
@@ -265,7 +266,7 @@ class RBM:
         """Do several updates of plain gradient descent, if the model is small.
 
         Returns the chains and the offsets, or None where there is no such kernel. For
-        the parameters see :func:`skebm.energies._binary.descend`.
+        the parameters see :func:`skebm.energies._descent.descend`.
         """
         n_rows = max(map(len, batches))
         n_chains = n_rows if chains is None else len(chains.inputs)

@@ -132,8 +132,9 @@ def folded(streams, *indices):
     """
     streams = np.asarray(streams, dtype=np.uint64)
     for index in indices:
-        step = (np.asarray(index).astype(np.uint64) + np.uint64(1)) * np.uint64(_GOLDEN)
-        streams = streams + step
+        # One-dimensional, since NumPy warns of the overflow of scalars only.
+        index = np.asarray(index).reshape(-1).astype(np.uint64) + np.uint64(1)
+        streams = streams + index * np.uint64(_GOLDEN)
         streams = (streams ^ streams >> np.uint64(30)) * np.uint64(_MIX[0])
         streams = (streams ^ streams >> np.uint64(27)) * np.uint64(_MIX[1])
         streams = streams ^ streams >> np.uint64(31)
