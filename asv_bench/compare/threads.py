@@ -30,10 +30,12 @@ _KERNEL = _binary._sweeps
 
 
 @njit(parallel=True, nogil=True, error_model="numpy")
-def _region(edges, inputs, model, keys, streams, row, visible, out):
+def _region(edges, inputs, weights, biases, low, high, keys, streams, visible, out):
     for b in prange(len(edges) - 1):
+        units, one = (low, high), np.float32(1)
+        model = weights, one, biases[0], units, biases[1], units
         lo, hi = edges[b], edges[b + 1]
-        _KERNEL(inputs, *model, keys, streams, row, lo, hi, visible, out)
+        _KERNEL(inputs, *model, keys, streams, 0, lo, hi, visible, out)
 
 
 def prange_step(energy, chains, random):
@@ -42,8 +44,11 @@ def prange_step(energy, chains, random):
     edges = np.array([part.start for part in parts] + [parts[-1].stop])
     visible, out = np.empty_like(chains.visible), np.empty_like(chains.inputs)
     words = _binary._words([random.fold(0)])
-    model = _binary.model_of(energy)
-    _region(edges, chains.inputs, model, *words, 0, visible, out)
+    biases = energy.hidden.bias, energy.visible.bias
+    low, high = np.float32(energy.hidden.values)
+    _region(
+        edges, chains.inputs, energy.weights, biases, low, high, *words, visible, out
+    )
     return type(chains)(visible, out)
 
 
