@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from skebm import RBMDensity
+from skebm.objectives import PCD
 
 
 def load():
@@ -29,10 +30,13 @@ def main():
     """Print a row a fit, and the mean of each protocol."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, help="of PCD, in place of its default")
     parser.add_argument("--params", default="", help="e.g. learning_rate=0.2")
     arguments = parser.parse_args()
     params = dict(pair.split("=") for pair in arguments.params.split(",") if pair)
     params = {k: float(v) if v[0].isdigit() else v for k, v in params.items()}
+    if arguments.steps:
+        params["objective"] = PCD(n_steps=arguments.steps)
     train, test = load()
     for name, flip in (("images", False), ("inverted", True)):
         scores = []
