@@ -224,36 +224,40 @@ def _epoch(training, X, weight, plan, epoch, clock):
         batches = [slice(None)]
     else:
         batches = np.array_split(visit.fold(0).permutation(n_rows), n_batches)
+    expected = (n_rows if weight is None else weight.sum()) / n_batches
+    many = weight is None and _descends_plainly(plan)
     rate, b = 0.0, 0
     while b < n_batches:
-        progress = clock.progress(epoch + b / n_batches)
-        if progress == 1:
+        if clock.progress(epoch + b / n_batches) == 1:
             break
-        few = batches[b : b + training.average.n_due]
-        shares = [epoch + (b + k) / n_batches for k in range(len(few))]
+        few = range(b, min(b + training.average.n_due, n_batches)) if many else [b]
+        progress = [clock.progress(epoch + k / n_batches) for k in few]
         factor = plan.learning_rate * training.rate_factor
-        rates = [factor * plan.schedule(clock.progress(share)) for share in shares]
-        draws = [visit.fold(1, b + k) for k in range(len(few))]
-        n_done = 0
-        if weight is None:
-            n_done = _updates(training, X, plan, few, rates, draws, n_rows / n_batches)
-        if not n_done:
-            _update(
-                training, X, weight, plan, batches[b], rates[0], draws[0], n_batches
-            )
-            n_done = 1
-        rate, b = rates[n_done - 1], b + n_done
-        training.average.update(params, n_done)
+        rates = [factor * plan.schedule(done) for done in progress]
+        draws = [visit.fold(1, k) for k in few]
+        rows = [batches[k] for k in few]
+        if many:
+            many = _updates(training, X, plan, rows, rates, draws, expected)
+            if not many:
+                continue  # there is no kernel for it: one by one from here on
+        else:
+            _update(training, X, weight, plan, rows[0], rates[0], draws[0], expected)
+        rate, b = rates[-1], b + len(few)
+        training.average.update(params, len(few))
     return rate
 
 
-def _updates(training, X, plan, batches, rates, draws, expected):
-    """Do several updates in one call, if the parts can; return how many were done."""
+def _descends_plainly(plan):
+    """Tell whether updates are nothing but a gradient and a step along it."""
     plain = type(plan.optimizer) is SGD and plan.optimizer.momentum == 0
-    if not plain or plan.penalties.active or not hasattr(plan.objective, "descend"):
-        return 0
-    n_rows = X.shape[0]
-    batches = [np.arange(n_rows)[rows] for rows in batches]
+    return plain and not plan.penalties.active and hasattr(plan.objective, "descend")
+
+
+def _updates(training, X, plan, batches, rates, draws, expected):
+    """Do several updates in one call; say whether there is a kernel for that."""
+    if isinstance(batches[0], slice):
+        batches = [np.arange(X.shape[0])]
+    # A step is as long as the minibatch's share of an update, as in `_shares`.
     rates = np.array(rates) * [len(rows) / expected for rows in batches]
     state = plan.objective.descend(
         training.energy,
@@ -265,18 +269,17 @@ def _updates(training, X, plan, batches, rates, draws, expected):
         draws,
     )
     if state is None:
-        return 0
+        return False
     training.objective_state = state
-    return len(batches)
+    return True
 
 
-def _update(training, X, weight, plan, rows, rate, draws, n_batches):
+def _update(training, X, weight, plan, rows, rate, draws, expected):
     """Do one update: a gradient, penalties, and a step of the optimizer."""
     energy, batch = training.energy, X[rows]
     if plan.resample_inputs:
         batch = draws.fold(0).bernoulli(dense(batch))
-    total = X.shape[0] if weight is None else weight.sum()
-    share, mass = _shares(weight, rows, batch.shape[0], total / n_batches)
+    share, mass = _shares(weight, rows, batch.shape[0], expected)
     if mass == 0:
         return
     gradient, training.objective_state = plan.objective.gradient(
