@@ -86,7 +86,6 @@ def contrast_after(energy, data, chains, offsets, randoms):
         map_parts(
             lambda k: _rows(*parts[k], walk, given, model, offsets, shares, sums[k]),
             range(len(parts)),
-            (n + m) * work,
         )
         _join(sums, walk, given, model, offsets, shares, *local)
         parts = [(part.start, part.stop) for part in blocks(n_visible, GRADIENT_ROWS)]
@@ -96,7 +95,6 @@ def contrast_after(energy, data, chains, offsets, randoms):
                 *parts[k], walk, given, offsets, shares, weights, local[0], forth[k]
             ),
             range(len(parts)),
-            (n + m) * energy.weights.size,
         )
         local[1] -= forth.sum(axis=0)
     gradient = {"weights": weights, "visible.bias": local[0], "hidden.bias": local[1]}

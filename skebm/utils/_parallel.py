@@ -1,7 +1,7 @@
 """The only place that starts threads, and the only one that limits those of BLAS.
 
 There is one level of parallelism. Within :func:`use_threads`, BLAS runs on one thread
-and :func:`map_blocks` spreads blocks of rows over a pool; a block goes through all of
+and :func:`map_blocks` spreads blocks of rows over a crew; a block goes through all of
 its work without a barrier. Blocks depend on the number of rows and on the model's size,
 never on the number of threads, so neither do the results.
 """
@@ -50,10 +50,7 @@ def map_blocks(function, n_rows, work_per_row, size=BLOCK_ROWS):
     ``work_per_row``, in multiply-adds a step, tells whether that is worth while: where
     it is not, all rows are one block.
     """
-    parts = blocks_of(n_rows, work_per_row, size)
-    if len(parts) == 1:
-        return [function(parts[0])]
-    return map_parts(function, parts, SERIAL_WORK)
+    return start_blocks(function, n_rows, work_per_row, size).result()
 
 
 def start_blocks(function, n_rows, work_per_row, size=BLOCK_ROWS):
@@ -62,17 +59,12 @@ def start_blocks(function, n_rows, work_per_row, size=BLOCK_ROWS):
     Other threads begin at once; they leave it for a job that starts later and take it
     up again after that, and this thread joins in at ``result()``.
     """
-    job = _Job(function, blocks_of(n_rows, work_per_row, size))
-    job.offer(min(_n_threads.get(), len(job.parts)) - 1)
-    return job
+    return _Job(function, blocks_of(n_rows, work_per_row, size))
 
 
-def map_parts(function, parts, work):
-    """Return ``[function(part) for part in parts]``, in parallel if it is much work."""
-    job = _Job(function, list(parts))
-    if work >= SERIAL_WORK:
-        job.offer(min(_n_threads.get(), len(job.parts)) - 1)
-    return job.result()
+def map_parts(function, parts):
+    """Return ``[function(part) for part in parts]``, on several threads."""
+    return _Job(function, parts).result()
 
 
 def blocks_of(n_rows, work_per_row, size=BLOCK_ROWS):
@@ -86,16 +78,13 @@ class _Job:
 
     def __init__(self, function, parts):
         self.function, self.parts = function, parts
-        self.results = [None] * len(parts)
-        self.queue = iter(range(len(parts)))  # `next` is atomic
-        self.errors = []
-        self.lock = None  # none is needed as long as nobody helps
-        self.busy = np.zeros(1, dtype=np.int64)
-
-    def offer(self, n_helpers):
-        """Let other threads take calls."""
+        self.lock = None  # none is needed if nobody helps
+        n_helpers = min(_n_threads.get(), len(parts)) - 1
         if n_helpers > 0:
-            self.lock = Lock()
+            self.lock, self.errors = Lock(), []
+            self.results = [None] * len(parts)
+            self.queue = iter(range(len(parts)))  # `next` is atomic
+            self.busy = np.zeros(1, dtype=np.int64)
             _crew.jobs[id(self)] = self
             _crew.call(n_helpers)
 
