@@ -7,11 +7,14 @@ import numpy as np
 
 from skebm.optimizers import SGD, Average
 from skebm.penalties import Penalties
+from skebm.samplers import Completion
 from skebm.utils._sparse import dense
 
 # A fit that has gone back this often to its last good epoch stops there.
 _MAX_ROLLBACKS = 8
 _ROLLBACK_FACTOR = 0.2
+# Gibbs sweeps of the holes of a row at each visit.
+_HOLE_SWEEPS = 2
 
 
 @dataclass
@@ -136,6 +139,7 @@ def train(training, X, weight, plan, on_epoch):
     training : Training
         Updated in place.
     X : ndarray or CSR matrix of shape (n, n_features)
+        NaN, in an ndarray, is a hole: it is drawn with the hidden units at each visit.
     weight : ndarray of shape (n,) or None
         How many rows each row counts for.
     plan : Plan
@@ -155,18 +159,23 @@ def train(training, X, weight, plan, on_epoch):
     training.keep()
     training.interrupted = training.diverged = False
     start, epoch, training.n_rollbacks = training.n_epochs, 0, 0
-    clock = Clock(plan)
+    clock, completion = Clock(plan), None
+    if isinstance(X, np.ndarray) and np.isnan(X).any():
+        completion = Completion(training.best, X, training.random.fold(6, start))
     try:
         while epoch < plan.n_iter and not clock.is_over:
             # Overflow is how divergence begins; the guard says so in its own words.
             with np.errstate(over="ignore", invalid="ignore"):
-                rate = _epoch(training, X, weight, plan, epoch, clock)
+                rate = _epoch(training, X, weight, plan, epoch, clock, completion)
             said = "diverged"
             if _is_finite(training.energy):
                 said = on_epoch(training, rate)
             if said == "diverged":
                 training.restore(training.good, plan)
                 training.n_rollbacks += 1
+                if completion is not None:
+                    again = training.random.fold(6, start, training.n_rollbacks)
+                    completion.restart(training.energy, again)
                 training.rate_factor *= _ROLLBACK_FACTOR
                 if training.n_rollbacks > _MAX_ROLLBACKS:
                     training.diverged = True
@@ -213,7 +222,7 @@ class Clock:
         return self.progress(0) >= 1
 
 
-def _epoch(training, X, weight, plan, epoch, clock):
+def _epoch(training, X, weight, plan, epoch, clock, completion):
     """Go once through the data, or until time is up; return the last learning rate."""
     energy, random = training.energy, training.random
     params, n_rows = energy.params, X.shape[0]
@@ -225,7 +234,7 @@ def _epoch(training, X, weight, plan, epoch, clock):
     else:
         batches = np.array_split(visit.fold(0).permutation(n_rows), n_batches)
     expected = (n_rows if weight is None else weight.sum()) / n_batches
-    many = weight is None and _descends_plainly(plan)
+    many = weight is None and completion is None and _descends_plainly(plan)
     rate, b = 0.0, 0
     while b < n_batches:
         if clock.progress(epoch + b / n_batches) == 1:
@@ -241,7 +250,13 @@ def _epoch(training, X, weight, plan, epoch, clock):
             if not many:
                 continue  # there is no kernel for it: one by one from here on
         else:
-            _update(training, X, weight, plan, rows[0], rates[0], draws[0], expected)
+            batch = X[rows[0]]
+            if completion is not None:
+                batch = completion.visit(
+                    energy, rows[0], _HOLE_SWEEPS, draws[0].fold(2)
+                )
+            share = _shares(weight, rows[0], batch.shape[0], expected)
+            _update(training, batch, *share, plan, rates[0], draws[0])
         rate, b = rates[-1], b + len(few)
         training.average.update(params, len(few))
     return rate
@@ -274,14 +289,13 @@ def _updates(training, X, plan, batches, rates, draws, expected):
     return True
 
 
-def _update(training, X, weight, plan, rows, rate, draws, expected):
+def _update(training, batch, share, mass, plan, rate, draws):
     """Do one update: a gradient, penalties, and a step of the optimizer."""
-    energy, batch = training.energy, X[rows]
-    if plan.resample_inputs:
-        batch = draws.fold(0).bernoulli(dense(batch))
-    share, mass = _shares(weight, rows, batch.shape[0], expected)
     if mass == 0:
         return
+    energy = training.energy
+    if plan.resample_inputs:
+        batch = draws.fold(0).bernoulli(dense(batch))
     gradient, training.objective_state = plan.objective.gradient(
         energy, batch, share, training.objective_state, draws.fold(1)
     )

@@ -45,6 +45,21 @@ def random_rbm(pair, n_visible=3, n_hidden=2, seed=0, dtype=np.float64, scale=0.
     return RBM(*layers, weights.astype(dtype))
 
 
+def random_mixed(*kinds, hidden="bernoulli", n_hidden=3, seed=0):
+    """Return an RBM of visible layers ``(kind, n_units)`` side by side."""
+    rng = np.random.default_rng(seed)
+    visible = Columns(random_layer(kind, n, rng) for kind, n in kinds)
+    layer = random_layer(hidden, n_hidden, rng, visible=False)
+    weights = 0.6 * rng.normal(size=(visible.n_units, n_hidden))
+    base = visible.replace(**{k: 0.5 * v for k, v in visible.params.items()})
+    return RBM(visible, layer, weights, base=base)
+
+
+def units_of(layer, variables):
+    """Return units from variables: shape (n, n_features) to (n, n_units)."""
+    return variables[:, layer.variables]
+
+
 def all_states(layer):
     return layer.states(0, int(layer.n_states))
 

@@ -21,13 +21,17 @@ def conditionals_by_sum(energy, x):
     return out
 
 
-def _conditional(energy, x, inputs, feature):
-    """Return the log-probability, but for the hidden units' part at ``x`` itself."""
+def alternatives(energy, feature):
+    """Return a variable's columns, values and their weights; see `RBM.alternatives`."""
     # With a block of categories before it, a variable's columns are not its number.
     columns, _, _ = energy.visible.alternatives(feature, 0.0, 0.0)
-    _, values, log_weight = energy.visible.alternatives(
-        feature, *_input_range(energy, columns)
-    )
+    span = _input_range(energy, columns)
+    return energy.visible.alternatives(feature, *span)
+
+
+def _conditional(energy, x, inputs, feature):
+    """Return the log-probability, but for the hidden units' part at ``x`` itself."""
+    columns, values, log_weight = alternatives(energy, feature)
     weights = energy.weights[columns]
     rest = inputs - x[:, columns] @ weights
     received = rest + (values @ weights)[:, None]  # (n_values, n, n_hidden)

@@ -6,7 +6,12 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from skebm.energies._binary import contrast_after, means, sweeps
-from skebm.energies._conditionals import conditionals_by_sum, conditionals_of_normal
+from skebm.energies._clamped import Clamped
+from skebm.energies._conditionals import (
+    alternatives,
+    conditionals_by_sum,
+    conditionals_of_normal,
+)
 from skebm.energies._descent import descend
 from skebm.energies._flips import Flips, two_values
 from skebm.energies._phases import gradient, start_phases
@@ -361,6 +366,15 @@ class RBM:
         if self.visible.finite or self.hidden.finite:
             return conditionals_by_sum(self, x)
         return conditionals_of_normal(self, x)
+
+    def alternatives(self, feature):
+        """Return what else a variable could be; see :meth:`Layer.alternatives`."""
+        return alternatives(self, feature)
+
+    @property
+    def clamped(self):
+        """The model of holes in rows, and of the hidden units, given the rest."""
+        return Clamped(self)
 
     @available_if(_has_flips)
     def flip_energies(self, x):

@@ -4,6 +4,7 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -131,12 +132,21 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _check_rows(self, X, y="no_validation", reset=False):
         """Return validated rows in the user's units; on ``reset``, learn their kind."""
-        options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+        options = {
+            "accept_sparse": "csr",
+            "dtype": [np.float64, np.float32],
+            "ensure_all_finite": "allow-nan",
+        }
         unlabelled = isinstance(y, str) and y == "no_validation"
         if unlabelled:
             X = validate_data(self, X, reset=reset, **options)
         else:
             X, y = validate_data(self, X, y, reset=reset, **options)
+        if issparse(X) and np.isnan(X.data).any():
+            raise ValueError(
+                "X is sparse and has missing values (NaN). Pass it as an array, where "
+                "they are drawn from the model, or fill them in first."
+            )
         if reset:
             self._kinds = resolve_kinds(self.visible, X)
         check_domain(X, self._kinds, getattr(self, "feature_names_in_", None))
@@ -273,6 +283,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         return tags
 
 

@@ -53,10 +53,11 @@ class Encoding(NamedTuple):
             not self.location.any() and (self.scale == 1).all()
         )
 
-    @property
-    def log_volume(self):
-        """Log of the volume in the user's units that a unit volume here stands for."""
-        return float(np.log(self.scale).sum())
+    def log_volume(self, X):
+        """Log of the volume that a unit volume here stands for, for each row."""
+        if self.is_identity:
+            return np.zeros(X.shape[0])
+        return ~np.isnan(dense(X)) @ np.log(self.scale)
 
     def layer(self, dtype):
         """Return the visible layer: one for each run of columns of one kind."""
@@ -87,8 +88,12 @@ def moments(X, weight):
             np.asarray(m, dtype=np.float64)
             for m in mean_variance_axis(X, axis=0, weights=weight)
         )
-    mean = np.average(X, axis=0, weights=weight).astype(np.float64)
-    return mean, np.average(np.square(X - mean), axis=0, weights=weight)
+    seen = ~np.isnan(X)
+    share = seen if weight is None else seen * weight[:, None]
+    total = share.sum(axis=0)
+    X = np.where(seen, X, 0)
+    mean = (X * share).sum(axis=0, dtype=np.float64) / total
+    return mean, (np.square(X - mean) * share).sum(axis=0, dtype=np.float64) / total
 
 
 def resolve_kinds(visible, X):

@@ -1,8 +1,12 @@
 """What is recorded of a training after each epoch."""
 
 import numpy as np
+from scipy.sparse import issparse
 
+from skebm.energies import missing
+from skebm.samplers import Completion
 from skebm.utils._parallel import map_blocks
+from skebm.utils._random import Random
 from skebm.utils._sparse import dense
 
 # Rows of the fixed subsamples, and the share of an epoch's time that they may take.
@@ -11,6 +15,8 @@ _COST = 0.05
 # Measured microseconds of a call for a variable, of a hidden unit's input within it, of
 # the calls of an update, and of a weight for a row in it.
 _CALL, _INPUT, _UPDATE, _WEIGHT = 70.0, 3e-3, 500.0, 1e-4
+# Sweeps that draw the holes of the rows to look at, from the marginals on.
+_HOLE_SWEEPS = 10
 # A real variable is integrated out over about this many values, a binary one over two.
 _GRID = 60
 
@@ -24,7 +30,7 @@ class Monitor:
         if self.held_out is not None:
             sets["validation_" + self.likelihood_name] = self.held_out
         return {
-            name: -_mean(energy.energy(rows), weight) - log_partition
+            name: -_mean(energy.energy(_whole(energy, rows)), weight) - log_partition
             for name, (rows, weight) in sets.items()
         }
 
@@ -81,9 +87,9 @@ class DensityMonitor(Monitor):
         if self.held_out is not None:
             rows, weight = self.held_out
             figures["validation_score"] = _pseudo(energy, rows, weight)
-            figures["free_energy_gap"] = _mean(energy.energy(rows), weight) - _mean(
-                energy.energy(self.rows), self.weight
-            )
+            gap = _mean(energy.energy(_whole(energy, rows)), weight)
+            gap -= _mean(energy.energy(_whole(energy, self.rows)), self.weight)
+            figures["free_energy_gap"] = gap
         return figures
 
 
@@ -133,8 +139,22 @@ def _stride(look, n_updates, n_weights_rows):
 
 
 def reconstruction_error(energy, rows):
-    """Return each row's mean squared error, sent through the hidden means and back."""
-    return np.square(reconstruct(energy, rows) - rows).mean(axis=1)
+    """Return each row's mean squared error, sent through the hidden means and back.
+
+    Holes have none: it is the mean over the units that were observed.
+    """
+    error = np.square(reconstruct(energy, _whole(energy, rows)) - rows)
+    n_seen = np.maximum(np.isfinite(error).sum(axis=1), 1)
+    return np.nansum(error, axis=1) / n_seen
+
+
+def _whole(energy, rows):
+    """Return the rows with holes drawn from the model, the same way at each look."""
+    if not np.isnan(rows).any():
+        return rows
+    random = Random(0)
+    completion = Completion(energy, rows, random.fold(0))
+    return completion.visit(energy, slice(None), _HOLE_SWEEPS, random.fold(1))
 
 
 def reconstruct(energy, rows):
@@ -144,14 +164,22 @@ def reconstruct(energy, rows):
 
 
 def conditionals(energy, rows):
-    """Return the log-probability of every variable given the rest, in parallel."""
+    """Return the log-probability of every variable given the rest, in parallel.
+
+    Holes are drawn first, and count for nothing themselves.
+    """
+    holes = None if issparse(rows) else np.isnan(rows)
+    whole = rows if holes is None else _whole(energy, rows)
     parts = map_blocks(
-        lambda part: energy.conditional_log_prob(dense(rows[part])),
+        lambda part: energy.conditional_log_prob(dense(whole[part])),
         rows.shape[0],
         energy.weights.shape[1] * 100,
         size=64,
     )
-    return np.concatenate(parts)
+    terms = np.concatenate(parts)
+    if holes is not None and holes.any():
+        terms[missing(energy.visible, holes)] = 0.0
+    return terms
 
 
 def _mean(values, weight):
@@ -164,6 +192,9 @@ def _pseudo(energy, rows, weight):
 
 def _label_scores(energy, rows, weight):
     x, y = rows[:, : energy.n_inputs], rows[:, energy.n_inputs :]
+    if np.isnan(x).any():  # drawn without a look at the label
+        unlabelled = np.hstack([x, np.full_like(y, np.nan)])
+        x = _whole(energy, unlabelled)[:, : energy.n_inputs]
     probability = energy.class_probability(x)
     own = probability[np.arange(len(y)), y.argmax(axis=1)]
     hits = probability.argmax(axis=1) == y.argmax(axis=1)

@@ -11,8 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skebm.energies import RBM
 from skebm.estimators._base import EnergyEstimator, fit_hooks
-from skebm.estimators._draws import at_own_marginals, draw
+from skebm.estimators._conditional import ConditionalMixin, has_holes
+from skebm.estimators._draws import at_own_marginals
 from skebm.estimators._encoding import Encoding
+from skebm.estimators._holes import draw_holes
 from skebm.estimators._mixing import Mixing
 from skebm.estimators._monitor import DensityMonitor, conditionals, reconstruct
 from skebm.estimators._plan import make_plan
@@ -28,7 +30,11 @@ from skebm.utils._validation import lookup, resolve
 
 
 class RBMDensity(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, EnergyEstimator
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    DensityMixin,
+    ConditionalMixin,
+    EnergyEstimator,
 ):
     """Density of rows by a restricted Boltzmann machine.
 
@@ -260,8 +266,8 @@ objective, default="pcd"
         ndarray of shape (n_samples,), float64
             In nats.
         """
-        Z = self._encoded(X)
-        return self._map_rows(self._energy.energy, Z) + self._encoding.log_volume
+        check_is_fitted(self)
+        return -self._log_density(self._check_rows(X))
 
     def score_samples(self, X):
         """Return the log-likelihood of each row, ``-energy(X) - log_partition_.value``.
@@ -306,6 +312,9 @@ objective, default="pcd"
             In nats.
         """
         Z = self._encoded(X)
+        if has_holes(Z):
+            terms = self._terms(Z) - np.log(self._encoding.scale)
+            return terms if per_feature else np.nansum(terms, axis=1)
         with use_threads(self.n_jobs):
             terms = conditionals(self._energy, Z) - np.log(self._encoding.scale)
         return terms if per_feature else terms.sum(axis=1)
@@ -323,7 +332,10 @@ objective, default="pcd"
         -------
         ndarray of shape (n_samples, n_components)
         """
-        return self._map_rows(self._energy.hidden_mean, self._encoded(X))
+        Z = self._encoded(X)
+        if has_holes(Z):
+            return self._expected(Z)[0]
+        return self._map_rows(self._energy.hidden_mean, Z)
 
     def reconstruct(self, X):
         """Return the rows sent to the hidden means and back.
@@ -336,7 +348,11 @@ objective, default="pcd"
         -------
         ndarray or DataFrame of shape (n_samples, n_features)
         """
-        rows = self._map_rows(lambda Z: reconstruct(self._energy, Z), self._encoded(X))
+        Z = self._encoded(X)
+        if has_holes(Z):
+            rows = self._expected(Z)[1]
+        else:
+            rows = self._map_rows(lambda Z: reconstruct(self._energy, Z), Z)
         return self._as_input(self._encoding.decode(rows), X)
 
     def gibbs(self, X, n_steps=1, *, random_state=None):
@@ -355,29 +371,10 @@ objective, default="pcd"
         Z = self._encoded(X)
         random = Random.from_state(random_state)
         with use_threads(self.n_jobs):
+            if has_holes(Z):
+                Z = draw_holes(self._energy, Z, np.isnan(Z), 1, random.fold(0))[:, 0]
             chains = Gibbs(n_steps).step(self._energy, self._energy.chains(Z), random)
         return self._as_input(self._encoding.decode(chains.visible), X)
-
-    def sample(self, n_samples=1, *, random_state=None):
-        """Draw rows from the model.
-
-        Models with at most 16 two-valued units on a side are drawn from exactly, others
-        by annealing from independent columns, resampling and Gibbs sweeps.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-        random_state : int, RandomState or None, default=None
-            None draws differently at each call.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features), or DataFrame after a fit on one
-        """
-        check_is_fitted(self)
-        with use_threads(self.n_jobs):
-            rows = draw(self._energy, n_samples, Random.from_state(random_state))
-        return self._as_input(self._encoding.decode(rows))
 
     # -- parameters from elsewhere ---------------------------------------------------
 

@@ -5,6 +5,7 @@ from skebm.partition._lazy import LogPartition
 from skebm.partition.ais import AIS
 from skebm.partition.auto import Auto
 from skebm.partition.exact import ExactPartition
+from skebm.partition.observed import hidden_log_weights, observed_energy
 from skebm.partition.trajectory import TrajectoryPartition
 
 PARTITIONS = {
@@ -22,4 +23,6 @@ __all__ = [
     "ExactPartition",
     "LogPartition",
     "TrajectoryPartition",
+    "hidden_log_weights",
+    "observed_energy",
 ]

@@ -1,6 +1,7 @@
 """How configurations are drawn: `init` starts chains, `step` moves them."""
 
-from skebm.samplers._base import anneal
+from skebm.samplers._base import anneal, sweep
+from skebm.samplers._completion import Completion
 from skebm.samplers.exact import Exact
 from skebm.samplers.gibbs import Gibbs
 from skebm.samplers.tempering import ParallelTempering
@@ -15,9 +16,11 @@ SAMPLERS = {
 
 __all__ = [
     "SAMPLERS",
+    "Completion",
     "Exact",
     "Gibbs",
     "ParallelTempering",
     "TrajectoryTempering",
     "anneal",
+    "sweep",
 ]

@@ -100,8 +100,7 @@ def anneal(energy, chains, betas, random):
         state, own = type(chains)(*(a[part] for a in chains)), random.rows(part.start)
         increments = np.empty((len(betas) - 1, len(state[0])))
         for k, (here, there) in enumerate(itertools.pairwise(stages)):
-            before = here.energy(state.visible, state.inputs)
-            increments[k] = before - there.energy(state.visible, state.inputs)
+            increments[k] = here.energy(*state) - there.energy(*state)
             state = there.gibbs_sweep(state, own.fold(k))
         return state, increments
 

@@ -1,0 +1,261 @@
+"""Questions about some columns given others: draws, densities, completions."""
+
+from collections.abc import Mapping
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skebm.estimators._draws import draw
+from skebm.estimators._holes import complete_holes, draw_holes, posterior
+from skebm.partition import observed_energy
+from skebm.utils._parallel import use_threads
+from skebm.utils._random import Random
+from skebm.utils._sparse import dense
+
+# Sweeps behind the expectation of hidden units where a row has holes.
+_N_SWEEPS = 50
+# The key of what is computed by simulation but has to be the same at each call.
+_KEY = 0
+
+
+class ConditionalMixin:
+    """Methods of a fitted density that take rows with holes for questions."""
+
+    def sample(self, n_samples=1, *, given=None, beta=1.0, random_state=None):
+        """Draw rows from the model, or the missing cells of given rows.
+
+        Models with at most 16 two-valued units on a side (12 hidden ones, with
+        ``given``) are drawn from exactly, others by annealing from independent columns,
+        resampling by importance weights, and Gibbs sweeps.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Rows; with ``given``, completions of each given row.
+        given : dict, Series, DataFrame or array-like, default=None
+            One row or several, whose missing cells are to be drawn given the others.
+            A dict, Series or DataFrame may leave columns out: they are missing.
+        beta : float, default=1.0
+            Inverse temperature: rows come from the model with all energies times
+            ``beta``. Above 1 they are more typical, below 1 more diverse.
+        random_state : int, RandomState or None, default=None
+            None draws differently at each call.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), or DataFrame after a fit on one
+            With ``given``, the ``n_samples`` completions of its first row, then those
+            of the second, under the labels of its index.
+        """
+        check_is_fitted(self)
+        if not (np.isfinite(beta) and beta > 0):
+            raise ValueError(f"beta must be a number above 0; got {beta!r}.")
+        random = Random.from_state(random_state)
+        energy = self._energy if beta == 1 else self._energy.scaled(beta)
+        if given is None:
+            with use_threads(self.n_jobs):
+                rows = draw(energy, n_samples, random)
+            return self._as_input(self._encoding.decode(rows))
+        given = self._given_rows(given)
+        Z = self._encoded(given)
+        with use_threads(self.n_jobs):
+            rows = draw_holes(energy, Z, np.isnan(Z), n_samples, random)
+        rows = rows.reshape(-1, rows.shape[-1])
+        return self._as_input(self._encoding.decode(rows), _repeated(given, n_samples))
+
+    def conditional_log_prob(self, X, given):
+        """Return ``log p(other columns | given columns)`` of each row.
+
+        No partition function is needed. A missing cell among the other columns is
+        summed out, one among the given columns is simply not given.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        given : list of str or int
+            Names or positions of columns.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            In nats: log-probabilities, or log-densities in the units of ``X``.
+        """
+        check_is_fitted(self)
+        rows = self._check_rows(X)
+        kept = self._positions(given)
+        partial = np.full(rows.shape, np.nan)
+        partial[:, kept] = dense(rows)[:, kept]
+        return self._log_density(rows) - self._log_density(partial)
+
+    def complete(self, X, *, random_state=None):
+        """Return the rows with their missing cells at the most probable values.
+
+        All missing cells of a row together: the lowest energy that annealed and then
+        cooled chains have found (see :func:`skebm.estimators._holes.complete_holes`).
+        For the best guess of each cell by itself see :class:`skebm.EnergyImputer`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        random_state : int, RandomState or None, default=None
+
+        Returns
+        -------
+        ndarray or DataFrame of shape (n_samples, n_features)
+        """
+        check_is_fitted(self)
+        given = self._given_rows(X)
+        Z = self._encoded(given)
+        random = Random.from_state(random_state)
+        with use_threads(self.n_jobs):
+            rows = complete_holes(self._energy, Z, np.isnan(Z), random)
+        return self._as_input(self._encoding.decode(rows), given)
+
+    def posterior_mean(self, X):
+        """Return the rows with their missing cells at the best guess for each.
+
+        That is the posterior mean of a number and the most probable value of a category
+        or of a column of two values: averages over 100 sweeps of a chain a row, after
+        60 that anneal it from the marginals.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray or DataFrame of shape (n_samples, n_features)
+        """
+        units, decoded = self._posterior(X, np.mean)
+        return self._filled(X, self._encoding.best_guess(units, decoded))
+
+    def posterior_interval(self, X, coverage=0.9):
+        """Return rows with missing numbers at the ends of a posterior interval.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        coverage : float in (0, 1), default=0.9
+            Probability that the missing number lies inside; as much lies below the
+            interval as above it.
+
+        Returns
+        -------
+        lower, upper : ndarray or DataFrame of shape (n_samples, n_features)
+            Cells that were observed are the same in both; missing categories stay
+            missing.
+        """
+        tail = (1 - coverage) / 2
+
+        def ends(kept, axis):
+            return np.moveaxis(np.quantile(kept, [tail, 1 - tail], axis=axis), 0, 1)
+
+        _, limits = self._posterior(X, ends)
+        numbers = np.where(self._encoding.is_number, limits, np.nan)
+        return tuple(self._filled(X, numbers[:, k]) for k in (0, 1))
+
+    def _posterior(self, X, summary):
+        """Return means of units and a summary of decoded draws for rows with holes."""
+        check_is_fitted(self)
+        Z = self._encoded(X)
+        Z = Z[np.isnan(Z).any(axis=1)]
+        with use_threads(self.n_jobs):
+            _, units, decoded = posterior(
+                self._energy,
+                Z,
+                np.isnan(Z),
+                2 * _N_SWEEPS,
+                Random(_KEY),
+                self._encoding.decode,
+                summary,
+            )
+        return units, decoded
+
+    def _filled(self, X, values):
+        """Return the rows of X with their holes at these values, one row for each."""
+        rows = dense(self._check_rows(X)).copy()
+        some = np.isnan(rows).any(axis=1)
+        rows[some] = np.where(np.isnan(rows[some]), values, rows[some])
+        return self._as_input(rows, X)
+
+    def _log_density(self, rows):
+        """Return the log-density of validated rows but for log Z, holes summed out."""
+        Z = self._encoding.encode(rows)
+        volume = self._encoding.log_volume(rows)
+        if not has_holes(Z):
+            return -self._map_rows(self._energy.energy, Z) - volume
+        with use_threads(self.n_jobs):
+            energy = observed_energy(self._energy, Z, np.isnan(Z), Random(_KEY))
+        return -energy - volume
+
+    def _terms(self, Z):
+        """Return ``log p(x_i | all other observed x)``, NaN for what was not observed."""
+        layer, holes = self._energy.visible, np.isnan(Z)
+        with use_threads(self.n_jobs):
+            whole = observed_energy(self._energy, Z, holes, Random(_KEY))
+            terms = np.full((len(Z), layer.n_features), np.nan)
+            for feature in range(layer.n_features):
+                unit = layer.variables == feature
+                rows = np.flatnonzero(~holes[:, unit].any(axis=1))
+                without = observed_energy(
+                    self._energy, Z[rows], holes[rows] | unit, Random(_KEY)
+                )
+                terms[rows, feature] = without - whole[rows]
+        return terms
+
+    def _expected(self, Z):
+        """Return the expectations of hidden and visible units given encoded rows."""
+        with use_threads(self.n_jobs):
+            return posterior(self._energy, Z, np.isnan(Z), _N_SWEEPS, Random(_KEY))
+
+    def _given_rows(self, given):
+        """Return rows as `fit` got them; columns that were left out are missing."""
+        names = getattr(self, "feature_names_in_", None)
+        if isinstance(given, Mapping):
+            given = [given]
+        elif getattr(given, "ndim", 2) == 1:  # a Series or an array
+            given = [given.to_dict()] if hasattr(given, "to_dict") else given[None]
+        if isinstance(given, list) and given and isinstance(given[0], Mapping):
+            if names is None:
+                given = [[row.get(k, np.nan) for k in range(self.n_features_in_)] for row in given]
+            else:
+                import pandas as pd
+
+                given = pd.DataFrame(given)
+        if names is None or not hasattr(given, "reindex"):
+            return given
+        if unknown := [name for name in given.columns if name not in set(names)]:
+            raise ValueError(
+                f"given has a column {unknown[0]!r} that was not there in fit. Known: "
+                f"{', '.join(map(repr, names))}."
+            )
+        return given.reindex(columns=names)
+
+    def _positions(self, columns):
+        """Return the positions of columns that are given by name or by number."""
+        names = list(getattr(self, "feature_names_in_", ()))
+        known = dict(zip(names, range(len(names)), strict=True))
+        out = []
+        for column in columns:
+            position = known.get(column, column)
+            whole = isinstance(position, Integral) and not isinstance(position, bool)
+            if not whole or not -self.n_features_in_ <= position < self.n_features_in_:
+                raise ValueError(
+                    f"given names a column {column!r}, but the columns of fit are "
+                    f"{', '.join(map(repr, names)) or f'0 to {self.n_features_in_ - 1}'}."
+                )
+            out.append(position)
+        return out
+
+
+def has_holes(Z):
+    """Tell whether encoded rows have missing units."""
+    return isinstance(Z, np.ndarray) and bool(np.isnan(Z).any())
+
+
+def _repeated(given, n_samples):
+    """Return something with the index of the given rows, each ``n_samples`` times."""
+    if hasattr(given, "index") and hasattr(given, "loc"):
+        return given.iloc[np.repeat(np.arange(len(given)), n_samples)]
+    return None
