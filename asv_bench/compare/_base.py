@@ -38,6 +38,35 @@ def load_binary(name):
         )
 
 
+def load_census():
+    """Return training and test frames of adult census, "?" as missing, and no label."""
+    import pandas as pd
+
+    frames = []
+    with np.load(folder() / "tabular" / "adult_census.npz") as data:
+        for part in ("train", "test"):
+            columns = {}
+            for name in data["columns"]:
+                values = data[f"{name}_{part}"]
+                if f"{name}_levels" in data:
+                    levels = list(data[f"{name}_levels"])
+                    values = pd.Categorical.from_codes(values, levels)
+                    if "?" in levels:
+                        values = values.remove_categories("?")
+                columns[name] = values
+            frames.append(pd.DataFrame(columns))
+    return frames
+
+
+def load_wine(color="white"):
+    """Return the frame of a wine's measurements and its grade."""
+    import pandas as pd
+
+    with np.load(folder() / "tabular" / "wine_quality.npz") as data:
+        frame = pd.DataFrame(data[f"X_{color}"], columns=data["columns"])
+        return frame.assign(quality=data[f"quality_{color}"].astype(int))
+
+
 # -- the floor -------------------------------------------------------------------------
 
 
