@@ -14,7 +14,7 @@ from skebm.utils._sparse import dense
 _MAX_ROLLBACKS = 8
 _ROLLBACK_FACTOR = 0.2
 # Gibbs sweeps of the holes of a row at each visit.
-_HOLE_SWEEPS = 2
+_HOLE_SWEEPS = 1
 
 
 @dataclass

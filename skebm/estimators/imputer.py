@@ -6,8 +6,15 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.impute import MissingIndicator
 from sklearn.utils.validation import check_is_fitted
 
+from skebm.estimators._table import as_frame, by_columns
 from skebm.estimators.density import RBMDensity
-from skebm.utils._sklearn import HasMethods, fit_context, validate_data
+from skebm.utils._sklearn import (
+    HasMethods,
+    check_feature_names_in,
+    fit_context,
+    get_output_config,
+    validate_data,
+)
 
 _DENSITY = (
     *("n_components", "visible", "handle_unknown", "learning_rate", "batch_size"),
@@ -135,4 +142,165 @@ n_jobs, random_state, verbose
         self : EnergyImputer
             The fitted estimator.
         """
-        raise NotImplementedError
+        X = self._check(X, reset=True)
+        hole = is_missing(X)
+        self._kept = np.flatnonzero(~hole.all(axis=0))
+        if not len(self._kept):
+            raise ValueError("X has no value at all: every cell is missing.")
+        if not (self.warm_start and hasattr(self, "density_")):
+            self.density_ = self._new_density()
+        self._fit_density(_columns(X, self._kept), sample_weight)
+        self.indicator_ = None
+        if self.add_indicator:
+            self.indicator_ = MissingIndicator(error_on_new=False)
+            self.indicator_.fit(np.where(hole, np.nan, 0.0))
+        return self
+
+    def transform(self, X):
+        """Return the rows with their missing cells filled in.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out)
+            Of objects, if some columns are no numbers. With
+            ``set_output(transform="pandas")`` a DataFrame with the dtypes and
+            categories of the one that ``fit`` got.
+        """
+        check_is_fitted(self)
+        X = self._check(X)
+        kept = _columns(X, self._kept)
+        if self.sample_posterior:
+            filled = self.density_.sample(given=kept, random_state=self.random_state)
+        else:
+            filled = self.density_.posterior_mean(kept)
+        return self._output(filled, X)
+
+    def posterior_interval(self, X, coverage=0.9):
+        """Return the ends of intervals in which the missing numbers lie.
+
+        Parameters and results are those of :meth:`RBMDensity.posterior_interval`;
+        columns that ``fit`` found empty are left out.
+        """
+        check_is_fitted(self)
+        kept = _columns(self._check(X), self._kept)
+        return self.density_.posterior_interval(kept, coverage)
+
+    # -- data ------------------------------------------------------------------------
+
+    def _check(self, X, reset=False):
+        """Return a frame, or an array of numbers in which NaN is missing."""
+        visible = self.visible if self.density is None else self.density.visible
+        if by_columns(X, visible):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            return as_frame(X)
+        return validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan",
+        )
+
+    def _new_density(self):
+        if self.density is not None:
+            return clone(self.density)
+        return RBMDensity(**{name: getattr(self, name) for name in _DENSITY})
+
+    def _fit_density(self, X, weight):
+        context = self._init_callback_context(max_subtasks=1)
+        hooks = {"estimator": self, "X": X, "y": None}
+        context.call_on_fit_task_begin(**hooks)
+        task = context.subcontext(task_name="density")
+        # Begin and end of the task are the density's own, for whom it has them.
+        with task.propagate_callback_context(self.density_):
+            task.call_on_fit_task_begin(**hooks)
+            self.density_.fit(X, sample_weight=weight)
+            task.call_on_fit_task_end(**hooks)
+        context.call_on_fit_task_end(**hooks)
+
+    @property
+    def history_(self):
+        """A row an epoch of the density's training."""
+        return self.density_.history_
+
+    @property
+    def n_iter_(self):
+        """Epochs of the density's training."""
+        return self.density_.n_iter_
+
+    # -- output ----------------------------------------------------------------------
+
+    def _output(self, filled, X):
+        """Return the filled columns with the empty ones and the indicators."""
+        import pandas as pd
+
+        as_arrays = not isinstance(filled, pd.DataFrame)
+        empty = np.delete(np.arange(self.n_features_in_), self._kept)
+        if self.keep_empty_features and len(empty):
+            filled = pd.DataFrame(filled).set_axis(self._kept, axis=1)
+            for j in empty:
+                filled[j] = _nothing(X, j)
+            filled = filled[np.arange(self.n_features_in_)]
+        flags = None
+        if self.indicator_ is not None:
+            flags = self.indicator_.transform(np.where(is_missing(X), np.nan, 0.0))
+        if as_arrays or not self._wants_frame():
+            parts = [np.asarray(filled)] + ([] if flags is None else [flags])
+            return np.concatenate(parts, axis=1)
+        if flags is not None:
+            flags = pd.DataFrame(flags, index=filled.index).add_prefix("flag")
+            filled = pd.concat([filled.set_axis(range(filled.shape[1]), axis=1), flags], axis=1)
+        return filled.set_axis(self.get_feature_names_out(), axis=1)
+
+    def _wants_frame(self):
+        return get_output_config("transform", self)["dense"] != "default"
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the output's columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Checked against those of ``fit``.
+        """
+        check_is_fitted(self)
+        names = check_feature_names_in(self, input_features)
+        out = names if self.keep_empty_features else names[self._kept]
+        if self.indicator_ is None:
+            return out
+        flags = [f"missingindicator_{names[j]}" for j in self.indicator_.features_]
+        return np.concatenate([out, np.array(flags, dtype=object)])
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "indicator_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def is_missing(X):
+    """Return which cells of a frame or an array are missing."""
+    return np.asarray(X.isna()) if hasattr(X, "isna") else np.isnan(X)
+
+
+def _columns(X, kept):
+    if len(kept) == X.shape[1]:
+        return X
+    return X.iloc[:, kept] if hasattr(X, "iloc") else X[:, kept]
+
+
+def _nothing(X, j):
+    """Return what stands for a column that was empty in fit: 0, or missing."""
+    import pandas as pd
+
+    if not hasattr(X, "iloc"):
+        return np.zeros(len(X), dtype=X.dtype)
+    column = X.iloc[:, j]
+    number = pd.api.types.is_numeric_dtype(column.dtype)
+    return column.fillna(0) if number else column
