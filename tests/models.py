@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from skebm.energies import RBM
-from skebm.layers import Bernoulli, Categorical, Columns, Gaussian, Spin
+from skebm.layers import (
+    Bernoulli,
+    Categorical,
+    Columns,
+    Count,
+    Gaussian,
+    Poisson,
+    ReLU,
+    Spin,
+    ZeroInflated,
+)
 
 PAIRS = list(itertools.product(("bernoulli", "spin", "gaussian"), repeat=2))
 FINITE_PAIRS = [pair for pair in PAIRS if "gaussian" not in pair]
@@ -17,19 +27,45 @@ heavy = pytest.mark.skipif(
 )
 
 
+# All layers; "blocks" are two categorical variables.
+KINDS = [
+    *("bernoulli", "spin", "gaussian", "categorical", "blocks", "count", "poisson"),
+    *("relu", "zero_inflated"),
+]
+
+
 def random_layer(kind, n_units, rng, dtype=np.float64, *, visible=True):
     bias = 0.7 * rng.normal(size=n_units).astype(dtype)
+    if kind in ("gaussian", "zero_inflated", "count"):
+        shape = 0.4 * rng.normal(size=n_units).astype(dtype)
     if kind == "gaussian":
-        log_precision = 0.4 * rng.normal(size=n_units).astype(dtype)
-        return Gaussian(bias, log_precision if visible else None)
-    return {"bernoulli": Bernoulli, "spin": Spin, "categorical": Categorical}[kind](
-        bias
-    )
+        return Gaussian(bias, shape if visible else None)
+    if kind == "zero_inflated":
+        return ZeroInflated(bias, shape[: n_units // 2])
+    if kind == "count":
+        return Count(bias, shape, 1 + np.arange(n_units) % 4)
+    if kind == "blocks":
+        return Categorical(bias, [2, n_units - 2])
+    plain = {
+        "bernoulli": Bernoulli,
+        "spin": Spin,
+        "categorical": Categorical,
+        "poisson": Poisson,
+        "relu": ReLU,
+    }
+    return plain[kind](bias)
 
 
 def mixed_layer(rng, dtype=np.float64):
     """Return three categories, two real units and two bits: 7 columns, 5 variables."""
     kinds = ("categorical", 3), ("gaussian", 2), ("bernoulli", 2)
+    return Columns(random_layer(kind, n, rng, dtype) for kind, n in kinds)
+
+
+def every_layer(rng, dtype=np.float64):
+    """Return layers of all kinds side by side: 19 columns, 15 variables."""
+    kinds = ("zero_inflated", 4), ("blocks", 5), ("count", 3), ("spin", 1)
+    kinds += ("gaussian", 2), ("poisson", 1), ("bernoulli", 2), ("relu", 1)
     return Columns(random_layer(kind, n, rng, dtype) for kind, n in kinds)
 
 

@@ -33,6 +33,10 @@ class Bernoulli(Layer):
         """Return the energy of each row of ``x``, shape (n,)."""
         return -(x @ self.bias)
 
+    def cgfs(self, inputs):
+        """Return the log of the sum over both values of each unit, float64."""
+        return np.logaddexp(0, inputs + self.bias, dtype=np.float64)
+
     def cgf(self, inputs):
         """Return the log of the sum of ``exp(x @ inputs - energy(x))`` over ``x``."""
         return softplus_sum(inputs + self.bias)
@@ -40,6 +44,10 @@ class Bernoulli(Layer):
     def mean(self, inputs):
         """Return the expectation of ``x`` given its inputs."""
         return sigmoid(inputs + self.bias)
+
+    def mode(self, inputs):
+        """Return the most probable ``x`` given its inputs."""
+        return (inputs + self.bias > 0).astype(inputs.dtype)
 
     def sample(self, inputs, random):
         """Draw ``x`` given its inputs."""

@@ -1,67 +1,150 @@
 """One-hot units: one of several categories."""
 
 import numpy as np
-from scipy.special import logsumexp, softmax
 
-from skebm.layers._base import Layer
+from skebm.layers._base import Constructor, Layer
 
 
 class Categorical(Layer):
-    """One variable with ``n_units`` categories, as a one-hot row.
+    """Variables with categories, each a block of units of which exactly one is 1.
 
-    ``energy(x) = -x @ bias``, and exactly one unit is 1.
+    ``energy(x) = -x @ bias``. A number that is added to all units of a block changes no
+    probability; :meth:`gauge` keeps the sum over each block at zero [1]_.
 
     Parameters
     ----------
-    bias : ndarray of shape (n_categories,)
+    bias : ndarray of shape (n_units,)
         Log of the unnormalised probability of each category without inputs.
+    sizes : sequence of int, default=None
+        Number of categories of each block; None is one block of all units.
+
+    Raises
+    ------
+    ValueError
+        If the sizes do not add up to the number of units.
+
+    References
+    ----------
+    .. [1] J. Tubiana, S. Cocco, R. Monasson. "Learning protein constitutive motifs from
+       sequence data". eLife 8 (2019).
     """
 
     domain = "one-hot rows"
+    structure_names = ("sizes",)
 
-    @classmethod
-    def zeros(cls, n_units, dtype=np.float64):
+    def __init__(self, bias, sizes=None):
+        super().__init__(bias)
+        sizes = [len(self.bias)] if sizes is None else sizes
+        self.sizes = np.asarray(sizes, dtype=np.intp)
+        if self.sizes.sum() != len(self.bias) or self.sizes.min(initial=1) < 1:
+            raise ValueError(
+                f"Blocks of sizes {self.sizes.tolist()} do not make {len(self.bias)} "
+                "units. Give each block at least one category, and one unit for each."
+            )
+
+    @Constructor
+    def zeros(cls, n_units, dtype=np.float64, sizes=None):  # noqa: N805
         """Return a layer with equally likely categories."""
-        return cls(np.zeros(n_units, dtype=dtype))
+        return cls(np.zeros(n_units, dtype=dtype), sizes)
 
-    @classmethod
-    def from_moments(cls, mean, variance, n_rows):
+    @Constructor
+    def from_moments(cls, mean, variance, n_rows, sizes=None):  # noqa: N805
         """Return the layer with these frequencies, one row smoothed in."""
-        return cls(np.log((mean * n_rows + 1 / len(mean)) / (n_rows + 1)))
+        layer = cls.zeros(len(mean), np.float64, sizes)
+        share = 1 / layer.sizes[layer.variables]
+        layer.bias[:] = np.log((mean * n_rows + share) / (n_rows + 1))
+        layer.project()
+        return layer
 
     @property
-    def n_features(self):
-        """Number of variables: one."""
-        return 1
+    def starts(self):
+        """First unit of each block."""
+        return np.cumsum(self.sizes) - self.sizes
+
+    @property
+    def variables(self):
+        """The block that each unit belongs to."""
+        return np.repeat(np.arange(len(self.sizes)), self.sizes)
+
+    @property
+    def limits(self):
+        """Zero and one."""
+        return np.zeros(self.n_units), np.ones(self.n_units)
 
     @property
     def n_states(self):
-        """Number of categories."""
-        return self.n_units
+        """Number of configurations; infinite also where a float cannot hold it."""
+        with np.errstate(over="ignore"):
+            return np.prod(self.sizes, dtype=np.float64)
 
     def states(self, start, stop):
-        """Return the one-hot rows of the categories ``start`` to ``stop - 1``."""
-        return np.eye(self.n_units, dtype=self.bias.dtype)[start:stop]
+        """Return the configurations numbered ``start`` to ``stop - 1``, one a row."""
+        number, which = np.arange(start, stop), []
+        for size in self.sizes:
+            which.append(number % size)
+            number //= size
+        return self._one_hot(np.stack(which, axis=1), self.bias.dtype)
+
+    def _one_hot(self, which, dtype):
+        """Return rows from the number of the category of each variable."""
+        out = np.zeros((len(which), self.n_units), dtype=dtype)
+        np.put_along_axis(out, self.starts + which, 1, axis=1)
+        return out
 
     def alternatives(self, feature, low, high):
         """Return the whole block and its one-hot rows."""
-        return slice(0, self.n_units), self.states(0, self.n_units), 0.0
+        start, size = self.starts[feature], self.sizes[feature]
+        block = slice(int(start), int(start + size))
+        return block, np.eye(size, dtype=self.bias.dtype), 0.0
 
     def energy(self, x):
         """Return the energy of each row of ``x``, shape (n,)."""
         return -(x @ self.bias)
 
-    def cgf(self, inputs):
-        """Return the log of the sum of ``exp(x @ inputs - energy(x))`` over ``x``."""
-        return logsumexp((inputs + self.bias).astype(np.float64), axis=1)
+    def _exponentials(self, inputs):
+        """Return exponentials, their sum and the largest exponent over each block."""
+        field = inputs + self.bias
+        top = np.maximum.reduceat(field, self.starts, axis=1)
+        terms = np.exp(field - np.repeat(top, self.sizes, axis=1))
+        return terms, np.add.reduceat(terms, self.starts, axis=1), top
+
+    def cgfs(self, inputs):
+        """Return the log of the sum over the categories of each variable, float64."""
+        _, total, top = self._exponentials(inputs.astype(np.float64))
+        return np.log(total) + top
 
     def mean(self, inputs):
         """Return the probabilities of the categories given the inputs."""
-        return softmax(inputs + self.bias, axis=1)
+        terms, total, _ = self._exponentials(inputs)
+        return terms / np.repeat(total, self.sizes, axis=1)
+
+    def mode(self, inputs):
+        """Return the most probable categories given the inputs, as one-hot rows."""
+        field = inputs + self.bias
+        blocks = np.split(field, self.starts[1:], axis=1)
+        which = np.stack([block.argmax(axis=1) for block in blocks], axis=1)
+        return self._one_hot(which, inputs.dtype)
 
     def sample(self, inputs, random):
-        """Draw one-hot rows given the inputs."""
-        return random.categorical(self.mean(inputs))
+        """Draw one-hot rows given the inputs, from one uniform a block."""
+        terms, total, _ = self._exponentials(inputs.astype(np.float64))
+        uniform = random.uniform(total.shape) * total
+        which = np.empty(total.shape, dtype=np.intp)
+        for b, block in enumerate(np.split(terms, self.starts[1:], axis=1)):
+            below = block.cumsum(axis=1) < uniform[:, [b]]
+            which[:, b] = np.minimum(below.sum(axis=1), block.shape[1] - 1)
+        return self._one_hot(which, inputs.dtype)
+
+    def project(self):
+        """Bring the bias into the zero-sum gauge."""
+        self.gauge(self.bias)
+
+    def gauge(self, rows):
+        """Take each block's mean out of its rows; return the sum of those means."""
+        mean = np.add.reduceat(rows, self.starts, axis=0)
+        mean /= self.sizes.astype(rows.dtype).reshape(-1, *[1] * (rows.ndim - 1))
+        rows -= np.repeat(mean, self.sizes, axis=0)
+        return mean.sum(axis=0)
 
     @staticmethod
     def outside(X):

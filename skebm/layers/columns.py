@@ -40,9 +40,28 @@ class Columns(Layer):
         return self.slices[-1].stop
 
     @property
+    def variables(self):
+        """The variable that each unit belongs to."""
+        counts = [layer.n_features for layer in self.layers]
+        firsts = np.cumsum([0, *counts])
+        pairs = zip(self.layers, firsts, strict=False)
+        return np.concatenate([layer.variables + first for layer, first in pairs])
+
+    @property
     def n_features(self):
         """Number of variables: a block of categories counts as one."""
         return sum(layer.n_features for layer in self.layers)
+
+    @property
+    def limits(self):
+        """Smallest and largest value of each unit."""
+        ends = zip(*(layer.limits for layer in self.layers), strict=True)
+        return tuple(map(np.concatenate, ends))
+
+    @property
+    def curvature(self):
+        """Of a parabola that the energy outgrows, for each unit."""
+        return np.concatenate([layer.curvature for layer in self.layers])
 
     @property
     def n_states(self):
@@ -89,6 +108,10 @@ class Columns(Layer):
             for mine, its in zip(self.layers, other.layers, strict=True)
         )
 
+    def scaled(self, beta):
+        """Return the layers whose energies are ``beta`` times these ones'."""
+        return Columns(layer.scaled(beta) for layer in self.layers)
+
     def states(self, start, stop):
         """Return the configurations numbered ``start`` to ``stop - 1``, one a row."""
         number = np.arange(start, stop)
@@ -107,11 +130,16 @@ class Columns(Layer):
             position += 1
         layer, start = self.layers[position], self.slices[position].start
         inner, values, log_weight = layer.alternatives(feature, low, high)
-        return slice(start + inner.start, start + inner.stop), values, log_weight
+        columns = slice(start + inner.start, start + inner.stop, inner.step)
+        return columns, values, log_weight
 
     def energy(self, x):
         """Return the energy of each row of ``x``, shape (n,)."""
         return sum(layer.energy(part) for layer, part in self._parts(x))
+
+    def cgfs(self, inputs):
+        """Return the log normaliser of each variable, (n, n_features), float64."""
+        return self._joined("cgfs", inputs)
 
     def cgf(self, inputs):
         """Return the log of the integral of ``exp(x @ inputs - energy(x))``."""
@@ -119,9 +147,15 @@ class Columns(Layer):
 
     def mean(self, inputs):
         """Return the expectation of ``x`` given its inputs."""
-        return np.concatenate(
-            [layer.mean(part) for layer, part in self._parts(inputs)], axis=1
-        )
+        return self._joined("mean", inputs)
+
+    def mode(self, inputs):
+        """Return the most probable ``x`` given its inputs."""
+        return self._joined("mode", inputs)
+
+    def _joined(self, method, inputs):
+        parts = [getattr(layer, method)(part) for layer, part in self._parts(inputs)]
+        return np.concatenate(parts, axis=1)
 
     def sample(self, inputs, random):
         """Draw ``x`` given its inputs."""
@@ -145,3 +179,8 @@ class Columns(Layer):
         """Bring the parameters back into their domain, in place."""
         for layer in self.layers:
             layer.project()
+
+    def gauge(self, rows):
+        """Take out of ``rows`` what no distribution depends on, part by part."""
+        parts = zip(self.layers, self.slices, strict=True)
+        return sum(layer.gauge(rows[part]) for layer, part in parts)

@@ -32,6 +32,11 @@ class Spin(Layer):
         """Return the energy of each row of ``x``, shape (n,)."""
         return -(x @ self.bias)
 
+    def cgfs(self, inputs):
+        """Return the log of the sum over both values of each unit, float64."""
+        field = inputs + self.bias
+        return np.logaddexp(field, -field, dtype=np.float64)
+
     def cgf(self, inputs):
         """Return the log of the sum of ``exp(x @ inputs - energy(x))`` over ``x``."""
         field = inputs + self.bias
@@ -41,6 +46,10 @@ class Spin(Layer):
     def mean(self, inputs):
         """Return the expectation of ``x`` given its inputs."""
         return 2 * sigmoid(2 * (inputs + self.bias)) - 1
+
+    def mode(self, inputs):
+        """Return the most probable ``x`` given its inputs."""
+        return np.where(inputs + self.bias > 0, 1, -1).astype(inputs.dtype)
 
     def sample(self, inputs, random):
         """Draw ``x`` given its inputs."""

@@ -2,26 +2,35 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from skebm.layers import LAYERS, Bernoulli, Categorical, Columns, Gaussian, Spin
+from skebm.layers import (
+    Bernoulli,
+    Categorical,
+    Columns,
+    Gaussian,
+    Spin,
+)
 from skebm.testing import check_layer
-from tests.models import all_states, mixed_layer, random_layer
-
-KINDS = [*LAYERS, "categorical"]
+from tests.models import KINDS, all_states, every_layer, mixed_layer, random_layer
 
 
 def make(kind, dtype=np.float64, seed=7):
     rng = np.random.default_rng(seed)
     if kind == "columns":
         return mixed_layer(rng, dtype)
+    if kind == "every layer":
+        return every_layer(rng, dtype)
     if kind == "finite columns":
-        parts = ("spin", 2), ("categorical", 3), ("bernoulli", 1)
+        parts = ("spin", 2), ("categorical", 3), ("bernoulli", 1), ("count", 1)
         return Columns(random_layer(part, n, rng, dtype) for part, n in parts)
     if kind == "fixed gaussian":
         return random_layer("gaussian", 5, rng, dtype, visible=False)
-    return random_layer(kind, 5, rng, dtype)
+    if kind == "scaled poisson":
+        return random_layer("poisson", 5, rng, dtype).scaled(0.7)
+    return random_layer(kind, 6 if kind == "zero_inflated" else 5, rng, dtype)
 
 
-ALL = [*KINDS, "fixed gaussian", "columns", "finite columns"]
+ALL = [*KINDS, "fixed gaussian", "scaled poisson", "columns", "finite columns"]
+ALL += ["every layer"]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -47,7 +56,9 @@ def test_copies(kind):
     assert "n_units" in repr(layer)
 
 
-@pytest.mark.parametrize("kind", ["bernoulli", "spin", "categorical", "finite columns"])
+@pytest.mark.parametrize(
+    "kind", ["bernoulli", "spin", "categorical", "blocks", "count", "finite columns"]
+)
 def test_states_are_all_different_and_in_the_domain(kind):
     layer = make(kind)
     states = all_states(layer)
@@ -74,10 +85,10 @@ def test_alternatives_sum_a_variable_out(kind, rng):
         )
         rest = np.tile(x, (len(values), 1))
         rest[:, columns] = values
-        log_density = values @ received - layer.energy(rest)
+        log_density = values @ received - layer.energy(rest) + log_weight
         base = x.copy()
         base[:, columns] = 0
-        total += np.logaddexp.reduce(log_density) + log_weight + layer.energy(base)[0]
+        total += np.logaddexp.reduce(log_density) + layer.energy(base)[0]
     np.testing.assert_allclose(total, layer.cgf(inputs)[0], rtol=1e-9)
 
 
@@ -91,7 +102,7 @@ def _random():
 def test_from_moments_has_these_moments(kind):
     mean = np.array([0.2, 0.5, 0.3])
     variance = np.array([0.7, 1.1, 1.3])
-    layer = make(kind).from_moments(mean, variance, 10**9)
+    layer = type(make(kind)).from_moments(mean, variance, 10**9)
     np.testing.assert_allclose(layer.mean(np.zeros((1, 3)))[0], mean, atol=1e-6)
     if kind == "gaussian":
         np.testing.assert_allclose(1 / layer.precision, variance)
@@ -103,7 +114,8 @@ def test_from_moments_has_these_moments(kind):
     [("bernoulli", (0, 1)), ("spin", (-1, 1)), ("categorical", (0, 1))],
 )
 def test_from_moments_of_a_constant_column_is_finite(kind, extreme, n_rows):
-    layer = make(kind).from_moments(np.array(extreme, float), np.zeros(2), n_rows)
+    layer = type(make(kind))
+    layer = layer.from_moments(np.array(extreme, float), np.zeros(2), n_rows)
     assert np.isfinite(layer.bias).all()
     assert (np.abs(layer.mean(np.zeros((1, 2)))[0] - extreme) <= 1 / n_rows).all()
 

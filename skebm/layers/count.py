@@ -1,0 +1,205 @@
+"""Counts with a known maximum."""
+
+from functools import cached_property
+
+import numpy as np
+from scipy.special import gammaln
+
+from skebm.layers._base import Constructor, Layer
+from skebm.layers._discrete import draws, log_sums, means, modes, probabilities
+from skebm.utils._sparse import dense
+
+# A shape of 1 / 20 is a geometric distribution nearly, one of 20 all but a constant.
+_LOG_SHAPE_BOUNDS = -np.log(20.0), np.log(20.0)
+# The solution for given moments: no mean is so close to 0 that its bias is larger.
+_MAX_BIAS, _N_BISECTIONS = 500.0, 50
+
+
+class Count(Layer):
+    """Counts from 0 to a maximum, of the Conway-Maxwell-binomial distribution [1]_.
+
+    ``energy(x) = sum(-bias * x - nu * log C(maximum, x))``, ``nu = exp(log_shape)``:
+    the binomial distribution at ``nu = 1``, a wider one below and a narrower one above.
+
+    Parameters
+    ----------
+    bias : ndarray of shape (n_units,)
+        Log odds of a trial without inputs, where ``nu`` is 1.
+    log_shape : ndarray of shape (n_units,)
+        Log of ``nu``, learned within bounds.
+    maximum : array-like of int, shape (n_units,), or int
+        Largest value of each unit; not learned.
+
+    Raises
+    ------
+    ValueError
+        If a maximum is below 1, or their number is not that of the units.
+
+    References
+    ----------
+    .. [1] J. Kadane. "Sums of possibly associated Bernoulli variables: the
+       Conway-Maxwell-binomial distribution". Bayesian Analysis 11 (2016).
+    """
+
+    domain = "whole numbers from 0 to the column's maximum"
+    param_names = ("bias", "log_shape")
+    structure_names = ("maximum",)
+
+    def __init__(self, bias, log_shape, maximum):
+        super().__init__(bias)
+        self.log_shape = log_shape
+        maximum = np.asarray(maximum)
+        if maximum.ndim and maximum.shape != self.bias.shape:
+            raise ValueError(
+                f"maximum has shape {maximum.shape}, but there are {len(self.bias)} "
+                "units. Give one number for all of them, or one for each."
+            )
+        if (maximum < 1).any() or (maximum != np.rint(maximum)).any():
+            raise ValueError(
+                f"maximum must hold whole numbers from 1 on, not {maximum.tolist()}. "
+                "Leave out columns that are always 0."
+            )
+        self.maximum = np.broadcast_to(maximum, self.bias.shape).astype(np.intp)
+
+    @Constructor
+    def zeros(cls, n_units, dtype=np.float64, maximum=1):  # noqa: N805
+        """Return a layer of binomial counts with fair trials."""
+        return cls(np.zeros(n_units, dtype), np.zeros(n_units, dtype), maximum)
+
+    @Constructor
+    def from_moments(cls, mean, variance, n_rows, maximum=1):  # noqa: N805
+        """Return the independent layer with these marginals, one row smoothed in.
+
+        The mean is met, and the variance as far as the bounds of the shape allow. The
+        row that is smoothed in is spread evenly over the values.
+        """
+        layer = cls.zeros(len(mean), np.float64, maximum)
+        top = layer.maximum
+        flat = top / 2, top * (2 * top + 1) / 6
+        mean, square = (
+            (own * n_rows + prior) / (n_rows + 1)
+            for own, prior in zip((mean, variance + mean**2), flat, strict=True)
+        )
+
+        def is_wide(log_shape):
+            layer.log_shape[:] = log_shape
+            layer._meet(mean)
+            return layer._moments()[1] > square - mean**2
+
+        _bisect(is_wide, _LOG_SHAPE_BOUNDS, len(mean))
+        layer.log_shape[top == 1] = 0  # which has no say there
+        return layer
+
+    def _meet(self, mean):
+        """Set the bias to where the means are these."""
+
+        def is_below(bias):
+            self.bias[:] = bias
+            return self._moments()[0] < mean
+
+        _bisect(is_below, (-_MAX_BIAS, _MAX_BIAS), self.n_units)
+
+    def _moments(self):
+        """Return mean and variance of each unit without inputs."""
+        share = probabilities(self.bias[None], self._table)[0]
+        value = np.arange(share.shape[1])
+        mean = share @ value
+        return mean, share @ value**2 - mean**2
+
+    @property
+    def limits(self):
+        """Zero and the maximum."""
+        return np.zeros(self.n_units), self.maximum.astype(np.float64)
+
+    @property
+    def n_states(self):
+        """Number of configurations; infinite also where a float cannot hold it."""
+        with np.errstate(over="ignore"):
+            return np.prod(self.maximum + 1.0)
+
+    def states(self, start, stop):
+        """Return the configurations numbered ``start`` to ``stop - 1``, one a row."""
+        number, digits = np.arange(start, stop), []
+        for maximum in self.maximum:
+            digits.append(number % (maximum + 1))
+            number //= maximum + 1
+        return np.stack(digits, axis=1).astype(self.bias.dtype)
+
+    def alternatives(self, feature, low, high):
+        """Return all values of the unit."""
+        values = np.arange(self.maximum[feature] + 1, dtype=self.bias.dtype)
+        return slice(feature, feature + 1), values[:, None], 0.0
+
+    @cached_property
+    def _log_binomial(self):
+        """``log C(maximum, x)`` for each unit and value, minus infinity beyond."""
+        maximum = self.maximum[:, None].astype(np.float64)
+        value = np.arange(maximum.max(initial=0) + 1)
+        rest = maximum - value
+        table = gammaln(maximum + 1) - gammaln(value + 1) - gammaln(abs(rest) + 1)
+        return np.where(rest >= 0, table, -np.inf)
+
+    @property
+    def _table(self):
+        return np.exp(self.log_shape.astype(np.float64))[:, None] * self._log_binomial
+
+    def _base(self, x):
+        """Return ``log C(maximum, x)`` of each entry, in the dtype of ``x``."""
+        number = np.rint(dense(x)).astype(np.intp)
+        return self._log_binomial[np.arange(self.n_units), number].astype(x.dtype)
+
+    def energy(self, x):
+        """Return the energy of each row of ``x``, shape (n,)."""
+        return -(x @ self.bias) - self._base(x) @ np.exp(self.log_shape)
+
+    def cgfs(self, inputs):
+        """Return the log of the sum over the values of each unit, float64."""
+        return log_sums(inputs + self.bias, self._table)
+
+    def mean(self, inputs):
+        """Return the expectation of ``x`` given its inputs."""
+        return means(inputs + self.bias, self._table)
+
+    def mode(self, inputs):
+        """Return the most probable ``x`` given its inputs."""
+        return modes(inputs + self.bias, self._table)
+
+    def sample(self, inputs, random):
+        """Draw ``x`` given its inputs, by inversion."""
+        uniform = random.uniform(inputs.shape)
+        return draws(inputs + self.bias, self._table, uniform)
+
+    def interpolate(self, other, beta):
+        """Return the layer on the way from this one (0) to ``other`` (1)."""
+        shape = (1 - beta) * np.exp(self.log_shape) + beta * np.exp(other.log_shape)
+        bias = (1 - beta) * self.bias + beta * other.bias
+        return self.replace(bias=bias, log_shape=np.log(shape))
+
+    def scaled(self, beta):
+        """Return the layer whose energy is ``beta`` times this one's."""
+        beta = self.bias.dtype.type(beta)
+        return self.replace(
+            bias=beta * self.bias, log_shape=np.log(beta) + self.log_shape
+        )
+
+    def grad(self, x, weight):
+        """Return d energy / d params, summed over rows with ``weight``."""
+        slope = -np.exp(self.log_shape) * (weight @ self._base(x))
+        return {**super().grad(x, weight), "log_shape": slope}
+
+    def project(self):
+        """Keep the shape within its bounds."""
+        np.clip(self.log_shape, *_LOG_SHAPE_BOUNDS, out=self.log_shape)
+
+    def outside(self, X):
+        """Return which entries of ``X`` are no count up to the maximum."""
+        return ~((X >= 0) & (self.maximum >= X) & (np.rint(X) == X))
+
+
+def _bisect(is_low, ends, n):
+    """Call ``is_low`` with ever better solutions, one for each of ``n`` equations."""
+    low, high = (np.full(n, float(end)) for end in ends)
+    for _ in range(_N_BISECTIONS):
+        middle = (low + high) / 2
+        below = is_low(middle)
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
