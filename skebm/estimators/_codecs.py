@@ -13,7 +13,7 @@ from scipy.sparse import issparse
 from scipy.special import boxcox1p, inv_boxcox1p
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from skebm.layers import LAYERS
+from skebm.layers import Bernoulli, Categorical, Count, Gaussian, Spin, ZeroInflated
 from skebm.utils._sparse import dense
 
 # What a transform may give back, in shares of the largest number seen.
@@ -30,6 +30,11 @@ class Codec:
     Parameters
     ----------
     n_features : int
+
+    Attributes
+    ----------
+    units : type
+        The class of their layer.
     """
 
     def __init__(self, n_features):
@@ -56,7 +61,7 @@ class Codec:
 
     def layer(self, dtype):
         """Return the visible layer of the units."""
-        return LAYERS[self.layer_name].zeros(len(self.variables), dtype)
+        return self.units.zeros(len(self.variables), dtype)
 
     def encode(self, X):
         """Return the units of the columns, in the dtype of ``X``."""
@@ -80,19 +85,19 @@ class Codec:
 class Bits(Codec):
     """Values in {0, 1}, or probabilities of 1."""
 
-    layer_name = "bernoulli"
+    units = Bernoulli
 
 
 class Spins(Codec):
     """Values in {-1, +1}."""
 
-    layer_name = "spin"
+    units = Spin
 
 
 class Standardised(Codec):
     """Numbers less ``location``, in units of ``scale``: both of shape (n_features,)."""
 
-    layer_name = "gaussian"
+    units = Gaussian
 
     def __init__(self, location, scale):
         super().__init__(len(scale))
@@ -108,7 +113,7 @@ class Standardised(Codec):
         return not self.location.any() and (self.scale == 1).all()
 
     def encode(self, X):
-        """Standardise, in float64: a float32 column may lie far from 0 for its width."""
+        """Standardise in float64: a float32 column may lie far from 0 for its width."""
         if self._is_identity:
             return X
         return ((dense(X) - self.location) / self.scale).astype(X.dtype)
@@ -127,7 +132,7 @@ class Standardised(Codec):
 class Counts(Codec):
     """Whole numbers from 0 to ``sizes - 1``."""
 
-    layer_name = "count"
+    units = Count
 
     def __init__(self, sizes):
         super().__init__(len(sizes))
@@ -141,13 +146,13 @@ class Counts(Codec):
     def layer(self, dtype):
         """Return counts with these maxima."""
         maximum = self.sizes - 1
-        return LAYERS["count"].zeros(self.n_features, dtype, maximum=maximum)
+        return Count.zeros(self.n_features, dtype, maximum=maximum)
 
 
 class OneHot(Counts):
     """Numbers of categories from 0 to ``sizes - 1``, as blocks of one-hot units."""
 
-    layer_name = "categorical"
+    units = Categorical
 
     @property
     def variables(self):
@@ -162,7 +167,7 @@ class OneHot(Counts):
     def layer(self, dtype):
         """Return a block for each column."""
         n_units = self.sizes.sum()
-        return LAYERS["categorical"].zeros(n_units, dtype, sizes=self.sizes)
+        return Categorical.zeros(n_units, dtype, sizes=self.sizes)
 
     def encode(self, X):
         """Return one-hot blocks."""
@@ -191,7 +196,7 @@ class Bent(Codec):
     curves : list of Curve of length n_features
     """
 
-    layer_name = "gaussian"
+    units = Gaussian
 
     def __init__(self, curves):
         super().__init__(len(curves))
@@ -207,7 +212,7 @@ class Bent(Codec):
             getattr(curve, method)(part)
             for curve, part in zip(self.curves, rows.T, strict=True)
         ]
-        return np.stack(columns, axis=1)
+        return np.ascontiguousarray(np.transpose(columns))
 
     def encode(self, X):
         """Transform and standardise."""
@@ -229,7 +234,7 @@ class Inflated(Bent):
     positive, else after a Yeo-Johnson transform.
     """
 
-    layer_name = "zero_inflated"
+    units = ZeroInflated
 
     @classmethod
     def fit(cls, X, sizes, weight):

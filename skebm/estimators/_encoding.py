@@ -60,8 +60,8 @@ class Encoding(NamedTuple):
 
     @property
     def layer_names(self):
-        """Names of the layers, as the keys of ``LAYERS``."""
-        return tuple(codec.layer_name for codec in self.codecs)
+        """The class names of the layers, in lower case."""
+        return tuple(codec.units.__name__.lower() for codec in self.codecs)
 
     @property
     def variables(self):
@@ -87,7 +87,13 @@ class Encoding(NamedTuple):
         if len(self.codecs) == 1:
             return self.codecs[0].encode(X)
         X, pairs = dense(X), zip(self.codecs, self.columns, strict=True)
-        return np.concatenate([c.encode(X[:, own]) for c, own in pairs], axis=1)
+        units = np.empty((len(X), len(self.variables)), dtype=X.dtype)
+        start = 0
+        for codec, columns in pairs:
+            stop = start + len(codec.variables)
+            units[:, start:stop] = codec.encode(X[:, columns])
+            start = stop
+        return units
 
     def decode(self, Z):
         """Return the rows in the table's numbers, from units or their expectations."""

@@ -7,7 +7,6 @@ from sklearn.utils import check_array
 
 from skebm.estimators._codecs import CODECS
 from skebm.estimators._columns import Column, known_values
-from skebm.layers import LAYERS
 from skebm.utils._sklearn import get_column_indices
 from skebm.utils._sparse import dense
 from skebm.utils._validation import lookup
@@ -141,8 +140,10 @@ class Table:
     @property
     def unit_names(self):
         """The name of each unit, in the order of the columns."""
-        plain = [f"x{j}" for j in range(len(self.kinds))]
-        pairs = zip(plain if self.names is None else self.names, self.columns)
+        names = self.names
+        if names is None:
+            names = [f"x{j}" for j in range(len(self.kinds))]
+        pairs = zip(names, self.columns, strict=True)
         return np.array([n for name, c in pairs for n in _unit_names(name, c)], object)
 
     # -- to numbers ------------------------------------------------------------------
@@ -181,7 +182,8 @@ class Table:
                 column.numbers(X.iloc[:, j], handle_unknown)
                 for j, column in enumerate(self.columns)
             ]
-            return np.stack(parts, axis=1).astype(self.dtype)
+            # In the order of rows, which the kernels ask for.
+            return np.ascontiguousarray(np.transpose(parts), dtype=self.dtype)
         numbered = [j for j, column in enumerate(self.columns) if column.size]
         if numbered:
             X = dense(X).copy()

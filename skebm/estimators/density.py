@@ -16,6 +16,7 @@ from skebm.estimators._encoding import Encoding
 from skebm.estimators._mixing import Mixing
 from skebm.estimators._monitor import DensityMonitor, conditionals, reconstruct
 from skebm.estimators._plan import make_plan
+from skebm.estimators._table import Table
 from skebm.layers import LAYERS
 from skebm.objectives import OBJECTIVES
 from skebm.partition import ExactPartition
@@ -25,6 +26,9 @@ from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import fit_context, is_fitted
 from skebm.utils._validation import lookup, resolve
+
+# Units whose parameters need nothing beside them.
+_PLAIN = "bernoulli", "spin", "gaussian"
 
 
 class RBMDensity(
@@ -202,12 +206,12 @@ objective, default="pcd"
         return self._fit(X, sample_weight, go_on=is_fitted(self), n_iter=1)
 
     def _fit(self, X, sample_weight, go_on, n_iter):
-        X = self._check_rows(X, reset=not go_on)
-        weight = self._check_weight(sample_weight, X)
-        if not go_on:
-            self._encoding = Encoding.fit(X, self._kinds, weight)
-        Z = self._encoding.encode(X)
         hooks = fit_hooks(X, None, sample_weight)
+        weight = self._check_weight(sample_weight, X)
+        X = self._check_rows(X, weight=weight, reset=not go_on)
+        if not go_on:
+            self._settle(X, weight)
+        Z = self._encoding.encode(X)
         return self._fit_rows(
             Z, weight, self._encoding.layer(Z.dtype), go_on, n_iter, hooks
         )
@@ -218,12 +222,13 @@ objective, default="pcd"
     def _fitted_attributes(self, training):
         """Return the public attributes at the present state of a training."""
         energy = training.best
-        components = np.ascontiguousarray(energy.weights.T)
+        order = self._encoding.order
+        components = np.ascontiguousarray(energy.weights[order].T)
         return {
             **self._common_attributes(energy, training),
             "_mixing": Mixing.of(energy, training, self._objective(), self.n_jobs),
             "components_": components,
-            "intercept_visible_": energy.visible.bias.copy(),
+            "intercept_visible_": energy.visible.bias[order],
             "intercept_hidden_": energy.hidden.bias.copy(),
             "_n_features_out": len(components),
         }
@@ -261,7 +266,7 @@ objective, default="pcd"
             In nats.
         """
         Z = self._encoded(X)
-        return self._map_rows(self._energy.energy, Z) + self._encoding.log_volume
+        return self._map_rows(self._energy.energy, Z) + self._encoding.log_volume(Z)
 
     def score_samples(self, X):
         """Return the log-likelihood of each row, ``-energy(X) - log_partition_.value``.
@@ -307,7 +312,8 @@ objective, default="pcd"
         """
         Z = self._encoded(X)
         with use_threads(self.n_jobs):
-            terms = conditionals(self._energy, Z) - np.log(self._encoding.scale)
+            terms = self._encoding.in_order(conditionals(self._energy, Z))
+        terms -= self._encoding.log_volumes(Z)
         return terms if per_feature else terms.sum(axis=1)
 
     # -- features and draws ----------------------------------------------------------
@@ -337,7 +343,7 @@ objective, default="pcd"
         ndarray or DataFrame of shape (n_samples, n_features)
         """
         rows = self._map_rows(lambda Z: reconstruct(self._energy, Z), self._encoded(X))
-        return self._as_input(self._encoding.decode(rows), X)
+        return self._as_input(rows, X)
 
     def gibbs(self, X, n_steps=1, *, random_state=None):
         """Return the rows after Gibbs sweeps that start at them.
@@ -356,7 +362,7 @@ objective, default="pcd"
         random = Random.from_state(random_state)
         with use_threads(self.n_jobs):
             chains = Gibbs(n_steps).step(self._energy, self._energy.chains(Z), random)
-        return self._as_input(self._encoding.decode(chains.visible), X)
+        return self._as_input(chains.visible, X)
 
     def sample(self, n_samples=1, *, random_state=None):
         """Draw rows from the model.
@@ -377,7 +383,7 @@ objective, default="pcd"
         check_is_fitted(self)
         with use_threads(self.n_jobs):
             rows = draw(self._energy, n_samples, Random.from_state(random_state))
-        return self._as_input(self._encoding.decode(rows))
+        return self._as_input(rows)
 
     # -- parameters from elsewhere ---------------------------------------------------
 
@@ -433,15 +439,15 @@ objective, default="pcd"
             )
             log_precision = -np.log(np.asarray(variance, dtype=np.float64))
             given["log_precision"] = log_precision, n_features, "variance_visible"
-        layer = lookup(visible, LAYERS, "visible")(
+        layer = lookup(visible, {kind: LAYERS[kind] for kind in _PLAIN}, "visible")(
             **{name: _vector(*value, dtype) for name, value in given.items()}
         )
         bias = _vector(intercept_hidden, n_components, "intercept_hidden", dtype)
         hidden_layer = lookup(hidden, LAYERS, "hidden")(bias)
         self = cls(n_components, visible=visible, hidden=hidden, **params)
         self.n_features_in_ = n_features
-        self._kinds = (visible,) * n_features
-        self._encoding = Encoding.identity(self._kinds)
+        self._table = Table.of_kind(visible, n_features)
+        self._encoding = Encoding.identity(visible, n_features)
         random = Random.from_state(self.random_state)
         energy = RBM(layer, hidden_layer, np.ascontiguousarray(components.T))
         if not (layer.finite or hidden_layer.finite):
