@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skebm.estimators._encoding import check_domain, moments, resolve_kinds
 from skebm.estimators._epochs import Epochs
 from skebm.estimators._plan import make_plan
-from skebm.layers import LAYERS
+from skebm.layers import HIDDEN
 from skebm.optimizers import SCHEDULES
 from skebm.partition import PARTITIONS, LogPartition
 from skebm.training import Training, train
@@ -194,7 +194,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         dtype, random = Z.dtype, Random.from_state(self.random_state)
         n_rows = Z.shape[0] if weight is None else weight.sum()
         base = layer.from_moments(*moments(Z, weight), n_rows).astype(dtype)
-        hidden = lookup(self.hidden, LAYERS, "hidden").zeros(self.n_components, dtype)
+        hidden = lookup(self.hidden, HIDDEN, "hidden").zeros(self.n_components, dtype)
         shape = Z.shape[1], self.n_components
         weights = random.fold(0).normal(shape, dtype) * dtype.type(_INITIAL_SCALE)
         energy = self._energy_class(base.astype(dtype), hidden, weights, base=base)
