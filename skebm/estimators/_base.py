@@ -20,7 +20,7 @@ from skebm.estimators._encoding import Encoding
 from skebm.estimators._epochs import Epochs
 from skebm.estimators._plan import make_plan
 from skebm.estimators._table import Table, as_frame, by_columns
-from skebm.layers import LAYERS
+from skebm.layers import HIDDEN
 from skebm.optimizers import SCHEDULES
 from skebm.partition import PARTITIONS, LogPartition
 from skebm.training import Training, train
@@ -233,7 +233,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         dtype, random = Z.dtype, Random.from_state(self.random_state)
         n_rows = Z.shape[0] if weight is None else weight.sum()
         base = layer.from_moments(*moments(Z, weight), n_rows).astype(dtype)
-        hidden = lookup(self.hidden, LAYERS, "hidden").zeros(self.n_components, dtype)
+        hidden = lookup(self.hidden, HIDDEN, "hidden").zeros(self.n_components, dtype)
         shape = Z.shape[1], self.n_components
         weights = random.fold(0).normal(shape, dtype) * dtype.type(_INITIAL_SCALE)
         energy = self._energy_class(base.astype(dtype), hidden, weights, base=base)

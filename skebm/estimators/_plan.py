@@ -77,7 +77,7 @@ def _resolve_optimizer(estimator, objective):
 
 def _auto_rate(estimator):
     kinds = {*estimator._encoding.layer_names, estimator.hidden}
-    if estimator.hidden == "gaussian":
+    if estimator.hidden in ("gaussian", "relu"):
         return _HIDDEN_GAUSSIAN_RATE
     if kinds == {"bernoulli"}:
         rate = _RATE_TIMES_HIDDEN / estimator.n_components

@@ -17,9 +17,8 @@ from skebm.estimators._mixing import Mixing
 from skebm.estimators._monitor import DensityMonitor, conditionals, reconstruct
 from skebm.estimators._plan import make_plan
 from skebm.estimators._table import Table
-from skebm.layers import LAYERS
+from skebm.layers import HIDDEN, LAYERS
 from skebm.objectives import OBJECTIVES
-from skebm.partition import ExactPartition
 from skebm.samplers import Gibbs
 from skebm.training import Training
 from skebm.utils._parallel import use_threads
@@ -51,8 +50,9 @@ class RBMDensity(
         the first ``fit`` or ``partial_fit``: Bernoulli if all values lie in [0, 1],
         else Gaussian. Bernoulli units take 0 and 1, and values between as
         probabilities; Gaussian columns are standardised inside.
-    hidden : {"bernoulli", "spin", "gaussian"}, default="bernoulli"
-        Hidden units. Gaussian ones have variance 1.
+    hidden : {"bernoulli", "spin", "gaussian", "relu"}, default="bernoulli"
+        Hidden units. Gaussian ones have variance 1; rectified ones ("relu") are such
+        Gaussian ones cut off at 0.
     objective : {"pcd", "cd", "pseudo_likelihood", "ratio_matching", "mpf"} or \
 objective, default="pcd"
         Estimate of the gradient; see :mod:`skebm.objectives`. The last three need no
@@ -62,8 +62,8 @@ objective, default="pcd"
         sampled, and ``"adam"`` where it is exact.
     learning_rate : float or "auto", default="auto"
         Size of the first steps. ``"auto"`` is 0.003 for Adam, 0.01 with the objectives
-        that need no chains, and 0.01 with Gaussian hidden units. For binary units it is
-        0.4 for up to 32 hidden units and falls to 0.1 at 128; with Gaussian columns it
+        that need no chains, and 0.01 with Gaussian or rectified hidden units. For binary
+        units it is 0.4 for up to 32 hidden units and falls to 0.1 at 128; with Gaussian columns it
         is 0.1. Spins have 0.1, and 0.05 beside Gaussian columns.
     schedule : {"linear", "constant"}, default="linear"
         ``"linear"``: constant for half of the epochs, then falling to 0.
@@ -443,15 +443,19 @@ objective, default="pcd"
             **{name: _vector(*value, dtype) for name, value in given.items()}
         )
         bias = _vector(intercept_hidden, n_components, "intercept_hidden", dtype)
-        hidden_layer = lookup(hidden, LAYERS, "hidden")(bias)
+        hidden_layer = lookup(hidden, HIDDEN, "hidden")(bias)
         self = cls(n_components, visible=visible, hidden=hidden, **params)
         self.n_features_in_ = n_features
         self._table = Table.of_kind(visible, n_features)
         self._encoding = Encoding.identity(visible, n_features)
         random = Random.from_state(self.random_state)
         energy = RBM(layer, hidden_layer, np.ascontiguousarray(components.T))
-        if not (layer.finite or hidden_layer.finite):
-            ExactPartition().estimate(energy)  # raises where it is infinite
+        if not energy.is_proper:
+            raise ValueError(
+                "The partition function of these parameters may be infinite: with "
+                f"hidden={hidden!r}, the largest singular value of components * "
+                "sqrt(variance_visible) must be below 1. Use smaller components."
+            )
         with use_threads(self.n_jobs):
             energy = at_own_marginals(energy, random.fold(0))
             self._training = Training.start(
