@@ -36,15 +36,16 @@ KINDS = [
 
 def random_layer(kind, n_units, rng, dtype=np.float64, *, visible=True):
     bias = 0.7 * rng.normal(size=n_units).astype(dtype)
-    shape = 0.4 * rng.normal(size=n_units).astype(dtype)
+    if kind in ("gaussian", "zero_inflated", "count"):
+        shape = 0.4 * rng.normal(size=n_units).astype(dtype)
     if kind == "gaussian":
         return Gaussian(bias, shape if visible else None)
     if kind == "zero_inflated":
         return ZeroInflated(bias, shape[: n_units // 2])
-    if kind == "blocks":
-        return Categorical(bias, [2, n_units - 2])
     if kind == "count":
         return Count(bias, shape, 1 + np.arange(n_units) % 4)
+    if kind == "blocks":
+        return Categorical(bias, [2, n_units - 2])
     plain = {
         "bernoulli": Bernoulli,
         "spin": Spin,

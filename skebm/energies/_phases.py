@@ -96,6 +96,14 @@ def gradient(energy, phases, offsets=None):
     return {"weights": weights, **total}
 
 
+def fix_gauge(visible, gradient):
+    """Project the gradient on the gauge of the visible layer, in place."""
+    visible.gauge(gradient["weights"])
+    layers = getattr(visible, "layers", [visible])
+    for layer, bias in zip(layers, _visible_biases(gradient), strict=True):
+        layer.gauge(bias)
+
+
 def _visible_biases(gradient):
     """Return the gradients of the biases of the visible layer, or of its parts."""
     return [

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from skebm.energies._binary import contrast_after, means, sweeps
+from skebm.energies._bounds import bound_weights, check_pair, largest_singular_value
 from skebm.energies._clamped import Clamped
 from skebm.energies._conditionals import (
     alternatives,
@@ -14,14 +15,10 @@ from skebm.energies._conditionals import (
 )
 from skebm.energies._descent import descend
 from skebm.energies._flips import Flips, two_values
-from skebm.energies._phases import gradient, start_phases
+from skebm.energies._phases import fix_gauge, gradient, start_phases
 from skebm.energies._products import product
-from skebm.layers import Bernoulli, Spin
+from skebm.layers import Bernoulli, Gaussian, Spin
 from skebm.utils._parallel import SERIAL_WORK, map_blocks
-
-# Singular values of the scaled weights of a Gaussian-Gaussian RBM stay below this; at 1
-# the precision matrix is singular and the partition function infinite.
-_MAX_SINGULAR_VALUE = 0.999
 
 
 class Chains(NamedTuple):
@@ -53,8 +50,8 @@ class RBM:
     Parameters
     ----------
     visible, hidden : layers
-        The units. One side must be finite, or both Gaussian with weights whose largest
-        singular value, scaled by the visible standard deviations, is below 1.
+        The units. One side must have bounded values, or the weights between real units,
+        scaled by their standard deviations, a largest singular value below 1.
     weights : ndarray of shape (n_visible, n_hidden)
     base : layer, default=None
         The visible layer of the reference, a model of independent units from which
@@ -65,7 +62,7 @@ class RBM:
     Raises
     ------
     ValueError
-        If neither side is finite and not all units are Gaussian.
+        If units of Poisson counts meet others without bound.
 
     References
     ----------
@@ -74,7 +71,7 @@ class RBM:
     """
 
     def __init__(self, visible, hidden, weights, *, base=None, coupling=1.0):
-        _check_pair(visible, hidden)
+        check_pair(visible, hidden)
         self.visible = visible
         self.hidden = hidden
         self.weights = weights
@@ -130,6 +127,23 @@ class RBM:
             base=self.base.astype(dtype),
             coupling=self.coupling,
         )
+
+    @property
+    def is_normal(self):
+        """Whether all units are Gaussian, and so the whole density is normal."""
+        sides = (self.visible, self.hidden)
+        parts = [part for side in sides for part in getattr(side, "layers", [side])]
+        return all(isinstance(part, Gaussian) for part in parts)
+
+    @property
+    def is_proper(self):
+        """Whether the partition function is finite, as far as that is known.
+
+        It is where the values of a side are bounded, and after :meth:`project`.
+        """
+        if self.visible.finite or self.hidden.finite:
+            return True
+        return largest_singular_value(self) < 1
 
     def _is_binary(self, *arrays):
         """Whether the kernels of binary units apply, to these rows, too."""
@@ -211,6 +225,8 @@ class RBM:
     def contrast(self, data, model, offsets=None):
         """Return positive minus negative phase: the gradient of -log p, centered.
 
+        What no distribution depends on is taken out of it (``visible.gauge``).
+
         Parameters
         ----------
         data, model : list of Phase
@@ -226,7 +242,9 @@ class RBM:
         .. [1] J. Melchior, A. Fischer, L. Wiskott. "How to center deep Boltzmann
            machines". JMLR 17 (2016).
         """
-        return gradient(self, data + [phase.negative() for phase in model], offsets)
+        total = gradient(self, data + [phase.negative() for phase in model], offsets)
+        fix_gauge(self.visible, total)
+        return total
 
     def contrast_after(self, data, chains, offsets, randoms):
         """Sweep, then contrast: a minibatch in two regions that threads share.
@@ -288,18 +306,11 @@ class RBM:
     def project(self):
         """Bring the parameters back into the domain where the model exists."""
         self.visible.project()
-        if self.visible.finite or self.hidden.finite:
-            return
-        scale = np.sqrt(self.visible.precision)[:, None]
-        scaled = self.weights / scale
-        if np.sum(scaled * scaled) < _MAX_SINGULAR_VALUE**2:
-            return  # the Frobenius norm bounds the largest singular value
-        if not np.isfinite(scaled).all():
-            return  # the guard of training deals with that
-        left, singular, right = np.linalg.svd(scaled, full_matrices=False)
-        if singular[0] > _MAX_SINGULAR_VALUE:
-            np.minimum(singular, _MAX_SINGULAR_VALUE, out=singular)
-            self.weights[:] = scale * ((left * singular) @ right)
+        # A change of gauge moves all three, so that the model stays what it is.
+        taken = self.visible.gauge(self.weights)
+        if np.ndim(taken):
+            self.hidden.bias += self._coupled(taken)
+        bound_weights(self)
 
     # -- sampling --------------------------------------------------------------------
 
@@ -336,6 +347,22 @@ class RBM:
             coupling=self.coupling * beta,
         )
 
+    def scaled(self, beta):
+        """Return the model whose energy of both sides is ``beta`` times this one's.
+
+        Parameters
+        ----------
+        beta : float
+            An inverse temperature, above 0: large ones leave the lowest energies.
+        """
+        return type(self)(
+            self.visible.scaled(beta),
+            self.hidden.scaled(beta),
+            self.weights,
+            base=self.base.scaled(beta),
+            coupling=self.coupling * beta,
+        )
+
     def log_partition_reference(self):
         """Return log Z of the reference, in nats."""
         reference = self.reference
@@ -361,14 +388,18 @@ class RBM:
         Returns
         -------
         ndarray of shape (n, n_features), float64
-            In nats; log densities for Gaussian units.
+            In nats; log densities for real units.
         """
-        if self.visible.finite or self.hidden.finite:
-            return conditionals_by_sum(self, x)
-        return conditionals_of_normal(self, x)
+        if self.is_normal:
+            return conditionals_of_normal(self, x)
+        return conditionals_by_sum(self, x)
 
     def alternatives(self, feature):
-        """Return what else a variable could be; see :meth:`Layer.alternatives`."""
+        """Return what else a variable could be, whatever the others are.
+
+        As :meth:`skebm.layers.Layer.alternatives`; None where it depends on the others,
+        as for real units beside hidden units without bounds.
+        """
         return alternatives(self, feature)
 
     @property
@@ -409,14 +440,3 @@ class RBM:
         weight : ndarray of shape (n, n_visible)
         """
         return Flips(self).grad(x, weight)
-
-
-def _check_pair(visible, hidden):
-    """Refuse units whose partition function is infinite, or not known to be finite."""
-    if visible.finite or hidden.finite:
-        return
-    if not (hasattr(visible, "precision") and hasattr(hidden, "precision")):
-        raise ValueError(
-            f"{visible!r} with {hidden!r} has no partition function: real units on "
-            "both sides need Gaussian units throughout. Use hidden='bernoulli'."
-        )

@@ -8,12 +8,20 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import (
+    assert_all_finite,
+    check_consistent_length,
+    column_or_1d,
+    get_tags,
+)
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.estimators._encoding import check_domain, moments, resolve_kinds
+from skebm.estimators._codecs import moments
+from skebm.estimators._encoding import Encoding
 from skebm.estimators._epochs import Epochs
 from skebm.estimators._plan import make_plan
-from skebm.layers import LAYERS
+from skebm.estimators._table import Table, as_frame, by_columns
+from skebm.layers import HIDDEN
 from skebm.optimizers import SCHEDULES
 from skebm.partition import PARTITIONS, LogPartition
 from skebm.training import Training, train
@@ -38,7 +46,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "visible": [str, "array-like"],
+        "visible": [str, dict, "array-like"],
         "hidden": [str],
         "objective": [str, HasMethods(["init", "gradient"])],
         "optimizer": [str, HasMethods(["init", "update"])],
@@ -61,6 +69,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         "sparsity_cost": [Interval(Real, 0, None, closed="left")],
         "partition": [str, HasMethods(["estimate"])],
         "resample_inputs": ["boolean"],
+        "handle_unknown": [StrOptions({"error", "missing"})],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -92,6 +101,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         sparsity_cost=0.0,
         partition="auto",
         resample_inputs=False,
+        handle_unknown="error",
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=5,
@@ -119,6 +129,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         self.sparsity_cost = sparsity_cost
         self.partition = partition
         self.resample_inputs = resample_inputs
+        self.handle_unknown = handle_unknown
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -130,32 +141,57 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
 
     # -- data ------------------------------------------------------------------------
 
-    def _check_rows(self, X, y="no_validation", reset=False):
-        """Return validated rows in the user's units; on ``reset``, learn their kind."""
-        options = {
-            "accept_sparse": "csr",
-            "dtype": [np.float64, np.float32],
-            "ensure_all_finite": "allow-nan",
-        }
-        unlabelled = isinstance(y, str) and y == "no_validation"
-        if unlabelled:
-            X = validate_data(self, X, reset=reset, **options)
+    def _check_rows(self, X, y="no_validation", weight=None, reset=False):
+        """Return validated rows as numbers; on ``reset``, learn what columns hold."""
+        if by_columns(X, self.visible) if reset else self._table.by_columns:
+            X, y = self._check_columns(X, y, reset)
         else:
-            X, y = validate_data(self, X, y, reset=reset, **options)
+            options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+            options["order"] = "C"  # as the kernels ask for
+            options["ensure_all_finite"] = "allow-nan"
+            if _is_unlabelled(y):
+                X = validate_data(self, X, reset=reset, **options)
+            else:
+                X, y = validate_data(self, X, y, reset=reset, **options)
         if issparse(X) and np.isnan(X.data).any():
             raise ValueError(
                 "X is sparse and has missing values (NaN). Pass it as an array, where "
                 "they are drawn from the model, or fill them in first."
             )
         if reset:
-            self._kinds = resolve_kinds(self.visible, X)
-        check_domain(X, self._kinds, getattr(self, "feature_names_in_", None))
-        return X if unlabelled else (X, y)
+            names = getattr(self, "feature_names_in_", None)
+            self._table = Table.fit(X, self.visible, weight, names)
+            X = self._table.matrix(X, remedy="use visible='gaussian'")
+        else:
+            X = self._table.matrix(X, self.handle_unknown)
+        if not get_tags(self).input_tags.allow_nan:
+            self._table.refuse_holes(X, type(self).__name__)
+        return X if _is_unlabelled(y) else (X, y)
+
+    def _check_columns(self, X, y, reset):
+        """Return rows as a frame, whose columns the table will look at."""
+        frame = as_frame(X)
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        if not _is_unlabelled(y):
+            y = column_or_1d(y, warn=True)
+            assert_all_finite(y, input_name="y")
+            check_consistent_length(frame, y)
+        return frame, y
 
     def _encoded(self, X):
         """Return validated rows of a fitted estimator in the units of its layer."""
         check_is_fitted(self)
         return self._encoding.encode(self._check_rows(X))
+
+    def _settle(self, X, weight):
+        """Learn how the columns of a table become units."""
+        table = self._table
+        self._encoding = Encoding.fit(X, table.kinds, table.sizes, weight)
+
+    @property
+    def unit_names_(self):
+        """Names of the visible units, in the order of ``components_``."""
+        return self._table.unit_names
 
     def _check_weight(self, sample_weight, X):
         if sample_weight is None:
@@ -204,7 +240,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         dtype, random = Z.dtype, Random.from_state(self.random_state)
         n_rows = Z.shape[0] if weight is None else weight.sum()
         base = layer.from_moments(*moments(Z, weight), n_rows).astype(dtype)
-        hidden = lookup(self.hidden, LAYERS, "hidden").zeros(self.n_components, dtype)
+        hidden = lookup(self.hidden, HIDDEN, "hidden").zeros(self.n_components, dtype)
         shape = Z.shape[1], self.n_components
         weights = random.fold(0).normal(shape, dtype) * dtype.type(_INITIAL_SCALE)
         energy = self._energy_class(base.astype(dtype), hidden, weights, base=base)
@@ -271,20 +307,21 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
 
     # -- output ----------------------------------------------------------------------
 
-    def _as_input(self, X, like=None):
-        """Return rows as the container that ``fit`` got, on the index of ``like``."""
-        if not hasattr(self, "feature_names_in_"):
-            return X
-        import pandas as pd
-
-        index = like.index if isinstance(like, pd.DataFrame) else None
-        return pd.DataFrame(X, index=index, columns=self.feature_names_in_)
+    def _as_input(self, Z, like=None):
+        """Return units as what ``fit`` got, on the index of ``like``."""
+        return self._table.restore(
+            self._encoding.decode(Z), getattr(like, "index", None)
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _is_unlabelled(y):
+    return isinstance(y, str) and y == "no_validation"
 
 
 def fit_hooks(X, y, sample_weight):

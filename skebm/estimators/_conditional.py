@@ -56,13 +56,13 @@ class ConditionalMixin:
         if given is None:
             with use_threads(self.n_jobs):
                 rows = draw(energy, n_samples, random)
-            return self._as_input(self._encoding.decode(rows))
+            return self._as_input(rows)
         given = self._given_rows(given)
         Z = self._encoded(given)
         with use_threads(self.n_jobs):
             rows = draw_holes(energy, Z, np.isnan(Z), n_samples, random)
         rows = rows.reshape(-1, rows.shape[-1])
-        return self._as_input(self._encoding.decode(rows), _repeated(given, n_samples))
+        return self._restored(rows, self._check_rows(given), given, n_samples)
 
     def conditional_log_prob(self, X, given):
         """Return ``log p(other columns | given columns)`` of each row.
@@ -110,7 +110,7 @@ class ConditionalMixin:
         random = Random.from_state(random_state)
         with use_threads(self.n_jobs):
             rows = complete_holes(self._energy, Z, np.isnan(Z), random)
-        return self._as_input(self._encoding.decode(rows), given)
+        return self._restored(rows, self._check_rows(given), given)
 
     def posterior_mean(self, X):
         """Return the rows with their missing cells at the best guess for each.
@@ -152,7 +152,7 @@ class ConditionalMixin:
             return np.moveaxis(np.quantile(kept, [tail, 1 - tail], axis=axis), 0, 1)
 
         _, limits = self._posterior(X, ends)
-        numbers = np.where(self._encoding.is_number, limits, np.nan)
+        numbers = np.where(self._is_number, limits, np.nan)
         return tuple(self._filled(X, numbers[:, k]) for k in (0, 1))
 
     def _posterior(self, X, summary):
@@ -172,17 +172,23 @@ class ConditionalMixin:
             )
         return units, decoded
 
+    def _restored(self, Z, rows, given, n_each=1):
+        """Return units as rows like the given ones, where those are missing."""
+        rows = np.repeat(rows, n_each, axis=0)
+        rows = np.where(np.isnan(rows), self._encoding.decode(Z), rows)
+        return self._table.restore(rows, _index(given, n_each))
+
     def _filled(self, X, values):
-        """Return the rows of X with their holes at these values, one row for each."""
-        rows = dense(self._check_rows(X)).copy()
+        """Return X with the rows that have holes filled from ``values``."""
+        rows = self._check_rows(X).copy()
         some = np.isnan(rows).any(axis=1)
         rows[some] = np.where(np.isnan(rows[some]), values, rows[some])
-        return self._as_input(rows, X)
+        return self._table.restore(rows, _index(X))
 
     def _log_density(self, rows):
         """Return the log-density of validated rows but for log Z, holes summed out."""
         Z = self._encoding.encode(rows)
-        volume = self._encoding.log_volume(rows)
+        volume = self._encoding.log_volume(Z)
         if not has_holes(Z):
             return -self._map_rows(self._energy.energy, Z) - volume
         with use_threads(self.n_jobs):
@@ -190,19 +196,28 @@ class ConditionalMixin:
         return -energy - volume
 
     def _terms(self, Z):
-        """Return ``log p(x_i | all other observed x)``, NaN for what was not observed."""
-        layer, holes = self._energy.visible, np.isnan(Z)
+        """Return ``log p(x_i | all other observed x)``, NaN for what was not observed.
+
+        In the units of the layer, a column for each column of the table.
+        """
+        variables, holes = self._encoding.variables, np.isnan(Z)
         with use_threads(self.n_jobs):
             whole = observed_energy(self._energy, Z, holes, Random(_KEY))
-            terms = np.full((len(Z), layer.n_features), np.nan)
-            for feature in range(layer.n_features):
-                unit = layer.variables == feature
+            terms = np.full((len(Z), self.n_features_in_), np.nan)
+            for feature in range(self.n_features_in_):
+                unit = variables == feature
                 rows = np.flatnonzero(~holes[:, unit].any(axis=1))
                 without = observed_energy(
                     self._energy, Z[rows], holes[rows] | unit, Random(_KEY)
                 )
                 terms[rows, feature] = without - whole[rows]
         return terms
+
+    @property
+    def _is_number(self):
+        """Whether each column holds numbers, rather than categories or two values."""
+        two = ["bernoulli", "spin", "categorical"]
+        return ~np.isin(self._table.kinds, two)
 
     def _expected(self, Z):
         """Return the expectations of hidden and visible units given encoded rows."""
@@ -254,8 +269,7 @@ def has_holes(Z):
     return isinstance(Z, np.ndarray) and bool(np.isnan(Z).any())
 
 
-def _repeated(given, n_samples):
-    """Return something with the index of the given rows, each ``n_samples`` times."""
-    if hasattr(given, "index") and hasattr(given, "loc"):
-        return given.iloc[np.repeat(np.arange(len(given)), n_samples)]
-    return None
+def _index(given, n_each=1):
+    """Return the labels of the given rows, each so many times; None if there are none."""
+    index = getattr(given, "index", None)
+    return index.repeat(n_each) if hasattr(index, "repeat") else None

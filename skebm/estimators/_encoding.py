@@ -1,151 +1,157 @@
-"""From the user's columns to the units of a visible layer, and back."""
+"""From a table's numbers to the units of a visible layer, and back."""
 
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import issparse
-from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from skebm.layers import LAYERS, Columns
+from skebm.estimators._codecs import CODECS
+from skebm.layers import Columns
 from skebm.utils._sparse import dense
-from skebm.utils._validation import lookup
 
 
 class Encoding(NamedTuple):
-    """Columns that are Gaussian are standardised; all others stay as they are.
+    """One codec for the columns of each kind, side by side.
 
     Attributes
     ----------
-    kinds : tuple of str of length n_features
-        The layer's name for each column.
-    location, scale : ndarray of shape (n_features,), float64
+    codecs : tuple of Codec
+    columns : tuple of ndarray of int
+        The columns of the table that each codec has.
     """
 
-    kinds: tuple
-    location: np.ndarray
-    scale: np.ndarray
+    codecs: tuple
+    columns: tuple
 
     @classmethod
-    def identity(cls, kinds):
-        """Return the encoding that leaves all columns as they are."""
-        return cls(kinds, np.zeros(len(kinds)), np.ones(len(kinds)))
+    def fit(cls, X, kinds, sizes, weight):
+        """Fit the codecs of a table.
+
+        Parameters
+        ----------
+        X : {ndarray, CSR matrix} of shape (n, n_features)
+            Numbers, with NaN where one is missing.
+        kinds : sequence of str of length n_features
+        sizes : sequence of int of length n_features
+            Number of known values of columns that are numbered.
+        weight : ndarray of shape (n,) or None
+        """
+        if weight is not None:
+            X, weight = X[weight > 0], weight[weight > 0]
+        sizes, columns = np.asarray(sizes), _columns_of(kinds)
+        codecs = [
+            CODECS[kind].fit(_part(X, own), sizes[own], weight)
+            for kind, own in columns.items()
+        ]
+        return cls(tuple(codecs), tuple(columns.values()))
 
     @classmethod
-    def fit(cls, X, kinds, weight):
-        """Take location and scale of the Gaussian columns from the data."""
-        encoding = cls.identity(kinds)
-        gaussian = np.array(kinds) == "gaussian"
-        if gaussian.any():
-            mean, variance = moments(X, weight)
-            scale = np.sqrt(variance)
-            # A constant column, up to rounding, keeps its unit.
-            scale[scale <= 10 * np.finfo(X.dtype).eps * np.abs(mean)] = 1.0
-            scale[scale == 0] = 1.0
-            encoding.location[gaussian] = mean[gaussian]
-            encoding.scale[gaussian] = scale[gaussian]
-        return encoding
+    def identity(cls, kind, n_features):
+        """Return the encoding that leaves columns of one kind as they are."""
+        if kind == "gaussian":
+            codec = CODECS[kind](np.zeros(n_features), np.ones(n_features))
+        else:
+            codec = CODECS[kind](n_features)
+        return cls((codec,), (np.arange(n_features),))
 
     @property
-    def is_identity(self):
-        """Whether all columns stay as they are."""
-        return "gaussian" not in self.kinds or (
-            not self.location.any() and (self.scale == 1).all()
-        )
+    def n_features(self):
+        """Number of columns of the table."""
+        return sum(map(len, self.columns))
 
-    def log_volume(self, X):
-        """Log of the volume that a unit volume here stands for, for each row."""
-        if self.is_identity:
-            return np.zeros(X.shape[0])
-        return ~np.isnan(dense(X)) @ np.log(self.scale)
+    @property
+    def layer_names(self):
+        """The class names of the layers, in lower case."""
+        return tuple(codec.units.__name__.lower() for codec in self.codecs)
+
+    @property
+    def variables(self):
+        """The column of the table that each unit belongs to, int, shape (n_units,)."""
+        pairs = zip(self.codecs, self.columns, strict=True)
+        return np.concatenate([columns[codec.variables] for codec, columns in pairs])
+
+    @property
+    def order(self):
+        """The units in the order of the table's columns."""
+        return np.argsort(self.variables, kind="stable")
 
     def layer(self, dtype):
-        """Return the visible layer: one for each run of columns of one kind."""
-        layers = [
-            LAYERS[kind].zeros(len(list(run)), dtype)
-            for kind, run in groupby(self.kinds)
-        ]
+        """Return the visible layer."""
+        layers = [codec.layer(dtype) for codec in self.codecs]
         return layers[0] if len(layers) == 1 else Columns(layers)
 
     def encode(self, X):
-        """Return the rows in the units of the layer, in the dtype of ``X``."""
-        if self.is_identity:
-            return X
-        # In float64, since a float32 column may lie far from zero for its width.
-        return ((dense(X) - self.location) / self.scale).astype(X.dtype)
+        """Return the rows in the units of the layer, in the dtype of ``X``.
+
+        A column that is NaN is NaN in all its units.
+        """
+        if len(self.codecs) == 1:
+            return self.codecs[0].encode(X)
+        X, pairs = dense(X), zip(self.codecs, self.columns, strict=True)
+        units = np.empty((len(X), len(self.variables)), dtype=X.dtype)
+        start = 0
+        for codec, columns in pairs:
+            stop = start + len(codec.variables)
+            units[:, start:stop] = codec.encode(X[:, columns])
+            start = stop
+        return units
 
     def decode(self, Z):
-        """Return the rows in the user's units."""
-        if self.is_identity:
-            return Z
-        return (Z * self.scale + self.location).astype(Z.dtype)
+        """Return the rows in the table's numbers, from units or their expectations."""
+        if len(self.codecs) == 1:
+            return self.codecs[0].decode(Z)
+        parts = [codec.decode(part) for codec, part in self._parts(Z)]
+        return self.in_order(np.concatenate(parts, axis=1))
+
+    def best_guess(self, Z, decoded):
+        """Return the best guess of the table's numbers; see :class:`Codec`."""
+        pairs = zip(self._parts(Z), self.columns, strict=True)
+        parts = [c.best_guess(part, decoded[:, own]) for (c, part), own in pairs]
+        return self.in_order(np.concatenate(parts, axis=1))
+
+    def log_volumes(self, Z):
+        """Return what a unit volume stands for in the user's units, as a log.
+
+        A density of the user's values is that of the units less these, summed over
+        columns: change of variables.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n, n_units)
+            Rows in the units of the layer; columns beyond are left aside.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features) or (1, n_features), float64
+            In nats; 0 for values that are counted, and for holes.
+        """
+        parts = [codec.log_volumes(part) for codec, part in self._parts(Z)]
+        n_rows = max(map(len, parts))
+        parts = [np.broadcast_to(p, (n_rows, p.shape[1])) for p in parts]
+        return self.in_order(np.concatenate(parts, axis=1))
+
+    def log_volume(self, Z):
+        """Return the sum of :meth:`log_volumes` over columns, (n,) or (1,)."""
+        return self.log_volumes(Z).sum(axis=1)
+
+    def in_order(self, parts):
+        """Return what stands codec after codec in the order of the table's columns."""
+        if len(self.codecs) == 1:
+            return parts
+        return parts[:, np.argsort(np.concatenate(self.columns))]
+
+    def _parts(self, Z):
+        start = 0
+        for codec in self.codecs:
+            stop = start + len(codec.variables)
+            yield codec, Z[:, start:stop]
+            start = stop
 
 
-def moments(X, weight):
-    """Return weighted mean and variance of each column, float64."""
-    if issparse(X):
-        return tuple(
-            np.asarray(m, dtype=np.float64)
-            for m in mean_variance_axis(X, axis=0, weights=weight)
-        )
-    seen = ~np.isnan(X)
-    share = seen if weight is None else seen * weight[:, None]
-    total = share.sum(axis=0)
-    X = np.where(seen, X, 0)
-    mean = (X * share).sum(axis=0, dtype=np.float64) / total
-    return mean, (np.square(X - mean) * share).sum(axis=0, dtype=np.float64) / total
+def _columns_of(kinds):
+    """Return the columns of each kind, in the order of first appearance."""
+    kinds = np.asarray(kinds)
+    return {str(kind): np.flatnonzero(kinds == kind) for kind in dict.fromkeys(kinds)}
 
 
-def resolve_kinds(visible, X):
-    """Return the layer's name for each column of ``X``.
-
-    ``"auto"`` is Bernoulli if all values lie in [0, 1], else Gaussian; a list names
-    each column's layer.
-    """
-    n_features = X.shape[1]
-    if isinstance(visible, str):
-        lookup(visible, {"auto": None, **LAYERS}, "visible")
-        if visible == "auto":
-            values = X.data if issparse(X) else X
-            inside = values.size == 0 or (values.min() >= 0 and values.max() <= 1)
-            visible = "bernoulli" if inside else "gaussian"
-        kinds = (visible,) * n_features
-    else:
-        kinds = tuple(visible)
-    for kind in dict.fromkeys(kinds):
-        lookup(kind, LAYERS, "visible")
-    if len(kinds) != n_features:
-        raise ValueError(
-            f"visible names {len(kinds)} layers, but X has {n_features} columns. Name "
-            "one layer for all columns, or one for each."
-        )
-    return kinds
-
-
-def check_domain(X, kinds, names, remedy="use visible='gaussian'"):
-    """Raise a sentence that names the columns of ``X`` outside their layer's domain."""
-    for kind in dict.fromkeys(kinds):
-        part = np.flatnonzero(np.array(kinds) == kind)
-        layer = LAYERS[kind]
-        if kind == "gaussian":
-            continue  # finite numbers, which validation has seen to
-        values = X if len(part) == X.shape[1] else X[:, part]
-        if issparse(values):
-            values = values.tocoo()
-            bad = np.unique(values.col[layer.outside(values.data)])
-            if layer.outside(np.zeros(1))[0]:
-                bad = np.arange(len(part))
-        else:
-            if not layer.outside(values).any():
-                continue
-            bad = np.flatnonzero(layer.outside(values).any(axis=0))
-        if len(bad):
-            columns = [
-                f"column {j}" if names is None else repr(names[j]) for j in part[bad]
-            ]
-            more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
-            raise ValueError(
-                f"{kind.capitalize()} units take {layer.domain}, but "
-                f"{', '.join(columns[:5])}{more} of X has others. Scale the "
-                f"columns, or {remedy}."
-            )
+def _part(X, columns):
+    return X if len(columns) == X.shape[1] else X[:, columns]

@@ -97,10 +97,10 @@ class Epochs:
         best, random = training.best, training.random.fold(5, training.n_epochs)
         log_z, stderr = state.sampler.log_partition(state.chains, best, random, _SWEEPS)
         # With no error to state there is no figure: it may be off by any amount.
-        log_z = (
-            log_z + self.estimator._encoding.log_volume if stderr < np.inf else np.nan
-        )
-        return {**self.monitor.likelihood(best, log_z), "log_partition_error": stderr}
+        log_z = log_z if stderr < np.inf else np.nan
+        volume = self.estimator._encoding.log_volume
+        figures = self.monitor.likelihood(best, log_z, volume)
+        return {**figures, "log_partition_error": stderr}
 
     def _record(self, n_iter, figures, learning_rate, seconds):
         row = {"epoch": n_iter, **figures}

@@ -24,13 +24,19 @@ _GRID = 60
 class Monitor:
     """Rows to look at, drawn from those of the training and from held-out ones."""
 
-    def likelihood(self, energy, log_partition):
-        """Return the mean log-likelihood of either set of rows, in nats."""
+    def likelihood(self, energy, log_partition, log_volume):
+        """Return the mean log-likelihood of either set of rows, in nats.
+
+        ``log_volume(rows)`` is the change of variables to the user's units.
+        """
         sets = {self.likelihood_name: (self.rows, self.weight)}
         if self.held_out is not None:
             sets["validation_" + self.likelihood_name] = self.held_out
         return {
-            name: -_mean(energy.energy(_whole(energy, rows)), weight) - log_partition
+            name: -_mean(
+                energy.energy(_whole(energy, rows)) + log_volume(rows), weight
+            )
+            - log_partition
             for name, (rows, weight) in sets.items()
         }
 

@@ -28,7 +28,7 @@ def make_plan(estimator, n_rows, n_iter=None):
     Parameters
     ----------
     estimator : EnergyEstimator
-        After the kinds of its columns are known.
+        After the encoding of its columns is known.
     n_rows : int
     n_iter : int, default=None
         Epochs; None takes those of the estimator.
@@ -76,12 +76,13 @@ def _resolve_optimizer(estimator, objective):
 
 
 def _auto_rate(estimator):
-    kinds = {*estimator._kinds, estimator.hidden}
-    if estimator.hidden == "gaussian":
+    kinds = {*estimator._encoding.layer_names, estimator.hidden}
+    if estimator.hidden in ("gaussian", "relu"):
         return _HIDDEN_GAUSSIAN_RATE
     if kinds == {"bernoulli"}:
         rate = _RATE_TIMES_HIDDEN / estimator.n_components
         return min(max(rate, _RATE), _LARGEST_RATE)
     if kinds == {"bernoulli", "gaussian"}:
         return _GAUSSIAN_RATE
-    return _OTHER_GAUSSIAN_RATE if "gaussian" in kinds else _RATE
+    real = kinds & {"gaussian", "zeroinflated"}
+    return _OTHER_GAUSSIAN_RATE if real else _RATE

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.estimators._encoding import check_domain
+from skebm.estimators._table import is_frame
 from skebm.estimators.density import RBMDensity
 from skebm.utils._sklearn import (
     HasMethods,
@@ -135,27 +135,28 @@ random_state, verbose
         rows = self._check_rows(X, reset=True)
         if not go_on:
             self.density_ = self._new_density(rows)
-        # Rows go in without column names, which this estimator has checked already;
-        # weights as they came, since checking them is the density's affair.
+        # Weights go in as they came, since checking them is the density's affair.
         self._fit_density(rows, sample_weight)
         self.offset_ = self._threshold(rows, sample_weight)
         return self
 
     def _check_rows(self, X, reset=False):
-        X = validate_data(
+        """Return checked numbers, or the frame itself, whose columns the density reads.
+
+        Of frames' columns, names and number are checked here.
+        """
+        if is_frame(X):
+            return validate_data(self, X, reset=reset, skip_check_array=True)
+        return validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
         )
-        if not reset and self.density is None:  # the density does not know the names
-            names = getattr(self, "feature_names_in_", None)
-            check_domain(X, self.density_.visible, names, "fit on rows that have such")
-        return X
 
     def _new_density(self, X):
         if self.density is not None:
             return clone(self.density)
         return RBMDensity(
             self.n_components,
-            visible=_kinds(X),
+            visible="auto" if is_frame(X) else _kinds(X),
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,
             n_iter=self.n_iter,

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from skebm.energies import ClassRBM
 from skebm.estimators._base import EnergyEstimator, fit_hooks
 from skebm.estimators._draws import draw
-from skebm.estimators._encoding import Encoding
 from skebm.estimators._monitor import ClassMonitor
 from skebm.layers import Categorical, Columns
 from skebm.objectives import OBJECTIVES, Conditional, Hybrid
@@ -51,8 +50,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         Factors of the sample weights, by class.
     visible, hidden, objective, optimizer, learning_rate, schedule, batch_size, \
 n_iter, max_time, average, l1, l2, l1b, sparsity_target, sparsity_cost, partition, \
-resample_inputs, early_stopping, validation_fraction, n_iter_no_change, tol, \
-warm_start, n_jobs, random_state, verbose
+resample_inputs, handle_unknown, early_stopping, validation_fraction, \
+n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         As for :class:`RBMDensity`; ``objective`` is that of the generative part, and
         early stopping watches the log-likelihood of held-out labels.
 
@@ -120,6 +119,7 @@ warm_start, n_jobs, random_state, verbose
         sparsity_cost=0.0,
         partition="auto",
         resample_inputs=False,
+        handle_unknown="error",
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=5,
@@ -136,10 +136,10 @@ warm_start, n_jobs, random_state, verbose
             batch_size=batch_size, n_iter=n_iter, max_time=max_time, average=average,
             l1=l1, l2=l2, l1b=l1b, sparsity_target=sparsity_target,
             sparsity_cost=sparsity_cost, partition=partition,
-            resample_inputs=resample_inputs, early_stopping=early_stopping,
-            validation_fraction=validation_fraction, n_iter_no_change=n_iter_no_change,
-            tol=tol, warm_start=warm_start, n_jobs=n_jobs, random_state=random_state,
-            verbose=verbose,
+            resample_inputs=resample_inputs, handle_unknown=handle_unknown,
+            early_stopping=early_stopping, validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change, tol=tol, warm_start=warm_start,
+            n_jobs=n_jobs, random_state=random_state, verbose=verbose,
         )  # fmt: skip
         self.generative_weight = generative_weight
         self.class_weight = class_weight
@@ -184,22 +184,22 @@ warm_start, n_jobs, random_state, verbose
         return self._fit(X, y, classes, sample_weight, is_fitted(self), n_iter=1)
 
     def _fit(self, X, y, classes, sample_weight, go_on, n_iter):
-        X, y = self._check_rows(X, y=y, reset=not go_on)
-        check_classification_targets(y)
+        hooks = fit_hooks(X, y, sample_weight)
         weight = self._check_weight(sample_weight, X)
+        X, y = self._check_rows(X, y, weight, reset=not go_on)
+        check_classification_targets(y)
         if not go_on:
             self.classes_ = np.unique(y if classes is None else classes)
         labels = self._label_numbers(y)
         if not go_on:
             self._check_classes(labels, weight)
-            self._encoding = Encoding.fit(X, self._kinds, weight)
+            self._settle(X, weight)
         if self.class_weight is not None:
             factor = self._class_factor(labels, weight)[labels]
             weight = factor if weight is None else weight * factor
         Z = self._joined(self._encoding.encode(X), labels)
         label_layer = Categorical.zeros(len(self.classes_), Z.dtype)
         layer = Columns([self._encoding.layer(Z.dtype), label_layer])
-        hooks = fit_hooks(X, y, sample_weight)
         return self._fit_rows(Z, weight, layer, go_on, n_iter, hooks, labels)
 
     def _check_classes(self, labels, weight):
@@ -256,11 +256,12 @@ warm_start, n_jobs, random_state, verbose
         """Return the public attributes at the present state of a training."""
         energy = training.best
         inputs, label = energy.visible.layers
+        order = self._encoding.order
         return {
             **self._common_attributes(energy, training),
-            "components_": np.ascontiguousarray(energy.weights[: energy.n_inputs].T),
+            "components_": np.ascontiguousarray(energy.weights[order].T),
             "class_components_": energy.weights[energy.n_inputs :].T.copy(),
-            "intercept_visible_": inputs.bias.copy(),
+            "intercept_visible_": inputs.bias[order],
             "intercept_class_": label.bias.copy(),
             "intercept_hidden_": energy.hidden.bias.copy(),
         }
@@ -282,9 +283,8 @@ warm_start, n_jobs, random_state, verbose
             In nats, hidden units summed out.
         """
         Z = self._encoded(X)
-        energy = (
-            self._map_rows(self._energy.class_energy, Z) + self._encoding.log_volume
-        )
+        energy = self._map_rows(self._energy.class_energy, Z)
+        energy += self._encoding.log_volume(Z)[:, None]
         if y is None:
             return energy
         return energy[np.arange(len(energy)), self._label_numbers(y)]
@@ -331,9 +331,8 @@ warm_start, n_jobs, random_state, verbose
             In nats.
         """
         Z = self._encoded(X)
-        energy = (
-            self._map_rows(self._energy.input_energy, Z) + self._encoding.log_volume
-        )
+        energy = self._map_rows(self._energy.input_energy, Z)
+        energy += self._encoding.log_volume(Z)
         return -energy - self.log_partition_.value
 
     @available_if(_has_generative_part)
@@ -358,5 +357,4 @@ warm_start, n_jobs, random_state, verbose
             energy = energy.clamp(int(self._label_numbers(np.array([y]))[0]))
         with use_threads(self.n_jobs):
             rows = draw(energy, n_samples, Random.from_state(random_state))
-        rows = rows[:, : self.n_features_in_]
-        return self._as_input(self._encoding.decode(rows))
+        return self._as_input(rows[:, : self._energy.n_inputs])

@@ -18,15 +18,18 @@ from skebm.estimators._holes import draw_holes
 from skebm.estimators._mixing import Mixing
 from skebm.estimators._monitor import DensityMonitor, conditionals, reconstruct
 from skebm.estimators._plan import make_plan
-from skebm.layers import LAYERS
+from skebm.estimators._table import Table
+from skebm.layers import HIDDEN, LAYERS
 from skebm.objectives import OBJECTIVES
-from skebm.partition import ExactPartition
 from skebm.samplers import Gibbs
 from skebm.training import Training
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import fit_context, is_fitted
 from skebm.utils._validation import lookup, resolve
+
+# Units whose parameters need nothing beside them.
+_PLAIN = "bernoulli", "spin", "gaussian"
 
 
 class RBMDensity(
@@ -53,8 +56,9 @@ class RBMDensity(
         the first ``fit`` or ``partial_fit``: Bernoulli if all values lie in [0, 1],
         else Gaussian. Bernoulli units take 0 and 1, and values between as
         probabilities; Gaussian columns are standardised inside.
-    hidden : {"bernoulli", "spin", "gaussian"}, default="bernoulli"
-        Hidden units. Gaussian ones have variance 1.
+    hidden : {"bernoulli", "spin", "gaussian", "relu"}, default="bernoulli"
+        Hidden units. Gaussian ones have variance 1; rectified ones ("relu") are such
+        Gaussian ones cut off at 0.
     objective : {"pcd", "cd", "pseudo_likelihood", "ratio_matching", "mpf"} or \
 objective, default="pcd"
         Estimate of the gradient; see :mod:`skebm.objectives`. The last three need no
@@ -64,8 +68,8 @@ objective, default="pcd"
         sampled, and ``"adam"`` where it is exact.
     learning_rate : float or "auto", default="auto"
         Size of the first steps. ``"auto"`` is 0.003 for Adam, 0.01 with the objectives
-        that need no chains, and 0.01 with Gaussian hidden units. For binary units it is
-        0.4 for up to 32 hidden units and falls to 0.1 at 128; with Gaussian columns it
+        that need no chains, and 0.01 with Gaussian or rectified hidden units. For binary
+        units it is 0.4 for up to 32 hidden units and falls to 0.1 at 128; with Gaussian columns it
         is 0.1. Spins have 0.1, and 0.05 beside Gaussian columns.
     schedule : {"linear", "constant"}, default="linear"
         ``"linear"``: constant for half of the epochs, then falling to 0.
@@ -208,12 +212,12 @@ objective, default="pcd"
         return self._fit(X, sample_weight, go_on=is_fitted(self), n_iter=1)
 
     def _fit(self, X, sample_weight, go_on, n_iter):
-        X = self._check_rows(X, reset=not go_on)
-        weight = self._check_weight(sample_weight, X)
-        if not go_on:
-            self._encoding = Encoding.fit(X, self._kinds, weight)
-        Z = self._encoding.encode(X)
         hooks = fit_hooks(X, None, sample_weight)
+        weight = self._check_weight(sample_weight, X)
+        X = self._check_rows(X, weight=weight, reset=not go_on)
+        if not go_on:
+            self._settle(X, weight)
+        Z = self._encoding.encode(X)
         return self._fit_rows(
             Z, weight, self._encoding.layer(Z.dtype), go_on, n_iter, hooks
         )
@@ -224,12 +228,13 @@ objective, default="pcd"
     def _fitted_attributes(self, training):
         """Return the public attributes at the present state of a training."""
         energy = training.best
-        components = np.ascontiguousarray(energy.weights.T)
+        order = self._encoding.order
+        components = np.ascontiguousarray(energy.weights[order].T)
         return {
             **self._common_attributes(energy, training),
             "_mixing": Mixing.of(energy, training, self._objective(), self.n_jobs),
             "components_": components,
-            "intercept_visible_": energy.visible.bias.copy(),
+            "intercept_visible_": energy.visible.bias[order],
             "intercept_hidden_": energy.hidden.bias.copy(),
             "_n_features_out": len(components),
         }
@@ -313,10 +318,11 @@ objective, default="pcd"
         """
         Z = self._encoded(X)
         if has_holes(Z):
-            terms = self._terms(Z) - np.log(self._encoding.scale)
+            terms = self._terms(Z) - self._encoding.log_volumes(Z)
             return terms if per_feature else np.nansum(terms, axis=1)
         with use_threads(self.n_jobs):
-            terms = conditionals(self._energy, Z) - np.log(self._encoding.scale)
+            terms = self._encoding.in_order(conditionals(self._energy, Z))
+        terms -= self._encoding.log_volumes(Z)
         return terms if per_feature else terms.sum(axis=1)
 
     # -- features and draws ----------------------------------------------------------
@@ -353,7 +359,7 @@ objective, default="pcd"
             rows = self._expected(Z)[1]
         else:
             rows = self._map_rows(lambda Z: reconstruct(self._energy, Z), Z)
-        return self._as_input(self._encoding.decode(rows), X)
+        return self._as_input(rows, X)
 
     def gibbs(self, X, n_steps=1, *, random_state=None):
         """Return the rows after Gibbs sweeps that start at them.
@@ -374,7 +380,7 @@ objective, default="pcd"
             if has_holes(Z):
                 Z = draw_holes(self._energy, Z, np.isnan(Z), 1, random.fold(0))[:, 0]
             chains = Gibbs(n_steps).step(self._energy, self._energy.chains(Z), random)
-        return self._as_input(self._encoding.decode(chains.visible), X)
+        return self._as_input(chains.visible, X)
 
     # -- parameters from elsewhere ---------------------------------------------------
 
@@ -430,19 +436,23 @@ objective, default="pcd"
             )
             log_precision = -np.log(np.asarray(variance, dtype=np.float64))
             given["log_precision"] = log_precision, n_features, "variance_visible"
-        layer = lookup(visible, LAYERS, "visible")(
+        layer = lookup(visible, {kind: LAYERS[kind] for kind in _PLAIN}, "visible")(
             **{name: _vector(*value, dtype) for name, value in given.items()}
         )
         bias = _vector(intercept_hidden, n_components, "intercept_hidden", dtype)
-        hidden_layer = lookup(hidden, LAYERS, "hidden")(bias)
+        hidden_layer = lookup(hidden, HIDDEN, "hidden")(bias)
         self = cls(n_components, visible=visible, hidden=hidden, **params)
         self.n_features_in_ = n_features
-        self._kinds = (visible,) * n_features
-        self._encoding = Encoding.identity(self._kinds)
+        self._table = Table.of_kind(visible, n_features)
+        self._encoding = Encoding.identity(visible, n_features)
         random = Random.from_state(self.random_state)
         energy = RBM(layer, hidden_layer, np.ascontiguousarray(components.T))
-        if not (layer.finite or hidden_layer.finite):
-            ExactPartition().estimate(energy)  # raises where it is infinite
+        if not energy.is_proper:
+            raise ValueError(
+                "The partition function of these parameters may be infinite: with "
+                f"hidden={hidden!r}, the largest singular value of components * "
+                "sqrt(variance_visible) must be below 1. Use smaller components."
+            )
         with use_threads(self.n_jobs):
             energy = at_own_marginals(energy, random.fold(0))
             self._training = Training.start(

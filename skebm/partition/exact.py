@@ -24,11 +24,18 @@ class ExactPartition(BaseEstimator):
         if not hasattr(energy, "T"):
             return False
         side = finite_side(energy)
-        return side is None or side.visible.n_states <= 2**self.max_units
+        if side is None:
+            return energy.is_normal
+        return side.visible.n_states <= 2**self.max_units
 
     def estimate(self, energy, random=None, draws=None):
         """Return log Z as an :class:`Estimate`; ``random`` and ``draws`` are unused."""
         side = finite_side(energy)
+        if side is None and not energy.is_normal:
+            raise ValueError(
+                f"{energy!r} has real units on both sides, and not all are Gaussian: "
+                "there is no exact log Z. Use partition='ais'."
+            )
         if side is None:
             return _exactly(_log_partition_gaussian(energy), "closed form")
         if side.visible.n_states > 2**self.max_units:
@@ -50,8 +57,8 @@ def _log_partition_gaussian(energy):
     weights = energy.coupling * energy.weights.astype(np.float64)
     matrix = np.block(
         [
-            [np.diag(energy.visible.precision), -weights],
-            [-weights.T, np.diag(energy.hidden.precision)],
+            [np.diag(energy.visible.curvature), -weights],
+            [-weights.T, np.diag(energy.hidden.curvature)],
         ]
     )
     linear = np.concatenate([energy.visible.bias, energy.hidden.bias])

@@ -4,7 +4,6 @@ import numpy as np
 from scipy.special import logsumexp
 
 from skebm.energies import Clamped, missing
-from skebm.layers import Gaussian
 from skebm.samplers import anneal
 from skebm.utils._parallel import map_blocks
 
@@ -56,7 +55,7 @@ def observed_energy(energy, x, holes, random):
     patterns, group = np.unique(holes[todo], axis=0, return_inverse=True)
     for k, pattern in enumerate(patterns):
         rows = todo[group.ravel() == k]
-        if _is_normal(energy):
+        if energy.is_normal:
             out[rows] = _integral_of_normal(energy, x[rows], pattern)
         elif (values := _alternatives(energy, pattern)) is not None:
             out[rows] = _sum_over_holes(energy, x[rows], *values)
@@ -97,9 +96,10 @@ def _alternatives(energy, pattern):
     values = np.zeros((1, layer.n_units), dtype=energy.dtype)
     log_weight = np.zeros(1)
     for feature in np.flatnonzero(missing(layer, pattern[None])[0]):
-        columns, own, weight = energy.alternatives(feature)
-        if len(values) * len(own) > _MAX_HOLES:
+        ways = energy.alternatives(feature)
+        if ways is None or len(values) * len(ways[1]) > _MAX_HOLES:
             return None
+        columns, own, weight = ways
         more = np.repeat(values, len(own), axis=0)
         more[:, columns] = np.tile(own, (len(values), 1))
         weight = np.broadcast_to(weight, len(own))
@@ -123,10 +123,6 @@ def _sum_over_holes(energy, x, values, log_weight):
     size = max(1, _AT_ONCE // (len(values) * n_hidden))
     work = 10 * len(values) * n_hidden
     return own - np.concatenate(map_blocks(rows, len(x), work, size=size))
-
-
-def _is_normal(energy):
-    return isinstance(energy.visible, Gaussian) and isinstance(energy.hidden, Gaussian)
 
 
 def _integral_of_normal(energy, x, pattern):

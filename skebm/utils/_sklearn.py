@@ -1,6 +1,7 @@
 """The only file that imports private names of scikit-learn."""
 
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils._indexing import _get_column_indices as get_column_indices
 from sklearn.utils._openmp_helpers import (
     _openmp_effective_n_threads as available_threads,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "available_threads",
     "check_sample_weight",
     "fit_context",
+    "get_column_indices",
     "is_fitted",
     "validate_data",
 ]

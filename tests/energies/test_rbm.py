@@ -268,6 +268,8 @@ def test_centered_gradient_over_mixed_columns(rng):
         for phase in phases
     ]
     expected = naive_contrast(*joined, mu, lam)
+    for name in ("weights", "visible.bias"):
+        energy.visible.gauge(expected[name])
     data, model = (energy.start_phases(rows).result() for rows in (x[:5], x[5:]))
     actual = energy.contrast(data, model, (mu, lam))
     biases = np.concatenate([actual[f"visible.{k}.bias"] for k in range(3)])
