@@ -37,6 +37,7 @@ NEIGHBOURS = {
     "partition/auto.py": {"ais", "exact", "trajectory"},
     "energies/class_rbm.py": {"rbm"},
     "estimators/anomaly.py": {"density"},
+    "estimators/imputer.py": {"density"},
 }
 
 

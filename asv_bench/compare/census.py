@@ -1,4 +1,4 @@
-"""Held-out log-density of adult census, with nothing said but `RBMDensity().fit(frame)`.
+"""Held-out log-density of adult census, with no more said than `RBMDensity().fit(X)`.
 
     SKEBM_DATA=... python asv_bench/compare/census.py [--seeds 3]
 

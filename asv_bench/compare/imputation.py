@@ -34,8 +34,8 @@ def split(name, seed, n_rows):
         frame = load_wine().sample(frac=1, random_state=seed)
         cut = 2 * len(frame) // 3
         parts = [frame[:cut], frame[cut:]]
-    sizes = n_rows, n_rows // 2
-    return [part[:n].reset_index(drop=True) for part, n in zip(parts, sizes, strict=True)]
+    parts = parts[0][:n_rows], parts[1][: n_rows // 2]
+    return [part.reset_index(drop=True) for part in parts]
 
 
 def numbers_of(frame):

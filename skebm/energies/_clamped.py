@@ -61,8 +61,8 @@ class Clamped:
 
     def start(self, x, holes, random):
         """Return chains whose holes are drawn from the marginals."""
-        inputs = np.zeros_like(x)
-        return self.chains(np.where(holes, self.rbm.base.sample(inputs, random), x), holes)
+        drawn = self.rbm.base.sample(np.zeros_like(x), random)
+        return self.chains(np.where(holes, drawn, x), holes)
 
     def energy(self, visible, inputs, given, holes):
         """Return the energy of each chain, in nats, float64, shape (n_chains,)."""

@@ -226,26 +226,24 @@ class ConditionalMixin:
 
     def _given_rows(self, given):
         """Return rows as `fit` got them; columns that were left out are missing."""
-        names = getattr(self, "feature_names_in_", None)
         if isinstance(given, Mapping):
             given = [given]
-        elif getattr(given, "ndim", 2) == 1:  # a Series or an array
+        elif getattr(given, "ndim", 2) == 1:
             given = [given.to_dict()] if hasattr(given, "to_dict") else given[None]
+        names = getattr(self, "feature_names_in_", range(self.n_features_in_))
         if isinstance(given, list) and given and isinstance(given[0], Mapping):
-            if names is None:
-                given = [[row.get(k, np.nan) for k in range(self.n_features_in_)] for row in given]
-            else:
-                import pandas as pd
+            import pandas as pd
 
-                given = pd.DataFrame(given)
-        if names is None or not hasattr(given, "reindex"):
+            given = pd.DataFrame(given)
+        if not hasattr(given, "reindex"):
             return given
-        if unknown := [name for name in given.columns if name not in set(names)]:
+        if unknown := [name for name in given.columns if name not in names]:
             raise ValueError(
                 f"given has a column {unknown[0]!r} that was not there in fit. Known: "
                 f"{', '.join(map(repr, names))}."
             )
-        return given.reindex(columns=names)
+        rows = given.reindex(columns=names)
+        return rows if hasattr(self, "feature_names_in_") else rows.to_numpy()
 
     def _positions(self, columns):
         """Return the positions of columns that are given by name or by number."""
@@ -256,9 +254,10 @@ class ConditionalMixin:
             position = known.get(column, column)
             whole = isinstance(position, Integral) and not isinstance(position, bool)
             if not whole or not -self.n_features_in_ <= position < self.n_features_in_:
+                known = names or range(self.n_features_in_)
                 raise ValueError(
                     f"given names a column {column!r}, but the columns of fit are "
-                    f"{', '.join(map(repr, names)) or f'0 to {self.n_features_in_ - 1}'}."
+                    f"{', '.join(map(repr, known))}."
                 )
             out.append(position)
         return out
@@ -270,6 +269,6 @@ def has_holes(Z):
 
 
 def _index(given, n_each=1):
-    """Return the labels of the given rows, each so many times; None if there are none."""
+    """Return the labels of the given rows, each so many times, if they have some."""
     index = getattr(given, "index", None)
     return index.repeat(n_each) if hasattr(index, "repeat") else None

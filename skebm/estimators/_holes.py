@@ -14,7 +14,7 @@ _MAX_HIDDEN = 2**12
 _N_CHAINS, _N_STAGES, _N_BURN_IN, _AT_ONCE = 20, 100, 30, 10_000
 # Rows that a thread takes at a time.
 _ROWS = 256
-# Cooling of completions: inverse temperatures after 1, and fixed-point steps at the end.
+# Completions: inverse temperatures after 1, and fixed-point steps at the end.
 _COLD, _N_COLD, _N_CLIMB = 30.0, 30, 200
 
 
@@ -53,8 +53,7 @@ def _draw_exactly(energy, x, holes, n_draws, random):
     states, log_weight = hidden_log_weights(energy, x, holes)
     cumulative = softmax(log_weight, axis=1).cumsum(axis=1)
     ticks = random.fold(0).uniform((len(x), n_draws)) * cumulative[:, -1:]
-    number = [np.searchsorted(line, at) for line, at in zip(cumulative, ticks, strict=True)]
-    hidden = states[np.ravel(number)]
+    hidden = states[_found(cumulative, ticks).ravel()]
     inputs = energy.coupling * (hidden @ energy.weights.T)
     inputs = inputs.astype(energy.dtype, copy=False)
     drawn = energy.visible.sample(inputs, random.fold(1))
@@ -69,13 +68,19 @@ def _draw_by_annealing(energy, x, holes, n_draws, random):
     # Systematic resampling, then a random choice, since copies lie together.
     ticks = np.arange(n_chains) + random.fold(1).uniform((n_rows, 1))
     ticks *= share[:, -1:] / n_chains
-    number = np.stack([np.searchsorted(line, at) for line, at in zip(share, ticks, strict=True)])
-    number = np.minimum(number, n_chains - 1)
+    number = np.minimum(_found(share, ticks), n_chains - 1)
     order = random.fold(2).uniform((n_rows, n_chains)).argsort(axis=1)[:, :n_draws]
-    chosen = np.take_along_axis(number, order, axis=1) + n_chains * np.arange(n_rows)[:, None]
+    chosen = np.take_along_axis(number, order, axis=1)
+    chosen += n_chains * np.arange(n_rows)[:, None]
     chains = type(chains)(*(part[chosen.ravel()] for part in chains))
     chains = sweep(energy.clamped, chains, _N_BURN_IN, random.fold(3))
     return chains.visible.reshape(n_rows, n_draws, -1)
+
+
+def _found(cumulative, ticks):
+    """Return `searchsorted` of each row, of the shape of ``ticks``."""
+    pairs = zip(cumulative, ticks, strict=True)
+    return np.array([np.searchsorted(line, at) for line, at in pairs], dtype=int)
 
 
 def _anneal(energy, x, holes, n_chains, random):

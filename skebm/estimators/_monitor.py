@@ -33,9 +33,7 @@ class Monitor:
         if self.held_out is not None:
             sets["validation_" + self.likelihood_name] = self.held_out
         return {
-            name: -_mean(
-                energy.energy(_whole(energy, rows)) + log_volume(rows), weight
-            )
+            name: -_mean(energy.energy(_whole(energy, rows)) + log_volume(rows), weight)
             - log_partition
             for name, (rows, weight) in sets.items()
         }

@@ -252,8 +252,8 @@ n_jobs, random_state, verbose
             parts = [np.asarray(filled)] + ([] if flags is None else [flags])
             return np.concatenate(parts, axis=1)
         if flags is not None:
-            flags = pd.DataFrame(flags, index=filled.index).add_prefix("flag")
-            filled = pd.concat([filled.set_axis(range(filled.shape[1]), axis=1), flags], axis=1)
+            flags = pd.DataFrame(flags, index=filled.index)
+            filled = pd.concat([filled, flags], axis=1)
         return filled.set_axis(self.get_feature_names_out(), axis=1)
 
     def _wants_frame(self):

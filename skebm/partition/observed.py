@@ -51,7 +51,7 @@ def observed_energy(energy, x, holes, random):
     if len(todo) and energy.hidden.finite and energy.hidden.n_states <= _MAX_HIDDEN:
         out[todo] = _sum_over_hidden(energy, x[todo], holes[todo])
         return out
-    few, rest = [], []
+    rest = []
     patterns, group = np.unique(holes[todo], axis=0, return_inverse=True)
     for k, pattern in enumerate(patterns):
         rows = todo[group.ravel() == k]
@@ -80,12 +80,13 @@ def hidden_log_weights(energy, x, holes):
 
 def _sum_over_hidden(energy, x, holes):
     size = max(1, _AT_ONCE // int(energy.hidden.n_states))
-    parts = map_blocks(
-        lambda part: logsumexp(hidden_log_weights(energy, x[part], holes[part])[1], axis=1),
-        len(x),
-        energy.weights.size * int(energy.hidden.n_states),
-        size=size,
-    )
+    work = energy.weights.size * int(energy.hidden.n_states)
+
+    def rows(part):
+        _, log_weight = hidden_log_weights(energy, x[part], holes[part])
+        return logsumexp(log_weight, axis=1)
+
+    parts = map_blocks(rows, len(x), work, size=size)
     own = np.asarray(energy.visible.energy(x), dtype=np.float64)
     return own - np.concatenate(parts)
 

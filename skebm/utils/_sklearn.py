@@ -6,6 +6,10 @@ from sklearn.utils._openmp_helpers import (
     _openmp_effective_n_threads as available_threads,
 )
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._set_output import _get_output_config as get_output_config
+from sklearn.utils.validation import (
+    _check_feature_names_in as check_feature_names_in,
+)
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _is_fitted as is_fitted
 from sklearn.utils.validation import validate_data
@@ -15,9 +19,11 @@ __all__ = [
     "Interval",
     "StrOptions",
     "available_threads",
+    "check_feature_names_in",
     "check_sample_weight",
     "fit_context",
     "get_column_indices",
+    "get_output_config",
     "is_fitted",
     "validate_data",
 ]

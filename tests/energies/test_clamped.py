@@ -90,9 +90,7 @@ def test_a_climb_never_raises_the_energy(energy):
         before = energy.clamped.energy(*chains)
         climbed = energy.clamped.climb(chains)
         assert (energy.clamped.energy(*climbed) <= before + 1e-12).all()
-        np.testing.assert_array_equal(
-            climbed.visible[:, ~holes], states[:, ~holes]
-        )
+        np.testing.assert_array_equal(climbed.visible[:, ~holes], states[:, ~holes])
 
 
 def test_means_are_those_of_either_side(energy):

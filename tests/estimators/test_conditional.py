@@ -32,7 +32,8 @@ def model(frame):
     pierced = frame.astype({"flag": object})
     pierced = pierced.mask(np.random.default_rng(1).random(frame.shape) < 0.2)
     pierced["kind"] = pierced["kind"].astype(frame["kind"].dtype)
-    return RBMDensity(6, n_iter=300, random_state=0).fit(pierced)
+    model = RBMDensity(6, n_iter=500, learning_rate=0.2, random_state=0)
+    return model.fit(pierced)
 
 
 def all_rows(frame):
@@ -126,7 +127,8 @@ def test_cold_draws_are_typical_and_hot_ones_diverse(model):
 
 
 def test_the_completion_is_the_most_probable_one(model, frame):
-    whole = model.complete(all_rows(frame).assign(size=2.0, kind=None)[:2], random_state=0)
+    asked = all_rows(frame).assign(size=2.0, kind=None)[:2]
+    whole = model.complete(asked, random_state=0)
     rows = all_rows(frame).assign(size=2.0)
     score = model.score_samples(rows).reshape(3, 2)
     for k in range(2):

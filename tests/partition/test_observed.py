@@ -71,7 +71,8 @@ def test_real_units(way, hidden):
     x = np.random.default_rng(0).normal(size=(2, 3))
     points, log_volume = grid(1, 4001, 25.0)
     plane, log_area = grid(2, 801, 25.0)
-    for hole, (fill, volume) in {(1,): (points, log_volume), (0, 2): (plane, log_area)}.items():
+    ways = ((1,), points, log_volume), ((0, 2), plane, log_area)
+    for hole, fill, volume in ways:
         holes = np.zeros((2, 3), dtype=bool)
         holes[:, hole] = True
         actual = observed_energy(energy, x, holes, Random(0))
