@@ -34,6 +34,21 @@ class ReLU(Real):
 
     domain = "numbers from 0 on"
 
+    @classmethod
+    def from_moments(cls, mean, variance, n_rows):
+        """Return the independent layer of precision 1 with these means.
+
+        A row of zero bias is smoothed in.
+        """
+        layer, nothing = cls.zeros(len(mean)), np.zeros((1, len(mean)))
+        mean = (mean * n_rows + layer.mean(nothing)[0]) / (n_rows + 1)
+        low, high = -1 / mean, mean  # the mean lies above the bias, and above -1 / bias
+        for _ in range(60):
+            layer.bias[:] = (low + high) / 2
+            below = layer.mean(nothing)[0] < mean
+            low, high = np.where(below, [layer.bias, high], [low, layer.bias])
+        return layer
+
     @property
     def limits(self):
         """Zero and infinity."""
