@@ -62,9 +62,9 @@ objective, default="pcd"
         sampled, and ``"adam"`` where it is exact.
     learning_rate : float or "auto", default="auto"
         Size of the first steps. ``"auto"`` is 0.003 for Adam, 0.01 with the objectives
-        that need no chains, and 0.01 with Gaussian or rectified hidden units. For binary
-        units it is 0.4 for up to 32 hidden units and falls to 0.1 at 128; with Gaussian columns it
-        is 0.1. Spins have 0.1, and 0.05 beside Gaussian columns.
+        that need no chains, and 0.01 with Gaussian or rectified hidden units. For
+        binary units it is 0.4 for up to 32 hidden units and falls to 0.1 at 128; with
+        Gaussian columns it is 0.1. Spins have 0.1, and 0.05 beside Gaussian columns.
     schedule : {"linear", "constant"}, default="linear"
         ``"linear"``: constant for half of the epochs, then falling to 0.
     batch_size : int or "auto", default="auto"
