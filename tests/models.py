@@ -69,12 +69,59 @@ def every_layer(rng, dtype=np.float64):
     return Columns(random_layer(kind, n, rng, dtype) for kind, n in kinds)
 
 
+def lattices(layer):
+    """Return unit numbers, values and log-weights of each variable, by its definition.
+
+    Real variables get a fine grid, counts without end a long list.
+    """
+    if hasattr(layer, "layers"):
+        return [
+            (units + part.start, *rest)
+            for own, part in zip(layer.layers, layer.slices, strict=True)
+            for units, *rest in lattices(own)
+        ]
+    return [_lattice(layer, k) for k in range(layer.n_features)]
+
+
+def _lattice(layer, k):
+    kind, units = type(layer).__name__, np.flatnonzero(layer.variables == k)
+    line = np.linspace(-12, 12, 97)
+    if kind == "Categorical":
+        values = np.eye(len(units))
+    elif kind == "ZeroInflated":
+        values = np.array([[0.0, 0.0], *([1.0, u] for u in line)])
+        return units, values, np.log([1.0] + [0.25] * 97)
+    elif kind == "ReLU":
+        node, weight = np.polynomial.legendre.leggauss(80)
+        return units, 6 * node[:, None] + 6, np.log(6 * weight)
+    elif kind == "Gaussian":
+        return units, line[:, None], np.full(97, np.log(0.25))
+    else:
+        last = {"Count": lambda: layer.maximum[k], "Poisson": lambda: 80}
+        values = np.arange(last[kind]() + 1.0) if kind in last else layer.values
+        values = np.reshape(np.array(values), (-1, 1))
+    return units, values, np.zeros(len(values))
+
+
+def lattice(layer):
+    """Return points of all variables together and their log-weights."""
+    x, total = np.zeros((1, layer.n_units)), np.zeros(1)
+    for units, values, log_weight in lattices(layer):
+        x, total = np.repeat(x, len(values), axis=0), np.repeat(total, len(values))
+        copies = len(x) // len(values)
+        x[:, units] = np.tile(values, (copies, 1))
+        total = total + np.tile(log_weight, copies)
+    return x, total
+
+
 def random_rbm(pair, n_visible=3, n_hidden=2, seed=0, dtype=np.float64, scale=0.6):
     """Return an RBM; ``scale`` is that of its weights."""
     rng = np.random.default_rng(seed)
     kinds = zip(pair, (n_visible, n_hidden), (True, False), strict=True)
     layers = [random_layer(k, n, rng, dtype, visible=side) for k, n, side in kinds]
     weights = scale * rng.normal(size=(n_visible, n_hidden))
+    if "relu" in pair or pair == ("zero_inflated", "gaussian"):
+        weights = weights / 2
     if pair == ("gaussian", "gaussian"):
         spread = np.sqrt(layers[0].precision.astype(float))[:, None]
         weights = 0.7 * spread * weights / np.linalg.norm(weights / 1, 2)

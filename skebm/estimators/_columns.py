@@ -124,8 +124,9 @@ class Column(NamedTuple):
         """
         hole = np.isnan(number)
         if self.values is not None:
-            numeric = types.is_numeric_dtype(self.number)
-            if self.kind == "bernoulli" and self.size == 2 and numeric:
+            # Between two integers lies what is neither.
+            real = types.is_float_dtype(self.number)
+            if self.kind == "bernoulli" and self.size == 2 and real:
                 low, high = (float(value) for value in self.values)
                 return self._restore_numbers(low + number * (high - low), hole)
             which = np.rint(np.where(hole, 0, number)).astype(np.intp)
@@ -144,9 +145,14 @@ class Column(NamedTuple):
         elif types.is_integer_dtype(self.number):
             number = np.clip(np.rint(number), *_bounds(self.number))
         series = pd.Series(number)
-        if _holds_no_hole(self.number, hole):
+        if _holds_no_hole(self.dtype, hole):
             return series
-        return _as(_as(series, self.number), self.dtype)
+        if types.is_object_dtype(self.dtype):
+            seen = series[~hole].astype(self.number)
+            series = series.astype(object)
+            series[~hole] = seen.astype(object)
+            return series
+        return _as(series, self.dtype)
 
 
 def _as(series, dtype):

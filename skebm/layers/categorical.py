@@ -1,8 +1,10 @@
 """One-hot units: one of several categories."""
 
 import numpy as np
+from numba import njit
 
 from skebm.layers._base import Constructor, Layer
+from skebm.utils._math import fill_exp
 
 
 class Categorical(Layer):
@@ -103,20 +105,22 @@ class Categorical(Layer):
 
     def _exponentials(self, inputs):
         """Return exponentials, their sum and the largest exponent over each block."""
-        field = inputs + self.bias
-        top = np.maximum.reduceat(field, self.starts, axis=1)
-        terms = np.exp(field - np.repeat(top, self.sizes, axis=1))
-        return terms, np.add.reduceat(terms, self.starts, axis=1), top
+        inputs = np.ascontiguousarray(inputs)
+        terms, shape = np.empty_like(inputs), (len(inputs), len(self.sizes))
+        total, top = np.empty(shape), np.empty(shape)
+        _fill_exponentials(inputs, self.bias, self.sizes, terms, total, top)
+        return terms, total, top
 
     def cgfs(self, inputs):
         """Return the log of the sum over the categories of each variable, float64."""
-        _, total, top = self._exponentials(inputs.astype(np.float64))
+        _, total, top = self._exponentials(inputs)
         return np.log(total) + top
 
     def mean(self, inputs):
         """Return the probabilities of the categories given the inputs."""
         terms, total, _ = self._exponentials(inputs)
-        return terms / np.repeat(total, self.sizes, axis=1)
+        _divide(terms, total, self.sizes)
+        return terms
 
     def mode(self, inputs):
         """Return the most probable categories given the inputs, as one-hot rows."""
@@ -127,13 +131,10 @@ class Categorical(Layer):
 
     def sample(self, inputs, random):
         """Draw one-hot rows given the inputs, from one uniform a block."""
-        terms, total, _ = self._exponentials(inputs.astype(np.float64))
-        uniform = random.uniform(total.shape) * total
-        which = np.empty(total.shape, dtype=np.intp)
-        for b, block in enumerate(np.split(terms, self.starts[1:], axis=1)):
-            below = block.cumsum(axis=1) < uniform[:, [b]]
-            which[:, b] = np.minimum(below.sum(axis=1), block.shape[1] - 1)
-        return self._one_hot(which, inputs.dtype)
+        terms, total, _ = self._exponentials(inputs)
+        total *= random.uniform(total.shape)
+        _pick(terms, total, self.sizes)
+        return terms
 
     def project(self):
         """Bring the bias into the zero-sum gauge."""
@@ -150,3 +151,56 @@ class Categorical(Layer):
     def outside(X):
         """Return which entries of ``X`` are no probability."""
         return (X < 0) | (X > 1)
+
+
+# The compiler may reorder sums, and take it that there is no NaN: else it cannot
+# vectorise sum and maximum of a block.
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
+def _fill_exponentials(inputs, bias, sizes, terms, total, top):
+    """Fill each row with exponentials that are 1 at the largest of each block."""
+    line = np.empty_like(bias)
+    for r in range(len(inputs)):
+        own, out, start = inputs[r], terms[r], 0
+        for b in range(len(sizes)):
+            stop = start + sizes[b]
+            best = own[start] + bias[start]
+            for i in range(start, stop):
+                line[i] = own[i] + bias[i]
+                best = max(best, line[i])
+            for i in range(start, stop):
+                line[i] -= best
+            top[r, b], start = best, stop
+        fill_exp(line, out)
+        start = 0
+        for b in range(len(sizes)):
+            stop, weight = start + sizes[b], 0.0
+            for i in range(start, stop):
+                weight += out[i]
+            total[r, b], start = weight, stop
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _divide(terms, total, sizes):
+    """Divide each block of a row by its total."""
+    for r in range(len(terms)):
+        line, start = terms[r], 0
+        for b in range(len(sizes)):
+            stop, factor = start + sizes[b], 1 / total[r, b]
+            for i in range(start, stop):
+                line[i] *= factor
+            start = stop
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _pick(terms, height, sizes):
+    """Turn the terms into one-hot rows: where their running sum reaches the height."""
+    for r in range(len(terms)):
+        line, start = terms[r], 0
+        for b in range(len(sizes)):
+            stop, which, reached = start + sizes[b], start, line[start]
+            while reached < height[r, b] and which < stop - 1:
+                which += 1
+                reached += line[which]
+            for i in range(start, stop):
+                line[i] = 0
+            line[which], start = 1, stop

@@ -3,10 +3,10 @@
 from functools import cached_property
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import gammaln, softmax
 
 from skebm.layers._base import Constructor, Layer
-from skebm.layers._discrete import draws, log_sums, means, modes, probabilities
+from skebm.layers._discrete import draws, modes, sums
 from skebm.utils._sparse import dense
 
 # A shape of 1 / 20 is a geometric distribution nearly, one of 20 all but a constant.
@@ -101,7 +101,8 @@ class Count(Layer):
 
     def _moments(self):
         """Return mean and variance of each unit without inputs."""
-        share = probabilities(self.bias[None], self._table)[0]
+        log_share = self.bias[:, None] * np.arange(self._table.shape[1]) + self._table
+        share = softmax(log_share, axis=1)
         value = np.arange(share.shape[1])
         mean = share @ value
         return mean, share @ value**2 - mean**2
@@ -154,11 +155,11 @@ class Count(Layer):
 
     def cgfs(self, inputs):
         """Return the log of the sum over the values of each unit, float64."""
-        return log_sums(inputs + self.bias, self._table)
+        return sums(inputs + self.bias, self._table)[0]
 
     def mean(self, inputs):
         """Return the expectation of ``x`` given its inputs."""
-        return means(inputs + self.bias, self._table)
+        return sums(inputs + self.bias, self._table)[1].astype(inputs.dtype)
 
     def mode(self, inputs):
         """Return the most probable ``x`` given its inputs."""

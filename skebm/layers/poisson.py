@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import gammaln, pdtr, pdtrik
 
 from skebm.layers._base import Layer
-from skebm.layers._discrete import draws, log_sums, means
+from skebm.layers._discrete import draws, sums
 
 
 class Poisson(Layer):
@@ -76,14 +76,14 @@ class Poisson(Layer):
         field = (inputs + self.bias).astype(np.float64)
         if self.log_shape is None:
             return np.exp(field)
-        return log_sums(field, self._table(field))
+        return sums(field, self._table(field))[0]
 
     def mean(self, inputs):
         """Return the expectation of ``x`` given its inputs."""
         field = inputs + self.bias
         if self.log_shape is None:
             return np.exp(field)
-        return means(field, self._table(field))
+        return sums(field, self._table(field))[1].astype(inputs.dtype)
 
     def mode(self, inputs):
         """Return the most probable ``x`` given its inputs."""

@@ -41,6 +41,20 @@ def _fill_sigmoid(x, out):
     return lambda x, out: kernel(x, out)
 
 
+def fill_exp(x, out):
+    """Fill ``out`` with the exponential of ``x``, both flat; kernels may call it, too.
+
+    Below the smallest normal number and above the largest it stays at those.
+    """
+    _kernel(_exponential32, _exponential64, x)(x, out)
+
+
+@overload(fill_exp)
+def _fill_exp(x, out):
+    kernel = _exponential32 if x.dtype == types.float32 else _exponential64
+    return lambda x, out: kernel(x, out)
+
+
 def _kernel(single, double, x):
     return single if x.dtype == np.float32 else double
 
@@ -92,6 +106,18 @@ def _sigmoid32(x, out):
 def _sigmoid64(x, out):
     for i in range(x.size):
         out[i] = 1.0 / (1.0 + _exp64(-min(max(x[i], -_LIMIT64), _LIMIT64)))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _exponential32(x, out):
+    for i in range(x.size):
+        out[i] = _exp32(min(max(x[i], -_LIMIT32), _LIMIT32))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _exponential64(x, out):
+    for i in range(x.size):
+        out[i] = _exp64(min(max(x[i], -_LIMIT64), _LIMIT64))
 
 
 # log prod (1 + exp(-|x|)) instead of sum log (1 + exp(-|x|)): a factor lies in [1, 2],

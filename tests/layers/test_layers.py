@@ -1,14 +1,20 @@
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, special, stats
 
 from skebm.layers import (
     Bernoulli,
     Categorical,
     Columns,
+    Count,
     Gaussian,
+    Poisson,
+    ReLU,
     Spin,
+    ZeroInflated,
 )
+from skebm.layers import relu as relu_file
+from skebm.layers._discrete import draws, sums
 from skebm.testing import check_layer
 from tests.models import KINDS, all_states, every_layer, mixed_layer, random_layer
 
@@ -192,3 +198,249 @@ def test_outside():
     np.testing.assert_array_equal(Spin.outside(X)[0], [1, 0, 1, 1, 0, 1])
     np.testing.assert_array_equal(Gaussian.outside(X)[0], 0)
     assert Gaussian.outside(np.array([np.inf, np.nan])).all()
+
+
+# -- blocks of categories --------------------------------------------------------------
+
+
+def softmaxes(layer, inputs):
+    field = inputs + layer.bias
+    blocks = np.split(field, np.cumsum(layer.sizes)[:-1], axis=1)
+    return [special.softmax(block, axis=1) for block in blocks]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1, 100])
+def test_blocks_equal_the_naive_softmax(dtype, scale, rng):
+    layer = Categorical(rng.normal(size=17).astype(dtype), [2, 11, 1, 3])
+    inputs = (scale * rng.normal(size=(13, 17))).astype(dtype)
+    shares = softmaxes(layer, inputs)
+    tolerance = {"rtol": 1e-4, "atol": 1e-30} if dtype == np.float32 else {}
+    np.testing.assert_allclose(layer.mean(inputs), np.hstack(shares), **tolerance)
+    field = (inputs + layer.bias).astype(float)
+    blocks = np.split(field, np.cumsum(layer.sizes)[:-1], axis=1)
+    cgfs = np.stack([special.logsumexp(block, axis=1) for block in blocks], axis=1)
+    np.testing.assert_allclose(layer.cgfs(inputs), cgfs, rtol=1e-6, atol=1e-6)
+    uniform = _random().uniform((13, 4))
+    drawn = layer.sample(inputs, _random())
+    naive = [
+        np.minimum((s.cumsum(axis=1) < u[:, None]).sum(axis=1), s.shape[1] - 1)
+        for s, u in zip(shares, uniform.T, strict=True)
+    ]
+    which = np.stack(naive, axis=1) + np.cumsum(layer.sizes) - layer.sizes
+    np.testing.assert_array_equal(np.flatnonzero(drawn) % 17, which.ravel())
+    np.testing.assert_array_equal(drawn.sum(axis=1), 4)
+
+
+@pytest.mark.parametrize("kind", ["blocks", "count", "every layer"])
+def test_structure_is_kept(kind):
+    layer = make(kind)
+    zeros = layer.zeros(layer.n_units, np.float32)
+    x = layer.sample(np.zeros((101, layer.n_units)), _random())
+    fitted = layer.from_moments(x.mean(axis=0), x.var(axis=0), 101)
+    for other in (zeros, fitted, layer.scaled(2.0), layer.astype(np.float32)):
+        np.testing.assert_array_equal(other.variables, layer.variables)
+        assert other.n_states == layer.n_states
+        for low, high in zip(other.limits, layer.limits, strict=True):
+            np.testing.assert_array_equal(low, high)
+
+
+def test_wrong_structure_is_refused():
+    with pytest.raises(ValueError, match="do not make 5 units"):
+        Categorical.zeros(5, sizes=[2, 2])
+    with pytest.raises(ValueError, match="at least one category"):
+        Categorical.zeros(5, sizes=[5, 0])
+    with pytest.raises(ValueError, match="always 0"):
+        Count.zeros(3, maximum=[2, 0, 1])
+    with pytest.raises(ValueError, match="one for each"):
+        Count.zeros(3, maximum=[2, 1])
+    with pytest.raises(ValueError, match="must be even"):
+        ZeroInflated.zeros(3)
+
+
+def test_gauge_is_the_mean_of_each_block(rng):
+    layer = make("every layer")
+    rows = rng.normal(size=(layer.n_units, 3))
+    kept = rows.copy()
+    taken = layer.gauge(rows)
+    np.testing.assert_allclose(taken, kept[4:6].mean(axis=0) + kept[6:9].mean(axis=0))
+    np.testing.assert_allclose(rows[4:6].sum(axis=0), 0, atol=1e-15)
+    np.testing.assert_array_equal(rows[9:], kept[9:])
+    np.testing.assert_array_equal(rows[:4], kept[:4])
+    layer.project()
+    np.testing.assert_allclose(layer.layers[1].bias[2:].sum(), 0, atol=1e-15)
+    assert Bernoulli.zeros(3).gauge(rows) == 0.0
+
+
+# -- counts ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_over_counts_equal_the_naive_ones(dtype, rng):
+    layer = Count(np.zeros(3), 0.3 * np.arange(3.0), [1, 7, 23])
+    table = layer._table
+    field = (3 * rng.normal(size=(11, 3))).astype(dtype)
+    log_sum, mean = sums(field, table)
+    uniform = rng.uniform(size=(11, 3))
+    drawn = draws(field, table, uniform)
+    for r, i in np.ndindex(field.shape):
+        x = np.arange(layer.maximum[i] + 1)
+        log_weight = x * field[r, i] + np.exp(layer.log_shape[i]) * np.log(
+            special.comb(layer.maximum[i], x)
+        )
+        share = special.softmax(log_weight)
+        np.testing.assert_allclose(log_sum[r, i], special.logsumexp(log_weight))
+        np.testing.assert_allclose(mean[r, i], share @ x, rtol=1e-6)
+        assert drawn[r, i] == (share.cumsum()[:-1] < uniform[r, i]).sum()
+
+
+def test_counts_of_shape_one_are_binomial():
+    layer = Count.zeros(2, maximum=[5, 13])
+    layer.bias[:] = 0.4, -1.3
+    p = special.expit(layer.bias)
+    np.testing.assert_allclose(layer.mean(np.zeros((1, 2)))[0], p * [5, 13])
+    for i, (n, own) in enumerate(zip([5, 13], p, strict=True)):
+        _, values, _ = layer.alternatives(i, 0.0, 0.0)
+        x = np.zeros((n + 1, 2))
+        x[:, [i]] = values
+        log_share = -layer.energy(x) - layer.cgfs(np.zeros((1, 2)))[0, i]
+        expected = stats.binom(n, own).logpmf(values[:, 0])
+        np.testing.assert_allclose(log_share, expected, atol=1e-12)
+
+
+def test_from_moments_of_counts():
+    mean, variance = np.array([2.5, 1.0, 0.7, 0.25]), np.array([4.0, 0.3, 0.6, 3 / 16])
+    maximum = [7, 3, 11, 1]
+    layer = Count.from_moments(mean, variance, 10**9, maximum)
+    np.testing.assert_allclose(layer.mean(np.zeros((1, 4)))[0], mean, rtol=1e-6)
+    x = layer.sample(np.zeros((40009, 4)), _random())
+    np.testing.assert_allclose(x.var(axis=0), variance, rtol=0.1)
+    for extreme in (0.0, 1.0):
+        ends = extreme * np.array([7.0, 3.0, 11.0, 1.0])
+        constant = Count.from_moments(ends, np.zeros(4), 10**6, maximum)
+        assert all(np.isfinite(value).all() for value in constant.params.values())
+        near = constant.mean(np.zeros((1, 4)))[0]
+        np.testing.assert_allclose(near, ends, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [None, 0.0, 0.4])
+def test_poisson_counts(shape):
+    log_shape = None if shape is None else np.full(3, shape)
+    layer = Poisson(np.array([-1.2, 0.7, 3.1]), log_shape)
+    inputs = np.array([[0.1, -0.2, 0.3]])
+    x = np.arange(400.0)[:, None] * np.ones(3)
+    log_weight = x * (inputs + layer.bias) - np.exp(shape or 0) * special.gammaln(x + 1)
+    log_sum = special.logsumexp(log_weight, axis=0)
+    np.testing.assert_allclose(layer.cgfs(inputs)[0], log_sum)
+    mean = (np.exp(log_weight - log_sum) * x).sum(axis=0)
+    np.testing.assert_allclose(layer.mean(inputs)[0], mean)
+    np.testing.assert_array_equal(layer.mode(inputs)[0], log_weight.argmax(axis=0))
+    drawn = layer.sample(np.repeat(inputs, 4001, axis=0), _random())
+    for i in range(3):
+        share = np.exp(log_weight[:, i] - log_sum[i])
+        counts = np.bincount(drawn[:, i].astype(int), minlength=400)
+        likely = share * 4001 > 5
+        parts = np.append(counts[likely], counts[~likely].sum())
+        expected = np.append(share[likely], share[~likely].sum()) * 4001
+        assert stats.chisquare(parts, expected).pvalue > 1e-6
+
+
+# -- rectified units -------------------------------------------------------------------
+
+
+def test_quantiles_of_the_normal_distribution():
+    p = np.concatenate([np.logspace(-190, -1, 307), np.linspace(0.11, 0.999, 211)])
+    actual = [relu_file._quantile(value) for value in p]
+    np.testing.assert_allclose(actual, special.ndtri(p), rtol=1e-13)
+
+
+def test_rectified_units_far_from_their_cut():
+    layer, t = ReLU(np.zeros(1)), np.array([[-1e4], [-200.0], [-31.0], [-29.0], [1e4]])
+    # The integral of exp(t x - x**2 / 2): exponentially decaying, or a whole normal.
+    scaled = np.sqrt(np.pi / 2) * special.erfcx(-t[:4, 0] / np.sqrt(2))
+    cgf = layer.cgfs(t)[:, 0]
+    np.testing.assert_allclose(cgf[:4], np.log(scaled), rtol=1e-11)
+    np.testing.assert_allclose(cgf[4], 5e7 + np.log(2 * np.pi) / 2, rtol=1e-15)
+    mean = layer.mean(t)[:, 0]
+    np.testing.assert_allclose(mean[[0, 4]], [1e-4, 1e4], rtol=1e-7)
+    # Between the formula and the series there is no step.
+    ends = layer.mean(np.array([[-30 + 1e-9], [-30 - 1e-9]]))[:, 0]
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-9)
+    for dtype in (np.float32, np.float64):
+        wide = np.repeat(t, 101, axis=1).astype(dtype)
+        x = ReLU(np.zeros(101, dtype)).sample(wide, _random())
+        assert np.isfinite(x).all()
+        assert (x >= 0).all()
+        assert x.dtype == dtype
+
+
+@pytest.mark.parametrize("t", [-1e4, -50.0, -31.0, -29.0, -2.0, 0.0, 3.0])
+def test_rectified_draws_have_the_truncated_normal_distribution(t):
+    layer = ReLU(np.zeros(7), np.full(7, 0.8))
+    scale = np.exp(-0.4)
+    x = layer.sample(np.full((503, 7), t / scale), _random()) / scale
+    # Beyond x lies the share exp(-t**2 / 2) erfc-ratio, by the scaled function.
+    ratio = special.erfcx((x - t) / np.sqrt(2)) / special.erfcx(-t / np.sqrt(2))
+    share = ratio * np.exp(t * x - x * x / 2)
+    assert stats.kstest(share.ravel(), "uniform").pvalue > 1e-6
+
+
+# -- real units by quadrature, independently of `alternatives` -------------------------
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "relu", "zero_inflated"])
+def test_cgfs_of_real_units_are_integrals(kind):
+    layer = make(kind)
+    n = layer.n_features
+    inputs = np.random.default_rng(3).normal(size=(1, layer.n_units))
+    for k in range(n):
+        unit = np.flatnonzero(layer.variables == k)
+
+        def density(value, unit=unit):
+            x = np.zeros((1, layer.n_units))
+            x[0, unit] = (1, value) if len(unit) == 2 else value
+            return np.exp(x @ inputs[0] - layer.energy(x))[0]
+
+        low = 0 if kind == "relu" else -30
+        total = integrate.quad(density, low, 30, epsabs=1e-13, points=[0, 1])[0]
+        total += kind == "zero_inflated"
+        np.testing.assert_allclose(layer.cgfs(inputs)[0, k], np.log(total), rtol=1e-9)
+
+
+def test_zero_inflated_numbers():
+    mean, on, spread = np.array([1.3, -0.4]), np.array([0.3, 0.9]), np.array([0.5, 2.0])
+    rng = np.random.default_rng(3)
+    z = (rng.random((10**5, 2)) < on).astype(float)
+    y = mean + np.sqrt(spread) * rng.normal(size=z.shape)
+    x = np.hstack([z, z * y])
+    layer = ZeroInflated.from_moments(x.mean(axis=0), x.var(axis=0), len(x))
+    np.testing.assert_allclose(1 / layer.precision, spread, rtol=0.05)
+    nothing = np.zeros((10007, 4))
+    np.testing.assert_allclose(layer.mean(nothing)[0], x.mean(axis=0), atol=1e-4)
+    drawn = layer.sample(nothing, _random())
+    assert not layer.outside(drawn).any()
+    for i in range(2):
+        own = drawn[drawn[:, i] == 1, 2 + i]
+        assert stats.kstest((own - mean[i]) / np.sqrt(spread[i]), "norm").pvalue > 1e-6
+        assert abs(drawn[:, i].mean() - on[i]) < 6 * np.sqrt(0.25 / len(drawn))
+    np.testing.assert_array_equal(layer.mode(nothing)[0, :2], [0, 1])
+    constant = ZeroInflated.from_moments(np.zeros(2), np.zeros(2), 7)
+    assert all(np.isfinite(value).all() for value in constant.params.values())
+
+
+def test_outside_of_counts_and_pairs():
+    X = np.array([[-1.0, 0.5, 2.0, 3.0, np.nan]])
+    counts = Count.zeros(5, maximum=2)
+    np.testing.assert_array_equal(counts.outside(X)[0], [1, 1, 0, 1, 1])
+    np.testing.assert_array_equal(Poisson.outside(X)[0], [1, 1, 0, 0, 1])
+    np.testing.assert_array_equal(ReLU.outside(X)[0], [1, 0, 0, 0, 1])
+    pairs = np.array([[0, 1, 0.5, 0, 3.0, np.inf], [0, 0, 1, 0, 0, -2.0]])
+    expected = [[0, 0, 1, 0, 0, 1], [0, 0, 0, 0, 0, 0]]
+    np.testing.assert_array_equal(ZeroInflated.outside(pairs), expected)
+
+
+def test_rectified_units_from_moments():
+    mean = np.array([0.03, 0.8, 7.0])
+    layer = ReLU.from_moments(mean, np.ones(3), 10**9)
+    np.testing.assert_allclose(layer.mean(np.zeros((1, 3)))[0], mean, rtol=1e-6)
+    assert np.isfinite(ReLU.from_moments(np.zeros(2), np.zeros(2), 7).bias).all()
