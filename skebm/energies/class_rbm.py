@@ -1,7 +1,7 @@
 """The classification restricted Boltzmann machine."""
 
 import numpy as np
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
 from skebm.energies._products import weight_gradient
 from skebm.energies.rbm import RBM
@@ -50,10 +50,6 @@ class ClassRBM(RBM):
         inputs = x @ self.weights[: self.n_inputs]
         cgf = [self.hidden.cgf(received) for received in self._per_class(inputs)]
         return own - label.bias - np.stack(cgf, axis=1)
-
-    def input_energy(self, x):
-        """Return the free energy of the inputs alone, the label summed out."""
-        return -logsumexp(-self.class_energy(x), axis=1)
 
     def class_probability(self, x):
         """Return p(y | x), shape (n, n_classes), float64."""

@@ -148,7 +148,8 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         else:
             options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
             options["order"] = "C"  # as the kernels ask for
-            options["ensure_all_finite"] = "allow-nan"
+            holes = get_tags(self).input_tags.allow_nan
+            options["ensure_all_finite"] = "allow-nan" if holes else True
             if _is_unlabelled(y):
                 X = validate_data(self, X, reset=reset, **options)
             else:

@@ -226,7 +226,8 @@ class Table:
             j = 0 if issparse(numbers) else int(hole.any(axis=0).argmax())
             raise ValueError(
                 f"Input X contains NaN or other missing values, such as in "
-                f"{self.columns[j].label}, which {estimator} does not take."
+                f"{self.columns[j].label}, which this {estimator} does not take. Fill "
+                "them in first, as with EnergyImputer."
             )
 
     # -- and back --------------------------------------------------------------------

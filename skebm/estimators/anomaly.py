@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.estimators._table import is_frame
@@ -148,8 +149,17 @@ random_state, verbose
         if is_frame(X):
             return validate_data(self, X, reset=reset, skip_check_array=True)
         return validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan" if self._takes_holes else True,
+            reset=reset,
         )
+
+    @property
+    def _takes_holes(self):
+        return self.density is None or get_tags(self.density).input_tags.allow_nan
 
     def _new_density(self, X):
         if self.density is not None:
@@ -250,6 +260,7 @@ random_state, verbose
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self._takes_holes
         return tags
 
 
@@ -265,5 +276,6 @@ def _kinds(X):
             for lo, hi in zip(X.indptr[:-1], X.indptr[1:], strict=True)
         ]
     else:
-        binary = ((X == 0) | (X == 1)).all(axis=0) & (X.min(axis=0) != X.max(axis=0))
+        binary = ((X == 0) | (X == 1) | np.isnan(X)).all(axis=0)
+        binary &= np.fmin.reduce(X, axis=0) < np.fmax.reduce(X, axis=0)
     return ["bernoulli" if b else "gaussian" for b in binary]

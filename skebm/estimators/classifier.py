@@ -4,6 +4,7 @@ from numbers import Real
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack, issparse
+from scipy.special import softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
@@ -12,10 +13,12 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skebm.energies import ClassRBM
 from skebm.estimators._base import EnergyEstimator, fit_hooks
+from skebm.estimators._conditional import has_holes
 from skebm.estimators._draws import draw
 from skebm.estimators._monitor import ClassMonitor
 from skebm.layers import Categorical, Columns
 from skebm.objectives import OBJECTIVES, Conditional, Hybrid
+from skebm.partition import observed_energy
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import Interval, StrOptions, fit_context, is_fitted
@@ -283,11 +286,29 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
             In nats, hidden units summed out.
         """
         Z = self._encoded(X)
-        energy = self._map_rows(self._energy.class_energy, Z)
-        energy += self._encoding.log_volume(Z)[:, None]
+        energy = self._class_energy(Z) + self._encoding.log_volume(Z)[:, None]
         if y is None:
             return energy
         return energy[np.arange(len(energy)), self._label_numbers(y)]
+
+    def _class_energy(self, Z):
+        """Return the energies of all classes, the holes of encoded rows summed out."""
+        if not has_holes(Z):
+            return self._map_rows(self._energy.class_energy, Z)
+        energies = []
+        for k in range(len(self.classes_)):
+            rows = self._joined(Z, np.full(len(Z), k))
+            with use_threads(self.n_jobs):
+                # The same draws for all classes: what is compared differs less.
+                own = observed_energy(self._energy, rows, np.isnan(rows), Random(0))
+            energies.append(own)
+        return np.stack(energies, axis=1)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # What is missing comes from the density, which is learned only then.
+        tags.input_tags.allow_nan = self.generative_weight > 0
+        return tags
 
     def decision_function(self, X):
         """Return negative energies: high for the class that fits.
@@ -309,8 +330,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
 
     def predict_proba(self, X):
         """Return p(y | x), shape (n_samples, n_classes)."""
-        Z = self._encoded(X)
-        return self._map_rows(self._energy.class_probability, Z)
+        return softmax(-self._class_energy(self._encoded(X)), axis=1)
 
     def predict_log_proba(self, X):
         """Return log p(y | x), shape (n_samples, n_classes)."""
@@ -331,9 +351,9 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
             In nats.
         """
         Z = self._encoded(X)
-        energy = self._map_rows(self._energy.input_energy, Z)
-        energy += self._encoding.log_volume(Z)
-        return -energy - self.log_partition_.value
+        log_density = np.logaddexp.reduce(-self._class_energy(Z), axis=1)
+        log_density -= self._encoding.log_volume(Z)
+        return log_density - self.log_partition_.value
 
     @available_if(_has_generative_part)
     def sample(self, n_samples=1, *, y=None, random_state=None):

@@ -173,3 +173,24 @@ def test_warm_start(table):
     assert model.n_iter_ == 60
     assert (model.density_.components_ != before).any()
     assert EBMAnomalyDetector(**SMALL).fit(table).fit(table).n_iter_ == 30
+
+
+def test_holes_are_summed_out_of_scores():
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    X[:, 1] = X[:, 0]
+    pierced = np.where(np.random.default_rng(1).random(X.shape) < 0.1, np.nan, X)
+    pierced[0] = 2.5, -2.5, np.nan
+    pierced[1] = np.nan
+    detector = EBMAnomalyDetector(random_state=0).fit(pierced)
+    scores = detector.decision_function(pierced)
+    assert np.isfinite(scores).all()
+    assert scores[0] == scores.min()
+    assert detector.predict(pierced)[1] == 1  # a row that says nothing
+
+
+def test_a_density_that_takes_no_holes_says_so():
+    from sklearn.neighbors import KernelDensity
+
+    X = np.array([[0.0], [np.nan], [1.0]])
+    with pytest.raises(ValueError, match="NaN"):
+        EBMAnomalyDetector(KernelDensity()).fit(X)

@@ -1,3 +1,4 @@
+import itertools
 import pickle
 
 import numpy as np
@@ -295,3 +296,39 @@ def test_sample_weight_is_routed(rng):
         routed = pipeline.fit(X, y, sample_weight=weight).predict_proba(X)
     direct = EnergyClassifier(**SMALL).fit(X, y, sample_weight=weight)
     np.testing.assert_array_equal(routed, direct.predict_proba(X))
+
+
+# -- missing values --------------------------------------------------------------------
+
+
+def rows_of_two_bits():
+    """Return rows whose label is mostly the first bit, and two more bits."""
+    random = np.random.default_rng(0)
+    X = random.integers(0, 2, (400, 3)).astype(float)
+    y = np.where(random.random(400) < 0.9, X[:, 0], 1 - X[:, 0]).astype(int)
+    return X, y
+
+
+def test_holes_are_summed_out_of_predictions():
+    X, y = rows_of_two_bits()
+    pierced = np.where(np.random.default_rng(1).random(X.shape) < 0.2, np.nan, X)
+    model = EnergyClassifier(
+        3, generative_weight=1.0, n_iter=200, learning_rate=0.3, random_state=0
+    ).fit(pierced, y)
+    states = np.array(list(itertools.product([0.0, 1.0], repeat=3)))
+    joint = np.exp(-model.energy(states) - model.log_partition_.value)
+    assert joint.sum() == pytest.approx(1)
+    row = np.array([[np.nan, 1.0, np.nan]])
+    agree = joint[states[:, 1] == 1].sum(axis=0)
+    np.testing.assert_allclose(model.predict_proba(row)[0], agree / agree.sum())
+    assert model.score_samples(row)[0] == pytest.approx(np.log(agree.sum()))
+    # The first bit tells the label, and was learned although it is often missing.
+    proba = model.predict_proba(np.array([[1.0, np.nan, np.nan]]))[0, 1]
+    assert 0.75 < proba < 1
+
+
+def test_a_discriminative_classifier_refuses_holes():
+    X, y = rows_of_two_bits()
+    X[3, 1] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        EnergyClassifier().fit(X, y)
