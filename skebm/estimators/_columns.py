@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from skebm.estimators._codecs import Curve, observed
+from skebm.estimators._curves import Curve, observed
 
 # The rules of "auto"; see the docstring of RBMDensity.
 _MAX_COUNTS, _MAX_COUNT = 20, 100
