@@ -128,7 +128,9 @@ class Column(NamedTuple):
             real = types.is_float_dtype(self.number)
             if self.kind == "bernoulli" and self.size == 2 and real:
                 low, high = (float(value) for value in self.values)
-                return self._restore_numbers(low + number * (high - low), hole)
+                # As a sum of both, which is exact at either end.
+                number = low * (1 - number) + high * number
+                return self._restore_numbers(number, hole)
             which = np.rint(np.where(hole, 0, number)).astype(np.intp)
             series = pd.Series(self.values.take(which), dtype=object)
             series[hole] = np.nan
