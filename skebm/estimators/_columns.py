@@ -158,7 +158,8 @@ class Column(NamedTuple):
 
 
 def _as(series, dtype):
-    return series if series.dtype == dtype else series.astype(dtype)
+    same = dtype is None or series.dtype == dtype
+    return series if same else series.astype(dtype)
 
 
 def _holds_no_hole(dtype, hole):

@@ -25,11 +25,13 @@ class TableMixin:
     def _check_rows(self, X, y="no_validation", weight=None, reset=False):
         """Return validated rows as numbers; on ``reset``, learn what columns hold."""
         names = pd.Index(X.columns) if is_frame(X) else None
+        holes = get_tags(self).input_tags.allow_nan
         if by_columns(X, self.visible) if reset else self._table.by_columns:
             X, y = self._check_columns(X, y, reset)
         else:
             options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
             options["order"] = "C"  # as the kernels ask for
+            options["ensure_all_finite"] = "allow-nan" if holes else True
             if _is_unlabelled(y):
                 X = validate_data(self, X, reset=reset, **options)
             else:
@@ -39,7 +41,7 @@ class TableMixin:
             X = self._table.matrix(X, remedy="use visible='gaussian'")
         else:
             X = self._table.matrix(X, self.handle_unknown)
-        if not get_tags(self).input_tags.allow_nan:
+        if not holes:
             self._table.refuse_holes(X, type(self).__name__)
         return X if _is_unlabelled(y) else (X, y)
 

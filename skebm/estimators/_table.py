@@ -59,7 +59,7 @@ class Table:
         visible : str, dict or list
             See :class:`skebm.RBMDensity`.
         weight : ndarray of shape (n_samples,), default=None
-            Rows of weight 0 have no say, save that their values are known.
+            Of the rows; one of weight 0 has no say, save that its values are known.
         names : array-like of str, default=None
             Names of the columns of what was a frame.
 
@@ -73,11 +73,8 @@ class Table:
             self = cls._of_frame(X, kinds, weight, names)
         else:
             self = cls._of_array(X, kinds, names)
-        numbers = self._numbers(X, "error")
-        if weight is not None:
-            numbers = numbers[weight > 0]
         if "count" in self.kinds or "zero_inflated" in self.kinds:
-            low, high = _range(numbers)
+            low, high = _range(self._numbers(X, "error"))
             own = np.array(self.kinds)
             counts, inflated = own == "count", own == "zero_inflated"
             self.low[counts] = 0
@@ -221,7 +218,10 @@ class Table:
         """Raise a sentence if a number is missing."""
         hole = np.isnan(numbers.data if issparse(numbers) else numbers)
         if hole.any():
-            j = 0 if issparse(numbers) else int(hole.any(axis=0).argmax())
+            where = (
+                numbers.tocoo().col[hole] if issparse(numbers) else hole.nonzero()[1]
+            )
+            j = where.min()
             raise ValueError(
                 f"Input X contains NaN or other missing values, such as in "
                 f"{self.columns[j].label}, which {estimator} does not take."
