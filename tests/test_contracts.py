@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
+from skebm import layers as layers_module
 from skebm.energies import RBM
-from skebm.layers import LAYERS, Bernoulli, Gaussian
+from skebm.layers import HIDDEN, LAYERS, Bernoulli, Gaussian
 from skebm.objectives import OBJECTIVES, PCD
 from skebm.samplers import SAMPLERS, Gibbs
 from skebm.testing import check_energy, check_layer, check_objective, check_sampler
-from tests.models import heavy, random_rbm
+from tests.models import every_layer, heavy, random_rbm
 
 DTYPES = [np.float32, np.float64]
 
@@ -22,17 +23,28 @@ def small(dtype=np.float64):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", {**LAYERS, **HIDDEN})
 def test_layers(name, dtype):
-    check_layer(LAYERS[name].zeros(5, dtype))
+    check_layer({**LAYERS, **HIDDEN}[name].zeros(5, dtype))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("hidden", LAYERS)
+def test_layers_joined(dtype):
+    check_layer(every_layer(np.random.default_rng(7), dtype))
+
+
+def test_every_public_layer_is_checked():
+    parts = every_layer(np.random.default_rng(7)).layers
+    checked = {type(part).__name__ for part in parts}
+    assert checked | {"Columns", "HIDDEN", "LAYERS"} == set(layers_module.__all__)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("hidden", HIDDEN)
 @pytest.mark.parametrize("visible", LAYERS)
 def test_energies(visible, hidden, dtype):
     weights = 0.2 * np.cos(np.arange(15)).reshape(5, 3).astype(dtype)
-    layers = LAYERS[visible].zeros(5, dtype), LAYERS[hidden].zeros(3, dtype)
+    layers = LAYERS[visible].zeros(5, dtype), HIDDEN[hidden].zeros(3, dtype)
     check_energy(RBM(*layers, weights))
 
 
@@ -243,6 +255,41 @@ class WrongEndpoint(Bernoulli):
         return super().interpolate(other, 1 - beta)
 
 
+class WrongMode(Bernoulli):
+    def mode(self, inputs):
+        return 1 - super().mode(inputs)
+
+
+class WrongScale(Bernoulli):
+    def scaled(self, beta):
+        return super().scaled(1 / beta)
+
+
+class WrongCgfs(Bernoulli):
+    def cgfs(self, inputs):
+        return super().cgfs(inputs)[:, ::-1]
+
+
+class WrongGauge(Bernoulli):
+    def gauge(self, rows):
+        rows -= rows.mean(axis=0)
+        return 0.0
+
+
+class WrongVariables(Bernoulli):
+    @property
+    def variables(self):
+        return np.arange(self.n_units)[::-1]
+
+
+class ShiftedEnergy(Bernoulli):
+    def energy(self, x):
+        return super().energy(x) + 1
+
+    def cgf(self, inputs):
+        return super().cgf(inputs) - 1
+
+
 class DoublesDtype(Bernoulli):
     def mean(self, inputs):
         return super().mean(inputs).astype(np.float64)
@@ -260,6 +307,12 @@ class DoublesDtype(Bernoulli):
         (OwnGenerator, "block of rows"),
         (WrongEndpoint, "interpolate"),
         (DoublesDtype, "dtype"),
+        (WrongMode, "not the most probable"),
+        (WrongScale, "beta times the energy"),
+        (WrongCgfs, "sum over layer.alternatives"),
+        (WrongGauge, "does not leave x @ rows"),
+        (WrongVariables, "has columns"),
+        (ShiftedEnergy, "row of zeros is not 0"),
     ],
 )
 def test_wrong_layers_fail(kind, sentence):

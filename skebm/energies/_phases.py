@@ -99,9 +99,15 @@ def gradient(energy, phases, offsets=None):
 def fix_gauge(visible, gradient):
     """Project the gradient on the gauge of the visible layer, in place."""
     visible.gauge(gradient["weights"])
-    layers = getattr(visible, "layers", [visible])
-    for layer, bias in zip(layers, _visible_biases(gradient), strict=True):
+    biases = _visible_biases(gradient)
+    for layer, bias in zip(_leaves(visible), biases, strict=True):
         layer.gauge(bias)
+
+
+def _leaves(layer):
+    """Return the layers that a layer is made of, also where `Columns` hold others."""
+    parts = getattr(layer, "layers", None)
+    return [layer] if parts is None else [own for p in parts for own in _leaves(p)]
 
 
 def _visible_biases(gradient):

@@ -8,19 +8,11 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import (
-    assert_all_finite,
-    check_consistent_length,
-    column_or_1d,
-    get_tags,
-)
-from sklearn.utils.validation import check_is_fitted
 
-from skebm.estimators._codecs import moments
-from skebm.estimators._encoding import Encoding
+from skebm.estimators._curves import moments
 from skebm.estimators._epochs import Epochs
 from skebm.estimators._plan import make_plan
-from skebm.estimators._table import Table, as_frame, by_columns
+from skebm.estimators._rows import TableMixin
 from skebm.layers import HIDDEN
 from skebm.optimizers import SCHEDULES
 from skebm.partition import PARTITIONS, LogPartition
@@ -31,8 +23,6 @@ from skebm.utils._sklearn import (
     HasMethods,
     Interval,
     StrOptions,
-    check_sample_weight,
-    validate_data,
 )
 from skebm.utils._validation import lookup, resolve
 
@@ -41,7 +31,7 @@ _INITIAL_SCALE = 0.01
 _SCORE_ROWS = 512
 
 
-class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
+class EnergyEstimator(TableMixin, CallbackSupportMixin, BaseEstimator):
     """Base of the estimators that train an energy on rows of a table."""
 
     _parameter_constraints: dict = {
@@ -139,72 +129,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    # -- data ------------------------------------------------------------------------
-
-    def _check_rows(self, X, y="no_validation", weight=None, reset=False):
-        """Return validated rows as numbers; on ``reset``, learn what columns hold."""
-        if by_columns(X, self.visible) if reset else self._table.by_columns:
-            X, y = self._check_columns(X, y, reset)
-        else:
-            options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
-            options["order"] = "C"  # as the kernels ask for
-            holes = get_tags(self).input_tags.allow_nan
-            options["ensure_all_finite"] = "allow-nan" if holes else True
-            if _is_unlabelled(y):
-                X = validate_data(self, X, reset=reset, **options)
-            else:
-                X, y = validate_data(self, X, y, reset=reset, **options)
-        if issparse(X) and np.isnan(X.data).any():
-            raise ValueError(
-                "X is sparse and has missing values (NaN). Pass it as an array, where "
-                "they are drawn from the model, or fill them in first."
-            )
-        if reset:
-            names = getattr(self, "feature_names_in_", None)
-            self._table = Table.fit(X, self.visible, weight, names)
-            X = self._table.matrix(X, remedy="use visible='gaussian'")
-        else:
-            X = self._table.matrix(X, self.handle_unknown)
-        if not get_tags(self).input_tags.allow_nan:
-            self._table.refuse_holes(X, type(self).__name__)
-        return X if _is_unlabelled(y) else (X, y)
-
-    def _check_columns(self, X, y, reset):
-        """Return rows as a frame, whose columns the table will look at."""
-        frame = as_frame(X)
-        validate_data(self, X, reset=reset, skip_check_array=True)
-        if not _is_unlabelled(y):
-            y = column_or_1d(y, warn=True)
-            assert_all_finite(y, input_name="y")
-            check_consistent_length(frame, y)
-        return frame, y
-
-    def _encoded(self, X):
-        """Return validated rows of a fitted estimator in the units of its layer."""
-        check_is_fitted(self)
-        return self._encoding.encode(self._check_rows(X))
-
-    def _settle(self, X, weight):
-        """Learn how the columns of a table become units."""
-        table = self._table
-        self._encoding = Encoding.fit(X, table.kinds, table.sizes, weight)
-
-    @property
-    def unit_names_(self):
-        """Names of the visible units, in the order of ``components_``."""
-        return self._table.unit_names
-
-    def _check_weight(self, sample_weight, X):
-        if sample_weight is None:
-            return None
-        weight = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        if not weight.sum() > 0:
-            raise ValueError(
-                "sample_weight is zero for all rows: nothing to learn from."
-            )
-        return weight
+    # -- training --------------------------------------------------------------------
 
     def _map_rows(self, function, X):
         """Apply ``function`` to blocks of rows on ``n_jobs`` threads; concatenate."""
@@ -214,8 +139,6 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
                 lambda part: function(X[part]), X.shape[0], work, size=_SCORE_ROWS
             )
         return np.concatenate(parts)
-
-    # -- training --------------------------------------------------------------------
 
     def _fit_rows(self, Z, weight, layer, go_on, n_iter, hooks, labels=None):
         """Train on encoded rows; the common end of ``fit`` and ``partial_fit``.
@@ -306,23 +229,11 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             "n_iter_": training.n_epochs,
         }
 
-    # -- output ----------------------------------------------------------------------
-
-    def _as_input(self, Z, like=None):
-        """Return units as what ``fit`` got, on the index of ``like``."""
-        return self._table.restore(
-            self._encoding.decode(Z), getattr(like, "index", None)
-        )
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _is_unlabelled(y):
-    return isinstance(y, str) and y == "no_validation"
 
 
 def fit_hooks(X, y, sample_weight):

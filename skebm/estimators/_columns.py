@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from skebm.estimators._codecs import Curve, observed
+from skebm.estimators._curves import Curve, observed
 
 # The rules of "auto"; see the docstring of RBMDensity.
 _MAX_COUNTS, _MAX_COUNT = 20, 100
@@ -128,7 +128,9 @@ class Column(NamedTuple):
             real = types.is_float_dtype(self.number)
             if self.kind == "bernoulli" and self.size == 2 and real:
                 low, high = (float(value) for value in self.values)
-                return self._restore_numbers(low + number * (high - low), hole)
+                # As a sum of both, which is exact at either end.
+                number = low * (1 - number) + high * number
+                return self._restore_numbers(number, hole)
             which = np.rint(np.where(hole, 0, number)).astype(np.intp)
             series = pd.Series(self.values.take(which), dtype=object)
             series[hole] = np.nan
@@ -156,7 +158,8 @@ class Column(NamedTuple):
 
 
 def _as(series, dtype):
-    return series if series.dtype == dtype else series.astype(dtype)
+    same = dtype is None or series.dtype == dtype
+    return series if same else series.astype(dtype)
 
 
 def _holds_no_hole(dtype, hole):

@@ -5,11 +5,9 @@ import pandas as pd
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from skebm.estimators._codecs import CODECS
 from skebm.estimators._columns import Column, known_values
-from skebm.utils._sklearn import get_column_indices
+from skebm.estimators._declaration import array_rule, declared_kinds
 from skebm.utils._sparse import dense
-from skebm.utils._validation import lookup
 
 # A count may become this many times the largest that was seen.
 _HEADROOM = 2
@@ -61,7 +59,7 @@ class Table:
         visible : str, dict or list
             See :class:`skebm.RBMDensity`.
         weight : ndarray of shape (n_samples,), default=None
-            Rows of weight 0 have no say, save that their values are known.
+            Of the rows; one of weight 0 has no say, save that its values are known.
         names : array-like of str, default=None
             Names of the columns of what was a frame.
 
@@ -75,11 +73,8 @@ class Table:
             self = cls._of_frame(X, kinds, weight, names)
         else:
             self = cls._of_array(X, kinds, names)
-        numbers = self._numbers(X, "error")
-        if weight is not None:
-            numbers = numbers[weight > 0]
         if "count" in self.kinds or "zero_inflated" in self.kinds:
-            low, high = _range(numbers)
+            low, high = _range(self._numbers(X, "error"))
             own = np.array(self.kinds)
             counts, inflated = own == "count", own == "zero_inflated"
             self.low[counts] = 0
@@ -101,7 +96,7 @@ class Table:
 
     @classmethod
     def _of_array(cls, X, kinds, names):
-        kinds = _array_rule(X, kinds)
+        kinds = array_rule(X, kinds)
         hole = np.isnan(X.data if issparse(X) else X)
         if hole.any() and not issparse(X) and (empty := hole.all(axis=0)).any():
             raise ValueError(
@@ -223,7 +218,10 @@ class Table:
         """Raise a sentence if a number is missing."""
         hole = np.isnan(numbers.data if issparse(numbers) else numbers)
         if hole.any():
-            j = 0 if issparse(numbers) else int(hole.any(axis=0).argmax())
+            where = (
+                numbers.tocoo().col[hole] if issparse(numbers) else hole.nonzero()[1]
+            )
+            j = where.min()
             raise ValueError(
                 f"Input X contains NaN or other missing values, such as in "
                 f"{self.columns[j].label}, which this {estimator} does not take. Fill "
@@ -255,7 +253,9 @@ class Table:
         if self.names is None:
             return frame.to_numpy(dtype=object)
         frame.columns = self.names
-        return frame if index is None else frame.set_index(index)
+        if index is not None:
+            frame.index = index
+        return frame
 
 
 def by_columns(X, visible):
@@ -301,61 +301,6 @@ def outside(kind, x, low, high):
     elif kind == "spin":
         wrong |= np.abs(np.abs(x) - 1) > 0
     return wrong
-
-
-def declared_kinds(visible, X):
-    """Return the kind of each column of ``X`` that ``visible`` declares, or "auto".
-
-    Raises
-    ------
-    ValueError
-        If a kind is not known, or a column has none or two.
-    """
-    n_features = X.shape[1]
-    known = {"auto": None, **CODECS}
-    if isinstance(visible, str):
-        lookup(visible, known, "visible")
-        return [visible] * n_features
-    if isinstance(visible, dict):
-        visible = [(None, kind, [key]) for key, kind in visible.items()]
-    elif all(isinstance(kind, str) for kind in visible):
-        for kind in dict.fromkeys(visible):
-            lookup(kind, known, "visible")
-        if len(visible) != n_features:
-            raise ValueError(
-                f"visible names {len(visible)} layers, but X has {n_features} columns. "
-                "Name one layer for all columns, or one for each."
-            )
-        return [str(kind) for kind in visible]
-    kinds = ["auto"] * n_features
-    for entry in visible:
-        if not (isinstance(entry, tuple | list) and len(entry) == 3):
-            raise ValueError(
-                "visible must be a name, a list of names, a dict from columns to names "
-                f"or a list of (name, layer, columns), but it holds {entry!r}."
-            )
-        _, kind, columns = entry
-        if not isinstance(kind, str):
-            raise ValueError(f"visible names layers by str, not by {kind!r}.")
-        lookup(kind, known, "visible")
-        columns = columns(X) if callable(columns) else columns
-        for j in get_column_indices(X, columns):
-            if kinds[j] != "auto":
-                raise ValueError(f"visible declares column {j} twice.")
-            kinds[j] = kind
-    return kinds
-
-
-def _array_rule(X, kinds):
-    """Settle "auto" columns of an array: Bernoulli if all of them lie in [0, 1]."""
-    rest = [j for j, kind in enumerate(kinds) if kind == "auto"]
-    if not rest:
-        return kinds
-    X = X if len(rest) == len(kinds) else X[:, rest]
-    values = X.data if issparse(X) else X
-    low, high = (f.reduce(values, axis=None, initial=0.0) for f in (np.fmin, np.fmax))
-    kind = "bernoulli" if low >= 0 and high <= 1 else "gaussian"
-    return [kind if own == "auto" else own for own in kinds]
 
 
 def _range(numbers):

@@ -28,8 +28,9 @@ class EBMAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
     """Anomalies are rows of low probability: of high energy.
 
     Follows scikit-learn's convention: higher scores are more normal, ``predict`` is +1
-    for inliers and -1 for outliers. Tables need no preprocessing: columns that hold
-    exactly {0, 1} become Bernoulli units, all others standardised Gaussian ones.
+    for inliers and -1 for outliers. Tables need no preprocessing: the columns of a data
+    frame are read as :class:`RBMDensity` does. Columns of arrays that hold exactly {0,
+    1} become Bernoulli units, all others standardised Gaussian ones.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ random_state, verbose
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows each row counts for.
@@ -240,7 +241,7 @@ random_state, verbose
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
 
         Returns
         -------

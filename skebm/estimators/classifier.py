@@ -61,11 +61,12 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-    components_ : ndarray of shape (n_components, n_features)
+    components_ : ndarray of shape (n_components, n_units)
         Weights of the inputs, in standard deviations of a Gaussian column.
     class_components_ : ndarray of shape (n_components, n_classes)
         Weights of the label.
-    intercept_visible_ : ndarray of shape (n_features,)
+    intercept_visible_ : ndarray of shape (n_units,)
+    unit_names_ : ndarray of str of shape (n_units,)
     intercept_class_ : ndarray of shape (n_classes,)
     intercept_hidden_ : ndarray of shape (n_components,)
     log_partition_ : LogPartition
@@ -153,7 +154,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
             Labels of any kind, of at least two classes.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -276,7 +277,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
             A label for each row; None returns the energies of all classes.
 

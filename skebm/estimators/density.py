@@ -51,11 +51,29 @@ class RBMDensity(
     ----------
     n_components : int, default=100
         Number of hidden units.
-    visible : {"auto", "bernoulli", "spin", "gaussian"} or list of them, default="auto"
-        Units of the columns, one name for all or one for each. ``"auto"`` is settled by
-        the first ``fit`` or ``partial_fit``: Bernoulli if all values lie in [0, 1],
-        else Gaussian. Bernoulli units take 0 and 1, and values between as
-        probabilities; Gaussian columns are standardised inside.
+    visible : {"auto", "bernoulli", "spin", "gaussian", "categorical", "count", \
+"yeo_johnson", "zero_inflated"}, list or dict, default="auto"
+        Units of the columns: one name for all, a list of one for each, a dict from
+        column names or positions to them, or a list of ``(name, units, columns)`` as
+        in :class:`sklearn.compose.ColumnTransformer`. Columns that are not mentioned
+        are ``"auto"``, which the first ``fit`` or ``partial_fit`` settles. All columns
+        of an array are Bernoulli if all values lie in [0, 1], else Gaussian. A column
+        of a data frame, or of an array of objects with a dict or list here, is
+
+        - Bernoulli if it is boolean or has two numbers, of which the larger one is 1;
+        - categorical if it holds text, or is a pandas Categorical;
+        - count if it has 3 to 20 different whole numbers from 0 to 100: up to twice the
+          largest, so that a larger one has a probability, too;
+        - zero-inflated if at least half of its numbers are 0 and there are more than 20
+          others: 0 with some probability, else Gaussian after a logarithm (if all are
+          positive) or a Yeo-Johnson transform;
+        - Gaussian after a Yeo-Johnson transform if that raises its normal
+          log-likelihood by more than 0.05 nats a row;
+        - Gaussian if it has other numbers.
+
+        Named units reject what is not in their domain: Bernoulli units take 0 and 1,
+        and values between as probabilities, and two values that are no numbers.
+        Real columns are standardised inside.
     hidden : {"bernoulli", "spin", "gaussian", "relu"}, default="bernoulli"
         Hidden units. Gaussian ones have variance 1; rectified ones ("relu") are such
         Gaussian ones cut off at 0.
@@ -102,6 +120,9 @@ objective, default="pcd"
         what ``objective=PCD(sampler="trajectory")`` has measured, if that is sharp.
     resample_inputs : bool, default=False
         Whether values strictly between 0 and 1 are drawn as 0 or 1 anew at each visit.
+    handle_unknown : {"error", "missing"}, default="error"
+        What to do with a category, a third value of a column that had two, or a count,
+        that ``fit`` did not know: raise an error or take it for a missing value.
     early_stopping : bool, default=False
         Whether to hold out rows and stop when their pseudo-likelihood stops improving.
     validation_fraction : float, default=0.1
@@ -120,10 +141,14 @@ objective, default="pcd"
 
     Attributes
     ----------
-    components_ : ndarray of shape (n_components, n_features)
+    components_ : ndarray of shape (n_components, n_units)
         Weights, between units in their own scale: for a Gaussian column a unit is one
-        standard deviation of the column.
-    intercept_visible_ : ndarray of shape (n_features,)
+        standard deviation of the column. A column is one unit, save that a categorical
+        one has a unit for each category and a zero-inflated one has two: whether it is
+        not 0, and the number.
+    intercept_visible_ : ndarray of shape (n_units,)
+    unit_names_ : ndarray of str of shape (n_units,)
+        Such as ``"age"`` and ``"job=clerk"``; in the order of the columns.
     intercept_hidden_ : ndarray of shape (n_components,)
     log_partition_ : LogPartition
         ``value``, ``lower``, ``upper``, ``stderr``, ``ess`` and ``method`` of log Z in
@@ -153,6 +178,12 @@ objective, default="pcd"
     A sample weight of 2 is the row twice: exactly where one batch holds all rows, which
     is the default up to 256 rows, and in expectation with minibatches.
 
+    After a fit on a data frame, ``sample``, ``gibbs`` and ``reconstruct`` return frames
+    with its dtypes and categories. Numbers are rounded where the dtype has whole
+    numbers only, also if the column is Gaussian inside. Densities are in the units of
+    ``X``, that of a zero-inflated column with respect to length and one point at 0.
+    Transformed columns are drawn at most ten times as far out as the numbers seen.
+
     References
     ----------
     .. [1] T. Tieleman. "Training restricted Boltzmann machines using approximations to
@@ -168,6 +199,22 @@ objective, default="pcd"
     >>> rbm = RBMDensity(n_components=16, n_iter=5, random_state=0).fit(X)
     >>> rbm.score_samples(X).shape
     (1797,)
+
+    A table with columns of several kinds:
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "age": [31.5, 24.0, 58.5, 46.0, 37.5],
+    ...         "job": ["clerk", "nurse", "clerk", "nurse", "cook"],
+    ...         "children": [0, 1, 4, 2, 1],
+    ...     }
+    ... )
+    >>> rbm = RBMDensity(n_components=2, n_iter=5, random_state=0).fit(table)
+    >>> rbm.unit_names_.tolist()
+    ['age', 'job=clerk', 'job=cook', 'job=nurse', 'children']
+    >>> bool((rbm.sample(3).dtypes == table.dtypes).all())
+    True
     """
 
     _parameter_constraints = EnergyEstimator._parameter_constraints
@@ -179,7 +226,7 @@ objective, default="pcd"
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows each row counts for.
@@ -192,7 +239,8 @@ objective, default="pcd"
         Raises
         ------
         ValueError
-            If a value lies outside its column's domain.
+            If a value lies outside its column's domain, or a column holds neither
+            numbers nor categories; the sentence names the column.
         """
         go_on = self.warm_start and is_fitted(self)
         return self._fit(X, sample_weight, go_on, n_iter=None)
@@ -264,7 +312,7 @@ objective, default="pcd"
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
 
         Returns
         -------
@@ -279,7 +327,7 @@ objective, default="pcd"
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             For values strictly inside (0, 1) of Bernoulli units the formula is
             evaluated as it stands (the plug-in value).
 
@@ -295,7 +343,7 @@ objective, default="pcd"
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         y : Ignored
         """
         return float(self.score_samples(X).mean())
@@ -307,7 +355,7 @@ objective, default="pcd"
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         per_feature : bool, default=False
             Whether to return the terms instead of their sum.
 
@@ -332,7 +380,7 @@ objective, default="pcd"
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
 
         Returns
         -------
@@ -348,7 +396,7 @@ objective, default="pcd"
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
 
         Returns
         -------
@@ -366,7 +414,7 @@ objective, default="pcd"
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         n_steps : int, default=1
         random_state : int, RandomState or None, default=None
 

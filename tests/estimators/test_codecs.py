@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import yeojohnson, yeojohnson_llf
 
-from skebm.estimators._codecs import CODECS, Curve, moments
+from skebm.estimators._codecs import CODECS
+from skebm.estimators._curves import Curve, moments
 
 N = 101
 

@@ -90,6 +90,48 @@ def test_score_is_minus_energy_minus_log_partition(visible, bits, reals):
     assert expected.dtype == np.float64
 
 
+@pytest.mark.parametrize("visible", ["bernoulli", "spin"])
+def test_rectified_hidden_units(visible, bits, reals):
+    X = sample_of(visible, bits, reals)
+    given = SMALL | {"n_iter": 1000, "learning_rate": 0.05, "average": 0.9}
+    rbm = RBMDensity(visible=visible, hidden="relu", **given).fit(X)
+    states = hidden_states(visible, N_COLUMNS)
+    assert rbm.log_partition_.method == "enumeration"
+    np.testing.assert_allclose(np.exp(rbm.score_samples(states)).sum(), 1)
+    assert (rbm.transform(X) > 0).all()
+    idle = RBMDensity(visible=visible, **SMALL | {"n_iter": 0}).fit(X)
+    assert rbm.score(X) > idle.score(X) + 0.2
+    drawn = rbm.sample(4001, random_state=0)
+    share = np.exp(rbm.score_samples(states))
+    error = np.sqrt(0.25 / 4001) * np.ptp(states)
+    assert (np.abs(drawn.mean(axis=0) - share @ states) < 6 * error).all()
+
+
+def test_rectified_hidden_units_beside_gaussian_columns(reals):
+    X = reals[:, :2]
+    rbm = RBMDensity(visible="gaussian", hidden="relu", **SMALL).fit(X)
+    points, log_volume = grid(2, n_points=201, width=9)
+    scale = X.std(axis=0)
+    log_volume += np.log(scale).sum()
+    log_density = rbm.score_samples(X.mean(axis=0) + scale * points)
+    log_z = rbm.log_partition_
+    total = np.logaddexp.reduce(log_density) + log_volume
+    assert log_z.lower - log_z.value <= total <= log_z.upper - log_z.value
+    assert log_z.method == "ais"
+    assert np.isfinite(rbm.pseudo_log_likelihood(X)).all()
+
+
+def test_rectified_parameters_from_elsewhere_may_be_too_large():
+    given = np.full((2, 3), 5.0), np.zeros(3), np.zeros(2)
+    for hidden in ("relu", "gaussian"):
+        with pytest.raises(ValueError, match="may be infinite"):
+            RBMDensity.from_parameters(*given, visible="gaussian", hidden=hidden)
+    kinds = {"visible": "bernoulli", "hidden": "relu"}
+    rbm = RBMDensity.from_parameters(*given, **kinds)
+    states = all_states_of(3)
+    np.testing.assert_allclose(np.exp(rbm.score_samples(states)).sum(), 1)
+
+
 @pytest.mark.parametrize("hidden", ["bernoulli", "spin", "gaussian"])
 def test_gaussian_density_integrates_to_one_in_the_units_of_the_user(hidden, reals):
     X = 100 * reals[:, :2] - 7
