@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from skebm.energies._products import GRADIENT_ROWS, product_of_columns
+from skebm.utils._math import row_weights
 from skebm.utils._parallel import map_blocks, start_blocks
 
 
@@ -40,9 +41,7 @@ class Phase(NamedTuple):
 
 def start_phases(energy, x, weight, inputs):
     """Begin to make phases of rows; see ``RBM.start_phases``."""
-    if weight is None:
-        weight = np.full(x.shape[0], 1 / x.shape[0])
-    weight = weight.astype(energy.dtype, copy=False)
+    weight = row_weights(weight, x.shape[0], energy.dtype)
 
     def phase(part):
         own = None if inputs is None else inputs[part]

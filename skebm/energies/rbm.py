@@ -12,6 +12,7 @@ from skebm.energies._flips import Flips, two_values
 from skebm.energies._phases import gradient, start_phases
 from skebm.energies._products import product
 from skebm.layers import Bernoulli, Spin
+from skebm.utils._math import row_weights
 from skebm.utils._parallel import SERIAL_WORK, map_blocks
 
 # Singular values of the scaled weights of a Gaussian-Gaussian RBM stay below this; at 1
@@ -250,9 +251,7 @@ class RBM:
         if offsets is None:
             offsets = tuple(np.zeros(n, self.dtype) for n in self.weights.shape)
         weight, chain_weight = (
-            np.full(len(rows), 1 / len(rows), dtype=self.dtype)
-            if given is None
-            else given.astype(self.dtype, copy=False)
+            row_weights(given, len(rows), self.dtype)
             for rows, given in ((x, weight), chains)
         )
         total, moved, of_data = contrast_after(
