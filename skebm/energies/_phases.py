@@ -58,10 +58,8 @@ def start_phases(energy, x, weight, inputs):
     return start_blocks(phase, x.shape[0], work)
 
 
-def gradient(energy, phases, offsets=None):
-    """Return d F / d params, summed over phases with signed weights."""
-    if offsets is None:
-        offsets = tuple(np.zeros(n, energy.dtype) for n in energy.weights.shape)
+def gradient(energy, phases, offsets):
+    """Return d F / d params, centered, summed over phases with signed weights."""
     mu, lam = offsets
     total = {
         name: sum(phase.local[name] for phase in phases) for name in phases[0].local

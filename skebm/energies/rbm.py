@@ -184,7 +184,8 @@ class RBM:
 
         Hidden units enter by their expectation given ``x``, at the same time index.
         """
-        return gradient(self, self.start_phases(x, weight, inputs).result())
+        phases = self.start_phases(x, weight, inputs).result()
+        return gradient(self, phases, self._no_offsets())
 
     def start_phases(self, x, weight=None, inputs=None):
         """Begin to make phases of the gradient of rows: with their hidden means.
@@ -222,6 +223,8 @@ class RBM:
         .. [1] J. Melchior, A. Fischer, L. Wiskott. "How to center deep Boltzmann
            machines". JMLR 17 (2016).
         """
+        if offsets is None:
+            offsets = self._no_offsets()
         return gradient(self, data + [phase.negative() for phase in model], offsets)
 
     def contrast_after(self, data, chains, offsets, randoms):
@@ -249,7 +252,7 @@ class RBM:
         if not self._is_binary(x, *([] if inputs is None else [inputs])):
             return None
         if offsets is None:
-            offsets = tuple(np.zeros(n, self.dtype) for n in self.weights.shape)
+            offsets = self._no_offsets()
         weight, chain_weight = (
             row_weights(given, len(rows), self.dtype)
             for rows, given in ((x, weight), chains)
@@ -265,16 +268,20 @@ class RBM:
         """Do several updates of plain gradient descent, if the model is small.
 
         Returns the chains and the offsets, or None where there is no such kernel. For
-        the parameters see :func:`skebm.energies._descent.descend`.
+        the parameters see :func:`skebm.energies._descent.descend`; ``offsets`` may be
+        None, and are so afterwards.
         """
         n_rows = max(map(len, batches))
         n_chains = n_rows if chains is None else len(chains.inputs)
         if (n_rows + n_chains) * self.work >= SERIAL_WORK or not self._is_binary(X):
             return None
-        state, offsets = descend(
-            self, X, batches, rates, resample, chains, offsets, offset_rate, random
-        )
-        return Chains(*state), offsets
+        own = (self._no_offsets(), 0.0) if offsets is None else (offsets, offset_rate)
+        state, moved = descend(self, X, batches, rates, resample, chains, *own, random)
+        return Chains(*state), None if offsets is None else moved
+
+    def _no_offsets(self):
+        """Return offsets of zero, with which the gradient is the plain one."""
+        return tuple(np.zeros(n, self.dtype) for n in self.weights.shape)
 
     def _coupled(self, inputs):
         return inputs if self.coupling == 1 else inputs * self.dtype.type(self.coupling)

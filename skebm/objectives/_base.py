@@ -119,12 +119,6 @@ def descend(energy, X, batches, rates, resample, chains, n_steps, state, random)
     sampler, offsets = state.sampler, state.offsets
     if type(sampler) is not Gibbs or not hasattr(energy, "descend"):
         return None
-    rate = _OFFSET_RATE
-    if offsets is None:
-        rate, offsets = (
-            0.0,
-            tuple(np.zeros(n, energy.dtype) for n in energy.weights.shape),
-        )
     base = np.array([own.stream for own in random], dtype=np.uint64)
     own = folded(base, 1)
     sweeps = [
@@ -134,14 +128,13 @@ def descend(energy, X, batches, rates, resample, chains, n_steps, state, random)
     ]
     streams = np.moveaxis(np.array(sweeps), -1, 0)
     words = random[0].words()[0], split(streams), split(folded(base, 0))
-    done = energy.descend(X, batches, rates, resample, chains, offsets, rate, words)
+    done = energy.descend(
+        X, batches, rates, resample, chains, offsets, _OFFSET_RATE, words
+    )
     if done is None:
         return None
     moved, offsets = done
-    return state._replace(
-        chains=None if chains is None else moved,
-        offsets=None if state.offsets is None else offsets,
-    )
+    return state._replace(chains=None if chains is None else moved, offsets=offsets)
 
 
 def _moved(offsets, means):
