@@ -49,9 +49,12 @@ def contrast_after(energy, data, chains, offsets, randoms):
     ----------
     energy : RBM
         With Bernoulli or Spin units on both sides.
-    data, chains : tuple
-        Rows of shape (n, n_visible), or None where ``inputs`` stand for chains that
-        are to be moved; inputs of shape (n, n_hidden) or None; weights of the rows.
+    data : tuple
+        Rows of shape (n, n_visible), what the hidden units receive of them, of shape
+        (n, n_hidden), or None, and weights of shape (n,).
+    chains : tuple
+        What the hidden units receive, of shape (n_chains, n_hidden), and weights of
+        shape (n_chains,), with the sign that they have in the gradient.
     offsets : tuple of ndarray
         mu and lam of the centered gradient.
     randoms : list of Random
@@ -171,15 +174,30 @@ def _transpose(x, out):
 
 # Every loop writes to a line that it does not read: so the compiler may vectorise it.
 @njit(cache=True, nogil=True, error_model="numpy")
+def _fill_chances(given, coupling, bias, values, field, out):
+    """Fill ``out`` with the probabilities of the higher value; ``field`` is scratch."""
+    low, high = values
+    for j in range(len(bias)):
+        field[j] = (coupling * given[j] + bias[j]) * (high - low)
+    fill_sigmoid(field, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_mean(given, coupling, bias, values, field, out):
+    low, high = values
+    _fill_chances(given, coupling, bias, values, field, out)
+    for j in range(len(bias)):
+        out[j] = low + (high - low) * out[j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _draw(inputs, coupling, bias, values, keys, stream, row, out):
     low, high = values
     field, probability = np.empty_like(bias), np.empty_like(bias)
     uniform = np.empty((1, len(bias)), dtype=bias.dtype)
     for r in range(len(out)):
-        given, line = inputs[r], out[r]
-        for j in range(len(bias)):
-            field[j] = (coupling * given[j] + bias[j]) * (high - low)
-        fill_sigmoid(field, probability)
+        line = out[r]
+        _fill_chances(inputs[r], coupling, bias, values, field, probability)
         fill_uniform(keys, stream[0], stream[1], row + r, uniform)
         for j in range(len(bias)):
             line[j] = high if uniform[0, j] < probability[j] else low
@@ -187,17 +205,10 @@ def _draw(inputs, coupling, bias, values, keys, stream, row, out):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _means(x, weights, coupling, bias, values, out):
-    low, high = values
     inputs, field = np.empty_like(out), np.empty_like(bias)
     fill_product(x, weights, inputs)
     for r in range(len(out)):
-        given, line = inputs[r], out[r]
-        for j in range(len(bias)):
-            field[j] = (coupling * given[j] + bias[j]) * (high - low)
-        fill_sigmoid(field, line)
-        if low != 0:
-            for j in range(len(bias)):
-                line[j] = low + (high - low) * line[j]
+        _fill_mean(inputs[r], coupling, bias, values, field, out[r])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -236,16 +247,12 @@ def _rows(lo, hi, is_chain, walk, given, model, offsets, shares, sums):
 def _shares(lo, hi, own, model, lam):
     """Fill the shares of rows in the gradient, and sum up their units."""
     x, inputs, weight, shares, sums = own
-    _, coupling, bias, (low, high), _, _ = model
+    _, coupling, bias, values, _, _ = model
     field, mean = np.empty_like(bias), np.empty_like(bias)
     of_visible, of_hidden = sums[: x.shape[1]], sums[x.shape[1] :]
     for r in range(lo, hi):
-        given, line, units, w = inputs[r], shares[r], x[r], weight[r]
-        for j in range(len(bias)):
-            field[j] = (coupling * given[j] + bias[j]) * (high - low)
-        fill_sigmoid(field, mean)
-        for j in range(len(bias)):
-            mean[j] = low + (high - low) * mean[j]
+        line, units, w = shares[r], x[r], weight[r]
+        _fill_mean(inputs[r], coupling, bias, values, field, mean)
         for j in range(len(bias)):
             line[j] = -coupling * w * (mean[j] - lam[j])
         for j in range(len(bias)):

@@ -44,14 +44,15 @@ def start_phases(energy, x, weight, inputs):
     weight = row_weights(weight, x.shape[0], energy.dtype)
 
     def phase(part):
-        own = None if inputs is None else inputs[part]
-        hidden, share = energy.hidden_mean(x[part], own), weight[part]
+        # Once, since a slice of a sparse matrix is a copy.
+        rows, share = x[part], weight[part]
+        hidden = energy.hidden_mean(rows, None if inputs is None else inputs[part])
         local = {
             f"visible.{name}": value
-            for name, value in energy.visible.grad(x[part], share).items()
+            for name, value in energy.visible.grad(rows, share).items()
         }
         local["hidden.bias"] = -(share @ hidden)
-        return Phase(x[part], hidden, share, local)
+        return Phase(rows, hidden, share, local)
 
     # Without a product the work is that of the sigmoid.
     work = energy.weights.size if inputs is None else energy.weights.shape[1]

@@ -172,9 +172,10 @@ class RBM:
             return self.hidden.mean(self._coupled(inputs))
 
         def rows(part):
-            if self._is_binary(own := x[part]):
+            own = x[part]
+            if self._is_binary(own):
                 return means(self, own)
-            return self.hidden.mean(self._coupled(self.inputs(x[part])))
+            return self.hidden.mean(self._coupled(self.inputs(own)))
 
         parts = map_blocks(rows, x.shape[0], self.weights.size)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
