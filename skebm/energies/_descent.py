@@ -8,6 +8,7 @@ from numba import njit
 
 from skebm.energies._binary import fill_minibatch, model_of
 from skebm.energies._products import fill_product
+from skebm.utils._math import fill_step
 from skebm.utils._random import fill_uniform
 
 
@@ -100,9 +101,9 @@ def _descend(
             own[1],
             own_hidden[1],
         )
-        _step(weights.reshape(-1), step.reshape(-1), rates[b])
-        _step(visible_bias, own[0], rates[b])
-        _step(hidden_bias, own_hidden[0], rates[b])
+        fill_step(weights.reshape(-1), step.reshape(-1), rates[b])
+        fill_step(visible_bias, own[0], rates[b])
+        fill_step(hidden_bias, own_hidden[0], rates[b])
         _move(mu[0], own[1], offset_rate)
         _move(lam, own_hidden[1], offset_rate)
         inputs = moved
@@ -123,12 +124,6 @@ def _gather(X, rows, resample, keys, stream):
             for i in range(len(line)):
                 line[i] = given[i]
     return x
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _step(value, step, rate):
-    for i in range(value.size):
-        value[i] -= rate * step[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -48,6 +48,13 @@ def _fill_sigmoid(x, out):
     return lambda x, out: kernel(x, out)
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def fill_step(value, step, rate):
+    """Take ``rate * step`` off ``value``, in place, both flat."""
+    for i in range(value.size):
+        value[i] -= rate * step[i]
+
+
 def _kernel(single, double, x):
     return single if x.dtype == np.float32 else double
 
