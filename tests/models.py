@@ -8,6 +8,8 @@ import pytest
 
 from skebm.energies import RBM
 from skebm.layers import Bernoulli, Categorical, Columns, Gaussian, Spin
+from skebm.samplers import Gibbs
+from skebm.utils._random import Random
 
 PAIRS = list(itertools.product(("bernoulli", "spin", "gaussian"), repeat=2))
 FINITE_PAIRS = [pair for pair in PAIRS if "gaussian" not in pair]
@@ -43,6 +45,29 @@ def random_rbm(pair, n_visible=3, n_hidden=2, seed=0, dtype=np.float64, scale=0.
         spread = np.sqrt(layers[0].precision.astype(float))[:, None]
         weights = 0.7 * spread * weights / np.linalg.norm(weights / 1, 2)
     return RBM(*layers, weights.astype(dtype))
+
+
+def two_modes(n_visible=11):
+    """Return an RBM of spins that are nearly all up or nearly all down."""
+    weights = np.full((n_visible, 1), 3.0)
+    return RBM(Spin.zeros(n_visible), Spin.zeros(1), weights)
+
+
+def assert_changes_modes(sampler, spread):
+    """Start all chains in one of two modes, and find half of them in the other.
+
+    Gibbs sampling never leaves it. ``spread(energy, chains)`` returns a state of the
+    sampler whose chains stand there.
+    """
+    energy = two_modes()
+    up = energy.chains(np.ones((101, energy.n_features)))
+    stuck = Gibbs(n_steps=60).step(energy, up, Random(3))
+    assert (stuck.visible.mean(axis=1) > 0).all()
+    state = spread(energy, up)
+    for t in range(60):
+        state = sampler.step(energy, state, Random(3).fold(t))
+    share = (state.visible.mean(axis=1) > 0).mean()
+    assert abs(share - 0.5) < 6 * 0.5 / np.sqrt(101)
 
 
 def all_states(layer):
