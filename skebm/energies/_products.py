@@ -31,7 +31,7 @@ def product(x, matrix):
         return x @ matrix
     out = np.empty((x.shape[0], matrix.shape[1]), dtype=matrix.dtype)
     if issparse(x):
-        _sum_rows(x.indptr, x.indices, x.data, matrix, out)
+        _sum_rows(x.indptr, x.indices, x.data, matrix, False, out)
     else:
         fill_product(np.ascontiguousarray(x), matrix, out)
     return out
@@ -74,7 +74,8 @@ def product_of_columns(rows, shares, columns, out):
         dense = [x.toarray() if issparse(x) else x for x in dense]
         np.matmul(np.concatenate(dense).T, shares, out=out)
     else:
-        _sum_columns(*_stack(lists), shares, start, stop, out)
+        one = shares.dtype.type(1)
+        _sum_columns(*_stack(lists), shares, start, stop, one, False, out)
 
 
 def _non_zeros(x, start, stop, matrix):
@@ -104,14 +105,17 @@ def fill_product(x, matrix, out):
     if matrix.shape[1] >= _MIN_WIDTH:
         indptr, indices, data = _room(x, len(x), x.shape[1])
         if _compress(x, 0, x.shape[1], indptr, indices, data, 0) >= 0:
-            _sum_rows(indptr, indices, data, matrix, out)
+            _sum_rows(indptr, indices, data, matrix, False, out)
             return
     np.dot(x, matrix, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_product_of_columns(x, y, mu, shares, start, stop, out):
-    """Fill ``out`` with ``stack(x, y, mu)[:, start:stop].T @ shares``."""
+def fill_product_of_columns(x, y, mu, shares, start, stop, factor, is_added, out):
+    """Fill ``out`` with ``factor * stack(x, y, mu)[:, start:stop].T @ shares``.
+
+    Or add that to what is there, as a step of gradient descent does.
+    """
     n, m, width = len(x), len(y), stop - start
     if shares.shape[1] >= _MIN_WIDTH:
         indptr, indices, data = _room(x, n + m + 4, width)
@@ -119,15 +123,21 @@ def fill_product_of_columns(x, y, mu, shares, start, stop, out):
         end = _compress(y, start, stop, indptr[n:], indices, data, end)
         end = _compress(mu, start, stop, indptr[n + m :], indices, data, end)
         if end >= 0:
-            indptr = indptr[: n + m + 2]
-            _sum_columns(indptr, indices[:end], data[:end], shares, start, stop, out)
+            lists = indptr[: n + m + 2], indices[:end], data[:end]
+            _sum_columns(*lists, shares, start, stop, factor, is_added, out)
             return
     rows = np.empty((n + m + 1, width), dtype=x.dtype)
     for part, first in ((x, 0), (y, n), (mu, n + m)):
         for r in range(len(part)):
             for i in range(width):
-                rows[first + r, i] = part[r, start + i]
-    np.dot(rows.T, shares, out)
+                rows[first + r, i] = factor * part[r, start + i]
+    if is_added:
+        step = np.dot(rows.T, shares)
+        for i in range(width):
+            for j in range(out.shape[1]):
+                out[i, j] += step[i, j]
+    else:
+        np.dot(rows.T, shares, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -166,8 +176,8 @@ def _compress(x, start, stop, indptr, indices, data, n):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sum_columns(indptr, indices, data, matrix, start, stop, out):
-    """Fill ``out`` with ``x[:, start:stop].T @ matrix`` for a CSR matrix x."""
+def _sum_columns(indptr, indices, data, matrix, start, stop, factor, is_added, out):
+    """Do what fill_product_of_columns does for the columns of a CSR matrix."""
     # The lists by column: where each one ends, its rows and its values.
     ends = np.zeros(stop - start + 1, dtype=np.int32)
     for t in range(len(indices)):
@@ -181,24 +191,25 @@ def _sum_columns(indptr, indices, data, matrix, start, stop, out):
         for t in range(indptr[r], indptr[r + 1]):
             if start <= indices[t] < stop:
                 end = ends[indices[t] - start]
-                rows[end], values[end] = r, data[t]
+                rows[end], values[end] = r, factor * data[t]
                 ends[indices[t] - start] = end + 1
     for i in range(stop - start, 0, -1):  # each end has moved on to the next one
         ends[i] = ends[i - 1]
     ends[0] = 0
-    _sum_rows(ends, rows, values, matrix, out)
+    _sum_rows(ends, rows, values, matrix, is_added, out)
 
 
 # Eight rows at a time: so the sum is read and written once for eight of them.
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def _sum_rows(indptr, indices, data, matrix, out):
-    """Fill each row of ``out`` with the sum of the rows that its list names."""
+def _sum_rows(indptr, indices, data, matrix, is_added, out):
+    """Fill each row of ``out`` with the sum of the rows that its list names, or add."""
     width = matrix.shape[1]
     for r in range(len(out)):
         total, first, stop = out[r], indptr[r], indptr[r + 1]
         whole = stop - (stop - first) % 8
-        for j in range(width):
-            total[j] = 0
+        if not is_added:
+            for j in range(width):
+                total[j] = 0
         for t in range(first, whole, 8):
             a, b = matrix[indices[t]], matrix[indices[t + 1]]
             c, d = matrix[indices[t + 2]], matrix[indices[t + 3]]
@@ -210,7 +221,20 @@ def _sum_rows(indptr, indices, data, matrix, out):
                 total[j] += ((p * a[j] + q * b[j]) + (u * c[j] + v * d[j])) + (
                     (w * e[j] + x * f[j]) + (y * g[j] + z * h[j])
                 )
-        for t in range(whole, stop):
-            a, p = matrix[indices[t]], data[t]
+        if stop - whole >= 4:
+            a, b = matrix[indices[whole]], matrix[indices[whole + 1]]
+            c, d = matrix[indices[whole + 2]], matrix[indices[whole + 3]]
+            p, q, u, v = data[whole], data[whole + 1], data[whole + 2], data[whole + 3]
+            for j in range(width):
+                total[j] += (p * a[j] + q * b[j]) + (u * c[j] + v * d[j])
+            whole += 4
+        if stop - whole >= 2:
+            a, b = matrix[indices[whole]], matrix[indices[whole + 1]]
+            p, q = data[whole], data[whole + 1]
+            for j in range(width):
+                total[j] += p * a[j] + q * b[j]
+            whole += 2
+        if whole < stop:
+            a, p = matrix[indices[whole]], data[whole]
             for j in range(width):
                 total[j] += p * a[j]

@@ -13,7 +13,7 @@ from skebm.energies._phases import gradient, start_phases
 from skebm.energies._products import product
 from skebm.layers import Bernoulli, Spin
 from skebm.utils._math import row_weights
-from skebm.utils._parallel import SERIAL_WORK, map_blocks
+from skebm.utils._parallel import map_blocks
 
 # Singular values of the scaled weights of a Gaussian-Gaussian RBM stay below this; at 1
 # the precision matrix is singular and the partition function infinite.
@@ -266,15 +266,13 @@ class RBM:
     def descend(
         self, X, batches, rates, resample, chains, offsets, offset_rate, random
     ):
-        """Do several updates of plain gradient descent, if the model is small.
+        """Do several updates of plain gradient descent.
 
         Returns the chains and the offsets, or None where there is no such kernel. For
         the parameters see :func:`skebm.energies._descent.descend`; ``offsets`` may be
         None, and are so afterwards.
         """
-        n_rows = max(map(len, batches))
-        n_chains = n_rows if chains is None else len(chains.inputs)
-        if (n_rows + n_chains) * self.work >= SERIAL_WORK or not self._is_binary(X):
+        if not self._is_binary(X):
             return None
         own = (self._no_offsets(), 0.0) if offsets is None else (offsets, offset_rate)
         state, moved = descend(self, X, batches, rates, resample, chains, *own, random)
