@@ -10,7 +10,7 @@ from numba import njit
 
 from skebm.energies._binary import fill_gathered, fill_minibatch, model_of, update
 from skebm.energies._products import fill_product
-from skebm.utils._math import fill_step
+from skebm.utils._math import fill_average, fill_step
 from skebm.utils._parallel import SERIAL_WORK
 
 
@@ -119,11 +119,5 @@ def _end(model, offsets, local, rate, offset_rate):
     visible, hidden, mean, hidden_mean = local
     fill_step(visible_bias, visible, rate)
     fill_step(hidden_bias, hidden, rate)
-    _move(mu[0], mean, offset_rate)
-    _move(lam, hidden_mean, offset_rate)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _move(mean, new, rate):
-    for i in range(mean.size):
-        mean[i] += rate * (new[i] - mean[i])
+    fill_average(mu[0], mean, offset_rate)
+    fill_average(lam, hidden_mean, offset_rate)

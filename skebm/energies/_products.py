@@ -74,8 +74,7 @@ def product_of_columns(rows, shares, columns, out):
         dense = [x.toarray() if issparse(x) else x for x in dense]
         np.matmul(np.concatenate(dense).T, shares, out=out)
     else:
-        one = shares.dtype.type(1)
-        _sum_columns(*_stack(lists), shares, start, stop, one, False, out)
+        _sum_columns(*_stack(lists), shares, start, stop, out)
 
 
 def _non_zeros(x, start, stop, matrix):
@@ -102,12 +101,8 @@ def _stack(lists):
 @njit(cache=True, nogil=True, error_model="numpy")
 def fill_product(x, matrix, out):
     """Fill ``out`` with ``x @ matrix``."""
-    if matrix.shape[1] >= _MIN_WIDTH:
-        indptr, indices, data = _room(x, len(x), x.shape[1])
-        if _compress(x, 0, x.shape[1], indptr, indices, data, 0) >= 0:
-            _sum_rows(indptr, indices, data, matrix, False, out)
-            return
-    np.dot(x, matrix, out)
+    if not _sum_sparse(x, matrix, False, out):
+        np.dot(x, matrix, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -116,28 +111,33 @@ def fill_product_of_columns(x, y, mu, shares, start, stop, factor, is_added, out
 
     Or add that to what is there, as a step of gradient descent does.
     """
-    n, m, width = len(x), len(y), stop - start
-    if shares.shape[1] >= _MIN_WIDTH:
-        indptr, indices, data = _room(x, n + m + 4, width)
-        end = _compress(x, start, stop, indptr, indices, data, 0)
-        end = _compress(y, start, stop, indptr[n:], indices, data, end)
-        end = _compress(mu, start, stop, indptr[n + m :], indices, data, end)
-        if end >= 0:
-            lists = indptr[: n + m + 2], indices[:end], data[:end]
-            _sum_columns(*lists, shares, start, stop, factor, is_added, out)
-            return
-    rows = np.empty((n + m + 1, width), dtype=x.dtype)
-    for part, first in ((x, 0), (y, n), (mu, n + m)):
+    columns = np.empty((stop - start, len(shares)), dtype=x.dtype)
+    for part, first in ((x, 0), (y, len(x)), (mu, len(x) + len(y))):
         for r in range(len(part)):
-            for i in range(width):
-                rows[first + r, i] = factor * part[r, start + i]
+            line = part[r, start:stop]
+            for i in range(len(line)):
+                columns[i, first + r] = factor * line[i]
+    if _sum_sparse(columns, shares, is_added, out):
+        return
     if is_added:
-        step = np.dot(rows.T, shares)
-        for i in range(width):
+        step = np.dot(columns, shares)
+        for i in range(len(out)):
             for j in range(out.shape[1]):
                 out[i, j] += step[i, j]
     else:
-        np.dot(rows.T, shares, out)
+        np.dot(columns, shares, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sum_sparse(x, matrix, is_added, out):
+    """Do what a product does, if the rows of x are sparse; say whether they are."""
+    if matrix.shape[1] < _MIN_WIDTH:
+        return False
+    indptr, indices, data = _room(x, len(x), x.shape[1])
+    if _compress(x, 0, x.shape[1], indptr, indices, data, 0) < 0:
+        return False
+    _sum_rows(indptr, indices, data, matrix, is_added, out)
+    return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -151,7 +151,8 @@ def _room(x, n_rows, width):
     )
 
 
-# That nothing is NaN spares the comparison half of its instructions.
+# That nothing is NaN spares the comparison half of its instructions, as does a slice
+# with a counter that has no sign: nothing can be counted from the end.
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
 def _compress(x, start, stop, indptr, indices, data, n):
     """Add ``x[:, start:stop]`` to CSR arrays that hold ``n`` numbers.
@@ -161,23 +162,24 @@ def _compress(x, start, stop, indptr, indices, data, n):
     line = np.empty(stop - start, dtype=np.int32)
     indptr[0] = n
     for r in range(len(x)):
-        k = 0
-        for i in range(start, stop):  # no branch: nobody can foresee the zeros
+        given, k = x[r, start:stop], np.uint64(0)
+        for i in range(len(given)):  # no branch: nobody can foresee the zeros
             line[k] = i
-            k += x[r, i] != 0
-        if n < 0 or n + k > len(indices):
+            k += np.uint64(given[i] != 0)
+        count = np.int64(k)
+        if n < 0 or n + count > len(indices):
             return -1
-        for t in range(k):
-            indices[n + t] = line[t]
-            data[n + t] = x[r, line[t]]
-        n += k
+        for t in range(count):
+            indices[n + t] = start + line[t]
+            data[n + t] = given[line[t]]
+        n += count
         indptr[r + 1] = n
     return n
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sum_columns(indptr, indices, data, matrix, start, stop, factor, is_added, out):
-    """Do what fill_product_of_columns does for the columns of a CSR matrix."""
+def _sum_columns(indptr, indices, data, matrix, start, stop, out):
+    """Fill ``out`` with ``x[:, start:stop].T @ matrix`` for a CSR matrix x."""
     # The lists by column: where each one ends, its rows and its values.
     ends = np.zeros(stop - start + 1, dtype=np.int32)
     for t in range(len(indices)):
@@ -191,12 +193,12 @@ def _sum_columns(indptr, indices, data, matrix, start, stop, factor, is_added, o
         for t in range(indptr[r], indptr[r + 1]):
             if start <= indices[t] < stop:
                 end = ends[indices[t] - start]
-                rows[end], values[end] = r, factor * data[t]
+                rows[end], values[end] = r, data[t]
                 ends[indices[t] - start] = end + 1
     for i in range(stop - start, 0, -1):  # each end has moved on to the next one
         ends[i] = ends[i - 1]
     ends[0] = 0
-    _sum_rows(ends, rows, values, matrix, is_added, out)
+    _sum_rows(ends, rows, values, matrix, False, out)
 
 
 # Eight rows at a time: so the sum is read and written once for eight of them.

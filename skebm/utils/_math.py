@@ -55,6 +55,13 @@ def fill_step(value, step, rate):
         value[i] -= rate * step[i]
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def fill_average(average, value, rate):
+    """Move an average this share of the way to ``value``, in place, both flat."""
+    for i in range(average.size):
+        average[i] += rate * (value[i] - average[i])
+
+
 def _kernel(single, double, x):
     return single if x.dtype == np.float32 else double
 

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from skebm.utils._math import fill_step, row_weights, sigmoid, softplus_sum
+from skebm.utils._math import (
+    fill_average,
+    fill_step,
+    row_weights,
+    sigmoid,
+    softplus_sum,
+)
 
 # A few units in the last place.
 TOLERANCE = {np.float32: 1e-6, np.float64: 2e-15}
@@ -53,6 +59,14 @@ def test_fill_step(dtype, rng):
     expected = value - dtype(0.3) * step
     fill_step(value, step, dtype(0.3))
     np.testing.assert_allclose(value, expected, rtol=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_fill_average(dtype, rng):
+    average, value = rng.normal(size=(2, 11)).astype(dtype)
+    expected = 0.7 * average.astype(float) + 0.3 * value
+    fill_average(average, value, dtype(0.3))
+    np.testing.assert_allclose(average, expected, rtol=5 * TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
