@@ -8,10 +8,15 @@ interpreter sees one call only.
 import numpy as np
 from numba import njit
 
-from skebm.energies._binary import fill_gathered, fill_minibatch, model_of, update
+from skebm.energies._binary import (
+    SERIAL_UPDATE,
+    fill_gathered,
+    fill_minibatch,
+    model_of,
+    update,
+)
 from skebm.energies._products import fill_product
 from skebm.utils._math import fill_average, fill_step
-from skebm.utils._parallel import SERIAL_WORK
 
 
 def descend(energy, X, batches, rates, resample, chains, offsets, offset_rate, random):
@@ -49,7 +54,7 @@ def descend(energy, X, batches, rates, resample, chains, offsets, offset_rate, r
     keys, streams, data_streams = random
     given = X, resample, keys, chains is not None
     model, offset_rate = model_of(energy), energy.dtype.type(offset_rate)
-    if (n_rows + n_chains) * energy.work < SERIAL_WORK:
+    if (n_rows + n_chains) * energy.work < SERIAL_UPDATE:
         order, edges = np.concatenate(batches), np.cumsum([0, *map(len, batches)])
         plan = order, edges, rates, streams, data_streams
         state = _descend(*plan, inputs, *given, model, offsets, offset_rate)
