@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skebm.utils._math import row_weights
+
 __all__ = ["Penalties"]
 
 
@@ -131,7 +133,5 @@ def _activity(energy, X, weight):
     """Return each row's share, the units' mean activity, and that given each row."""
     low, high = energy.hidden.values
     active = (energy.hidden_mean(X) - low) / (high - low)
-    if weight is None:
-        weight = np.full(X.shape[0], 1 / X.shape[0])
-    share = weight.astype(active.dtype, copy=False)
+    share = row_weights(weight, X.shape[0], active.dtype)
     return share, share @ active, active

@@ -18,6 +18,8 @@ from skebm.layers import (
     Spin,
     ZeroInflated,
 )
+from skebm.samplers import Gibbs
+from skebm.utils._random import Random
 
 PAIRS = list(itertools.product(("bernoulli", "spin", "gaussian"), repeat=2))
 FINITE_PAIRS = [pair for pair in PAIRS if "gaussian" not in pair]
@@ -141,6 +143,29 @@ def random_mixed(*kinds, hidden="bernoulli", n_hidden=3, seed=0):
 def units_of(layer, variables):
     """Return units from variables: shape (n, n_features) to (n, n_units)."""
     return variables[:, layer.variables]
+
+
+def two_modes(n_visible=11):
+    """Return an RBM of spins that are nearly all up or nearly all down."""
+    weights = np.full((n_visible, 1), 3.0)
+    return RBM(Spin.zeros(n_visible), Spin.zeros(1), weights)
+
+
+def assert_changes_modes(sampler, spread):
+    """Start all chains in one of two modes, and find half of them in the other.
+
+    Gibbs sampling never leaves it. ``spread(energy, chains)`` returns a state of the
+    sampler whose chains stand there.
+    """
+    energy = two_modes()
+    up = energy.chains(np.ones((101, energy.n_features)))
+    stuck = Gibbs(n_steps=60).step(energy, up, Random(3))
+    assert (stuck.visible.mean(axis=1) > 0).all()
+    state = spread(energy, up)
+    for t in range(60):
+        state = sampler.step(energy, state, Random(3).fold(t))
+    share = (state.visible.mean(axis=1) > 0).mean()
+    assert abs(share - 0.5) < 6 * 0.5 / np.sqrt(101)
 
 
 def all_states(layer):

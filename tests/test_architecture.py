@@ -23,7 +23,7 @@ ALLOWED = {
     "samplers": _BASIS,
     "objectives": _BASIS | {"samplers"},
     "optimizers": _BASIS | {"samplers", "objectives"},
-    "penalties": set(),
+    "penalties": {"utils"},
     "training": _BASIS | {"samplers", "objectives", "optimizers", "penalties"},
     "partition": _BASIS | {"samplers"},
     "metrics": _BASIS | {"samplers"},

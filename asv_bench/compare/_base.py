@@ -30,6 +30,11 @@ def load_mnist():
         return tuple(data[k].astype(np.float32) / 255 for k in ("X_train", "X_test"))
 
 
+def load_thresholded():
+    """Return training and test images of 0 and 1, float32."""
+    return tuple((images > 0.5).astype(np.float32) for images in load_mnist())
+
+
 def load_binary(name):
     """Return training, validation and test rows of 0 and 1, float32."""
     with np.load(folder() / "binary" / f"{name}.npz") as data:

@@ -8,11 +8,10 @@ seeds. Needs the folder of data sets in SKEBM_DATA.
 """
 
 import argparse
-import os
 import time
-from pathlib import Path
 
 import numpy as np
+from _base import load_binary, load_thresholded
 
 from skebm import RBMDensity
 from skebm.partition import AIS, ExactPartition
@@ -22,12 +21,7 @@ from skebm.utils._random import Random
 
 def load(name):
     """Return the training rows of a model, float32."""
-    folder = Path(os.environ["SKEBM_DATA"])
-    if name == "784-16":
-        with np.load(folder / "mnist.npz") as data:
-            return (data["X_train"] > 127).astype(np.float32)
-    with np.load(folder / "binary" / "nips.npz") as data:
-        return data["X_train"].astype(np.float32)
+    return load_thresholded()[0] if name == "784-16" else load_binary("nips")[0]
 
 
 def main():

@@ -9,12 +9,11 @@ means over seeds, and what each rate loses against the best one of its row.
 """
 
 import argparse
-import os
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
+from _base import load_binary, load_thresholded
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
@@ -44,11 +43,9 @@ def load(name):
             train, valid = scaler.transform(train), scaler.transform(valid)
         return train.astype(np.float32), valid.astype(np.float32)
     if name == "mnist":
-        with np.load(Path(os.environ["SKEBM_DATA"]) / "mnist.npz") as data:
-            X = (data["X_train"] > 127).astype(np.float32)
+        X = load_thresholded()[0]
         return X[:-10000], X[-10000:]
-    with np.load(Path(os.environ["SKEBM_DATA"]) / "binary" / f"{name}.npz") as data:
-        return tuple(data[part].astype(np.float32) for part in ("X_train", "X_valid"))
+    return load_binary(name)[:2]
 
 
 def main():

@@ -8,22 +8,13 @@ tens of nats. Needs the folder of data sets in SKEBM_DATA.
 """
 
 import argparse
-import os
 import time
-from pathlib import Path
 
 import numpy as np
+from _base import load_thresholded
 
 from skebm import RBMDensity
 from skebm.objectives import PCD
-
-
-def load():
-    """Return thresholded train and test images, float32."""
-    with np.load(Path(os.environ["SKEBM_DATA"]) / "mnist.npz") as data:
-        return tuple(
-            (data[name] > 127).astype(np.float32) for name in ("X_train", "X_test")
-        )
 
 
 def main():
@@ -37,7 +28,7 @@ def main():
     params = {k: float(v) if v[0].isdigit() else v for k, v in params.items()}
     if arguments.steps:
         params["objective"] = PCD(n_steps=arguments.steps)
-    train, test = load()
+    train, test = load_thresholded()
     for name, flip in (("images", False), ("inverted", True)):
         scores = []
         for seed in range(arguments.seeds):

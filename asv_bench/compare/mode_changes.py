@@ -16,11 +16,10 @@ means of single chains.
 """
 
 import argparse
-import os
 import time
-from pathlib import Path
 
 import numpy as np
+from _base import folder, load_thresholded
 
 from skebm import RBMDensity
 from skebm.objectives import PCD
@@ -36,10 +35,10 @@ CLEAR = 0.6
 
 def load_digits():
     """Return the zeros and ones of MNIST's training part, and which they are."""
-    with np.load(Path(os.environ["SKEBM_DATA"]) / "mnist.npz") as data:
-        rows = data["y_train"] < 2
-        X = (data["X_train"][rows] > 127).astype(np.float32)
-        return X, data["y_train"][rows].astype(int)
+    with np.load(folder() / "mnist.npz") as data:
+        labels = data["y_train"].astype(int)
+    rows = labels < 2
+    return load_thresholded()[0][rows], labels[rows]
 
 
 def plant_clusters(n_rows=5000, n_columns=100, noise=0.1):

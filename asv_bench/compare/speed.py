@@ -28,7 +28,7 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import numpy as np
-from _base import PEERS, Floor, SklearnRBM, load_mnist
+from _base import PEERS, Floor, SklearnRBM, load_mnist, load_thresholded
 from joblib import cpu_count
 from sklearn.datasets import load_digits
 from sklearn.neural_network import BernoulliRBM
@@ -204,14 +204,14 @@ def part_a(arguments, options):
 
 def part_b(arguments, options):
     """Race updates with batches of 10."""
-    X = (load_mnist()[0][:30_000] > 0.5).astype(np.float32)
+    X = load_thresholded()[0][:30_000]
     title = "(b) 784-500, PCD-1, batches of 10, float32"
     updates(title, X, 10, 3 * arguments.updates, options)
 
 
 def part_c(arguments, options):
     """Race updates in float64."""
-    X = (load_mnist()[0][:30_000] > 0.5).astype(np.float64)
+    X = load_thresholded()[0][:30_000].astype(np.float64)
     title = "(c) 784-500, PCD-1, batches of 100, float64"
     updates(title, X, 100, arguments.updates, options)
 
@@ -286,7 +286,7 @@ def fitted(X, n_threads):
 
 def part_e(arguments, options):
     """Race what a fitted model does."""
-    X = (load_mnist()[1] > 0.5).astype(np.float32)
+    X = load_thresholded()[1]
     few, n_steps = X[:1000], 10
     races = {
         "score_samples, 10,000 rows (BernoulliRBM: its own)": {},

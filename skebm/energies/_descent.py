@@ -1,14 +1,22 @@
-"""Several minibatches of plain gradient descent in one call, for small models.
+"""Several minibatches of plain gradient descent in one call.
 
-Their update takes a tenth of a millisecond, of which the interpreter would have most.
+Steps of the weights are added to them as they are summed up, so their gradient is never
+stored; and of a small model, whose update takes a tenth of a millisecond, the
+interpreter sees one call only.
 """
 
 import numpy as np
 from numba import njit
 
-from skebm.energies._binary import fill_minibatch, model_of
+from skebm.energies._binary import (
+    SERIAL_UPDATE,
+    fill_gathered,
+    fill_minibatch,
+    model_of,
+    update,
+)
 from skebm.energies._products import fill_product
-from skebm.utils._random import fill_uniform
+from skebm.utils._math import fill_average, fill_step
 
 
 def descend(energy, X, batches, rates, resample, chains, offsets, offset_rate, random):
@@ -37,101 +45,84 @@ def descend(energy, X, batches, rates, resample, chains, offsets, offset_rate, r
     -------
     chains, offsets : tuple of ndarray
     """
-    dtype = energy.dtype
-    edges = np.cumsum([0] + [len(rows) for rows in batches])
-    moved = (offsets[0][None].copy(), offsets[1].copy())
-    starts = np.empty((0, energy.weights.shape[1]), dtype=dtype)
-    state = _descend(
-        X,
-        np.concatenate(batches),
-        edges,
-        rates.astype(dtype),
-        resample,
-        chains is not None,
-        starts if chains is None else np.ascontiguousarray(chains.inputs),
-        *random,
-        model_of(energy),
-        moved,
-        dtype.type(offset_rate),
-    )
-    return state, (moved[0][0], moved[1])
+    n_rows, n_hidden = max(map(len, batches)), energy.weights.shape[1]
+    inputs = np.empty((0, n_hidden), energy.dtype)
+    if chains is not None:
+        inputs = np.ascontiguousarray(chains.inputs)
+    n_chains = n_rows if chains is None else len(inputs)
+    offsets, rates = (offsets[0][None].copy(), offsets[1].copy()), rates.astype(X.dtype)
+    keys, streams, data_streams = random
+    given = X, resample, keys, chains is not None
+    model, offset_rate = model_of(energy), energy.dtype.type(offset_rate)
+    if (n_rows + n_chains) * energy.work < SERIAL_UPDATE:
+        order, edges = np.concatenate(batches), np.cumsum([0, *map(len, batches)])
+        plan = order, edges, rates, streams, data_streams
+        state = _descend(*plan, inputs, *given, model, offsets, offset_rate)
+    else:
+        visible = None
+        for b, rows in enumerate(batches):
+            own = rows, streams[b], data_streams[b], inputs
+            walk, data = _begin(*own, *given, model[0])
+            local = update(walk, data, model, offsets, -rates[b], True, model[0])
+            _end(model, offsets, local, rates[b], offset_rate)
+            visible, inputs = walk[5:]
+        state = visible, inputs
+    return state, (offsets[0][0], offsets[1])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _descend(
-    X,
     order,
     edges,
     rates,
-    resample,
-    is_persistent,
-    inputs,
-    keys,
     streams,
     data_streams,
+    inputs,
+    X,
+    resample,
+    keys,
+    is_persistent,
     model,
     offsets,
     offset_rate,
 ):
-    weights, _, hidden_bias, _, visible_bias, _ = model
-    (mu, lam), (n_visible, n_hidden) = offsets, weights.shape
-    visible = np.empty((len(inputs), n_visible), dtype=X.dtype)
-    own, step = np.empty((2, n_visible), X.dtype), np.empty_like(weights)
-    own_hidden = np.empty((2, n_hidden), X.dtype)
+    weights = model[0]
+    visible = np.empty((0, len(weights)), dtype=X.dtype)
     for b in range(len(rates)):
-        x = _gather(X, order[edges[b] : edges[b + 1]], resample, keys, data_streams[b])
-        received = np.empty((len(x), n_hidden), dtype=X.dtype)
-        share = np.full(len(x), 1 / len(x)).astype(X.dtype)
-        if not is_persistent:
-            fill_product(x, weights, received)
-            inputs = received
-        m = len(inputs)
-        visible, moved = np.empty((m, n_visible), X.dtype), np.empty_like(inputs)
-        walk_share = np.full(m, -1 / m).astype(X.dtype)
-        fill_minibatch(
-            (inputs, walk_share, keys, streams[b], 0, visible, moved),
-            (x, share, not is_persistent, received),
-            model,
-            offsets,
-            np.empty((len(x) + m + 1, n_hidden), dtype=X.dtype),
-            step,
-            own[0],
-            own_hidden[0],
-            own[1],
-            own_hidden[1],
-        )
-        _step(weights.reshape(-1), step.reshape(-1), rates[b])
-        _step(visible_bias, own[0], rates[b])
-        _step(hidden_bias, own_hidden[0], rates[b])
-        _move(mu[0], own[1], offset_rate)
-        _move(lam, own_hidden[1], offset_rate)
-        inputs = moved
+        rows = order[edges[b] : edges[b + 1]]
+        own = rows, streams[b], data_streams[b], inputs
+        walk, data = _begin(*own, X, resample, keys, is_persistent, weights)
+        local = fill_minibatch(walk, data, model, offsets, -rates[b], True, weights)
+        _end(model, offsets, local, rates[b], offset_rate)
+        visible, inputs = walk[5], walk[6]
     return visible, inputs
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _gather(X, rows, resample, keys, stream):
-    x = np.empty((len(rows), X.shape[1]), dtype=X.dtype)
-    uniform = np.empty((1, X.shape[1]), dtype=X.dtype)
-    for r in range(len(rows)):
-        given, line = X[rows[r]], x[r]
-        if resample:
-            fill_uniform(keys, stream[0], stream[1], r, uniform)
-            for i in range(len(line)):
-                line[i] = 1 if uniform[0, i] < given[i] else 0
-        else:
-            for i in range(len(line)):
-                line[i] = given[i]
-    return x
+def _begin(
+    rows, stream, data_stream, inputs, X, resample, keys, is_persistent, weights
+):
+    """Return what :func:`update` needs of chains and of data."""
+    (n, n_visible), n_hidden = (len(rows), X.shape[1]), weights.shape[1]
+    x, received = np.empty((n, n_visible), X.dtype), np.empty((n, n_hidden), X.dtype)
+    if not is_persistent:
+        fill_gathered(X, rows, resample, keys, data_stream, 0, n, x)
+        fill_product(x, weights, received)
+        inputs, rows = received, rows[:0]
+    m = len(inputs)
+    visible, moved = np.empty((m, n_visible), X.dtype), np.empty_like(inputs)
+    share, walk_share = np.full(n, 1 / n), np.full(m, -1 / m)
+    walk = inputs, walk_share.astype(X.dtype), keys, stream, 0, visible, moved
+    source = X, rows, resample, keys, data_stream
+    return walk, (source, x, share.astype(X.dtype), not is_persistent, received)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _step(value, step, rate):
-    for i in range(value.size):
-        value[i] -= rate * step[i]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _move(mean, new, rate):
-    for i in range(mean.size):
-        mean[i] += rate * (new[i] - mean[i])
+def _end(model, offsets, local, rate, offset_rate):
+    """Step along the gradient of the biases, and move the offsets."""
+    (_, _, hidden_bias, _, visible_bias, _), (mu, lam) = model, offsets
+    visible, hidden, mean, hidden_mean = local
+    fill_step(visible_bias, visible, rate)
+    fill_step(hidden_bias, hidden, rate)
+    fill_average(mu[0], mean, offset_rate)
+    fill_average(lam, hidden_mean, offset_rate)

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from skebm.energies._products import GRADIENT_ROWS, product_of_columns
+from skebm.utils._math import row_weights
 from skebm.utils._parallel import map_blocks, start_blocks
 
 
@@ -40,29 +41,26 @@ class Phase(NamedTuple):
 
 def start_phases(energy, x, weight, inputs):
     """Begin to make phases of rows; see ``RBM.start_phases``."""
-    if weight is None:
-        weight = np.full(x.shape[0], 1 / x.shape[0])
-    weight = weight.astype(energy.dtype, copy=False)
+    weight = row_weights(weight, x.shape[0], energy.dtype)
 
     def phase(part):
-        own = None if inputs is None else inputs[part]
-        hidden, share = energy.hidden_mean(x[part], own), weight[part]
+        # Once, since a slice of a sparse matrix is a copy.
+        rows, share = x[part], weight[part]
+        hidden = energy.hidden_mean(rows, None if inputs is None else inputs[part])
         local = {
             f"visible.{name}": value
-            for name, value in energy.visible.grad(x[part], share).items()
+            for name, value in energy.visible.grad(rows, share).items()
         }
         local["hidden.bias"] = -(share @ hidden)
-        return Phase(x[part], hidden, share, local)
+        return Phase(rows, hidden, share, local)
 
     # Without a product the work is that of the sigmoid.
     work = energy.weights.size if inputs is None else energy.weights.shape[1]
     return start_blocks(phase, x.shape[0], work)
 
 
-def gradient(energy, phases, offsets=None):
-    """Return d F / d params, summed over phases with signed weights."""
-    if offsets is None:
-        offsets = tuple(np.zeros(n, energy.dtype) for n in energy.weights.shape)
+def gradient(energy, phases, offsets):
+    """Return d F / d params, centered, summed over phases with signed weights."""
     mu, lam = offsets
     total = {
         name: sum(phase.local[name] for phase in phases) for name in phases[0].local

@@ -31,7 +31,7 @@ def product(x, matrix):
         return x @ matrix
     out = np.empty((x.shape[0], matrix.shape[1]), dtype=matrix.dtype)
     if issparse(x):
-        _sum_rows(x.indptr, x.indices, x.data, matrix, out)
+        _sum_rows(x.indptr, x.indices, x.data, matrix, False, out)
     else:
         fill_product(np.ascontiguousarray(x), matrix, out)
     return out
@@ -101,33 +101,43 @@ def _stack(lists):
 @njit(cache=True, nogil=True, error_model="numpy")
 def fill_product(x, matrix, out):
     """Fill ``out`` with ``x @ matrix``."""
-    if matrix.shape[1] >= _MIN_WIDTH:
-        indptr, indices, data = _room(x, len(x), x.shape[1])
-        if _compress(x, 0, x.shape[1], indptr, indices, data, 0) >= 0:
-            _sum_rows(indptr, indices, data, matrix, out)
-            return
-    np.dot(x, matrix, out)
+    if not _sum_sparse(x, matrix, False, out):
+        np.dot(x, matrix, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_product_of_columns(x, y, mu, shares, start, stop, out):
-    """Fill ``out`` with ``stack(x, y, mu)[:, start:stop].T @ shares``."""
-    n, m, width = len(x), len(y), stop - start
-    if shares.shape[1] >= _MIN_WIDTH:
-        indptr, indices, data = _room(x, n + m + 4, width)
-        end = _compress(x, start, stop, indptr, indices, data, 0)
-        end = _compress(y, start, stop, indptr[n:], indices, data, end)
-        end = _compress(mu, start, stop, indptr[n + m :], indices, data, end)
-        if end >= 0:
-            indptr = indptr[: n + m + 2]
-            _sum_columns(indptr, indices[:end], data[:end], shares, start, stop, out)
-            return
-    rows = np.empty((n + m + 1, width), dtype=x.dtype)
-    for part, first in ((x, 0), (y, n), (mu, n + m)):
+def fill_product_of_columns(x, y, mu, shares, start, stop, factor, is_added, out):
+    """Fill ``out`` with ``factor * stack(x, y, mu)[:, start:stop].T @ shares``.
+
+    Or add that to what is there, as a step of gradient descent does.
+    """
+    columns = np.empty((stop - start, len(shares)), dtype=x.dtype)
+    for part, first in ((x, 0), (y, len(x)), (mu, len(x) + len(y))):
         for r in range(len(part)):
-            for i in range(width):
-                rows[first + r, i] = part[r, start + i]
-    np.dot(rows.T, shares, out)
+            line = part[r, start:stop]
+            for i in range(len(line)):
+                columns[i, first + r] = factor * line[i]
+    if _sum_sparse(columns, shares, is_added, out):
+        return
+    if is_added:
+        step = np.dot(columns, shares)
+        for i in range(len(out)):
+            for j in range(out.shape[1]):
+                out[i, j] += step[i, j]
+    else:
+        np.dot(columns, shares, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sum_sparse(x, matrix, is_added, out):
+    """Do what a product does, if the rows of x are sparse; say whether they are."""
+    if matrix.shape[1] < _MIN_WIDTH:
+        return False
+    indptr, indices, data = _room(x, len(x), x.shape[1])
+    if _compress(x, 0, x.shape[1], indptr, indices, data, 0) < 0:
+        return False
+    _sum_rows(indptr, indices, data, matrix, is_added, out)
+    return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -141,7 +151,8 @@ def _room(x, n_rows, width):
     )
 
 
-# That nothing is NaN spares the comparison half of its instructions.
+# That nothing is NaN spares the comparison half of its instructions, as does a slice
+# with a counter that has no sign: nothing can be counted from the end.
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
 def _compress(x, start, stop, indptr, indices, data, n):
     """Add ``x[:, start:stop]`` to CSR arrays that hold ``n`` numbers.
@@ -151,16 +162,17 @@ def _compress(x, start, stop, indptr, indices, data, n):
     line = np.empty(stop - start, dtype=np.int32)
     indptr[0] = n
     for r in range(len(x)):
-        k = 0
-        for i in range(start, stop):  # no branch: nobody can foresee the zeros
+        given, k = x[r, start:stop], np.uint64(0)
+        for i in range(len(given)):  # no branch: nobody can foresee the zeros
             line[k] = i
-            k += x[r, i] != 0
-        if n < 0 or n + k > len(indices):
+            k += np.uint64(given[i] != 0)
+        count = np.int64(k)
+        if n < 0 or n + count > len(indices):
             return -1
-        for t in range(k):
-            indices[n + t] = line[t]
-            data[n + t] = x[r, line[t]]
-        n += k
+        for t in range(count):
+            indices[n + t] = start + line[t]
+            data[n + t] = given[line[t]]
+        n += count
         indptr[r + 1] = n
     return n
 
@@ -186,19 +198,20 @@ def _sum_columns(indptr, indices, data, matrix, start, stop, out):
     for i in range(stop - start, 0, -1):  # each end has moved on to the next one
         ends[i] = ends[i - 1]
     ends[0] = 0
-    _sum_rows(ends, rows, values, matrix, out)
+    _sum_rows(ends, rows, values, matrix, False, out)
 
 
 # Eight rows at a time: so the sum is read and written once for eight of them.
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def _sum_rows(indptr, indices, data, matrix, out):
-    """Fill each row of ``out`` with the sum of the rows that its list names."""
+def _sum_rows(indptr, indices, data, matrix, is_added, out):
+    """Fill each row of ``out`` with the sum of the rows that its list names, or add."""
     width = matrix.shape[1]
     for r in range(len(out)):
         total, first, stop = out[r], indptr[r], indptr[r + 1]
         whole = stop - (stop - first) % 8
-        for j in range(width):
-            total[j] = 0
+        if not is_added:
+            for j in range(width):
+                total[j] = 0
         for t in range(first, whole, 8):
             a, b = matrix[indices[t]], matrix[indices[t + 1]]
             c, d = matrix[indices[t + 2]], matrix[indices[t + 3]]
@@ -210,7 +223,20 @@ def _sum_rows(indptr, indices, data, matrix, out):
                 total[j] += ((p * a[j] + q * b[j]) + (u * c[j] + v * d[j])) + (
                     (w * e[j] + x * f[j]) + (y * g[j] + z * h[j])
                 )
-        for t in range(whole, stop):
-            a, p = matrix[indices[t]], data[t]
+        if stop - whole >= 4:
+            a, b = matrix[indices[whole]], matrix[indices[whole + 1]]
+            c, d = matrix[indices[whole + 2]], matrix[indices[whole + 3]]
+            p, q, u, v = data[whole], data[whole + 1], data[whole + 2], data[whole + 3]
+            for j in range(width):
+                total[j] += (p * a[j] + q * b[j]) + (u * c[j] + v * d[j])
+            whole += 4
+        if stop - whole >= 2:
+            a, b = matrix[indices[whole]], matrix[indices[whole + 1]]
+            p, q = data[whole], data[whole + 1]
+            for j in range(width):
+                total[j] += p * a[j] + q * b[j]
+            whole += 2
+        if whole < stop:
+            a, p = matrix[indices[whole]], data[whole]
             for j in range(width):
                 total[j] += p * a[j]

@@ -5,6 +5,7 @@ from scipy.special import softmax
 
 from skebm.energies._products import weight_gradient
 from skebm.energies.rbm import RBM
+from skebm.utils._math import row_weights
 from skebm.utils._parallel import map_blocks
 from skebm.utils._sparse import dense
 
@@ -69,8 +70,7 @@ class ClassRBM(RBM):
             None weighs all rows alike, with sum 1.
         """
         x, y = rows[:, : self.n_inputs], dense(rows[:, self.n_inputs :])
-        if weight is None:
-            weight = np.full(len(y), 1 / len(y))
+        weight = row_weights(weight, len(y))
 
         def phases(part):
             inputs = x[part] @ self.weights[: self.n_inputs]

@@ -18,7 +18,8 @@ from skebm.energies._flips import Flips, two_values
 from skebm.energies._phases import fix_gauge, gradient, start_phases
 from skebm.energies._products import product
 from skebm.layers import Bernoulli, Gaussian, Spin
-from skebm.utils._parallel import SERIAL_WORK, map_blocks
+from skebm.utils._math import row_weights
+from skebm.utils._parallel import map_blocks
 
 
 class Chains(NamedTuple):
@@ -190,9 +191,10 @@ class RBM:
             return self.hidden.mean(self._coupled(inputs))
 
         def rows(part):
-            if self._is_binary(own := x[part]):
+            own = x[part]
+            if self._is_binary(own):
                 return means(self, own)
-            return self.hidden.mean(self._coupled(self.inputs(x[part])))
+            return self.hidden.mean(self._coupled(self.inputs(own)))
 
         parts = map_blocks(rows, x.shape[0], self.weights.size)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -202,7 +204,8 @@ class RBM:
 
         Hidden units enter by their expectation given ``x``, at the same time index.
         """
-        return gradient(self, self.start_phases(x, weight, inputs).result())
+        phases = self.start_phases(x, weight, inputs).result()
+        return gradient(self, phases, self._no_offsets())
 
     def start_phases(self, x, weight=None, inputs=None):
         """Begin to make phases of the gradient of rows: with their hidden means.
@@ -242,6 +245,8 @@ class RBM:
         .. [1] J. Melchior, A. Fischer, L. Wiskott. "How to center deep Boltzmann
            machines". JMLR 17 (2016).
         """
+        if offsets is None:
+            offsets = self._no_offsets()
         total = gradient(self, data + [phase.negative() for phase in model], offsets)
         fix_gauge(self.visible, total)
         return total
@@ -271,11 +276,9 @@ class RBM:
         if not self._is_binary(x, *([] if inputs is None else [inputs])):
             return None
         if offsets is None:
-            offsets = tuple(np.zeros(n, self.dtype) for n in self.weights.shape)
+            offsets = self._no_offsets()
         weight, chain_weight = (
-            np.full(len(rows), 1 / len(rows), dtype=self.dtype)
-            if given is None
-            else given.astype(self.dtype, copy=False)
+            row_weights(given, len(rows), self.dtype)
             for rows, given in ((x, weight), chains)
         )
         total, moved, of_data = contrast_after(
@@ -286,19 +289,21 @@ class RBM:
     def descend(
         self, X, batches, rates, resample, chains, offsets, offset_rate, random
     ):
-        """Do several updates of plain gradient descent, if the model is small.
+        """Do several updates of plain gradient descent.
 
         Returns the chains and the offsets, or None where there is no such kernel. For
-        the parameters see :func:`skebm.energies._descent.descend`.
+        the parameters see :func:`skebm.energies._descent.descend`; ``offsets`` may be
+        None, and are so afterwards.
         """
-        n_rows = max(map(len, batches))
-        n_chains = n_rows if chains is None else len(chains.inputs)
-        if (n_rows + n_chains) * self.work >= SERIAL_WORK or not self._is_binary(X):
+        if not self._is_binary(X):
             return None
-        state, offsets = descend(
-            self, X, batches, rates, resample, chains, offsets, offset_rate, random
-        )
-        return Chains(*state), offsets
+        own = (self._no_offsets(), 0.0) if offsets is None else (offsets, offset_rate)
+        state, moved = descend(self, X, batches, rates, resample, chains, *own, random)
+        return Chains(*state), None if offsets is None else moved
+
+    def _no_offsets(self):
+        """Return offsets of zero, with which the gradient is the plain one."""
+        return tuple(np.zeros(n, self.dtype) for n in self.weights.shape)
 
     def _coupled(self, inputs):
         return inputs if self.coupling == 1 else inputs * self.dtype.type(self.coupling)

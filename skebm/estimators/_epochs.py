@@ -94,7 +94,7 @@ class Epochs:
         state = training.objective_state
         if not hasattr(getattr(state, "sampler", None), "log_partition"):
             return {}
-        best, random = training.best, training.random.fold(5, training.n_epochs)
+        best, random = training.best, training.random.fold(6, training.n_epochs)
         log_z, stderr = state.sampler.log_partition(state.chains, best, random, _SWEEPS)
         # With no error to state there is no figure: it may be off by any amount.
         log_z = log_z if stderr < np.inf else np.nan

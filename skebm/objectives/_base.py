@@ -6,7 +6,7 @@ import numpy as np
 
 from skebm.samplers import Gibbs
 from skebm.utils._parallel import start_blocks
-from skebm.utils._random import folded, split
+from skebm.utils._random import folded
 
 # Weight of a batch in the moving average of the offsets.
 _OFFSET_RATE = 0.01
@@ -119,29 +119,22 @@ def descend(energy, X, batches, rates, resample, chains, n_steps, state, random)
     sampler, offsets = state.sampler, state.offsets
     if type(sampler) is not Gibbs or not hasattr(energy, "descend"):
         return None
-    rate = _OFFSET_RATE
-    if offsets is None:
-        rate, offsets = (
-            0.0,
-            tuple(np.zeros(n, energy.dtype) for n in energy.weights.shape),
-        )
-    base = np.array([own.stream for own in random], dtype=np.uint64)
-    own = folded(base, 1)
+    base = [own.stream for own in random]
     sweeps = [
-        [folded(own, t, s, side) for side in (0, 1)]
+        (1, t, s, side)
         for t in range(n_steps)
         for s in range(sampler.n_steps)
+        for side in (0, 1)
     ]
-    streams = np.moveaxis(np.array(sweeps), -1, 0)
-    words = random[0].words()[0], split(streams), split(folded(base, 0))
-    done = energy.descend(X, batches, rates, resample, chains, offsets, rate, words)
+    streams = folded(base, sweeps).reshape(len(base), -1, 2, 2)
+    words = random[0].words()[0], streams, folded(base, [(0,)])[:, 0]
+    done = energy.descend(
+        X, batches, rates, resample, chains, offsets, _OFFSET_RATE, words
+    )
     if done is None:
         return None
     moved, offsets = done
-    return state._replace(
-        chains=None if chains is None else moved,
-        offsets=None if state.offsets is None else offsets,
-    )
+    return state._replace(chains=None if chains is None else moved, offsets=offsets)
 
 
 def _moved(offsets, means):

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.base import BaseEstimator
 
+from skebm.utils._math import row_weights
 from skebm.utils._validation import require
 
 _REMEDY = (
@@ -40,12 +41,13 @@ class _Sitewise(BaseEstimator):
         weight : ndarray of shape (n,), default=None
             Sums to one; None weighs all rows alike.
         """
-        return float(_shares(X, weight) @ self._cost(energy.flip_energies(X)).sum(1))
+        cost = self._cost(energy.flip_energies(X)).sum(axis=1)
+        return float(row_weights(weight, X.shape[0]) @ cost)
 
     def gradient(self, energy, X, weight, state, random):
         """Return the gradient of :meth:`loss`, and the state."""
         slope = self._slope(energy.flip_energies(X))
-        slope *= _shares(X, weight)[:, None]
+        slope *= row_weights(weight, X.shape[0])[:, None]
         return energy.flip_grad(X, slope), state
 
 
@@ -123,7 +125,3 @@ class MinimumProbabilityFlow(_Sitewise):
     @staticmethod
     def _slope(flips):
         return -np.exp(np.minimum(-flips / 2, _MAX_EXPONENT)) / 2
-
-
-def _shares(X, weight):
-    return np.full(X.shape[0], 1 / X.shape[0]) if weight is None else weight

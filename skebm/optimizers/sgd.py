@@ -1,9 +1,9 @@
 """Stochastic gradient descent."""
 
 import numpy as np
-from numba import njit
 from sklearn.base import BaseEstimator
 
+from skebm.utils._math import fill_step
 from skebm.utils._parallel import map_blocks
 
 
@@ -38,14 +38,8 @@ class SGD(BaseEstimator):
             rate = value.dtype.type(learning_rate)
 
             def rows(part, value=value, step=step, rate=rate):
-                _descend(value[part].reshape(-1), step[part].reshape(-1), rate)
+                fill_step(value[part].reshape(-1), step[part].reshape(-1), rate)
 
             # The price of a number, in the multiply-adds of a product.
             map_blocks(rows, len(value), 40 * value[0].size, size=256)
         return state
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _descend(value, step, rate):
-    for i in range(value.size):
-        value[i] -= rate * step[i]

@@ -3,100 +3,19 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import erfcinv, expit
+from scipy.special import erfcinv
 from sklearn.base import BaseEstimator
 
 from skebm.samplers._base import anneal, exchange, sweep, sweep_ladder
+from skebm.samplers._bridges import HORIZON, Bridges
 
 # Stages and sweeps that find the first ladder of a model that was trained before.
 _PILOT, _SETTLE = 50, 5
-# Visits that a running average looks back on, and those after which it is worth a look.
-_HORIZON, _MEASURED = 1000, 10
+# Visits after which a running average is worth a look.
+_MEASURED = 10
 # Share of a rung's chains that must have come up from the reference since the rung was
 # made: what is left of those it began with biases its averages little from then on.
 _SETTLED = 0.9
-# The shift of Bennett's ratio need only be near log(Z / Z'): within a nat it loses
-# little of the precision, and a shift that stays lets averages run on.
-_FAR = 1.0
-
-
-class Bridges(NamedTuple):
-    """Running averages of Bennett's acceptance ratio between neighbouring rungs [1]_.
-
-    ``log(Z' / Z) = shift + log <expit(u - shift)> - log <expit(d + shift)>``, with
-    ``u`` the log ratio of the densities, upper over lower rung, at draws of the lower
-    one and ``d`` its negative at draws of the upper one. It holds for every shift.
-
-    Attributes
-    ----------
-    shift : ndarray of shape (n_pairs,)
-    up, down : ndarray of shape (n_pairs, n_chains)
-        Averages over time, a row of chains each: rows are independent of each other,
-        however slowly they move, so the error is that of a mean over rows.
-    count : ndarray of shape (n_pairs,)
-        Exchanges behind the averages.
-
-    References
-    ----------
-    .. [1] C. Bennett. "Efficient estimation of free energy differences from Monte Carlo
-       data". Journal of Computational Physics 22 (1976).
-    """
-
-    shift: np.ndarray
-    up: np.ndarray
-    down: np.ndarray
-    count: np.ndarray
-
-    @classmethod
-    def empty(cls, n_pairs, n_chains):
-        """Return bridges that have seen nothing."""
-        up, down = np.zeros((2, n_pairs, n_chains))
-        return cls(np.zeros(n_pairs), up, down, np.zeros(n_pairs))
-
-    def observed(self, up, down):
-        """Return the bridges after one more exchange of every pair."""
-        fresh = self.count == 0
-        middle = (up.mean(axis=1) - down.mean(axis=1)) / 2
-        shift, count = np.where(fresh, middle, self.shift)[:, None], self.count + 1
-        # The first draws weigh ever less, so that where the chains began is forgotten.
-        weight = np.maximum(2 / (count + 1), 1 / _HORIZON)[:, None]
-        now = expit(up - shift), expit(down + shift)
-        new = Bridges(
-            shift[:, 0],
-            self.up + weight * (now[0] - self.up),
-            self.down + weight * (now[1] - self.down),
-            count,
-        )
-        off = new.ratios() - new.shift
-        far = np.abs(off) > _FAR
-        shift = shift + np.where(far, off, 0)[:, None]
-        return Bridges(
-            shift[:, 0],
-            np.where(far[:, None], expit(up - shift), new.up),
-            np.where(far[:, None], expit(down + shift), new.down),
-            np.where(far, 1, count),
-        )
-
-    def ratios(self):
-        """Return log Z of the upper rung minus that of the lower one, a pair each."""
-        up, down = (_log(part.mean(axis=1)) for part in (self.up, self.down))
-        return self.shift + up - down
-
-    def influence(self):
-        """Return what each row of chains adds to the sum of the ratios, relatively."""
-        up, down = (
-            part / np.maximum(part.mean(axis=1, keepdims=True), 1e-300)
-            for part in (self.up, self.down)
-        )
-        return (up - down).sum(axis=0)
-
-    def part(self, start, stop=None):
-        """Return the bridges of some of the pairs."""
-        return Bridges(*(a[start:stop] for a in self))
-
-    def joined(self, other):
-        """Return these bridges followed by others."""
-        return Bridges(*map(np.concatenate, zip(self, other, strict=True)))
 
 
 class TrajectoryChains(NamedTuple):
@@ -329,7 +248,7 @@ def _measured(state, rate, up, down):
     settled = state.settled | (recent.mean(axis=1) >= _SETTLED)
     count = np.where(settled[1:] > state.settled[1:], 0, bridges.count)
     bridges = bridges._replace(count=count).observed(up, down)
-    weight = 2 / (np.minimum(bridges.count, _HORIZON) + 1)
+    weight = 2 / (np.minimum(bridges.count, HORIZON) + 1)
     rates = state.rates.copy()
     rates[:-1] += weight * (rate - rates[:-1])
     return state._replace(bridges=bridges, rates=rates, settled=settled)
@@ -364,7 +283,3 @@ def _visit(models, replicas, renewals, random):
 def _frozen(energy):
     """Return a copy that the training does not move."""
     return energy.replace({name: p.copy() for name, p in energy.params.items()})
-
-
-def _log(mean):
-    return np.log(np.maximum(mean, 1e-300))

@@ -1,4 +1,4 @@
-"""Elementwise functions of binary units, at memory speed.
+"""Elementwise functions at memory speed, and the weights of rows.
 
 NumPy's ``exp`` and SciPy's ``expit`` cost several nanoseconds a number and are a fifth
 of a training step; a polynomial that the compiler can vectorise costs about one.
@@ -12,6 +12,13 @@ from numba.extending import overload
 # r = x - n log(2) loses no digits. Polynomials: S. Moshier's Cephes (float32) and the
 # Taylor series to the 13th power (float64), both within 2 units in the last place.
 _LIMIT32, _LIMIT64 = np.float32(87.0), 708.0
+
+
+def row_weights(weight, n_rows, dtype=np.float64):
+    """Return the weights of rows in this dtype; equal ones with sum 1 for None."""
+    if weight is None:
+        return np.full(n_rows, 1 / n_rows, dtype=dtype)
+    return weight.astype(dtype, copy=False)
 
 
 def sigmoid(x):
@@ -53,6 +60,20 @@ def fill_exp(x, out):
 def _fill_exp(x, out):
     kernel = _exponential32 if x.dtype == types.float32 else _exponential64
     return lambda x, out: kernel(x, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fill_step(value, step, rate):
+    """Take ``rate * step`` off ``value``, in place, both flat."""
+    for i in range(value.size):
+        value[i] -= rate * step[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fill_average(average, value, rate):
+    """Move an average this share of the way to ``value``, in place, both flat."""
+    for i in range(average.size):
+        average[i] += rate * (value[i] - average[i])
 
 
 def _kernel(single, double, x):

@@ -16,7 +16,9 @@ from threading import Condition, Lock, Thread
 import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
+from llvmlite import ir
 from numba import config, njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 from scipy.linalg import cython_blas  # noqa: F401  numba's np.dot; limited below
 from threadpoolctl import ThreadpoolController
@@ -33,6 +35,8 @@ SERIAL_WORK = 8_000_000
 # Looks at a number before a thread gives up and sleeps: some two milliseconds. The
 # interpreter's lock is free meanwhile, so without the compiler there are none.
 _SPINS = 0 if config.DISABLE_JIT else 2_000_000
+# And looks after which it lets others go first: they may be what it waits for.
+_SPINS_A_TURN = 20_000
 
 _n_threads = ContextVar("n_threads", default=1)
 
@@ -172,12 +176,27 @@ def _load(context, array):
     return types.int64(array), code
 
 
+@intrinsic
+def _give_way(context):
+    """Let another thread have this core, if one waits for it."""
+    name = "SwitchToThread" if os.name == "nt" else "sched_yield"
+
+    def code(context, builder, signature, args):
+        kind = ir.FunctionType(ir.IntType(32), [])
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [])
+        return context.get_dummy_value()
+
+    return types.void(), code
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _watch(word, value, is_awaited, n_spins):
     """Look at a number until it is, or is no longer, this one; say whether in time."""
     spins = 0
     while spins < n_spins and (_load(word) == value) != is_awaited:
         spins += 1
+        if spins % _SPINS_A_TURN == 0:
+            _give_way()
     return spins < n_spins
 
 

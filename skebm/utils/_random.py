@@ -121,29 +121,37 @@ class Random:
         return int(self.uniform((1, 1))[0, 0] * 2**31)
 
 
-def folded(streams, *indices):
-    """Return what ``fold`` makes of many streams at once.
+def folded(streams, indices):
+    """Return the two words of what ``fold`` makes of many streams.
 
     Parameters
     ----------
-    streams : ndarray of uint64
-    *indices : int or ndarray of int
-        One after the other; an array has one index for each stream.
+    streams : list of int
+    indices : list of tuple of int
+        All of one length.
+
+    Returns
+    -------
+    ndarray of shape (n_streams, n_tuples, 2), uint32
     """
-    streams = np.asarray(streams, dtype=np.uint64)
-    for index in indices:
-        # One-dimensional, since NumPy warns of the overflow of scalars only.
-        index = np.asarray(index).reshape(-1).astype(np.uint64) + np.uint64(1)
-        streams = streams + index * np.uint64(_GOLDEN)
-        streams = (streams ^ streams >> np.uint64(30)) * np.uint64(_MIX[0])
-        streams = (streams ^ streams >> np.uint64(27)) * np.uint64(_MIX[1])
-        streams = streams ^ streams >> np.uint64(31)
-    return streams
+    streams = np.array(streams, dtype=np.uint64)
+    out = np.empty((len(streams), len(indices), 1), dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        _fold(streams, np.array(indices, dtype=np.uint64), out[..., 0])
+    return out.astype("<u8", copy=False).view("<u4")
 
 
-def split(streams):
-    """Return the two words of each stream that kernels need, in a last axis."""
-    return np.stack([streams & _MASK32, streams >> _HALF], axis=-1).astype(np.uint32)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fold(streams, indices, out):
+    for k in range(len(streams)):
+        for i in range(len(indices)):
+            stream = streams[k]
+            for index in indices[i]:
+                stream += (index + np.uint64(1)) * np.uint64(_GOLDEN)
+                stream = (stream ^ stream >> np.uint64(30)) * np.uint64(_MIX[0])
+                stream = (stream ^ stream >> np.uint64(27)) * np.uint64(_MIX[1])
+                stream ^= stream >> np.uint64(31)
+            out[k, i] = stream
 
 
 def fill_uniform(round_keys, stream0, stream1, row, out):

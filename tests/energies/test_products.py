@@ -52,8 +52,11 @@ def test_product_of_columns_is_that_of_numpy(rng, density, width, dtype):
     stacked = np.concatenate([x, y, mu])[:, 17:59].astype(np.float64)
     expected = stacked.T @ shares.astype(np.float64)
     out = np.full((42, width), np.nan, dtype=dtype)
-    fill_product_of_columns(x, y, mu, shares, 17, 59, out)
+    one, factor = dtype(1), dtype(-0.3)
+    fill_product_of_columns(x, y, mu, shares, 17, 59, one, False, out)
     close(out, expected)
+    fill_product_of_columns(x, y, mu, shares, 17, 59, factor, True, out)
+    close(out, 0.7 * expected)
     for first in (x, csr_array(x)):
         out[:] = np.nan
         product_of_columns([first, y, mu], shares, slice(17, 59), out)
@@ -65,5 +68,5 @@ def test_lists_that_end_in_a_full_row_find_room(rng):
     x = np.zeros((20, 41))
     mu, shares = rng.normal(size=(1, 41)), rng.normal(size=(21, 37))
     out = np.empty((41, 37))
-    fill_product_of_columns(x, x[:0], mu, shares, 0, 41, out)
+    fill_product_of_columns(x, x[:0], mu, shares, 0, 41, 1.0, False, out)
     np.testing.assert_allclose(out, np.outer(mu[0], shares[20]))

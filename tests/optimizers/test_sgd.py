@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from skebm.optimizers import SGD
-from skebm.optimizers.sgd import _descend
 
 
 def quadratic(dtype=np.float64):
@@ -39,10 +38,3 @@ def test_converges_on_a_quadratic(momentum):
         gradient = {name: value.copy() for name, value in params.items()}
         state = optimizer.update(params, gradient, state, 0.1)
     assert all(np.abs(value).max() < 1e-6 for value in params.values())
-
-
-def test_kernel(rng):
-    value, step = rng.normal(size=(2, 11))
-    expected = value - 0.3 * step
-    _descend(value, step, 0.3)
-    np.testing.assert_allclose(value, expected)

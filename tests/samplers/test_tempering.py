@@ -10,6 +10,7 @@ from skebm.utils._random import Random
 from tests.models import (
     FINITE_PAIRS,
     PAIRS,
+    assert_changes_modes,
     assert_frequencies,
     heavy,
     log_partition,
@@ -47,17 +48,8 @@ def test_every_temperature_is_stationary():
 
 
 def test_it_changes_modes_that_gibbs_sampling_cannot_leave():
-    n = 11
-    energy = RBM(Spin.zeros(n), Spin.zeros(1), np.full((n, 1), 3.0))
-    up = energy.chains(np.ones((101, n)))
-    stuck = Gibbs(n_steps=60).step(energy, up, Random(3))
-    assert (stuck.visible.mean(axis=1) > 0).all()
     sampler = ParallelTempering(betas=11)
-    state = sampler.spread([up] * 11)
-    for t in range(60):
-        state = sampler.step(energy, state, Random(3).fold(t))
-    share = (state.visible.mean(axis=1) > 0).mean()
-    assert abs(share - 0.5) < 6 * 0.5 / np.sqrt(101)
+    assert_changes_modes(sampler, lambda energy, up: sampler.spread([up] * 11))
 
 
 def test_chains_at_data_start_all_temperatures():

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from skebm.utils._math import sigmoid, softplus_sum
+from skebm.utils._math import (
+    fill_average,
+    fill_step,
+    row_weights,
+    sigmoid,
+    softplus_sum,
+)
 
 # A few units in the last place.
 TOLERANCE = {np.float32: 1e-6, np.float64: 2e-15}
@@ -45,3 +51,28 @@ def test_softplus_sum_at_extremes(dtype):
     x = np.array([[-1e4, 1e4, 3e4], [-1e4, -1e4, -1e4], [0, 0, 0]], dtype=dtype)
     expected = [4e4, 0, 3 * np.log(2)]
     np.testing.assert_allclose(softplus_sum(x), expected, rtol=1e-6, atol=1e-30)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_fill_step(dtype, rng):
+    value, step = rng.normal(size=(2, 11)).astype(dtype)
+    expected = value - dtype(0.3) * step
+    fill_step(value, step, dtype(0.3))
+    np.testing.assert_allclose(value, expected, rtol=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_fill_average(dtype, rng):
+    average, value = rng.normal(size=(2, 11)).astype(dtype)
+    expected = 0.7 * average.astype(float) + 0.3 * value
+    fill_average(average, value, dtype(0.3))
+    np.testing.assert_allclose(average, expected, rtol=5 * TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_row_weights(dtype, rng):
+    equal = row_weights(None, 7, dtype)
+    np.testing.assert_array_equal(equal, np.full(7, 1 / 7).astype(dtype))
+    assert equal.dtype == dtype
+    given = rng.random(7)
+    np.testing.assert_array_equal(row_weights(given, 7, dtype), given.astype(dtype))

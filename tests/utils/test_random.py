@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from skebm.utils._random import Random, _philox, _round_keys
+from skebm.utils._random import Random, _philox, _round_keys, folded
 
 N = 211 if numba.config.DISABLE_JIT else 20011
 MASK = 0xFFFFFFFF
@@ -150,3 +150,13 @@ def test_permutation():
     assert all(sorted(order) == list(range(5)) for order in orders)
     first = np.bincount([order[0] for order in orders], minlength=5)
     assert stats.chisquare(first).pvalue > 1e-6
+
+
+def test_folded_is_fold_for_many_streams():
+    streams, indices = [3, 2**64 - 5, 7], [(1, 0), (2**32, 11)]
+    words = folded(streams, indices)
+    assert words.dtype == np.uint32
+    for k, stream in enumerate(streams):
+        for i, index in enumerate(indices):
+            expected = Random(0, stream).fold(*index).words()[1:]
+            np.testing.assert_array_equal(words[k, i], expected)
