@@ -1,7 +1,12 @@
 """Energy-based models as scikit-learn estimators."""
 
-from skebm.estimators import EBMAnomalyDetector, EnergyClassifier, RBMDensity
+from skebm.estimators import (
+    DocumentDensity,
+    EBMAnomalyDetector,
+    EnergyClassifier,
+    RBMDensity,
+)
 
 __version__ = "0.1.0"
 
-__all__ = ["EBMAnomalyDetector", "EnergyClassifier", "RBMDensity"]
+__all__ = ["DocumentDensity", "EBMAnomalyDetector", "EnergyClassifier", "RBMDensity"]

@@ -3,7 +3,12 @@
 from skebm.energies._phases import Phase
 from skebm.energies.class_rbm import ClassRBM
 from skebm.energies.rbm import RBM, Chains
+from skebm.energies.replicated_softmax import ReplicatedSoftmax
 
-ENERGIES = {"rbm": RBM, "class_rbm": ClassRBM}
+ENERGIES = {
+    "rbm": RBM,
+    "class_rbm": ClassRBM,
+    "replicated_softmax": ReplicatedSoftmax,
+}
 
-__all__ = ["ENERGIES", "RBM", "Chains", "ClassRBM", "Phase"]
+__all__ = ["ENERGIES", "RBM", "Chains", "ClassRBM", "Phase", "ReplicatedSoftmax"]

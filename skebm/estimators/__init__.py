@@ -3,5 +3,6 @@
 from skebm.estimators.anomaly import EBMAnomalyDetector
 from skebm.estimators.classifier import EnergyClassifier
 from skebm.estimators.density import RBMDensity
+from skebm.estimators.documents import DocumentDensity
 
-__all__ = ["EBMAnomalyDetector", "EnergyClassifier", "RBMDensity"]
+__all__ = ["DocumentDensity", "EBMAnomalyDetector", "EnergyClassifier", "RBMDensity"]

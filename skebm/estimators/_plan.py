@@ -69,7 +69,7 @@ def _resolve_optimizer(estimator, objective):
     optimizer = resolve(optimizer, OPTIMIZERS, "optimizer")
     rate = estimator.learning_rate
     if rate == "auto" and isinstance(optimizer, SGD):
-        rate = _auto_rate(estimator)
+        rate = getattr(estimator, "_auto_rate", _auto_rate)(estimator)
     elif rate == "auto":
         rate = getattr(objective, "adam_rate", _ADAM_RATE)
     return optimizer, rate

@@ -3,6 +3,7 @@
 from skebm.samplers._base import anneal
 from skebm.samplers.exact import Exact
 from skebm.samplers.gibbs import Gibbs
+from skebm.samplers.lengths import draw_hidden
 from skebm.samplers.tempering import ParallelTempering
 from skebm.samplers.trajectory import TrajectoryTempering
 
@@ -20,4 +21,5 @@ __all__ = [
     "ParallelTempering",
     "TrajectoryTempering",
     "anneal",
+    "draw_hidden",
 ]
