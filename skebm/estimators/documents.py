@@ -13,6 +13,7 @@ from skebm.energies import ReplicatedSoftmax
 from skebm.estimators._base import EnergyEstimator, fit_hooks
 from skebm.estimators._monitor import DocumentMonitor
 from skebm.objectives import OBJECTIVES
+from skebm.optimizers import SGD
 from skebm.partition import LENGTH_PARTITIONS, LengthPartitions
 from skebm.samplers import draw_hidden
 from skebm.training import Training
@@ -26,6 +27,9 @@ from skebm.utils._sklearn import (
 from skebm.utils._validation import resolve
 
 _INITIAL_SCALE = 0.01
+# Gradients grow with the length of documents and the frequency of a word: so plain
+# descent moves frequent words only (asv_bench/compare/newsgroups.py).
+_ADAM_RATE, _SGD_RATE = 0.01, 0.3
 # Parameters of other estimators that documents have no use for.
 _FIXED = {"visible": "counts", "hidden": "bernoulli", "resample_inputs": False}
 
@@ -33,7 +37,114 @@ _FIXED = {"visible": "counts", "hidden": "bernoulli", "resample_inputs": False}
 class DocumentDensity(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, EnergyEstimator
 ):
-    """Density of documents by a replicated softmax."""
+    """Density and topics of documents by a replicated softmax.
+
+    Learns the distribution of documents, given as counts of words, by a restricted
+    Boltzmann machine whose parameters documents of all lengths share [1]_. Its hidden
+    units are topics that come on together, where
+    :class:`sklearn.decomposition.LatentDirichletAllocation` divides a document among
+    its topics. Scores are normalised log-probabilities of the words **in sequence,
+    given how many they are**, as its perplexities are.
+
+    Parameters
+    ----------
+    n_components : int, default=50
+        Number of hidden units, the topics.
+    objective : {"pcd", "cd"} or objective, default="pcd"
+        Estimate of the gradient; see :mod:`skebm.objectives`.
+    optimizer : {"adam", "sgd"} or optimizer, default="adam"
+        Gradients are as uneven as the frequencies of words, so plain descent would take
+        very long to learn rare ones.
+    learning_rate : float or "auto", default="auto"
+        Size of the first steps. ``"auto"`` is 0.01 for Adam, else 0.3 over the mean
+        length of the documents.
+    schedule : {"linear", "constant"}, default="linear"
+        ``"linear"``: constant for half of the epochs, then falling to 0.
+    batch_size : int or "auto", default="auto"
+        Largest minibatch. ``"auto"``: all rows up to 256, else 100.
+    n_iter : int or "auto", default="auto"
+        Epochs. ``"auto"``: at least 10, and at least four updates a row, though no
+        more than 8000 for that and no less than 1500.
+    max_time : float, default=None
+        Seconds after which training ends, also inside an epoch; the schedule follows
+        the clock where that is ahead of the epochs.
+    average : float in [0, 1), default=0.999
+        Decay of the average of the parameters over updates, which is what the fitted
+        model uses; 0 for the last parameters.
+    l1, l2, l1b : float, default=0.0
+        Penalties on the weights, a document; see :class:`skebm.penalties.Penalties`.
+    sparsity_target : float in (0, 1), default=0.1
+        Share of documents for which a hidden unit should be on, if ``sparsity_cost`` is
+        set.
+    sparsity_cost : float, default=0.0
+        Strength of the pull towards that target.
+    partition : "auto" or method, default="auto"
+        How ``log_partition_`` is computed: ``"auto"`` is
+        :class:`skebm.partition.LengthPartition` with its defaults, exact for at most
+        16 hidden units.
+    early_stopping : bool, default=False
+        Whether to hold out documents and stop when the log-probability of left-out
+        words stops improving.
+    validation_fraction : float, default=0.1
+        Share of documents held out.
+    n_iter_no_change : int, default=5
+        Looks at the held-out documents without improvement before stopping.
+    tol : float, default=1e-4
+        What counts as improvement, in nats a word.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the last fit's parameters.
+    n_jobs : int, default=None
+        Threads. None: all cores, or what ``joblib.parallel_config`` says. The fitted
+        parameters are the same for any number.
+    random_state : int, RandomState or None, default=None
+    verbose : int, default=0
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_words)
+        Weights: how many nats a topic adds to the log-odds of a word, over the mean of
+        all words. :meth:`topics` lists the largest.
+    intercept_visible_ : ndarray of shape (n_words,)
+    intercept_hidden_ : ndarray of shape (n_components,)
+        Bias of a hidden unit for each word of a document.
+    log_partition_ : LengthPartitions
+        ``log_partition_.at(lengths)`` gives value, bracket and standard error of log Z
+        for documents of these lengths, in nats, computed at first use.
+    history_ : dict of str to list
+        A row an epoch, NaN where nothing was measured: ``word_log_likelihood``, the
+        mean log-probability of one word of each of some documents given its others, in
+        nats; learning rate, seconds; with ``early_stopping`` the same of held-out
+        documents, ``validation_score``.
+    n_iter_ : int
+        Epochs run.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_words,)
+
+    Notes
+    -----
+    Sparse documents stay sparse. Chains are as many words wide as the vocabulary, which
+    is the size of the weights.
+
+    A sample weight of 2 is the document twice: exactly where one batch holds all rows,
+    which is the default up to 256 rows, and in expectation with minibatches.
+
+    References
+    ----------
+    .. [1] R. Salakhutdinov, G. Hinton. "Replicated softmax: an undirected topic model".
+       NIPS 2009.
+
+    Examples
+    --------
+    >>> from sklearn.feature_extraction.text import CountVectorizer
+    >>> from skebm import DocumentDensity
+    >>> texts = ["the cat and the dog", "stocks and bonds fell", "a dog chased the cat"]
+    >>> X = CountVectorizer().fit_transform(texts)
+    >>> topics = DocumentDensity(n_components=3, random_state=0).fit(X)
+    >>> topics.transform(X).shape
+    (3, 3)
+    >>> bool(topics.perplexity(X) < X.shape[1])
+    True
+    """
 
     _parameter_constraints = {
         name: kinds
@@ -48,7 +159,7 @@ class DocumentDensity(
         n_components=50,
         *,
         objective="pcd",
-        optimizer="auto",
+        optimizer="adam",
         learning_rate="auto",
         schedule="linear",
         batch_size="auto",
@@ -156,8 +267,8 @@ class DocumentDensity(
             if bad.any():
                 raise ValueError(
                     f"{what} passed to {type(self).__name__}: documents are counts of "
-                    "words, as CountVectorizer makes them. Do not scale, weigh (tf-idf) "
-                    "or centre them."
+                    "words, as CountVectorizer makes them. Do not scale, centre or "
+                    "weigh (tf-idf) them."
                 )
         return X
 
@@ -168,9 +279,10 @@ class DocumentDensity(
     def _objective(self):
         return resolve(self.objective, OBJECTIVES, "objective")
 
-    @staticmethod
-    def _auto_rate(estimator):
-        return 0.1 / estimator._mean_length
+    def _auto_rate(self, optimizer):
+        if isinstance(optimizer, SGD):
+            return _SGD_RATE / self._mean_length
+        return _ADAM_RATE
 
     def _begin(self, Z, weight, layer, plan):
         """Return a training that starts at the words' frequencies."""

@@ -183,9 +183,9 @@ class LengthPartitions:
             tops = top * 2 ** np.ceil(np.log2(np.maximum(lengths / top, 1))).astype(int)
             out = np.zeros((5, len(lengths)))
             method = ""
-            for top in np.unique(np.r_[tops, top]):
-                estimate = self._estimate(int(top))
-                own = tops == top
+            for longest in np.unique(np.r_[tops, top]):
+                estimate = self._estimate(int(longest))
+                own = tops == longest
                 out[:, own] = [part[lengths[own]] for part in estimate[:5]]
                 method = estimate.method
         return Estimate(*out, method)
