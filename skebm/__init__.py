@@ -1,6 +1,7 @@
 """Energy-based models as scikit-learn estimators."""
 
 from skebm.estimators import (
+    DocumentDensity,
     EBMAnomalyDetector,
     EnergyClassifier,
     EnergyImputer,
@@ -9,4 +10,10 @@ from skebm.estimators import (
 
 __version__ = "0.1.0"
 
-__all__ = ["EBMAnomalyDetector", "EnergyClassifier", "EnergyImputer", "RBMDensity"]
+__all__ = [
+    "DocumentDensity",
+    "EBMAnomalyDetector",
+    "EnergyClassifier",
+    "EnergyImputer",
+    "RBMDensity",
+]

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from skebm.energies import RBM
+from skebm.energies import RBM, ReplicatedSoftmax
 from skebm.layers import (
     Bernoulli,
     Categorical,
@@ -208,3 +208,30 @@ def assert_frequencies(x, states, probability):
     hits = (x[:, None, :] == states).all(axis=2)
     assert hits.any(axis=1).all()
     assert chisquare(hits.sum(axis=0), len(x) * probability).pvalue > 1e-6
+
+
+def random_documents_energy(n_words=3, n_hidden=2, seed=0, dtype=np.float64, scale=0.8):
+    """Return a replicated softmax of documents of up to 5 words."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        random_layer(kind, n, rng, dtype)
+        for kind, n in (("categorical", n_words), ("bernoulli", n_hidden))
+    ]
+    weights = scale * rng.normal(size=(n_words, n_hidden)).astype(dtype)
+    base = random_layer("categorical", n_words, rng, dtype)
+    return ReplicatedSoftmax(*layers, weights, lengths=[2, 3, 5], base=base)
+
+
+def all_documents(n_words, length):
+    """Return the counts of all documents of a length, and their numbers of orders."""
+    sequences = itertools.product(range(n_words), repeat=length)
+    counts = [np.bincount(words, minlength=n_words) for words in sequences]
+    rows, orders = np.unique(counts, axis=0, return_counts=True)
+    return rows.astype(float), orders
+
+
+def document_probabilities(energy, length):
+    """Return the counts of all documents of a length, and their probabilities."""
+    rows, orders = all_documents(energy.n_features, length)
+    log_weight = np.log(orders) - energy.energy(rows)
+    return rows, np.exp(log_weight - np.logaddexp.reduce(log_weight))

@@ -36,6 +36,7 @@ FREE = {"estimators", "__init__"}  # the top of the tree
 NEIGHBOURS = {
     "partition/auto.py": {"ais", "exact", "trajectory"},
     "energies/class_rbm.py": {"rbm"},
+    "energies/replicated_softmax.py": {"rbm"},  # its Chains
     "estimators/anomaly.py": {"density"},
     "estimators/imputer.py": {"density"},
 }

@@ -4,8 +4,13 @@ from skebm.energies._clamped import Clamped, ClampedChains, missing
 from skebm.energies._phases import Phase
 from skebm.energies.class_rbm import ClassRBM
 from skebm.energies.rbm import RBM, Chains
+from skebm.energies.replicated_softmax import ReplicatedSoftmax
 
-ENERGIES = {"rbm": RBM, "class_rbm": ClassRBM}
+ENERGIES = {
+    "rbm": RBM,
+    "class_rbm": ClassRBM,
+    "replicated_softmax": ReplicatedSoftmax,
+}
 
 __all__ = [
     "ENERGIES",
@@ -15,5 +20,6 @@ __all__ = [
     "ClampedChains",
     "ClassRBM",
     "Phase",
+    "ReplicatedSoftmax",
     "missing",
 ]

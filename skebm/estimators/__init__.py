@@ -3,6 +3,13 @@
 from skebm.estimators.anomaly import EBMAnomalyDetector
 from skebm.estimators.classifier import EnergyClassifier
 from skebm.estimators.density import RBMDensity
+from skebm.estimators.documents import DocumentDensity
 from skebm.estimators.imputer import EnergyImputer
 
-__all__ = ["EBMAnomalyDetector", "EnergyClassifier", "EnergyImputer", "RBMDensity"]
+__all__ = [
+    "DocumentDensity",
+    "EBMAnomalyDetector",
+    "EnergyClassifier",
+    "EnergyImputer",
+    "RBMDensity",
+]

@@ -6,6 +6,7 @@ column.
 """
 
 import numpy as np
+from scipy.sparse import issparse
 
 from skebm.estimators._curves import Curve, standards
 from skebm.layers import Bernoulli, Categorical, Count, Gaussian, Spin, ZeroInflated

@@ -68,7 +68,9 @@ def _resolve_optimizer(estimator, objective):
         optimizer = "adam" if hasattr(objective, "adam_rate") else "sgd"
     optimizer = resolve(optimizer, OPTIMIZERS, "optimizer")
     rate = estimator.learning_rate
-    if rate == "auto" and isinstance(optimizer, SGD):
+    if rate == "auto" and hasattr(estimator, "_auto_rate"):
+        rate = estimator._auto_rate(optimizer)
+    elif rate == "auto" and isinstance(optimizer, SGD):
         rate = _auto_rate(estimator)
     elif rate == "auto":
         rate = getattr(objective, "adam_rate", _ADAM_RATE)

@@ -5,6 +5,7 @@ from skebm.partition._lazy import LogPartition
 from skebm.partition.ais import AIS
 from skebm.partition.auto import Auto
 from skebm.partition.exact import ExactPartition
+from skebm.partition.lengths import LengthPartition, LengthPartitions
 from skebm.partition.observed import hidden_log_weights, observed_energy
 from skebm.partition.trajectory import TrajectoryPartition
 
@@ -15,12 +16,18 @@ PARTITIONS = {
     "trajectory": TrajectoryPartition,
 }
 
+# Methods for documents, whose lengths have a partition function each.
+LENGTH_PARTITIONS = {"auto": LengthPartition}
+
 __all__ = [
     "AIS",
+    "LENGTH_PARTITIONS",
     "PARTITIONS",
     "Auto",
     "Estimate",
     "ExactPartition",
+    "LengthPartition",
+    "LengthPartitions",
     "LogPartition",
     "TrajectoryPartition",
     "hidden_log_weights",

@@ -110,6 +110,25 @@ class Random:
         one_hot[np.arange(len(drawn)), np.minimum(drawn, one_hot.shape[1] - 1)] = 1
         return one_hot
 
+    def multinomial(self, weight, lengths):
+        """Draw counts: ``lengths[r]`` draws from the weights of row r.
+
+        Parameters
+        ----------
+        weight : ndarray of shape (n, n_categories)
+            Probabilities of a row up to a factor.
+        lengths : ndarray of shape (n,)
+            Whole numbers.
+
+        Returns
+        -------
+        ndarray of shape (n, n_categories), of the dtype of ``weight``
+        """
+        out = np.zeros_like(weight)
+        lengths = np.asarray(lengths).astype(np.int64)
+        _multinomial(*self.words(), self.row, weight, lengths, out)
+        return out
+
     def permutation(self, n):
         """Draw an order of ``range(n)``."""
         # Serial work, hence NumPy's own generator of the same family.
@@ -279,3 +298,26 @@ def _below(uniform, probability):
     """Overwrite the uniforms by 1 where they lie below the probability, else by 0."""
     for i in range(uniform.size):
         uniform[i] = 1 if uniform[i] < probability[i] else 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _multinomial(round_keys, stream0, stream1, row, weight, lengths, out):
+    """Count, for each row, how often each category is drawn, by inversion."""
+    n_categories = weight.shape[1]
+    cumulative = np.empty(n_categories)
+    for r in range(len(out)):
+        total = 0.0
+        for k in range(n_categories):
+            total += weight[r, k]
+            cumulative[k] = total
+        uniform = np.empty((1, lengths[r]))
+        _uniform64(round_keys, stream0, stream1, row + r, uniform)
+        for i in range(lengths[r]):
+            low, high = 0, n_categories - 1
+            while low < high:  # the first category beyond the uniform
+                middle = (low + high) // 2
+                if cumulative[middle] > uniform[0, i] * total:
+                    high = middle
+                else:
+                    low = middle + 1
+            out[r, low] += 1

@@ -1,0 +1,131 @@
+"""The hidden units of a replicated softmax, with its words summed out."""
+
+import numpy as np
+from numba import njit
+
+from skebm.utils._parallel import map_blocks
+
+_BLOCK = 256
+
+
+class Marginal:
+    """The distribution of the hidden units of documents of a given length.
+
+    Given the hidden units words are independent, so their sum has a closed form:
+    ``p(h | D) = exp(D phi(h)) / Z(D)`` with ``phi(h) = h @ hidden_bias + log sum_k
+    exp(bias_k + weights_k @ h)``. **The length is an inverse temperature**: any real
+    number from 0 on, where the hidden units are fair coins and ``Z(0) = 2**n_hidden``.
+    So everything about all lengths comes from one way from 0 to the longest, on which
+    no word is drawn.
+
+    Parameters
+    ----------
+    energy : ReplicatedSoftmax
+    dtype : dtype, default=np.float64
+        Of all arrays.
+    """
+
+    def __init__(self, energy, dtype=np.float64):
+        coupling, self.dtype = dtype(energy.coupling), dtype
+        self.weights = coupling * energy.weights.astype(dtype, copy=False)
+        self.bias = energy.visible.bias.astype(dtype, copy=False)
+        self.hidden_bias = coupling * energy.hidden.bias.astype(dtype, copy=False)
+        # What a unit that comes on, or goes off, multiplies the words' weights by.
+        rows = np.ascontiguousarray(self.weights.T)
+        self._factors = np.exp(rows), np.exp(-rows)
+
+    @property
+    def n_units(self):
+        """Number of hidden units."""
+        return self.weights.shape[1]
+
+    def phi(self, hidden):
+        """Return the log weight of hidden units in a document of one word.
+
+        Parameters
+        ----------
+        hidden : ndarray of shape (n, n_hidden)
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+        """
+
+        def rows(part):
+            weight, shift = self._word_weights(hidden[part])
+            return hidden[part] @ self.hidden_bias + shift + np.log(weight.sum(axis=1))
+
+        return np.concatenate(
+            map_blocks(rows, len(hidden), self.weights.size, size=_BLOCK)
+        )
+
+    def sweep(self, hidden, lengths, random):
+        """Draw each unit in turn given the others, the words summed out.
+
+        Parameters
+        ----------
+        hidden : ndarray of shape (n, n_hidden), float64
+            Zeros and ones.
+        lengths : ndarray of shape (n,), float64
+            Need not be whole numbers.
+        random : Random
+
+        Returns
+        -------
+        hidden : ndarray of shape (n, n_hidden)
+        phi : ndarray of shape (n,)
+            Of the units after the sweep.
+        """
+        hidden, phi = hidden.copy(), np.empty(len(hidden), dtype=self.dtype)
+
+        def rows(part):
+            weight, shift = self._word_weights(hidden[part])
+            uniform = random.rows(part.start).uniform(hidden[part].shape, self.dtype)
+            tables = self.hidden_bias, *self._factors, uniform
+            _sweep(hidden[part], lengths[part], weight, shift, *tables, phi[part])
+
+        map_blocks(rows, len(hidden), 4 * self.weights.size)
+        return hidden, phi
+
+    def words(self, hidden):
+        """Return the probability of each word given hidden units."""
+        weight, _ = self._word_weights(hidden)
+        return weight / weight.sum(axis=1, keepdims=True)
+
+    def _word_weights(self, hidden):
+        """Return the words' weights over the largest one, and the log of that."""
+        logit = hidden @ self.weights.T + self.bias
+        shift = logit.max(axis=1)
+        return np.exp(logit - shift[:, None]), shift
+
+
+_REORDER = {"reassoc", "contract"}
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
+def _sweep(hidden, lengths, weight, shift, bias, up, down, uniform, phi):
+    for r in range(len(hidden)):
+        own, units, scale = weight[r], hidden[r], shift[r]
+        total = _dot(own, np.ones_like(own))
+        for j in range(len(units)):
+            is_on = units[j] == 1
+            factor = down[j] if is_on else up[j]
+            other = _dot(own, factor)
+            gain = np.log(other / total) + (-bias[j] if is_on else bias[j])
+            gain *= lengths[r]
+            odds = np.exp(-abs(gain))
+            if uniform[r, j] * (1 + odds) < (odds if gain < 0 else 1):
+                for k in range(len(own)):
+                    own[k] *= factor[k]
+                units[j], total = 1 - units[j], other
+        for j in range(len(units)):
+            scale += bias[j] * units[j]
+        phi[r] = scale + np.log(total)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
+def _dot(a, b):
+    total = a[0] * b[0]
+    for k in range(1, len(a)):
+        total += a[k] * b[k]
+    return total

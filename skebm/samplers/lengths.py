@@ -1,0 +1,187 @@
+"""The hidden units of documents, drawn along a ladder of lengths.
+
+The length of a document is the inverse temperature of its hidden units (see
+``ReplicatedSoftmax.marginal``): so populations climb from length 0, where units are
+fair coins, and tempered replicas of different lengths exchange their units.
+"""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+# A rung ends where log weights have spread this far, or the length has doubled.
+_SPREAD, _FIRST = 0.5, 0.5
+
+
+class Rung(NamedTuple):
+    """Populations at one length.
+
+    Attributes
+    ----------
+    length : float
+    hidden : ndarray of shape (n_populations, n_chains, n_hidden)
+    phi : ndarray of shape (n_populations, n_chains)
+    log_ratio : ndarray of shape (n_populations,)
+        Log of each population's estimate of Z over that of the first rung.
+    """
+
+    length: float
+    hidden: np.ndarray
+    phi: np.ndarray
+    log_ratio: np.ndarray
+
+    def log_ratio_at(self, lengths):
+        """Return the estimates at lengths near by, shape (n_populations, n_lengths)."""
+        steps = np.asarray(lengths, dtype=np.float64) - self.length
+        log_weight = steps[:, None, None] * self.phi
+        return (self.log_ratio + log_mean_exp(log_weight)).T
+
+
+def log_mean_exp(x):
+    """Return the log of the mean of ``exp(x)`` over the last axis."""
+    return np.logaddexp.reduce(x, axis=-1) - np.log(x.shape[-1])
+
+
+def coins(marginal, shape, random):
+    """Draw hidden units of empty documents."""
+    uniform = random.uniform((int(np.prod(shape)), marginal.n_units))
+    return np.where(uniform < 0.5, 0.0, 1.0).reshape(*shape, marginal.n_units)
+
+
+def make_ladder(marginal, top, n_chains, random):
+    """Return lengths from 0 to ``top``, as far apart as a small population allows."""
+    hidden, length, ladder = coins(marginal, (n_chains,), random.fold(0)), 0.0, [0.0]
+    phi = marginal.phi(hidden)
+    while length < top:
+        spread = _SPREAD / max(phi.std(), 1e-300)
+        length = min(top, length + min(spread, max(length, _FIRST)))
+        log_weight = (length - ladder[-1]) * phi
+        rows = _resampled(log_weight[None], random.fold(1, len(ladder)))[0]
+        lengths = np.full(n_chains, length)
+        hidden, phi = marginal.sweep(hidden[rows], lengths, random.fold(2, len(ladder)))
+        ladder.append(length)
+    return np.array(ladder)
+
+
+def climb(marginal, ladder, hidden, random, n_sweeps=1):
+    """Take populations along a ladder of lengths, up or down: yield each rung.
+
+    Sequential Monte Carlo: a step to the next length gives every member a weight, by
+    which its population is resampled; then Gibbs sweeps move all. The product of the
+    mean weights is an unbiased estimate of the ratio of partition functions, if the
+    first population has the distribution of its length [1]_, [2]_.
+
+    Parameters
+    ----------
+    marginal : Marginal
+    ladder : ndarray of shape (n_rungs,)
+    hidden : ndarray of shape (n_populations, n_chains, n_hidden)
+        Draws at the first length.
+    random : Random
+    n_sweeps : int, default=1
+        Sweeps at each rung.
+
+    Yields
+    ------
+    Rung
+
+    References
+    ----------
+    .. [1] P. Del Moral, A. Doucet, A. Jasra. "Sequential Monte Carlo samplers". JRSS B
+       68 (2006).
+    .. [2] R. Grosse, Z. Ghahramani, R. Adams. "Sandwiching the marginal likelihood
+       using bidirectional Monte Carlo". arXiv:1511.02543 (2015).
+    """
+    shape, log_ratio = hidden.shape, np.zeros(len(hidden))
+    phi = marginal.phi(hidden.reshape(-1, shape[2])).reshape(shape[:2])
+    yield Rung(ladder[0], hidden, phi, log_ratio)
+    for t, (here, there) in enumerate(itertools.pairwise(ladder)):
+        log_weight = (there - here) * phi
+        log_ratio = log_ratio + log_mean_exp(log_weight)
+        rows = _resampled(log_weight, random.fold(0, t))
+        moved = np.take_along_axis(hidden, rows[:, :, None], axis=1)
+        moved, lengths = moved.reshape(-1, shape[2]), np.full(phi.size, there)
+        for s in range(n_sweeps):
+            moved, phi = marginal.sweep(moved, lengths, random.fold(1, t, s))
+        hidden, phi = moved.reshape(shape), phi.reshape(shape[:2])
+        yield Rung(there, hidden, phi, log_ratio)
+
+
+def _resampled(log_weight, random):
+    """Return the members that go on, by systematic resampling of each population."""
+    share = np.exp(log_weight - log_weight.max(axis=1, keepdims=True)).cumsum(axis=1)
+    n_populations, n_chains = share.shape
+    ticks = np.arange(n_chains) + random.uniform((n_populations, 1))
+    ticks *= share[:, -1:] / n_chains
+    return np.array(
+        [
+            np.minimum(np.searchsorted(own, tick), n_chains - 1)
+            for own, tick in zip(share, ticks, strict=True)
+        ]
+    )
+
+
+def temper(marginal, ladder, hidden, n_steps, random):
+    """Return hidden units of all lengths of a ladder after steps of tempering.
+
+    A step is a Gibbs sweep of every replica, then an exchange of each row between
+    neighbours, by Metropolis' rule (see :class:`skebm.samplers.ParallelTempering`).
+
+    Parameters
+    ----------
+    marginal : Marginal
+    ladder : ndarray of shape (n_rungs,)
+    hidden : ndarray of shape (n_rungs, n_rows, n_hidden)
+    n_steps : int
+    random : Random
+    """
+    n_rungs, n_rows, n_hidden = hidden.shape
+    lengths, gaps = np.repeat(ladder, n_rows), np.diff(ladder)
+    for t in range(n_steps):
+        moved, phi = marginal.sweep(
+            hidden.reshape(-1, n_hidden), lengths, random.fold(0, t)
+        )
+        hidden, phi = moved.reshape(hidden.shape), phi.reshape(n_rungs, n_rows)
+        gain = gaps[:, None] * (phi[:-1] - phi[1:])
+        swap = np.log(random.fold(1, t).uniform(gain.shape)) < gain
+        order = np.tile(np.arange(n_rungs)[:, None], n_rows)
+        for k in range(t % 2, n_rungs - 1, 2):
+            order[k] += swap[k]
+            order[k + 1] -= swap[k]
+        hidden = np.take_along_axis(hidden, order[:, :, None], axis=0)
+    return hidden
+
+
+def draw_hidden(marginal, lengths, random, n_chains=1000, n_sweeps=20):
+    """Draw hidden units of documents of these lengths, all on one way up.
+
+    Parameters
+    ----------
+    marginal : Marginal
+    lengths : ndarray of shape (n,)
+    random : Random
+    n_chains : int, default=1000
+        Least size of the population that climbs.
+    n_sweeps : int, default=20
+        Gibbs sweeps at the end.
+
+    Returns
+    -------
+    ndarray of shape (n, n_hidden)
+    """
+    n, lengths = len(lengths), np.asarray(lengths, dtype=np.float64)
+    ladder = make_ladder(marginal, max(lengths, default=0.0), 200, random.fold(0))
+    start = coins(marginal, (1, max(n_chains, n)), random.fold(1))
+    uniform, out = random.fold(2).uniform((n, 1))[:, 0], np.empty((n, start.shape[2]))
+    ends = np.r_[ladder[1:], np.inf]
+    rungs = climb(marginal, ladder, start, random.fold(3))
+    for rung, end in zip(rungs, ends, strict=True):
+        for i in np.flatnonzero((lengths >= rung.length) & (lengths < end)):
+            log_weight = (lengths[i] - rung.length) * rung.phi[0]
+            share = np.exp(log_weight - log_weight.max()).cumsum()
+            chosen = np.searchsorted(share, uniform[i] * share[-1])
+            out[i] = rung.hidden[0, min(chosen, len(share) - 1)]
+    for s in range(n_sweeps):
+        out, _ = marginal.sweep(out, lengths, random.fold(4, s))
+    return out

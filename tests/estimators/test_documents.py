@@ -1,0 +1,185 @@
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+
+from skebm import DocumentDensity
+from skebm.partition import LengthPartition
+from tests.models import all_documents, heavy
+
+SMALL = {"n_components": 3, "random_state": 0}
+
+
+def two_topics(n, rng, length=11):
+    """Draw documents of five words: of the first two, or of the last two."""
+    topic = rng.integers(0, 2, n)
+    share = np.array([[0.45, 0.45, 0.06, 0.02, 0.02], [0.02, 0.02, 0.06, 0.45, 0.45]])
+    lengths = rng.integers(1, length, n)
+    rows = [rng.multinomial(d, share[k]) for d, k in zip(lengths, topic, strict=True)]
+    return np.array(rows, dtype=float), topic, share
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, topic, _ = two_topics(307, np.random.default_rng(3))
+    return DocumentDensity(n_iter=100, **SMALL).fit(X), X, topic
+
+
+@heavy
+@pytest.mark.parametrize("length", range(4))
+def test_probabilities_of_all_sequences_sum_to_one(fitted, length):
+    rows, orders = all_documents(5, length)
+    total = orders @ np.exp(fitted[0].score_samples(rows))
+    np.testing.assert_allclose(total, 1, rtol=1e-6)
+
+
+@heavy
+def test_learns_topics_almost_as_well_as_the_truth(fitted):
+    model, _, _ = fitted
+    X, topic, share = two_topics(1009, np.random.default_rng(5))
+    log_share = X @ np.log(share).T
+    best = np.logaddexp.reduce(log_share, axis=1) - np.log(2)
+    frequency = X.sum(axis=0) / X.sum()
+    unigram = np.exp(-(X @ np.log(frequency)).sum() / X.sum())
+    assert model.perplexity(X) < np.exp(-best.sum() / X.sum()) * 1.05 < unigram
+    np.testing.assert_allclose(model.score(X), model.score_samples(X).mean())
+    expected = np.exp(-model.score_samples(X).sum() / X.sum())
+    np.testing.assert_allclose(model.perplexity(X), expected)
+    long = X.sum(axis=1) > 5
+    alike = model.similarity(X[long][:50], X[long][50:90])
+    same = topic[long][:50, None] == topic[long][50:90]
+    assert alike.shape == (50, 40)
+    assert alike[same].mean() > alike[~same].mean() + 0.2
+    words = [set(own) for own in model.topics(2)]
+    assert {0, 1} in words or {3, 4} in words
+
+
+@heavy
+def test_annealed_scores_are_near_the_exact_ones(fitted):
+    model, X, _ = fitted
+    annealed = clone(model).set_params(partition=LengthPartition(max_units=0)).fit(X)
+    np.testing.assert_array_equal(annealed.components_, model.components_)
+    log_z = annealed.log_partition_.at(X.sum(axis=1))
+    error = np.abs(annealed.score_samples(X) - model.score_samples(X))
+    assert (error <= 6 * log_z.stderr + 1e-9).all()
+    some = annealed.score_samples(X[5:7])
+    np.testing.assert_array_equal(some, annealed.score_samples(X)[5:7])
+
+
+@heavy
+def test_draws_have_lengths_and_frequencies(fitted):
+    model, X, _ = fitted
+    drawn = model.sample(2003, random_state=0)
+    assert set(drawn.sum(axis=1)) <= set(X.sum(axis=1))
+    error = 6 * drawn.std(axis=0) / np.sqrt(len(drawn))
+    gap = np.abs(drawn.mean(axis=0) - X.mean(axis=0))
+    assert (gap < error + 6 * X.std(axis=0) / np.sqrt(len(X)) + 0.1).all()
+    np.testing.assert_array_equal(drawn, model.sample(2003, random_state=0))
+    lengths = np.arange(7)
+    np.testing.assert_array_equal(model.sample(7, lengths).sum(axis=1), lengths)
+    np.testing.assert_array_equal(model.sample(3, 5).sum(axis=1), 5)
+    # Pairs of words, whose probabilities the scores give.
+    rows, orders = all_documents(5, 2)
+    pairs = model.sample(4001, 2, random_state=1)
+    hits = (pairs[:, None] == rows).all(axis=2).mean(axis=0)
+    expected = orders * np.exp(model.score_samples(rows))
+    np.testing.assert_allclose(hits, expected, atol=6 * 0.5 / np.sqrt(4001))
+
+
+def test_empty_documents_score_zero(fitted):
+    model, X, _ = fitted
+    empty = np.zeros((2, 5))
+    np.testing.assert_array_equal(model.score_samples(empty), 0)
+    assert model.perplexity(empty) == 1
+    some = np.vstack([X[:50], empty])
+    assert np.isfinite(DocumentDensity(n_iter=3, **SMALL).fit(some).score(some))
+    nothing = DocumentDensity(n_iter=3, **SMALL).fit(empty)
+    np.testing.assert_allclose(nothing.score_samples(np.eye(5)), -np.log(5), atol=0.1)
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_array])
+def test_sparse_documents_give_the_same_fit(kind):
+    X, _, _ = two_topics(301, np.random.default_rng(3))
+    dense = DocumentDensity(n_iter=2, **SMALL).fit(X)
+    model = DocumentDensity(n_iter=2, **SMALL).fit(kind(X))
+    np.testing.assert_allclose(model.components_, dense.components_, atol=1e-9)
+    np.testing.assert_allclose(model.score_samples(kind(X)), dense.score_samples(X))
+    np.testing.assert_allclose(model.transform(kind(X)), dense.transform(X))
+    assert sparse.issparse(model.sample(3, random_state=0))
+
+
+def test_sparse_documents_are_never_densified(monkeypatch):
+    X = sparse.random_array((307, 1009), density=0.01, rng=np.random.default_rng(3))
+    X = X.tocsr()
+    X.data = np.ceil(3 * X.data)
+    model = DocumentDensity(n_components=37, n_iter=1, random_state=0)
+
+    def toarray(self, *args, **kwargs):
+        assert self.shape[0] <= 100  # the rows of the monitor
+        return kept(self, *args, **kwargs)
+
+    kept = sparse.csr_array.toarray
+    monkeypatch.setattr(sparse.csr_array, "toarray", toarray)
+    monkeypatch.setattr(sparse.csr_array, "todense", None)
+    model.fit(X)
+    model.energy(X)
+    model.transform(X)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"), [(-1.0, "Negative values"), (0.5, "Fractions")]
+)
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_only_counts_are_documents(kind, value, says):
+    X = np.eye(5)
+    model = DocumentDensity(n_iter=1, **SMALL).fit(X)
+    X[2, 3] = value
+    for method in (DocumentDensity(**SMALL).fit, model.score_samples, model.transform):
+        with pytest.raises(ValueError, match=f"{says} in data.*CountVectorizer"):
+            method(kind(X))
+
+
+def test_frames_name_the_words():
+    X, _, _ = two_topics(53, np.random.default_rng(3))
+    frame = pd.DataFrame(X, columns=["ape", "bee", "cat", "dog", "eel"])
+    model = DocumentDensity(n_iter=3, **SMALL).fit(frame)
+    assert model.topics(2).shape == (3, 2)
+    assert set(model.topics(5)[0]) == set(frame.columns)
+    np.testing.assert_array_equal(
+        model.topics(5, list("vwxyz"))[0],
+        np.array(list("vwxyz"))[np.argsort(-model.components_[0])],
+    )
+    assert list(model.sample(2).columns) == list(frame.columns)
+    names = model.set_output(transform="pandas").transform(frame).columns
+    assert list(names) == [f"documentdensity{k}" for k in range(3)]
+
+
+def test_weight_is_repetition():
+    rng = np.random.default_rng(3)
+    X, _, _ = two_topics(53, rng)
+    weight = rng.integers(0, 4, 53)
+    once = DocumentDensity(n_iter=7, **SMALL).fit(X, sample_weight=weight)
+    often = DocumentDensity(n_iter=7, **SMALL).fit(np.repeat(X, weight, axis=0))
+    np.testing.assert_allclose(once.components_, often.components_, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_fits_go_on_stop_early_and_survive_pickling(n_jobs):
+    X, _, _ = two_topics(307, np.random.default_rng(3))
+    model = DocumentDensity(
+        n_iter=40, early_stopping=True, n_iter_no_change=2, n_jobs=n_jobs, **SMALL
+    ).fit(X)
+    assert {"word_log_likelihood", "validation_score"} < set(model.history_)
+    assert model.n_iter_ <= 40
+    copy = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(copy.score_samples(X), model.score_samples(X))
+    before = model.components_.copy()
+    model.partial_fit(X)
+    assert not np.array_equal(model.components_, before)
+    for objective in ("cd", "pcd"):
+        other = clone(model).set_params(objective=objective, optimizer="sgd")
+        assert np.isfinite(other.fit(X.astype(np.float32)).score(X))
+        assert other.components_.dtype == np.float32

@@ -1,0 +1,62 @@
+import pickle
+
+import numpy as np
+import pytest
+
+from skebm.partition import LengthPartition, LengthPartitions
+from skebm.utils._random import Random
+from tests.models import all_states, heavy, random_documents_energy
+
+ANNEALED = LengthPartition(max_units=0)
+
+
+@heavy
+@pytest.mark.parametrize("seed", range(3))
+def test_bracket_holds_the_exact_values(seed):
+    energy = random_documents_energy(13, 7, seed=seed, scale=1.0)
+    exact = LengthPartition().estimate(energy, None, 101)
+    estimate = ANNEALED.estimate(energy, Random(seed), 101)
+    assert exact.method == "enumeration"
+    assert estimate.method == "annealing of the length"
+    assert (estimate.lower <= exact.value + 1e-9).all()
+    assert (exact.value <= estimate.upper + 1e-9).all()
+    assert (np.abs(estimate.value - exact.value) <= 6 * estimate.stderr + 1e-9).all()
+    assert (estimate.upper - estimate.lower).max() < 1.5
+    assert (estimate.lower <= estimate.value).all()
+    assert (estimate.value <= estimate.upper).all()
+    np.testing.assert_allclose(estimate.value[0], 7 * np.log(2))
+    assert (estimate.ess <= 20.001).all()
+
+
+def test_enumeration_equals_the_naive_sum():
+    energy = random_documents_energy(7, 3)
+    states = all_states(energy.hidden)
+    words = np.exp(energy.visible.bias + states @ energy.weights.T).sum(axis=1)
+    one = np.exp(states @ energy.hidden.bias) * words
+    expected = [np.log((one**length).sum()) for length in range(6)]
+    np.testing.assert_allclose(
+        LengthPartition().estimate(energy, None, 5).value, expected
+    )
+
+
+@heavy
+def test_a_length_does_not_see_which_others_are_asked_for():
+    energy = random_documents_energy(7, 3)  # of at most 5 words
+
+    def table():
+        method = LengthPartition(max_units=0, n_chains=200)
+        return LengthPartitions(energy, method, Random(3))
+
+    lengths = np.array([7, 0, 40, 3, 3, 5])
+    together = table().at(lengths)
+    for i, length in enumerate(lengths):
+        alone = table().at([length])
+        for part, same in zip(alone[:5], together[:5], strict=True):
+            assert part[0] == same[i]
+    copy = table()
+    copy.at(lengths)
+    copy = pickle.loads(pickle.dumps(copy))
+    np.testing.assert_array_equal(copy.at(lengths).value, together.value)
+    assert table().at([]).value.shape == (0,)
+    exact = LengthPartitions(energy, LengthPartition(), Random(3)).at(lengths)
+    assert (np.abs(together.value - exact.value) < 6 * together.stderr + 1e-9).all()
