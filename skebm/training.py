@@ -265,7 +265,7 @@ def _epoch(training, X, weight, plan, epoch, clock, completion):
 def _descends_plainly(plan):
     """Tell whether updates are nothing but a gradient and a step along it."""
     plain = type(plan.optimizer) is SGD and plan.optimizer.momentum == 0
-    return plain and not plan.penalties.active and hasattr(plan.objective, "descend")
+    return plain and plan.penalties.only_decay and hasattr(plan.objective, "descend")
 
 
 def _updates(training, X, plan, batches, rates, draws, expected):
@@ -285,6 +285,8 @@ def _updates(training, X, plan, batches, rates, draws, expected):
     )
     if state is None:
         return False
+    # Once for all of them: it is small beside what they do.
+    plan.penalties.decay(training.energy, rates)
     training.objective_state = state
     return True
 

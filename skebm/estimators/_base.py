@@ -52,7 +52,7 @@ class EnergyEstimator(TableMixin, CallbackSupportMixin, BaseEstimator):
         "max_time": [None, Interval(Real, 0, None, closed="neither")],
         "average": [Interval(Real, 0, 1, closed="left")],
         "l1": [Interval(Real, 0, None, closed="left")],
-        "l2": [Interval(Real, 0, None, closed="left")],
+        "l2": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "l1b": [Interval(Real, 0, None, closed="left")],
         "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
         "sparsity_cost": [Interval(Real, 0, None, closed="left")],
@@ -84,7 +84,7 @@ class EnergyEstimator(TableMixin, CallbackSupportMixin, BaseEstimator):
         max_time=None,
         average=0.999,
         l1=0.0,
-        l2=0.0,
+        l2="auto",
         l1b=0.0,
         sparsity_target=0.1,
         sparsity_cost=0.0,
@@ -145,7 +145,8 @@ class EnergyEstimator(TableMixin, CallbackSupportMixin, BaseEstimator):
         ``go_on`` continues the last training: with its optimizer and chains for one
         more pass (``n_iter=1``), or from its parameters for a new fit (None).
         """
-        plan = make_plan(self, Z.shape[0], n_iter)
+        mass = None if weight is None else weight.sum()
+        plan = make_plan(self, Z.shape[0], n_iter, mass)
         if go_on:
             training = self._training if n_iter else self._training.restarted(plan)
             Z = Z.astype(training.energy.dtype, copy=False)

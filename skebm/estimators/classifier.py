@@ -117,7 +117,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         max_time=None,
         average=0.999,
         l1=0.0,
-        l2=0.0,
+        l2="auto",
         l1b=0.0,
         sparsity_target=0.1,
         sparsity_cost=0.0,
