@@ -15,6 +15,9 @@ _COST = 0.05
 # Measured microseconds of a call for a variable, of a hidden unit's input within it, of
 # the calls of an update, and of a weight for a row in it.
 _CALL, _INPUT, _UPDATE, _WEIGHT = 70.0, 3e-3, 500.0, 1e-4
+# The first three where visible units have two values, whose flips come all at once, and
+# updates ten in a call; and those of pseudo-likelihoods of other units.
+_TWO_VALUED, _OTHERS = (15.0, 1.6e-4, 60.0), (200.0, 2e-3, 500.0)
 # Sweeps that draw the holes of the rows to look at, from the marginals on.
 _HOLE_SWEEPS = 10
 # A real variable is integrated out over about this many values, a binary one over two.
@@ -61,6 +64,8 @@ class DensityMonitor(Monitor):
     def __init__(self, X, weight, held_out, layer, random):
         n_rows = _MAX_ROWS if layer.finite else _MAX_ROWS // 4
         self.n_values = 2 if layer.finite else _GRID
+        two_valued = len(getattr(layer, "values", ())) == 2
+        self.prices = _TWO_VALUED if two_valued else _OTHERS
         self.rows, self.weight = _subsample(X, weight, random.fold(0), n_rows)
         self.held_out = held_out
         if held_out is not None:
@@ -72,8 +77,9 @@ class DensityMonitor(Monitor):
         n_rows, n_units = self.rows.shape
         n_sets = 1 if self.held_out is None else 2
         inputs = self.n_values * n_rows * n_hidden
-        look = n_sets * n_units * (_CALL + _INPUT * inputs)
-        return _stride(look, n_updates, self.size * n_hidden)
+        call, own, update = self.prices
+        look = n_sets * n_units * (call + own * inputs)
+        return _stride(look, update * n_updates, self.size * n_hidden)
 
     @staticmethod
     def least_gain(baseline):
@@ -119,7 +125,7 @@ class ClassMonitor(Monitor):
         rows = [self.rows] if self.held_out is None else [self.rows, self.held_out[0]]
         n_rows = sum(len(part) for part in rows)
         look = self.n_classes * (_CALL + _INPUT * n_rows * n_hidden)
-        return _stride(look, n_updates, self.size * n_hidden)
+        return _stride(look, _UPDATE * n_updates, self.size * n_hidden)
 
     @staticmethod
     def least_gain(baseline):
@@ -137,8 +143,8 @@ class ClassMonitor(Monitor):
         return figures
 
 
-def _stride(look, n_updates, n_weights_rows):
-    epoch = _UPDATE * n_updates + _WEIGHT * n_weights_rows
+def _stride(look, updates, n_weights_rows):
+    epoch = updates + _WEIGHT * n_weights_rows
     return int(np.ceil(look / (_COST * epoch)))
 
 
