@@ -5,7 +5,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skebm
-from skebm import EBMAnomalyDetector, EnergyClassifier, RBMDensity
+from skebm import DocumentDensity, EBMAnomalyDetector, EnergyClassifier, RBMDensity
 from tests.models import heavy
 
 # Fewer epochs and units than by default: the checks fit some hundred times.
@@ -13,6 +13,7 @@ ESTIMATORS = [
     RBMDensity(n_components=5, n_iter=20),
     EnergyClassifier(n_components=11, n_iter=150, learning_rate=0.05),
     EBMAnomalyDetector(n_components=5, n_iter=20),
+    DocumentDensity(n_components=5, n_iter=20),
 ]
 
 
