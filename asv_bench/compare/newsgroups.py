@@ -30,15 +30,26 @@ from skebm import DocumentDensity
 N_TOPICS = 50
 # Tried on the validation part; the first of each is what the test part sees.
 OURS = {
-    "defaults": {},
     "20 epochs": {"n_iter": 20},
-    "rate 0.005": {"learning_rate": 0.005},
+    "10 epochs": {"n_iter": 10},
+    "40 epochs": {"n_iter": 40},
+    "defaults": {},
 }
 LDA = {
-    "batch, 20 iterations": {"learning_method": "batch", "max_iter": 20},
+    "online, 5 epochs": {"learning_method": "online", "max_iter": 5, "batch_size": 256},
+    "online, 10 epochs": {
+        "learning_method": "online",
+        "max_iter": 10,
+        "batch_size": 256,
+    },
     "batch, 10 iterations": {"learning_method": "batch", "max_iter": 10},
-    "online, 10 epochs": {"learning_method": "online", "max_iter": 10},
-    "prior 0.1": {"max_iter": 10, "doc_topic_prior": 0.1},
+    "batch, 20 iterations": {"learning_method": "batch", "max_iter": 20},
+    "prior 0.1": {
+        "learning_method": "online",
+        "max_iter": 5,
+        "batch_size": 256,
+        "doc_topic_prior": 0.1,
+    },
 }
 _N_DRAWS = 200
 

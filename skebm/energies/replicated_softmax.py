@@ -108,7 +108,7 @@ class ReplicatedSoftmax:
         weights : ndarray of shape (n_words, n_hidden)
         """
         weight = np.ones(x.shape[0]) if weight is None else weight
-        lengths = lengths_of(x)[weight > 0].astype(np.int64)
+        lengths = np.rint(lengths_of(x)[weight > 0]).astype(np.int64)
         lengths, which = np.unique(lengths, return_inverse=True)
         shares = np.bincount(which, weight[weight > 0])
         total = max(shares @ lengths, 1)

@@ -259,7 +259,8 @@ def _left_out(X, weight, random):
     chosen = np.sort(order[counting[order] > 0][:_MAX_ROWS])
     rows = dense(X[chosen]).copy()
     words = random.fold(1).categorical(rows).argmax(axis=1)
-    rows[np.arange(len(rows)), words] -= 1
+    own = np.arange(len(rows)), words
+    rows[own] = np.maximum(rows[own] - 1, 0)  # counts may have fractions
     return rows, words, counting[chosen]
 
 

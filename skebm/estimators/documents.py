@@ -1,5 +1,7 @@
 """Density and topics of documents."""
 
+import warnings
+
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 from sklearn.base import (
@@ -29,7 +31,7 @@ from skebm.utils._validation import resolve
 _INITIAL_SCALE = 0.01
 # Gradients grow with the length of documents and the frequency of a word: so plain
 # descent moves frequent words only (asv_bench/compare/newsgroups.py).
-_ADAM_RATE, _SGD_RATE = 0.01, 0.3
+_ADAM_RATE, _ADAM_RATE_TIMES_LENGTH, _SGD_RATE = 0.01, 0.5, 0.3
 # Parameters of other estimators that documents have no use for.
 _FIXED = {"visible": "counts", "hidden": "bernoulli", "resample_inputs": False}
 
@@ -56,8 +58,9 @@ class DocumentDensity(
         Gradients are as uneven as the frequencies of words, so plain descent would take
         very long to learn rare ones.
     learning_rate : float or "auto", default="auto"
-        Size of the first steps. ``"auto"`` is 0.01 for Adam, else 0.3 over the mean
-        length of the documents.
+        Size of the first steps. ``"auto"`` is 0.01 for Adam, and 0.5 over the mean
+        length of the documents where that is above 50; for plain descent, 0.3 over the
+        mean length.
     schedule : {"linear", "constant"}, default="linear"
         ``"linear"``: constant for half of the epochs, then falling to 0.
     batch_size : int or "auto", default="auto"
@@ -225,7 +228,12 @@ class DocumentDensity(
         Raises
         ------
         ValueError
-            If a value is negative or not whole.
+            If a value is negative.
+
+        Warns
+        -----
+        UserWarning
+            If a value is not whole.
         """
         go_on = self.warm_start and is_fitted(self)
         return self._fit(X, sample_weight, go_on, n_iter=None)
@@ -260,16 +268,19 @@ class DocumentDensity(
         options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
         X = validate_data(self, X, reset=reset, **options)
         values = X.data if issparse(X) else X
-        for bad, what in (
-            (values < 0, "Negative values in data"),
-            (values != np.rint(values), "Fractions in data"),
-        ):
-            if bad.any():
-                raise ValueError(
-                    f"{what} passed to {type(self).__name__}: documents are counts of "
-                    "words, as CountVectorizer makes them. Do not scale, centre or "
-                    "weigh (tf-idf) them."
-                )
+        counts = "documents are counts of words, as CountVectorizer makes them."
+        if (values < 0).any():
+            raise ValueError(
+                f"Negative values in data passed to {type(self).__name__}: {counts} Do "
+                "not scale or centre them."
+            )
+        if reset and (values != np.rint(values)).any():
+            warnings.warn(
+                f"Fractions in data passed to {type(self).__name__}: {counts} They are "
+                "taken as expected counts, and scores are no probabilities then. Do "
+                "not weigh words (tf-idf).",
+                stacklevel=5,
+            )
         return X
 
     def _encoded(self, X):
@@ -282,7 +293,7 @@ class DocumentDensity(
     def _auto_rate(self, optimizer):
         if isinstance(optimizer, SGD):
             return _SGD_RATE / self._mean_length
-        return _ADAM_RATE
+        return min(_ADAM_RATE, _ADAM_RATE_TIMES_LENGTH / self._mean_length)
 
     def _begin(self, Z, weight, layer, plan):
         """Return a training that starts at the words' frequencies."""
@@ -327,7 +338,8 @@ class DocumentDensity(
         Returns
         -------
         ndarray of shape (n_samples,), float64
-            In nats: ``log p(w_1 ... w_D | D)``; 0 for an empty document.
+            In nats: ``log p(w_1 ... w_D | D)``; 0 for an empty document. For counts
+            with fractions the formula is evaluated as it stands.
         """
         return self._log_prob(self._encoded(X))[0]
 
@@ -452,5 +464,5 @@ class DocumentDensity(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
-        tags.input_tags.categorical = True  # whole numbers
+        tags.input_tags.allow_nan = False
         return tags

@@ -168,7 +168,8 @@ class LengthPartitions:
 
         Parameters
         ----------
-        lengths : array-like of int
+        lengths : array-like
+            Between whole numbers the values are interpolated.
 
         Returns
         -------
@@ -176,7 +177,7 @@ class LengthPartitions:
             ``value``, ``lower``, ``upper`` (a bracket), ``stderr`` and ``ess`` are
             arrays, an entry a length; ``method`` is a word for all.
         """
-        lengths = np.asarray(lengths, dtype=np.int64).reshape(-1)
+        lengths = np.asarray(lengths, dtype=np.float64).reshape(-1)
         top = max(1, int(self._task[0].lengths[-1]))
         with self._lock:
             # Which others are asked for must not matter, so tops are fixed, too.
@@ -186,7 +187,10 @@ class LengthPartitions:
             for longest in np.unique(np.r_[tops, top]):
                 estimate = self._estimate(int(longest))
                 own = tops == longest
-                out[:, own] = [part[lengths[own]] for part in estimate[:5]]
+                every = np.arange(longest + 1)
+                out[:, own] = [
+                    np.interp(lengths[own], every, part) for part in estimate[:5]
+                ]
                 method = estimate.method
         return Estimate(*out, method)
 

@@ -5,7 +5,13 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skebm
-from skebm import EBMAnomalyDetector, EnergyClassifier, EnergyImputer, RBMDensity
+from skebm import (
+    DocumentDensity,
+    EBMAnomalyDetector,
+    EnergyClassifier,
+    EnergyImputer,
+    RBMDensity,
+)
 from tests.models import heavy
 
 # Fewer epochs and units than by default: the checks fit some hundred times.
@@ -14,6 +20,7 @@ ESTIMATORS = [
     EnergyClassifier(n_components=11, n_iter=150, learning_rate=0.05),
     EBMAnomalyDetector(n_components=5, n_iter=20),
     EnergyImputer(n_components=5, n_iter=20),
+    DocumentDensity(n_components=5, n_iter=20),
 ]
 
 
@@ -33,7 +40,8 @@ def test_no_tag_opts_out(estimator):
     assert not tags.no_validation
     assert not tags.non_deterministic
     assert not tags._skip_test
-    assert tags.input_tags.allow_nan != isinstance(estimator, EnergyClassifier)
+    whole = isinstance(estimator, EnergyClassifier | DocumentDensity)
+    assert tags.input_tags.allow_nan != whole
     # There are no holes in sparse rows: zeros are values.
     assert tags.input_tags.sparse or isinstance(estimator, EnergyImputer)
     assert not getattr(tags.classifier_tags, "poor_score", False)
