@@ -43,6 +43,7 @@ from skebm.utils._parallel import use_threads
 
 _BUSY = "import numpy as np\nx = np.ones((700, 700))\nwhile True: x @ x"
 _SHAPE = 784, 500
+N_THREADS = {cpu_count(), 1}
 
 
 # -- the race --------------------------------------------------------------------------
@@ -123,7 +124,7 @@ class Neighbour:
 
 def threads():
     """Return the numbers of threads to try: all cores first."""
-    return sorted({cpu_count(), 1}, reverse=True)
+    return sorted(N_THREADS, reverse=True)
 
 
 # -- (a) to (c): updates ---------------------------------------------------------------
@@ -361,10 +362,13 @@ def main():
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--updates", type=int, default=300, help="a turn")
     parser.add_argument("--busy", action="store_true")
+    parser.add_argument("--one", action="store_true", help="thread, and no more")
     parser.add_argument("--no-rbms", action="store_true", help="nor torch")
     arguments = parser.parse_args()
     if arguments.no_rbms:
         del PEERS["rbms"]
+    if arguments.one:
+        N_THREADS.intersection_update({1})
     rate = Floor(_SHAPE, 100, 100).gflops()
     print(f"{cpu_count()} cores; products of (a) at {rate:.0f} GFLOP/s now", flush=True)
     neighbour = Neighbour() if arguments.busy else None
