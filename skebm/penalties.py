@@ -78,12 +78,6 @@ class Penalties(BaseEstimator):
         """Whether weights decay and nothing else happens."""
         return set(self.active) <= {"l2"}
 
-    def decay(self, energy, rates):
-        """Let the weights decay as far as steps of these rates take them."""
-        if self.l2:
-            factor = np.prod(1 - self.l2 * np.asarray(rates))
-            energy.params["weights"] *= energy.dtype.type(factor)
-
     def value(self, energy, X, weight=None):
         """Return the sum of the terms, in nats a row.
 

@@ -274,19 +274,18 @@ def _updates(training, X, plan, batches, rates, draws, expected):
         batches = [np.arange(X.shape[0])]
     # A step is as long as the minibatch's share of an update, as in `_shares`.
     rates = np.array(rates) * [len(rows) / expected for rows in batches]
+    steps = np.stack([rates, 1 - plan.penalties.l2 * rates], axis=1)
     state = plan.objective.descend(
         training.energy,
         X,
         batches,
-        rates,
+        steps,
         plan.resample_inputs,
         training.objective_state,
         draws,
     )
     if state is None:
         return False
-    # Once for all of them: it is small beside what they do.
-    plan.penalties.decay(training.energy, rates)
     training.objective_state = state
     return True
 

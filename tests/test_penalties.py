@@ -180,16 +180,6 @@ def test_mean_activity_moves_to_the_target(digits, target):
     assert off[2] < 0.02
 
 
-def test_decay_is_what_plain_descent_along_l2_does():
-    energy = random_rbm(("bernoulli", "bernoulli"), 5, 3)
-    before, rates = energy.weights.copy(), [0.1, 0.05, 0.2]
-    Penalties(l2=0.3).decay(energy, rates)
-    expected = before
-    for rate in rates:
-        expected = expected - rate * 0.3 * expected
-    np.testing.assert_allclose(energy.weights, expected)
-
-
 def test_what_is_only_decay():
     assert Penalties().only_decay
     assert Penalties(l2=0.1).only_decay

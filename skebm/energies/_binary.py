@@ -80,14 +80,14 @@ def contrast_after(energy, data, chains, offsets, randoms):
     walk = inputs, chain_weight, keys, streams, randoms[0].row, *moved
     source = x, np.empty(0, dtype=np.int64), False, keys, streams[0, 0]
     given = source, x, x_weight, is_known, received
-    weights, one = np.empty_like(energy.weights), energy.dtype.type(1)
+    weights, zero, one = np.empty_like(energy.weights), *energy.dtype.type((0, 1))
     offsets = offsets[0][None], offsets[1]
-    local = update(walk, given, model_of(energy), offsets, one, False, weights)
+    local = update(walk, given, model_of(energy), offsets, one, zero, weights)
     gradient = {"weights": weights, "visible.bias": local[0], "hidden.bias": local[1]}
     return gradient, moved, local[2:]
 
 
-def update(walk, given, model, offsets, factor, is_added, weights):
+def update(walk, given, model, offsets, factor, kept, weights):
     """Do the work of a minibatch, shared by threads if it is much.
 
     Parameters
@@ -102,8 +102,9 @@ def update(walk, given, model, offsets, factor, is_added, weights):
         See :func:`model_of`.
     offsets : tuple of ndarray
         mu of shape (1, n_visible), and lam.
-    factor, is_added, weights
-        The gradient of the weights times a factor fills this array, or is added to it.
+    factor, kept, weights
+        The gradient of the weights times a factor fills this array, beside the share of
+        it that is kept.
 
     Returns
     -------
@@ -112,7 +113,7 @@ def update(walk, given, model, offsets, factor, is_added, weights):
     """
     n, m, work = len(given[1]), len(walk[0]), 2 * weights.size
     if (n + m) * work < SERIAL_UPDATE:
-        return fill_minibatch(walk, given, model, offsets, factor, is_added, weights)
+        return fill_minibatch(walk, given, model, offsets, factor, kept, weights)
     dtype, shape = weights.dtype, weights.shape
     shares = np.empty((n + m + 1, shape[1]), dtype=dtype)
     local = tuple(np.empty(n, dtype=dtype) for n in shape * 2)
@@ -128,7 +129,7 @@ def update(walk, given, model, offsets, factor, is_added, weights):
     rows = given[1], walk[5], offsets[0], shares
     map_parts(
         lambda part: fill_product_of_columns(
-            *rows, part.start, part.stop, factor, is_added, weights[part]
+            *rows, part.start, part.stop, factor, kept, weights[part]
         ),
         blocks(shape[0], GRADIENT_ROWS),
     )
@@ -243,7 +244,7 @@ def _means(x, weights, coupling, bias, values, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_minibatch(walk, given, model, offsets, factor, is_added, weights):
+def fill_minibatch(walk, given, model, offsets, factor, kept, weights):
     """Do what :func:`update` does on one thread: small models would only wait."""
     (n_visible, n_hidden), dtype = weights.shape, weights.dtype
     n, m = len(given[1]), len(walk[0])
@@ -256,7 +257,7 @@ def fill_minibatch(walk, given, model, offsets, factor, is_added, weights):
     local = visible, hidden, mean, hidden_mean
     _join(sums, 1, walk, given, model, offsets, shares, *local)
     rows = given[1], walk[5], offsets[0], shares
-    fill_product_of_columns(*rows, 0, n_visible, factor, is_added, weights)
+    fill_product_of_columns(*rows, 0, n_visible, factor, kept, weights)
     return local
 
 

@@ -19,7 +19,7 @@ from skebm.energies._products import fill_product
 from skebm.utils._math import fill_average, fill_step
 
 
-def descend(energy, X, batches, rates, resample, chains, offsets, offset_rate, random):
+def descend(energy, X, batches, steps, resample, chains, offsets, offset_rate, random):
     """Do several updates of plain gradient descent in one call.
 
     Parameters
@@ -29,7 +29,9 @@ def descend(energy, X, batches, rates, resample, chains, offsets, offset_rate, r
     X : ndarray of shape (n, n_visible)
     batches : list of ndarray of int
         Rows of each minibatch.
-    rates : ndarray of shape (n_batches,)
+    steps : ndarray of shape (n_batches, 2)
+        The rate of each, and the share of the weights that it keeps: below 1 where they
+        decay.
     resample : bool
         Whether values of X are probabilities.
     chains : Chains or None
@@ -50,21 +52,22 @@ def descend(energy, X, batches, rates, resample, chains, offsets, offset_rate, r
     if chains is not None:
         inputs = np.ascontiguousarray(chains.inputs)
     n_chains = n_rows if chains is None else len(inputs)
-    offsets, rates = (offsets[0][None].copy(), offsets[1].copy()), rates.astype(X.dtype)
+    offsets, steps = (offsets[0][None].copy(), offsets[1].copy()), steps.astype(X.dtype)
     keys, streams, data_streams = random
     given = X, resample, keys, chains is not None
     model, offset_rate = model_of(energy), energy.dtype.type(offset_rate)
     if (n_rows + n_chains) * energy.work < SERIAL_UPDATE:
         order, edges = np.concatenate(batches), np.cumsum([0, *map(len, batches)])
-        plan = order, edges, rates, streams, data_streams
+        plan = order, edges, steps, streams, data_streams
         state = _descend(*plan, inputs, *given, model, offsets, offset_rate)
     else:
         visible = None
         for b, rows in enumerate(batches):
             own = rows, streams[b], data_streams[b], inputs
             walk, data = _begin(*own, *given, model[0])
-            local = update(walk, data, model, offsets, -rates[b], True, model[0])
-            _end(model, offsets, local, rates[b], offset_rate)
+            rate, kept = steps[b]
+            local = update(walk, data, model, offsets, -rate, kept, model[0])
+            _end(model, offsets, local, rate, offset_rate)
             visible, inputs = walk[5:]
         state = visible, inputs
     return state, (offsets[0][0], offsets[1])
@@ -74,7 +77,7 @@ def descend(energy, X, batches, rates, resample, chains, offsets, offset_rate, r
 def _descend(
     order,
     edges,
-    rates,
+    steps,
     streams,
     data_streams,
     inputs,
@@ -88,12 +91,13 @@ def _descend(
 ):
     weights = model[0]
     visible = np.empty((0, len(weights)), dtype=X.dtype)
-    for b in range(len(rates)):
+    for b in range(len(steps)):
         rows = order[edges[b] : edges[b + 1]]
         own = rows, streams[b], data_streams[b], inputs
         walk, data = _begin(*own, X, resample, keys, is_persistent, weights)
-        local = fill_minibatch(walk, data, model, offsets, -rates[b], True, weights)
-        _end(model, offsets, local, rates[b], offset_rate)
+        rate, kept = steps[b]
+        local = fill_minibatch(walk, data, model, offsets, -rate, kept, weights)
+        _end(model, offsets, local, rate, offset_rate)
         visible, inputs = walk[5], walk[6]
     return visible, inputs
 

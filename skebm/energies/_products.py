@@ -31,7 +31,7 @@ def product(x, matrix):
         return x @ matrix
     out = np.empty((x.shape[0], matrix.shape[1]), dtype=matrix.dtype)
     if issparse(x):
-        _sum_rows(x.indptr, x.indices, x.data, matrix, False, out)
+        _sum_rows(x.indptr, x.indices, x.data, matrix, out.dtype.type(0), out)
     else:
         fill_product(np.ascontiguousarray(x), matrix, out)
     return out
@@ -101,15 +101,16 @@ def _stack(lists):
 @njit(cache=True, nogil=True, error_model="numpy")
 def fill_product(x, matrix, out):
     """Fill ``out`` with ``x @ matrix``."""
-    if not _sum_sparse(x, matrix, False, out):
+    if not _sum_sparse(x, matrix, out.dtype.type(0), out):
         np.dot(x, matrix, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_product_of_columns(x, y, mu, shares, start, stop, factor, is_added, out):
+def fill_product_of_columns(x, y, mu, shares, start, stop, factor, kept, out):
     """Fill ``out`` with ``factor * stack(x, y, mu)[:, start:stop].T @ shares``.
 
-    Or add that to what is there, as a step of gradient descent does.
+    Beside it stays the share ``kept`` of what is there: 1 is a step of gradient
+    descent, and a little less is one under which weights decay.
     """
     columns = np.empty((stop - start, len(shares)), dtype=x.dtype)
     for part, first in ((x, 0), (y, len(x)), (mu, len(x) + len(y))):
@@ -117,26 +118,26 @@ def fill_product_of_columns(x, y, mu, shares, start, stop, factor, is_added, out
             line = part[r, start:stop]
             for i in range(len(line)):
                 columns[i, first + r] = factor * line[i]
-    if _sum_sparse(columns, shares, is_added, out):
+    if _sum_sparse(columns, shares, kept, out):
         return
-    if is_added:
+    if kept != 0:
         step = np.dot(columns, shares)
         for i in range(len(out)):
             for j in range(out.shape[1]):
-                out[i, j] += step[i, j]
+                out[i, j] = kept * out[i, j] + step[i, j]
     else:
         np.dot(columns, shares, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sum_sparse(x, matrix, is_added, out):
+def _sum_sparse(x, matrix, kept, out):
     """Do what a product does, if the rows of x are sparse; say whether they are."""
     if matrix.shape[1] < _MIN_WIDTH:
         return False
     indptr, indices, data = _room(x, len(x), x.shape[1])
     if _compress(x, 0, x.shape[1], indptr, indices, data, 0) < 0:
         return False
-    _sum_rows(indptr, indices, data, matrix, is_added, out)
+    _sum_rows(indptr, indices, data, matrix, kept, out)
     return True
 
 
@@ -198,20 +199,23 @@ def _sum_columns(indptr, indices, data, matrix, start, stop, out):
     for i in range(stop - start, 0, -1):  # each end has moved on to the next one
         ends[i] = ends[i - 1]
     ends[0] = 0
-    _sum_rows(ends, rows, values, matrix, False, out)
+    _sum_rows(ends, rows, values, matrix, out.dtype.type(0), out)
 
 
 # Eight rows at a time: so the sum is read and written once for eight of them.
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def _sum_rows(indptr, indices, data, matrix, is_added, out):
-    """Fill each row of ``out`` with the sum of the rows that its list names, or add."""
+def _sum_rows(indptr, indices, data, matrix, kept, out):
+    """Fill rows of ``out`` with sums of those that lists name, and what is kept."""
     width = matrix.shape[1]
     for r in range(len(out)):
         total, first, stop = out[r], indptr[r], indptr[r + 1]
         whole = stop - (stop - first) % 8
-        if not is_added:
+        if kept == 0:
             for j in range(width):
                 total[j] = 0
+        elif kept != 1:
+            for j in range(width):
+                total[j] *= kept
         for t in range(first, whole, 8):
             a, b = matrix[indices[t]], matrix[indices[t + 1]]
             c, d = matrix[indices[t + 2]], matrix[indices[t + 3]]

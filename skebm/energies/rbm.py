@@ -287,7 +287,7 @@ class RBM:
         return total, Chains(*moved), of_data
 
     def descend(
-        self, X, batches, rates, resample, chains, offsets, offset_rate, random
+        self, X, batches, steps, resample, chains, offsets, offset_rate, random
     ):
         """Do several updates of plain gradient descent.
 
@@ -298,7 +298,7 @@ class RBM:
         if not self._is_binary(X):
             return None
         own = (self._no_offsets(), 0.0) if offsets is None else (offsets, offset_rate)
-        state, moved = descend(self, X, batches, rates, resample, chains, *own, random)
+        state, moved = descend(self, X, batches, steps, resample, chains, *own, random)
         return Chains(*state), None if offsets is None else moved
 
     def _no_offsets(self):

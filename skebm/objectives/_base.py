@@ -92,7 +92,7 @@ def contrast_after(energy, data, chains, weight, n_steps, state, random):
     return gradient, chains, _moved(offsets, means)
 
 
-def descend(energy, X, batches, rates, resample, chains, n_steps, state, random):
+def descend(energy, X, batches, steps, resample, chains, n_steps, state, random):
     """Do several updates of plain gradient descent in one call.
 
     Parameters
@@ -101,7 +101,8 @@ def descend(energy, X, batches, rates, resample, chains, n_steps, state, random)
         Updated in place.
     X : {ndarray, CSR matrix}
     batches : list of ndarray of int
-    rates : ndarray of shape (n_batches,)
+    steps : ndarray of shape (n_batches, 2)
+        Rates, and the shares of the weights that are kept.
     resample : bool
         Whether values of X are probabilities.
     chains : state of the sampler or None
@@ -129,7 +130,7 @@ def descend(energy, X, batches, rates, resample, chains, n_steps, state, random)
     streams = folded(base, sweeps).reshape(len(base), -1, 2, 2)
     words = random[0].words()[0], streams, folded(base, [(0,)])[:, 0]
     done = energy.descend(
-        X, batches, rates, resample, chains, offsets, _OFFSET_RATE, words
+        X, batches, steps, resample, chains, offsets, _OFFSET_RATE, words
     )
     if done is None:
         return None

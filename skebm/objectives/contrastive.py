@@ -58,9 +58,9 @@ class CD(BaseEstimator):
         )
         return gradient, state._replace(offsets=offsets)
 
-    def descend(self, energy, X, batches, rates, resample, state, random):
+    def descend(self, energy, X, batches, steps, resample, state, random):
         """Do the updates of several minibatches in one call, or return None."""
-        plan = X, batches, rates, resample, None, self.n_steps
+        plan = X, batches, steps, resample, None, self.n_steps
         return descend(energy, *plan, state, random)
 
 
@@ -112,9 +112,9 @@ class PCD(BaseEstimator):
         )
         return gradient, state._replace(chains=chains, offsets=offsets)
 
-    def descend(self, energy, X, batches, rates, resample, state, random):
+    def descend(self, energy, X, batches, steps, resample, state, random):
         """Do the updates of several minibatches in one call, or return None."""
-        plan = X, batches, rates, resample, state.chains, self.steps(energy)
+        plan = X, batches, steps, resample, state.chains, self.steps(energy)
         return descend(energy, *plan, state, random)
 
     def steps(self, energy):

@@ -53,10 +53,13 @@ def test_product_of_columns_is_that_of_numpy(rng, density, width, dtype):
     expected = stacked.T @ shares.astype(np.float64)
     out = np.full((42, width), np.nan, dtype=dtype)
     one, factor = dtype(1), dtype(-0.3)
-    fill_product_of_columns(x, y, mu, shares, 17, 59, one, False, out)
+    fill_product_of_columns(x, y, mu, shares, 17, 59, one, 0 * one, out)
     close(out, expected)
-    fill_product_of_columns(x, y, mu, shares, 17, 59, factor, True, out)
+    fill_product_of_columns(x, y, mu, shares, 17, 59, factor, one, out)
     close(out, 0.7 * expected)
+    half = dtype(0.5)
+    fill_product_of_columns(x, y, mu, shares, 17, 59, factor, half, out)
+    close(out, 0.05 * expected)
     for first in (x, csr_array(x)):
         out[:] = np.nan
         product_of_columns([first, y, mu], shares, slice(17, 59), out)
@@ -68,5 +71,5 @@ def test_lists_that_end_in_a_full_row_find_room(rng):
     x = np.zeros((20, 41))
     mu, shares = rng.normal(size=(1, 41)), rng.normal(size=(21, 37))
     out = np.empty((41, 37))
-    fill_product_of_columns(x, x[:0], mu, shares, 0, 41, 1.0, False, out)
+    fill_product_of_columns(x, x[:0], mu, shares, 0, 41, 1.0, 0.0, out)
     np.testing.assert_allclose(out, np.outer(mu[0], shares[20]))

@@ -43,7 +43,7 @@ def test_overfitting_warns_and_the_remedies_help(noise):
 @heavy
 def test_a_classifier_may_overfit_too(noise):
     labels = np.arange(len(noise)) % 2
-    model = EnergyClassifier(101, n_iter=700, **PATIENT)
+    model = EnergyClassifier(101, n_iter=700, l2=0, **PATIENT)
     (text,) = caught(model, noise, labels)
     assert "overfits" in text
 
