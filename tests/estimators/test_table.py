@@ -322,7 +322,7 @@ def test_integers_are_rounded_and_kept_within_their_dtype():
 def test_columns_that_cannot_be(values, says, visible):
     X = pd.DataFrame({"good": [1.0, 2, 3.5], "when": values})
     with pytest.raises(ValueError, match=says) as error:
-        Table.fit(X, visible, names=X.columns)
+        Table.fit(X, visible, names=X.columns).matrix(X)
     assert "'when'" in str(error.value)
 
 
