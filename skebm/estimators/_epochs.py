@@ -64,7 +64,10 @@ class Epochs:
         n_iter = training.n_epochs + 1
         last = n_iter == self.last
         if n_iter % self.stride == 0 or n_iter == 1 or last:
-            figures = self.monitor.row(training.best)
+            try:
+                figures = self.monitor.row(training.best)
+            except FloatingPointError:
+                return "diverged"
             self.score = figures[self.monitor.score_name]
             limit = max(1.0, _DIVERGED * abs(self.baseline))
             if not self.score >= self.baseline - limit:

@@ -7,6 +7,8 @@ from skebm.layers._base import Layer
 # A standardised column explains at most 99.9 % of its variance; the bound keeps a
 # column that is constant, or a copy of another, from an infinite density.
 LOG_PRECISION_BOUNDS = np.log(0.1), np.log(1000.0)
+# A longer grid tells of weights that explode.
+_MAX_STEPS = 100_000
 
 
 class Real(Layer):
@@ -98,7 +100,17 @@ def normal_grid(mean, scale):
         The smallest and the largest mean of normal densities with standard deviation
         ``scale``: for mixtures of those a step of 0.75 of it is exact to rounding.
     scale : float
+
+    Raises
+    ------
+    FloatingPointError
+        If the means are further apart than any weights of use can make them.
     """
     step = 0.75 * scale
     low, high = mean[0] - 8 * scale, mean[1] + 8 * scale
-    return low + step * np.arange(int(np.ceil((high - low) / step)) + 1), step
+    n_steps = np.ceil((high - low) / step)
+    if not n_steps < _MAX_STEPS:
+        raise FloatingPointError(
+            "The weights are too large to integrate a real unit out. Lower learning_rate."
+        )
+    return low + step * np.arange(int(n_steps) + 1), step

@@ -107,7 +107,7 @@ def test_sparse_equals_dense(container, table):
 
 def test_bernoulli_columns_take_new_values_only_in_their_domain(table):
     model = EBMAnomalyDetector(**SMALL).fit(pd.DataFrame(table, columns=list("abcde")))
-    with pytest.raises(ValueError, match="'d' of X"):
+    with pytest.raises(ValueError, match="'d'"):
         model.predict(pd.DataFrame(table + 2, columns=list("abcde")))
 
 
@@ -179,7 +179,7 @@ def test_holes_are_summed_out_of_scores():
     X = np.random.default_rng(0).normal(size=(200, 3))
     X[:, 1] = X[:, 0]
     pierced = np.where(np.random.default_rng(1).random(X.shape) < 0.1, np.nan, X)
-    pierced[0] = 2.5, -2.5, np.nan
+    pierced[0] = 4, -4, np.nan
     pierced[1] = np.nan
     detector = EBMAnomalyDetector(random_state=0).fit(pierced)
     scores = detector.decision_function(pierced)

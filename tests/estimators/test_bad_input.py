@@ -29,7 +29,6 @@ def fit(estimator, X):
     ("bad", "says"),
     [
         ("a", "could not convert string"),
-        (np.nan, "NaN"),
         (np.inf, "infinity"),
         (-np.inf, "infinity"),
     ],
