@@ -459,7 +459,13 @@ class DocumentDensity(
         with use_threads(self.n_jobs):
             hidden = draw_hidden(energy.marginal, lengths, random.fold(1))
             counts = energy.words(hidden.astype(energy.dtype), lengths, random.fold(2))
-        return csr_matrix(counts) if self._gives_sparse else self._as_input(counts)
+        if self._gives_sparse:
+            return csr_matrix(counts)
+        if not hasattr(self, "feature_names_in_"):
+            return counts
+        import pandas as pd
+
+        return pd.DataFrame(counts, columns=self.feature_names_in_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -111,6 +111,6 @@ def normal_grid(mean, scale):
     n_steps = np.ceil((high - low) / step)
     if not n_steps < _MAX_STEPS:
         raise FloatingPointError(
-            "The weights are too large to integrate a real unit out. Lower learning_rate."
+            "Weights are too large to integrate a real unit out. Lower learning_rate."
         )
     return low + step * np.arange(int(n_steps) + 1), step

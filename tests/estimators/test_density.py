@@ -15,6 +15,7 @@ from sklearn.neural_network import BernoulliRBM
 from sklearn.pipeline import make_pipeline
 
 from skebm import RBMDensity
+from skebm.estimators._plan import make_plan
 from tests.models import grid
 
 N_ROWS, N_COLUMNS, N_HIDDEN = 101, 5, 3
@@ -370,7 +371,6 @@ def test_gibbs_leaves_the_model_invariant(bits):
 
 
 def test_fit_beats_independent_columns(bits):
-    bits[:, 1] = bits[:, 0]
     rbm = RBMDensity(N_HIDDEN, random_state=0).fit(bits)
     p = bits.mean(axis=0)
     independent = (bits * np.log(p) + (1 - bits) * np.log(1 - p)).sum(axis=1).mean()
@@ -637,3 +637,14 @@ def test_public_arrays_are_copies(bits):
     before = rbm.score_samples(bits)
     rbm.intercept_visible_[:] = 99
     np.testing.assert_array_equal(rbm.score_samples(bits), before)
+
+
+def test_the_prior_fades_with_the_rows():
+    def l2(n_rows, mass=None, **params):
+        model = RBMDensity(n_iter=1, **params).fit(np.eye(n_rows, 5))
+        return make_plan(model, n_rows, mass=mass).penalties.l2
+
+    assert l2(10) == pytest.approx(0.005)  # the strongest for five columns
+    assert l2(8000) == pytest.approx(4 / 8000)
+    assert l2(10, mass=8000.0) == pytest.approx(4 / 8000)
+    assert l2(10, l2=0.3) == 0.3
