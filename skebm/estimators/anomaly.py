@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.estimators._table import is_frame
+from skebm.estimators._table import by_columns
 from skebm.estimators.density import RBMDensity
 from skebm.utils._sklearn import (
     HasMethods,
@@ -146,7 +146,7 @@ random_state, verbose
 
         Of frames' columns, names and number are checked here.
         """
-        if is_frame(X):
+        if by_columns(X, "auto"):
             return validate_data(self, X, reset=reset, skip_check_array=True)
         return validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
@@ -157,7 +157,7 @@ random_state, verbose
             return clone(self.density)
         return RBMDensity(
             self.n_components,
-            visible="auto" if is_frame(X) else _kinds(X),
+            visible="auto" if by_columns(X, "auto") else _kinds(X),
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,
             n_iter=self.n_iter,

@@ -224,6 +224,14 @@ def test_arrays_of_objects_with_a_declaration_are_frames(mixed):
     assert Table.fit(as_frame(text), "categorical").kinds == ("categorical",)
 
 
+def test_a_frame_of_numbers_without_names_is_an_array(mixed):
+    X = pd.DataFrame(mixed[["age", "kids"]].to_numpy())
+    assert not by_columns(X, "auto")
+    assert by_columns(X.rename(columns=str), "auto")
+    assert by_columns(X.astype({0: "category"}), "auto")
+    assert by_columns(X.astype({0: "Float64"}), "auto")
+
+
 def test_polars_frames(mixed):
     X = pl.DataFrame({name: mixed[name].to_numpy() for name in mixed})
     assert by_columns(X, "auto")
@@ -329,8 +337,8 @@ def test_columns_that_cannot_be(values, says, visible):
 @pytest.mark.parametrize(
     ("values", "visible", "says"),
     [
-        (list("abc"), "gaussian", "'a' in 'x'"),
-        (pd.Categorical(list("abc")), "count", "'a' in 'x'"),
+        (list("abc"), "gaussian", "'x' of X holds 'a'"),
+        (pd.Categorical(list("abc")), "count", "'x' of X holds 'a'"),
         (list("abc"), "bernoulli", "'x' of X has 3"),
         ([0.5, 1, 2], "count", "Count units .* 'x'"),
         ([0, -1, 2], "count", "Count units .* 'x'"),
