@@ -6,6 +6,9 @@ from numba import njit
 from skebm.layers._base import Constructor, Layer
 from skebm.utils._math import fill_exp
 
+# Rows that go through a block side by side.
+_ROWS = 16
+
 
 class Categorical(Layer):
     """Variables with categories, each a block of units of which exactly one is 1.
@@ -103,24 +106,20 @@ class Categorical(Layer):
         """Return the energy of each row of ``x``, shape (n,)."""
         return -(x @ self.bias)
 
-    def _exponentials(self, inputs):
-        """Return exponentials, their sum and the largest exponent over each block."""
-        inputs = np.ascontiguousarray(inputs)
-        terms, shape = np.empty_like(inputs), (len(inputs), len(self.sizes))
-        total, top = np.empty(shape), np.empty(shape)
-        _fill_exponentials(inputs, self.bias, self.sizes, terms, total, top)
-        return terms, total, top
+    def _sums(self, inputs):
+        """Return the log normalisers and the probabilities."""
+        log_sum = np.empty((len(inputs), len(self.sizes)))
+        mean = np.empty_like(inputs, order="C")
+        _fill(np.ascontiguousarray(inputs), self.bias, self.sizes, log_sum, mean)
+        return log_sum, mean
 
     def cgfs(self, inputs):
         """Return the log of the sum over the categories of each variable, float64."""
-        _, total, top = self._exponentials(inputs)
-        return np.log(total) + top
+        return self._sums(inputs)[0]
 
     def mean(self, inputs):
         """Return the probabilities of the categories given the inputs."""
-        terms, total, _ = self._exponentials(inputs)
-        _divide(terms, total, self.sizes)
-        return terms
+        return self._sums(inputs)[1]
 
     def mode(self, inputs):
         """Return the most probable categories given the inputs, as one-hot rows."""
@@ -131,10 +130,10 @@ class Categorical(Layer):
 
     def sample(self, inputs, random):
         """Draw one-hot rows given the inputs, from one uniform a block."""
-        terms, total, _ = self._exponentials(inputs)
-        total *= random.uniform(total.shape)
-        _pick(terms, total, self.sizes)
-        return terms
+        uniform = random.uniform((len(inputs), len(self.sizes)))
+        out = np.zeros_like(inputs, order="C")
+        _pick(np.ascontiguousarray(inputs), self.bias, self.sizes, uniform, out)
+        return out
 
     def project(self):
         """Bring the bias into the zero-sum gauge."""
@@ -153,54 +152,70 @@ class Categorical(Layer):
         return (X < 0) | (X > 1)
 
 
-# The compiler may reorder sums, and take it that there is no NaN: else it cannot
-# vectorise sum and maximum of a block.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
-def _fill_exponentials(inputs, bias, sizes, terms, total, top):
-    """Fill each row with exponentials that are 1 at the largest of each block."""
-    line = np.empty_like(bias)
-    for r in range(len(inputs)):
-        own, out, start = inputs[r], terms[r], 0
-        for b in range(len(sizes)):
-            stop = start + sizes[b]
-            best = own[start] + bias[start]
-            for i in range(start, stop):
-                line[i] = own[i] + bias[i]
-                best = max(best, line[i])
-            for i in range(start, stop):
-                line[i] -= best
-            top[r, b], start = best, stop
-        fill_exp(line, out)
-        start = 0
-        for b in range(len(sizes)):
-            stop, weight = start + sizes[b], 0.0
-            for i in range(start, stop):
-                weight += out[i]
-            total[r, b], start = weight, stop
+# Blocks are too short to be worth a vector's while: so some rows go through each block
+# side by side, and loops are over rows, of a length that the compiler knows.
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
+def _load(inputs, bias, row, start, lines, terms, top, total):
+    """Fill ``terms``, (size, n_rows), with exponentials that are 1 at the largest.
+
+    ``top`` and ``total`` are the largest exponents and the sums of the exponentials.
+    """
+    size = len(lines) // _ROWS
+    for t in range(min(_ROWS, len(inputs) - row)):
+        for k in range(size):
+            lines[k * _ROWS + t] = inputs[row + t, start + k] + bias[start + k]
+    for t in range(_ROWS):
+        top[t], total[t] = lines[t], 0
+    for k in range(1, size):
+        for t in range(_ROWS):
+            top[t] = max(top[t], lines[k * _ROWS + t])
+    for k in range(size):
+        for t in range(_ROWS):
+            lines[k * _ROWS + t] -= top[t]
+    fill_exp(lines, terms)
+    for k in range(size):
+        for t in range(_ROWS):
+            total[t] += terms[k * _ROWS + t]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _divide(terms, total, sizes):
-    """Divide each block of a row by its total."""
-    for r in range(len(terms)):
-        line, start = terms[r], 0
+def _pick(inputs, bias, sizes, uniform, out):
+    """Set to 1 where the running sum of a block's weights reaches its uniform."""
+    lines = np.zeros(sizes.max() * _ROWS, dtype=inputs.dtype)
+    terms, top = np.empty_like(lines), np.empty(_ROWS, dtype=inputs.dtype)
+    total, reached = np.empty_like(top), np.empty_like(top)
+    which = np.empty(_ROWS, dtype=np.int32)
+    for row in range(0, len(inputs), _ROWS):
+        n, start = min(_ROWS, len(inputs) - row), 0
         for b in range(len(sizes)):
-            stop, factor = start + sizes[b], 1 / total[r, b]
-            for i in range(start, stop):
-                line[i] *= factor
-            start = stop
+            end = sizes[b] * _ROWS
+            _load(inputs, bias, row, start, lines[:end], terms[:end], top, total)
+            for t in range(n):
+                total[t] *= uniform[row + t, b]
+            for t in range(_ROWS):
+                reached[t], which[t] = 0, start
+            for k in range(sizes[b] - 1):
+                for t in range(_ROWS):
+                    reached[t] += terms[k * _ROWS + t]
+                    which[t] += reached[t] < total[t]
+            for t in range(n):
+                out[row + t, which[t]] = 1
+            start += sizes[b]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _pick(terms, height, sizes):
-    """Turn the terms into one-hot rows: where their running sum reaches the height."""
-    for r in range(len(terms)):
-        line, start = terms[r], 0
+def _fill(inputs, bias, sizes, log_sum, mean):
+    """Fill in the log of the sum over each block, and the shares in it."""
+    lines = np.zeros(sizes.max() * _ROWS, dtype=inputs.dtype)
+    terms, top = np.empty_like(lines), np.empty(_ROWS, dtype=inputs.dtype)
+    total = np.empty_like(top)
+    for row in range(0, len(inputs), _ROWS):
+        n, start = min(_ROWS, len(inputs) - row), 0
         for b in range(len(sizes)):
-            stop, which, reached = start + sizes[b], start, line[start]
-            while reached < height[r, b] and which < stop - 1:
-                which += 1
-                reached += line[which]
-            for i in range(start, stop):
-                line[i] = 0
-            line[which], start = 1, stop
+            end = sizes[b] * _ROWS
+            _load(inputs, bias, row, start, lines[:end], terms[:end], top, total)
+            for t in range(n):
+                log_sum[row + t, b] = np.log(np.float64(total[t])) + top[t]
+                for k in range(sizes[b]):
+                    mean[row + t, start + k] = terms[k * _ROWS + t] / total[t]
+            start += sizes[b]
