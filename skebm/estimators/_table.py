@@ -317,7 +317,7 @@ def _label(j, names=None):
     if names is None:
         return f"column {j}"
     name = names[j]
-    return repr(name) if isinstance(name, str) else f"column {name!r}"
+    return repr(str(name)) if isinstance(name, str) else f"column {name!r}"
 
 
 def _unit_names(name, column):

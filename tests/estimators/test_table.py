@@ -162,6 +162,7 @@ AUTO = ("gaussian", "categorical", "count", "yeo_johnson")
         ({"kids": "gaussian"}, ("gaussian", "categorical", "gaussian", "yeo_johnson")),
         ({2: "categorical"}, ("gaussian", "categorical", "categorical", "yeo_johnson")),
         ({"age": "auto"}, AUTO),
+        ({np.str_("kids"): "gaussian"}, (*AUTO[:2], "gaussian", AUTO[3])),
         (["gaussian", "auto", "count", "gaussian"], (*AUTO[:3], "gaussian")),
         ([("n", "gaussian", ["age", "gain"])], (*AUTO[:3], "gaussian")),
         ([("n", "gaussian", [0, 3])], (*AUTO[:3], "gaussian")),
