@@ -63,11 +63,11 @@ class Column(NamedTuple):
                 f"{label} of X has no value: it is missing in every row. Leave it out."
             )
         known = series[seen].infer_objects()
-        is_number = types.is_numeric_dtype(known.dtype)
+        is_number = is_numeric(known.dtype)
         by_rule = kind == "auto"
         if by_rule:
             kind = "categorical"
-            if types.is_bool_dtype(known.dtype):
+            if is_number and types.is_bool_dtype(known.dtype):
                 kind = "bernoulli"
             elif is_number:
                 kind = kind_of_numbers(floats(series, label, kind), weight)
@@ -173,10 +173,17 @@ def _bounds(dtype):
     return float(limits.min), high if high <= limits.max else np.nextafter(high, 0)
 
 
+def is_numeric(dtype):
+    """Whether a dtype holds numbers or booleans, those of Arrow too, as such."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        return False
+    return types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
+
+
 def check_dtype(series, label):
     """Refuse a column that holds neither numbers nor categories."""
     dtype, found = series.dtype, str(series.dtype)
-    numeric = types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype)
+    numeric = is_numeric(dtype) and not types.is_complex_dtype(dtype)
     category = isinstance(dtype, pd.CategoricalDtype) or types.is_string_dtype(dtype)
     if types.is_object_dtype(dtype):
         found = types.infer_dtype(series, skipna=True)

@@ -33,6 +33,11 @@ COLUMNS = {
     ),
     "category": (pd.Categorical(list("bdab"), list("dcba")), "categorical", [2, 0, 3]),
     "category of numbers": (pd.Categorical([3, 7, None, 3]), "categorical", [0, 1, -1]),
+    "category of bools": (
+        pd.Categorical([True, False, None, True]),
+        "categorical",
+        [1, 0, -1],
+    ),
     "ordered": (
         pd.Categorical(list("bdab"), list("dcba"), ordered=True),
         "categorical",
