@@ -60,15 +60,14 @@ class Column(NamedTuple):
         seen = series.notna().to_numpy()
         if not (seen if weight is None else seen & (weight > 0)).any():
             raise ValueError(
-                f"X has no value in {label}: it is missing in every row. Leave the "
-                "column out."
+                f"{label} of X has no value: it is missing in every row. Leave it out."
             )
         known = series[seen].infer_objects()
-        is_number = types.is_numeric_dtype(known.dtype)
+        is_number = is_numeric(known.dtype)
         by_rule = kind == "auto"
         if by_rule:
             kind = "categorical"
-            if types.is_bool_dtype(known.dtype):
+            if is_number and types.is_bool_dtype(known.dtype):
                 kind = "bernoulli"
             elif is_number:
                 kind = kind_of_numbers(floats(series, label, kind), weight)
@@ -111,7 +110,7 @@ class Column(NamedTuple):
             known = ", ".join(repr(v) for v in self.values[:5])
             more = ", ..." if len(self.values) > 5 else ""
             raise ValueError(
-                f"X holds {value!r} in {self.label}, a value that fit has not seen. "
+                f"{self.label} of X holds {value!r}, which fit has not seen. "
                 f"Known: {known}{more}. Fit on rows that have it, declare it as a "
                 "category, or set handle_unknown='missing'."
             )
@@ -174,10 +173,17 @@ def _bounds(dtype):
     return float(limits.min), high if high <= limits.max else np.nextafter(high, 0)
 
 
+def is_numeric(dtype):
+    """Whether a dtype holds numbers or booleans, those of Arrow too, as such."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        return False
+    return types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
+
+
 def check_dtype(series, label):
     """Refuse a column that holds neither numbers nor categories."""
     dtype, found = series.dtype, str(series.dtype)
-    numeric = types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype)
+    numeric = is_numeric(dtype) and not types.is_complex_dtype(dtype)
     category = isinstance(dtype, pd.CategoricalDtype) or types.is_string_dtype(dtype)
     if types.is_object_dtype(dtype):
         found = types.infer_dtype(series, skipna=True)
@@ -187,7 +193,7 @@ def check_dtype(series, label):
             found = "objects that are no single values"
     if not (numeric or category):
         raise ValueError(
-            f"X holds {found} in {label}. Turn the column into numbers or categories, "
+            f"{label} of X holds {found}. Turn the column into numbers or categories, "
             "or leave it out."
         )
 
@@ -204,13 +210,13 @@ def floats(series, label, kind):
     except (TypeError, ValueError):
         value = next(v for v in values if not _is_number(v))
         raise ValueError(
-            f"X holds {value!r} in {label}, which could not be read as a number; "
+            f"{label} of X holds {value!r}, which could not be read as a number; "
             f"{kind} units take numbers. Declare the column as 'categorical'."
         ) from None
     if (np.abs(out) > _LARGEST).any():
         raise ValueError(
-            f"X holds infinity, or a number beyond {_LARGEST:g}, in {label}. Put None "
-            "for a value that is not known, or scale the column."
+            f"{label} of X holds infinity, or a number beyond {_LARGEST:g}. Scale the "
+            "column, or put None for a value that is not known."
         )
     return out
 

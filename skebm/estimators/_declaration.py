@@ -22,7 +22,9 @@ def declared_kinds(visible, X):
         lookup(visible, known, "visible")
         return [visible] * n_features
     if isinstance(visible, dict):
-        visible = [(None, kind, [key]) for key, kind in visible.items()]
+        # NumPy's own strings are none for scikit-learn.
+        keys = [str(key) if isinstance(key, str) else key for key in visible]
+        visible = [(None, *pair) for pair in zip(visible.values(), keys, strict=True)]
     elif all(isinstance(kind, str) for kind in visible):
         for kind in dict.fromkeys(visible):
             lookup(kind, known, "visible")

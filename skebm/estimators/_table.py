@@ -100,8 +100,8 @@ class Table:
         hole = np.isnan(X.data if issparse(X) else X)
         if hole.any() and not issparse(X) and (empty := hole.all(axis=0)).any():
             raise ValueError(
-                f"X has no value in {_label(empty.argmax(), names)}: it is missing in "
-                "every row. Leave the column out."
+                f"{_label(empty.argmax(), names)} of X has no value: it is missing in "
+                "every row. Leave it out."
             )
         columns = []
         for j, kind in enumerate(kinds):
@@ -261,10 +261,13 @@ class Table:
 def by_columns(X, visible):
     """Whether rows have to be read column by column: not all of them are numbers.
 
-    Frames are, and arrays of objects or strings if ``visible`` declares what they hold.
+    Frames are, unless they are but an array: without names, and all numbers. So are
+    arrays of objects or strings, if ``visible`` declares what they hold.
     """
     if is_frame(X):
-        return True
+        if any(isinstance(name, str) for name in X.columns):
+            return True
+        return not all(isinstance(d, np.dtype) and d.kind in "biuf" for d in X.dtypes)
     if isinstance(visible, str) and visible != "categorical":
         return False
     return not issparse(X) and np.asarray(X).dtype.kind in "OUS"
@@ -312,7 +315,10 @@ def _range(numbers):
 
 
 def _label(j, names=None):
-    return f"column {j}" if names is None else repr(names[j])
+    if names is None:
+        return f"column {j}"
+    name = names[j]
+    return repr(str(name)) if isinstance(name, str) else f"column {name!r}"
 
 
 def _unit_names(name, column):

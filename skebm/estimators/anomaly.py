@@ -9,7 +9,7 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.estimators._table import is_frame
+from skebm.estimators._table import by_columns
 from skebm.estimators.density import RBMDensity
 from skebm.utils._sklearn import (
     HasMethods,
@@ -147,7 +147,7 @@ random_state, verbose
 
         Of frames' columns, names and number are checked here.
         """
-        if is_frame(X):
+        if by_columns(X, "auto"):
             return validate_data(self, X, reset=reset, skip_check_array=True)
         return validate_data(
             self,
@@ -167,7 +167,7 @@ random_state, verbose
             return clone(self.density)
         return RBMDensity(
             self.n_components,
-            visible="auto" if is_frame(X) else _kinds(X),
+            visible="auto" if by_columns(X, "auto") else _kinds(X),
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,
             n_iter=self.n_iter,

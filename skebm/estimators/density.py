@@ -57,8 +57,9 @@ class RBMDensity(
         column names or positions to them, or a list of ``(name, units, columns)`` as
         in :class:`sklearn.compose.ColumnTransformer`. Columns that are not mentioned
         are ``"auto"``, which the first ``fit`` or ``partial_fit`` settles. All columns
-        of an array are Bernoulli if all values lie in [0, 1], else Gaussian. A column
-        of a data frame, or of an array of objects with a dict or list here, is
+        of an array, or of a data frame of numbers without column names, are Bernoulli
+        if all values lie in [0, 1], else Gaussian. A column of another frame, or of an
+        array of objects with a dict or list here, is
 
         - Bernoulli if it is boolean or has two numbers, of which the larger one is 1;
         - categorical if it holds text, or is a pandas Categorical;

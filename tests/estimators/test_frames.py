@@ -200,7 +200,7 @@ def test_the_first_partial_fit_settles_the_table(mixed):
 def test_unknown_values_at_predict_time(mixed):
     later = mixed.assign(note="w")
     rbm = RBMDensity(**SMALL).fit(mixed)
-    with pytest.raises(ValueError, match=r"'w' in 'note'.*handle_unknown"):
+    with pytest.raises(ValueError, match=r"'note' of X holds 'w'.*handle_unknown"):
         rbm.score_samples(later)
     numbers = rbm._table.matrix(later, handle_unknown="missing")
     hole = np.isnan(rbm._encoding.encode(numbers))[:, rbm._encoding.order]

@@ -33,6 +33,11 @@ COLUMNS = {
     ),
     "category": (pd.Categorical(list("bdab"), list("dcba")), "categorical", [2, 0, 3]),
     "category of numbers": (pd.Categorical([3, 7, None, 3]), "categorical", [0, 1, -1]),
+    "category of bools": (
+        pd.Categorical([True, False, None, True]),
+        "categorical",
+        [1, 0, -1],
+    ),
     "ordered": (
         pd.Categorical(list("bdab"), list("dcba"), ordered=True),
         "categorical",
@@ -162,6 +167,7 @@ AUTO = ("gaussian", "categorical", "count", "yeo_johnson")
         ({"kids": "gaussian"}, ("gaussian", "categorical", "gaussian", "yeo_johnson")),
         ({2: "categorical"}, ("gaussian", "categorical", "categorical", "yeo_johnson")),
         ({"age": "auto"}, AUTO),
+        ({np.str_("kids"): "gaussian"}, (*AUTO[:2], "gaussian", AUTO[3])),
         (["gaussian", "auto", "count", "gaussian"], (*AUTO[:3], "gaussian")),
         ([("n", "gaussian", ["age", "gain"])], (*AUTO[:3], "gaussian")),
         ([("n", "gaussian", [0, 3])], (*AUTO[:3], "gaussian")),
@@ -222,6 +228,14 @@ def test_arrays_of_objects_with_a_declaration_are_frames(mixed):
     text = mixed[["job"]].to_numpy(dtype="U1")
     assert by_columns(text, "categorical")
     assert Table.fit(as_frame(text), "categorical").kinds == ("categorical",)
+
+
+def test_a_frame_of_numbers_without_names_is_an_array(mixed):
+    X = pd.DataFrame(mixed[["age", "kids"]].to_numpy())
+    assert not by_columns(X, "auto")
+    assert by_columns(X.rename(columns=str), "auto")
+    assert by_columns(X.astype({0: "category"}), "auto")
+    assert by_columns(X.astype({0: "Float64"}), "auto")
 
 
 def test_polars_frames(mixed):
@@ -329,8 +343,8 @@ def test_columns_that_cannot_be(values, says, visible):
 @pytest.mark.parametrize(
     ("values", "visible", "says"),
     [
-        (list("abc"), "gaussian", "'a' in 'x'"),
-        (pd.Categorical(list("abc")), "count", "'a' in 'x'"),
+        (list("abc"), "gaussian", "'x' of X holds 'a'"),
+        (pd.Categorical(list("abc")), "count", "'x' of X holds 'a'"),
         (list("abc"), "bernoulli", "'x' of X has 3"),
         ([0.5, 1, 2], "count", "Count units .* 'x'"),
         ([0, -1, 2], "count", "Count units .* 'x'"),
