@@ -27,7 +27,7 @@ class TableMixin:
         """Return validated rows as numbers; on ``reset``, learn what columns hold."""
         names = pd.Index(X.columns) if is_frame(X) else None
         holes = get_tags(self).input_tags.allow_nan
-        if by_columns(X, self.visible) if reset else self._table.by_columns:
+        if self._reads_columns(X) if reset else self._table.by_columns:
             X, y = self._check_columns(X, y, reset)
         else:
             options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
@@ -50,6 +50,10 @@ class TableMixin:
         if not holes:
             self._table.refuse_holes(X, type(self).__name__)
         return X if _is_unlabelled(y) else (X, y)
+
+    def _reads_columns(self, X):
+        """Whether the first rows are to be read column by column."""
+        return by_columns(X, self.visible)
 
     def _check_columns(self, X, y, reset):
         """Return rows as a frame, whose columns the table will look at."""

@@ -3,6 +3,7 @@
 from numbers import Real
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csr_matrix, hstack, issparse
 from scipy.special import softmax
 from sklearn.base import ClassifierMixin
@@ -51,8 +52,13 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         and ``sample``.
     class_weight : dict, "balanced" or None, default=None
         Factors of the sample weights, by class.
-    visible, hidden, objective, optimizer, learning_rate, schedule, batch_size, \
-n_iter, max_time, average, l1, l2, l1b, sparsity_target, sparsity_cost, partition, \
+    visible : str, dict or list, default="auto"
+        As for :class:`RBMDensity`, but a frame of nothing but numbers is read as an
+        array: whole numbers, too, are standardised.
+    l2 : float or "auto", default=0.0
+        As for :class:`RBMDensity`.
+    hidden, objective, optimizer, learning_rate, schedule, batch_size, \
+n_iter, max_time, average, l1, l1b, sparsity_target, sparsity_cost, partition, \
 resample_inputs, handle_unknown, early_stopping, validation_fraction, \
 n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         As for :class:`RBMDensity`; ``objective`` is that of the generative part, and
@@ -117,7 +123,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         max_time=None,
         average=0.999,
         l1=0.0,
-        l2="auto",
+        l2=0.0,
         l1b=0.0,
         sparsity_target=0.1,
         sparsity_cost=0.0,
@@ -205,6 +211,17 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         label_layer = Categorical.zeros(len(self.classes_), Z.dtype)
         layer = Columns([self._encoding.layer(Z.dtype), label_layer])
         return self._fit_rows(Z, weight, layer, go_on, n_iter, hooks, labels)
+
+    def _reads_columns(self, X):
+        """A frame of nothing but numbers is the array of those.
+
+        Standardised inputs are what discrimination asks for: counts as such, for one,
+        would be a matter of the density.
+        """
+        dtypes = getattr(X, "dtypes", None)
+        plain = isinstance(self.visible, str) and isinstance(dtypes, pd.Series)
+        numbers = plain and all(getattr(d, "kind", "O") in "biuf" for d in dtypes)
+        return super()._reads_columns(X) and not numbers
 
     def _check_classes(self, labels, weight):
         present = np.unique(labels if weight is None else labels[weight > 0])

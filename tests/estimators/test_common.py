@@ -17,7 +17,7 @@ from tests.models import heavy
 # Fewer epochs and units than by default: the checks fit some hundred times.
 ESTIMATORS = [
     RBMDensity(n_components=5, n_iter=20),
-    EnergyClassifier(n_components=11, n_iter=600, learning_rate=0.05),
+    EnergyClassifier(n_components=11, n_iter=150, learning_rate=0.05),
     EBMAnomalyDetector(n_components=5, n_iter=20),
     EnergyImputer(n_components=5, n_iter=20),
     DocumentDensity(n_components=5, n_iter=20),
