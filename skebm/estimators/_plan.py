@@ -23,7 +23,7 @@ _RATE, _LARGEST_RATE, _RATE_TIMES_HIDDEN = 0.1, 0.4, 12.8
 # Gaussian units do not saturate: a step that is too long explodes, soonest where both
 # sides can answer without bound. At 0.2 a fit of 100 hidden units to iris did.
 _GAUSSIAN_RATE, _HIDDEN_GAUSSIAN_RATE, _ADAM_RATE = 0.1, 0.01, 0.003
-# Beside units that were not measured.
+# Real columns beside spins, which were not measured.
 _OTHER_GAUSSIAN_RATE = 0.05
 
 
@@ -98,7 +98,7 @@ def _auto_rate(estimator):
     if kinds == {"bernoulli"}:
         rate = _RATE_TIMES_HIDDEN / estimator.n_components
         return min(max(rate, _RATE), _LARGEST_RATE)
-    if kinds == {"bernoulli", "gaussian"}:
-        return _GAUSSIAN_RATE
     real = kinds & {"gaussian", "zeroinflated"}
-    return _OTHER_GAUSSIAN_RATE if real else _RATE
+    if real and "spin" in kinds:
+        return _OTHER_GAUSSIAN_RATE
+    return _GAUSSIAN_RATE if real else _RATE

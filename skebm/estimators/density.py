@@ -63,7 +63,7 @@ class RBMDensity(
 
         - Bernoulli if it is boolean or has two numbers, of which the larger one is 1;
         - categorical if it holds text, or is a pandas Categorical;
-        - count if it has 3 to 20 different whole numbers from 0 to 100: up to twice the
+        - count if it has 3 to 20 different whole numbers from 0 to 30: up to twice the
           largest, so that a larger one has a probability, too;
         - zero-inflated if at least half of its numbers are 0 and there are more than 20
           others: 0 with some probability, else Gaussian after a logarithm (if all are
