@@ -8,7 +8,7 @@ column.
 import numpy as np
 from scipy.sparse import issparse
 
-from skebm.estimators._curves import Curve, standards
+from skebm.estimators._curves import Curve, moments, standards
 from skebm.layers import Bernoulli, Categorical, Count, Gaussian, Spin, ZeroInflated
 from skebm.utils._sparse import dense
 
@@ -154,18 +154,25 @@ class Standardised(Codec):
 
 
 class Counts(Codec):
-    """Whole numbers from 0 to ``sizes - 1``."""
+    """Whole numbers from 0 to ``sizes - 1``.
+
+    Parameters
+    ----------
+    sizes : ndarray of int of shape (n_features,)
+    variance : float
+        The largest of all columns.
+    """
 
     units = Count
 
-    def __init__(self, sizes):
+    def __init__(self, sizes, variance=1.0):
         super().__init__(len(sizes))
-        self.sizes = sizes
+        self.sizes, self.variance = sizes, variance
 
     @classmethod
     def fit(cls, X, sizes, weight):
         """Take note of the numbers of values."""
-        return cls(sizes)
+        return cls(sizes, float(moments(X, weight)[1].max()))
 
     def layer(self, dtype):
         """Return counts with these maxima."""

@@ -9,7 +9,7 @@ from pandas.api import types
 from skebm.estimators._curves import Curve, observed
 
 # The rules of "auto"; see the docstring of RBMDensity.
-_MAX_COUNTS, _MAX_COUNT = 20, 30
+_MAX_COUNTS, _MAX_COUNT = 20, 20
 _ZERO_SHARE, _MIN_OTHERS = 0.5, 20
 _MIN_GAIN = 0.05
 # Numbers beyond have no variance that a float could hold.

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skebm.estimators._codecs import CODECS
+from skebm.estimators._codecs import CODECS, Counts
 from skebm.layers import Columns
 from skebm.utils._sparse import dense
 
@@ -62,6 +62,11 @@ class Encoding(NamedTuple):
     def layer_names(self):
         """The class names of the layers, in lower case."""
         return tuple(codec.units.__name__.lower() for codec in self.codecs)
+
+    @property
+    def variance_of_counts(self):
+        """The largest variance of a column of counts; 0 if there is none."""
+        return max((c.variance for c in self.codecs if type(c) is Counts), default=0.0)
 
     @property
     def variables(self):

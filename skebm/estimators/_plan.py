@@ -22,7 +22,8 @@ _PRIOR, _STRONGEST = 4.0, 0.001
 _RATE, _LARGEST_RATE, _RATE_TIMES_HIDDEN = 0.1, 0.4, 12.8
 # Gaussian units do not saturate: a step that is too long explodes, soonest where both
 # sides can answer without bound. At 0.2 a fit of 100 hidden units to iris did.
-_GAUSSIAN_RATE, _HIDDEN_GAUSSIAN_RATE, _ADAM_RATE = 0.1, 0.01, 0.003
+# Real columns beside others take the rate of binary ones, 0.1.
+_HIDDEN_GAUSSIAN_RATE, _ADAM_RATE = 0.01, 0.003
 # Real columns beside spins, which were not measured.
 _OTHER_GAUSSIAN_RATE = 0.05
 
@@ -101,4 +102,5 @@ def _auto_rate(estimator):
     real = kinds & {"gaussian", "zeroinflated"}
     if real and "spin" in kinds:
         return _OTHER_GAUSSIAN_RATE
-    return _GAUSSIAN_RATE if real else _RATE
+    # Counts couple by their value, so the curvature of their bias is their variance.
+    return min(_RATE, 1 / max(estimator._encoding.variance_of_counts, 1))

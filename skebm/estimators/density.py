@@ -63,7 +63,7 @@ class RBMDensity(
 
         - Bernoulli if it is boolean or has two numbers, of which the larger one is 1;
         - categorical if it holds text, or is a pandas Categorical;
-        - count if it has 3 to 20 different whole numbers from 0 to 30: up to twice the
+        - count if it has 3 to 20 different whole numbers from 0 to 20: up to twice the
           largest, so that a larger one has a probability, too;
         - zero-inflated if at least half of its numbers are 0 and there are more than 20
           others: 0 with some probability, else Gaussian after a logarithm (if all are
@@ -89,7 +89,8 @@ objective, default="pcd"
         Size of the first steps. ``"auto"`` is 0.003 for Adam, 0.01 with the objectives
         that need no chains, and 0.01 with Gaussian or rectified hidden units. For
         binary units it is 0.4 for up to 32 hidden units and falls to 0.1 at 128; with
-        Gaussian columns it is 0.1. Spins have 0.1, and 0.05 beside Gaussian columns.
+        other columns it is 0.1, though no more than one over the variance of a count.
+        Spins have 0.1, and 0.05 beside real columns.
     schedule : {"linear", "constant"}, default="linear"
         ``"linear"``: constant for half of the epochs, then falling to 0.
     batch_size : int or "auto", default="auto"
