@@ -58,7 +58,7 @@ def load_census():
                     values = pd.Categorical.from_codes(values, levels)
                     if "?" in levels:
                         values = values.remove_categories("?")
-                columns[name] = values
+                columns[str(name)] = values
             frames.append(pd.DataFrame(columns))
     return frames
 
@@ -68,7 +68,7 @@ def load_wine(color="white"):
     import pandas as pd
 
     with np.load(folder() / "tabular" / "wine_quality.npz") as data:
-        frame = pd.DataFrame(data[f"X_{color}"], columns=data["columns"])
+        frame = pd.DataFrame(data[f"X_{color}"], columns=map(str, data["columns"]))
         return frame.assign(quality=data[f"quality_{color}"].astype(int))
 
 

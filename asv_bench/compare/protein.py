@@ -24,7 +24,7 @@ _N_DRAWS = 10_000
 def load(seed):
     """Return frames of training and unseen sequences."""
     with np.load(folder() / "protein_ww.npz") as data:
-        codes, alphabet = data["X"], list(str(data["alphabet"]))
+        codes, alphabet = data["X"], list(data["alphabet"])
     distinct, which = np.unique(codes, axis=0, return_inverse=True)
     training = np.random.default_rng(seed).random(len(distinct)) < 0.7
     frame = pd.DataFrame(

@@ -108,8 +108,8 @@ def kind(values, visible="auto", **options):
 
 def test_limits_of_the_rule_of_counts(rng):
     few, many = np.arange(20), np.arange(21)
-    assert kind(few) == kind([0, 1, 100]) == kind(few.astype(float)) == "count"
-    for values in (many, [0, 1, 101], [-1, 0, 1], [0, 1, 2.5]):
+    assert kind(few) == kind([0, 1, 20]) == kind(few.astype(float)) == "count"
+    for values in (many, [0, 1, 21], [-1, 0, 1], [0, 1, 2.5]):
         assert kind(values) != "count"
 
 
