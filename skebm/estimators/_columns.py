@@ -121,6 +121,7 @@ class Column(NamedTuple):
 
         Expectations are rounded where the dtype has whole numbers or two values.
         """
+        number = np.asarray(number, dtype=np.float64)
         hole = np.isnan(number)
         if self.values is not None:
             # Between two integers lies what is neither.

@@ -94,7 +94,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
     >>> from sklearn.datasets import load_digits
     >>> from skebm import EnergyClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> model = EnergyClassifier(n_iter=5, random_state=0).fit(X / 16, y)
+    >>> model = EnergyClassifier(n_iter=20, random_state=0).fit(X / 16, y)
     >>> bool(model.score(X / 16, y) > 0.9)
     True
     """

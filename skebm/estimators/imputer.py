@@ -77,9 +77,10 @@ n_jobs, random_state, verbose
     >>> from skebm import EnergyImputer
     >>> frame = pd.DataFrame({"kind": ["a", "a", "b", "b", None] * 20})
     >>> frame["size"] = [1.2, 1.3, 7.4, 7.5, 7.3] * 20
-    >>> imputer = EnergyImputer(4, random_state=0).set_output(transform="pandas")
-    >>> imputer.fit_transform(frame)["kind"].isna().any()
-    False
+    >>> imputer = EnergyImputer(n_components=4, random_state=0)
+    >>> whole = imputer.set_output(transform="pandas").fit_transform(frame)
+    >>> int(whole["kind"].isna().sum())
+    0
     """
 
     _parameter_constraints: dict = {

@@ -8,11 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
-from skebm import RBMDensity
+from skebm import EnergyImputer, RBMDensity
 from tests.models import heavy
 
-# One switch: with holes, any cell may be missing.
-HOLES = False
 TEXT = st.sampled_from(["a", "b", "", "nan", "é", "7"])
 FLOATS = st.one_of(
     st.floats(-1e6, 1e6, width=32), st.sampled_from([0.0, 1.0, 0.5, -1e40, 1e-30])
@@ -42,7 +40,7 @@ def columns(draw, n_rows):
     values = VALUES[dtype]
     if draw(st.booleans()):
         values = st.sampled_from(draw(st.lists(values, min_size=1, max_size=3)))
-    if HOLES and dtype not in WITHOUT_HOLES:
+    if dtype not in WITHOUT_HOLES:
         values = st.one_of(st.none(), values)
     cells = draw(st.lists(values, min_size=n_rows, max_size=n_rows))
     series = pd.Series(cells, dtype=object)
@@ -62,21 +60,24 @@ def frames(draw):
     return pd.concat(parts, axis=1, keys=[f"c{j}" for j in range(len(parts))])
 
 
-def fitted(X):
-    """Return an estimator, or the sentence that says why there is none."""
+def fitted(estimator, X):
+    """Return a fitted estimator, or the sentence that says why there is none."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         try:
-            return RBMDensity(2, n_iter=2, random_state=0).fit(X), None
+            return estimator.fit(X), None
         except ValueError as error:
             return None, str(error)
 
 
+FUZZ = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+
+
 @heavy
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@FUZZ
 @given(frames())
 def test_a_finite_result_or_an_error_that_names_the_column(X):
-    rbm, sentence = fitted(X)
+    rbm, sentence = fitted(RBMDensity(2, n_iter=2, random_state=0), X)
     if rbm is None:
         assert any(repr(name) in sentence for name in X), sentence
         return
@@ -88,3 +89,29 @@ def test_a_finite_result_or_an_error_that_names_the_column(X):
     assert rows.notna().all(axis=None)
     assert np.isfinite(rbm.score_samples(rows)).all()
     assert (rbm.gibbs(X, random_state=0).dtypes == X.dtypes).all()
+    for whole in (
+        rbm.sample(given=X, random_state=0),
+        rbm.complete(X, random_state=0),
+        rbm.posterior_mean(X),
+    ):
+        assert whole.notna().all(axis=None)
+        assert (whole.dtypes == X.dtypes).all()
+        for name, column in X.items():
+            seen = column.notna()
+            assert (whole[name][seen] == column[seen]).all()
+
+
+@heavy
+@FUZZ
+@given(frames())
+def test_imputers_fill_every_cell_of_a_column_that_has_some(X):
+    imputer = EnergyImputer(n_components=2, n_iter=2, random_state=0)
+    imputer.set_output(transform="pandas")
+    imputer, sentence = fitted(imputer, X)
+    if imputer is None:
+        named = any(repr(name) in sentence for name in X)
+        assert named or X.isna().all(axis=None), sentence
+        return
+    whole = imputer.transform(X)
+    assert list(whole.columns) == [name for name in X if X[name].notna().any()]
+    assert whole.notna().all(axis=None)
