@@ -3,7 +3,7 @@
 from skebm.samplers._base import anneal
 from skebm.samplers.exact import Exact
 from skebm.samplers.gibbs import Gibbs
-from skebm.samplers.lengths import draw_hidden
+from skebm.samplers.lengths import LengthTempering, draw_hidden
 from skebm.samplers.tempering import ParallelTempering
 from skebm.samplers.trajectory import TrajectoryTempering
 
@@ -18,6 +18,7 @@ __all__ = [
     "SAMPLERS",
     "Exact",
     "Gibbs",
+    "LengthTempering",
     "ParallelTempering",
     "TrajectoryTempering",
     "anneal",
