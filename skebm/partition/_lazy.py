@@ -9,7 +9,9 @@ from sklearn.exceptions import ConvergenceWarning
 from skebm.partition._base import Estimate
 from skebm.utils._parallel import use_threads
 
-_WIDE = 2.0
+# Brackets that are wider, in nats, warn; those of documents only if they are also wider
+# than this for each word, a twentieth of the perplexity.
+_WIDE, _WIDE_WORD = 2.0, 0.05
 
 
 class LogPartition:
@@ -175,4 +177,21 @@ class LengthPartitions:
             energy, method, random = self._task
             with use_threads(self._n_jobs):
                 self._estimates[top] = method.estimate(energy, random.fold(top), top)
+            self._warn_if_wide(self._estimates[top])
         return self._estimates[top]
+
+    def _warn_if_wide(self, estimate):
+        width = estimate.upper - estimate.lower
+        wide = np.flatnonzero(
+            width > np.maximum(_WIDE, _WIDE_WORD * np.arange(len(width)))
+        )
+        if len(wide):
+            warnings.warn(
+                f"log Z of documents of {wide[0]} words is only known to within "
+                f"{width[wide[0]]:.1f} nats, and it is no better for {len(wide) - 1} "
+                "other lengths: the model may have modes in long documents that chains "
+                "do not find. Fit with a smaller learning_rate, or with l2 above 0, or "
+                "set partition=LengthPartition(n_chains=...) larger.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
