@@ -1,6 +1,7 @@
 """Density and topics of documents."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
@@ -14,10 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 from skebm.energies import ReplicatedSoftmax
 from skebm.estimators._base import EnergyEstimator, fit_hooks
 from skebm.estimators._monitor import DocumentMonitor
-from skebm.objectives import OBJECTIVES
+from skebm.objectives import CD, PCD
 from skebm.optimizers import SGD
 from skebm.partition import LENGTH_PARTITIONS, LengthPartitions
-from skebm.samplers import draw_hidden
+from skebm.samplers import LengthTempering, draw_hidden
 from skebm.training import Training
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
@@ -32,6 +33,7 @@ _INITIAL_SCALE = 0.01
 # Gradients grow with the length of documents and the frequency of a word: so plain
 # descent moves frequent words only (asv_bench/compare/newsgroups.py).
 _ADAM_RATE, _ADAM_RATE_TIMES_LENGTH, _SGD_RATE = 0.01, 0.5, 0.3
+_OBJECTIVES = {"pcd": partial(PCD, sampler=LengthTempering()), "cd": CD}
 # Parameters of other estimators that documents have no use for.
 _FIXED = {"visible": "counts", "hidden": "bernoulli", "resample_inputs": False}
 
@@ -288,7 +290,7 @@ class DocumentDensity(
         return self._check_rows(X)
 
     def _objective(self):
-        return resolve(self.objective, OBJECTIVES, "objective")
+        return resolve(self.objective, _OBJECTIVES, "objective")
 
     def _auto_rate(self, optimizer):
         if isinstance(optimizer, SGD):

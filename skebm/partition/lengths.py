@@ -1,19 +1,17 @@
 """log Z of documents of every length."""
 
-from threading import Lock
-
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from skebm.partition._base import Estimate
-from skebm.samplers.lengths import climb, coins, log_mean_exp, make_ladder, temper
-from skebm.utils._parallel import map_blocks, use_threads
+from skebm.samplers.lengths import climb, coins, log_mean_exp, make_ladder
+from skebm.utils._parallel import map_blocks
 
 _SIGMAS = 3
 _BLOCK = 4096
-# Members of a population up and of one down, replicas of the latter's start, steps of
-# tempering for it, and the distance of its rungs.
-_UP, _DOWN, _PILOT, _STEPS, _STRIDE = 100, 20, 200, 100, 2
+# Members of a population up, of one down, of that which makes the ladder; and how many
+# climb for one that goes down.
+_UP, _DOWN, _PILOT, _SHARE = 100, 50, 200, 2
 
 
 class LengthPartition(BaseEstimator):
@@ -23,16 +21,15 @@ class LengthPartition(BaseEstimator):
     states. With more, the length is an inverse temperature, from ``Z(0) = 2**n_hidden``
     on; populations climb from there to the longest document by sequential Monte Carlo,
     and give an estimate at each length on their way. Up to noise they can only miss
-    modes, and so err downwards. Others start from draws at the longest, by tempering
-    that knows nothing of the first ones, go down to 0, and err upwards [1]_.
+    modes, and so err downwards. Others start from draws at the longest, which a climb
+    of its own has brought there, go down to 0, and err upwards [1]_.
 
     Parameters
     ----------
     max_units : int, default=16
         Enumerate up to this many hidden units.
-    n_chains : int, default=2000
-        Members of the populations that climb; a tenth as many go down, in smaller ones,
-        since tempering for their start takes most of the time.
+    n_chains : int, default=4000
+        Members of the populations that climb; half as many go down, in smaller ones.
     n_sweeps : int, default=1
         Gibbs sweeps at each rung.
 
@@ -44,7 +41,7 @@ class LengthPartition(BaseEstimator):
 
     requires = ("marginal",)
 
-    def __init__(self, max_units=16, n_chains=2000, n_sweeps=1):
+    def __init__(self, max_units=16, n_chains=4000, n_sweeps=1):
         self.max_units = max_units
         self.n_chains = n_chains
         self.n_sweeps = n_sweeps
@@ -107,15 +104,16 @@ class LengthPartition(BaseEstimator):
         return table
 
     def _top(self, marginal, ladder, random):
-        """Return draws at the longest length, by tempering from a climb of its own."""
-        n_rows = max(2, self.n_chains // (10 * _DOWN)) * _DOWN
-        own = ladder[::-_STRIDE][::-1]
-        own = own if own[0] == 0 else np.r_[0.0, own]
-        start = coins(marginal, (1, n_rows), random.fold(0))
-        rungs = climb(marginal, own, start, random.fold(1))
-        replicas = np.concatenate([rung.hidden for rung in rungs])
-        replicas = temper(marginal, own, replicas, _STEPS, random.fold(2))
-        return replicas[-1].reshape(-1, _DOWN, marginal.n_units)
+        """Return draws at the longest length, from a climb of its own."""
+        start = coins(marginal, (max(2, self.n_chains // _UP), _UP), random.fold(0))
+        for rung in climb(marginal, ladder, start, random.fold(1), self.n_sweeps):
+            top = rung
+        n_populations = max(2, self.n_chains // (_SHARE * _DOWN))
+        # Members count as much as the estimates of their populations say.
+        share = np.repeat(np.exp(top.log_ratio - top.log_ratio.max()), _UP).cumsum()
+        uniform = random.fold(2).uniform((n_populations, _DOWN)) * share[-1]
+        chosen = np.minimum(np.searchsorted(share, uniform), len(share) - 1)
+        return top.hidden.reshape(len(share), -1)[chosen]
 
 
 def _mean(table):
@@ -133,70 +131,3 @@ def _enumerated(marginal, hidden, lengths):
     parts = map_blocks(rows, 2**marginal.n_units, marginal.weights.size, size=_BLOCK)
     phi = np.concatenate(parts)
     return np.array([np.logaddexp.reduce(length * phi) for length in lengths])
-
-
-class LengthPartitions:
-    """log Z of a fitted model of documents, by length; computed when asked for.
-
-    Parameters
-    ----------
-    energy : ReplicatedSoftmax
-    method : spec with ``estimate(energy, random, top)``
-    random : Random
-        Its key is fixed by ``fit``: the values are the same whenever they are computed.
-    n_jobs : int, default=None
-    """
-
-    def __init__(self, energy, method, random, n_jobs=None):
-        self._task = energy, method, random
-        self._n_jobs = n_jobs
-        self._estimates = {}
-        self._lock = Lock()
-
-    def __repr__(self):
-        return f"LengthPartitions(computed up to {max(self._estimates, default=0)})"
-
-    def __getstate__(self):
-        return {name: v for name, v in vars(self).items() if name != "_lock"}
-
-    def __setstate__(self, state):
-        vars(self).update(state)
-        self._lock = Lock()
-
-    def at(self, lengths):
-        """Return log Z of documents of these lengths.
-
-        Parameters
-        ----------
-        lengths : array-like
-            Between whole numbers the values are interpolated.
-
-        Returns
-        -------
-        Estimate
-            ``value``, ``lower``, ``upper`` (a bracket), ``stderr`` and ``ess`` are
-            arrays, an entry a length; ``method`` is a word for all.
-        """
-        lengths = np.asarray(lengths, dtype=np.float64).reshape(-1)
-        top = max(1, int(self._task[0].lengths[-1]))
-        with self._lock:
-            # Which others are asked for must not matter, so tops are fixed, too.
-            tops = top * 2 ** np.ceil(np.log2(np.maximum(lengths / top, 1))).astype(int)
-            out = np.zeros((5, len(lengths)))
-            method = ""
-            for longest in np.unique(np.r_[tops, top]):
-                estimate = self._estimate(int(longest))
-                own = tops == longest
-                every = np.arange(longest + 1)
-                out[:, own] = [
-                    np.interp(lengths[own], every, part) for part in estimate[:5]
-                ]
-                method = estimate.method
-        return Estimate(*out, method)
-
-    def _estimate(self, top):
-        if top not in self._estimates:
-            energy, method, random = self._task
-            with use_threads(self._n_jobs):
-                self._estimates[top] = method.estimate(energy, random.fold(top), top)
-        return self._estimates[top]

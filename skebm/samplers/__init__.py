@@ -4,7 +4,7 @@ from skebm.samplers._base import anneal, sweep
 from skebm.samplers._completion import Completion
 from skebm.samplers.exact import Exact
 from skebm.samplers.gibbs import Gibbs
-from skebm.samplers.lengths import draw_hidden
+from skebm.samplers.lengths import LengthTempering, draw_hidden
 from skebm.samplers.tempering import ParallelTempering
 from skebm.samplers.trajectory import TrajectoryTempering
 
@@ -20,6 +20,7 @@ __all__ = [
     "Completion",
     "Exact",
     "Gibbs",
+    "LengthTempering",
     "ParallelTempering",
     "TrajectoryTempering",
     "anneal",

@@ -2,16 +2,81 @@
 
 The length of a document is the inverse temperature of its hidden units (see
 ``ReplicatedSoftmax.marginal``): so populations climb from length 0, where units are
-fair coins, and tempered replicas of different lengths exchange their units.
+fair coins, and chains of different lengths are replicas that exchange their units.
 """
 
 import itertools
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 # A rung ends where log weights have spread this far, or the length has doubled.
 _SPREAD, _FIRST = 0.5, 0.5
+
+
+class LengthTempering(BaseEstimator):
+    """Gibbs sweeps of documents, which exchange hidden units with others.
+
+    Chains of documents have lengths of their own, and the length is an inverse
+    temperature. So all chains together are a ladder of parallel tempering, from short
+    documents that forget at once to long ones that would never leave their modes, and
+    no replicas are needed. Two chains of neighbouring lengths exchange their hidden
+    units by Metropolis' rule, words summed out; every length keeps its distribution.
+
+    Without the exchange long documents get modes that no chain ever visits, which take
+    most of the probability (asv_bench/compare/results.md).
+
+    Parameters
+    ----------
+    n_steps : int, default=3
+        Sweeps in a step.
+    n_exchanges : int, default=30
+        Rounds of exchanges after each sweep.
+    """
+
+    requires = ("sweep_hidden", "words")
+
+    def __init__(self, n_steps=3, n_exchanges=30):
+        self.n_steps = n_steps
+        self.n_exchanges = n_exchanges
+
+    def init(self, energy, n_chains, random):
+        """Start chains from the reference of the energy."""
+        return energy.sample_reference(n_chains, random)
+
+    def step(self, energy, chains, random):
+        """Sweep all chains, exchange hidden units, and draw words given them."""
+        lengths = np.asarray(chains.visible.sum(axis=1)).reshape(-1)
+        for t in range(self.n_steps):
+            hidden, phi = energy.sweep_hidden(chains, random.fold(t, 0))
+            order = exchanged(lengths, phi, self.n_exchanges, random.fold(t, 1))
+            words = energy.words(hidden[order], lengths, random.fold(t, 2))
+            chains = energy.chains(words)
+        return chains
+
+
+def exchanged(lengths, phi, n_rounds, random):
+    """Return which chain's hidden units each chain has after rounds of exchanges.
+
+    Parameters
+    ----------
+    lengths, phi : ndarray of shape (n,)
+    n_rounds : int
+    random : Random
+    """
+    lengths, phi = lengths.astype(np.float64), phi.astype(np.float64)
+    ranked = np.argsort(lengths, kind="stable")
+    gaps, own = np.diff(lengths[ranked]), ranked.copy()
+    log_uniform = np.log(random.uniform((n_rounds, len(gaps))))
+    for t in range(n_rounds):
+        first = np.arange(t % 2, len(gaps), 2)
+        gain = gaps[first] * (phi[own[first]] - phi[own[first + 1]])
+        first = first[log_uniform[t, first] < gain]
+        own[first], own[first + 1] = own[first + 1], own[first]
+    order = np.empty_like(ranked)
+    order[ranked] = own
+    return order
 
 
 class Rung(NamedTuple):
@@ -120,37 +185,6 @@ def _resampled(log_weight, random):
             for own, tick in zip(share, ticks, strict=True)
         ]
     )
-
-
-def temper(marginal, ladder, hidden, n_steps, random):
-    """Return hidden units of all lengths of a ladder after steps of tempering.
-
-    A step is a Gibbs sweep of every replica, then an exchange of each row between
-    neighbours, by Metropolis' rule (see :class:`skebm.samplers.ParallelTempering`).
-
-    Parameters
-    ----------
-    marginal : Marginal
-    ladder : ndarray of shape (n_rungs,)
-    hidden : ndarray of shape (n_rungs, n_rows, n_hidden)
-    n_steps : int
-    random : Random
-    """
-    n_rungs, n_rows, n_hidden = hidden.shape
-    lengths, gaps = np.repeat(ladder, n_rows), np.diff(ladder)
-    for t in range(n_steps):
-        moved, phi = marginal.sweep(
-            hidden.reshape(-1, n_hidden), lengths, random.fold(0, t)
-        )
-        hidden, phi = moved.reshape(hidden.shape), phi.reshape(n_rungs, n_rows)
-        gain = gaps[:, None] * (phi[:-1] - phi[1:])
-        swap = np.log(random.fold(1, t).uniform(gain.shape)) < gain
-        order = np.tile(np.arange(n_rungs)[:, None], n_rows)
-        for k in range(t % 2, n_rungs - 1, 2):
-            order[k] += swap[k]
-            order[k + 1] -= swap[k]
-        hidden = np.take_along_axis(hidden, order[:, :, None], axis=0)
-    return hidden
 
 
 def draw_hidden(marginal, lengths, random, n_chains=1000, n_sweeps=20):

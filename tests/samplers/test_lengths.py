@@ -1,9 +1,21 @@
 import numpy as np
 import pytest
 
-from skebm.samplers.lengths import climb, coins, draw_hidden, make_ladder, temper
+from skebm.samplers.lengths import (
+    LengthTempering,
+    climb,
+    draw_hidden,
+    exchanged,
+    make_ladder,
+)
 from skebm.utils._random import Random
-from tests.models import all_states, assert_frequencies, heavy, random_documents_energy
+from tests.models import (
+    all_states,
+    assert_frequencies,
+    document_probabilities,
+    heavy,
+    random_documents_energy,
+)
 
 
 @pytest.fixture
@@ -55,15 +67,6 @@ def test_populations_estimate_ratios_without_bias(marginal, falls):
 
 
 @heavy
-def test_tempering_keeps_the_distribution_of_every_length(marginal):
-    ladder = np.array([0.0, 2.0, 5.0, 11.0])
-    hidden = coins(marginal, (4, 4001), Random(3))
-    hidden = temper(marginal, ladder, hidden, 31, Random(5))
-    for length, own in zip(ladder, hidden, strict=True):
-        assert_frequencies(own, *hidden_probabilities(marginal, length))
-
-
-@heavy
 def test_units_of_every_length_are_drawn_on_one_way(marginal):
     lengths = np.tile([11, 0, 2], 2003)
     hidden = draw_hidden(marginal, lengths, Random(3))
@@ -71,3 +74,47 @@ def test_units_of_every_length_are_drawn_on_one_way(marginal):
         own = hidden[lengths == length]
         assert_frequencies(own, *hidden_probabilities(marginal, length))
     assert draw_hidden(marginal, [], Random(3)).shape == (0, 3)
+
+
+# -- chains that exchange hidden units -------------------------------------------------
+
+
+@heavy
+@pytest.mark.parametrize("n_steps", [1, 2])
+def test_chains_that_exchange_keep_the_distribution_of_their_lengths(n_steps):
+    energy = random_documents_energy(scale=1.5)  # lengths 2, 3 and 5
+    sampler = LengthTempering(n_steps=n_steps, n_exchanges=5)
+    lengths = np.tile([5, 2, 3], 1667)
+    state = energy.chains(
+        np.eye(3)[np.zeros(len(lengths), dtype=int)] * lengths[:, None]
+    )
+    for t in range(30):
+        state = sampler.step(energy, state, Random(5).fold(t))
+    np.testing.assert_array_equal(state.visible.sum(axis=1), lengths)
+    for length in (2, 3, 5):
+        own = state.visible[lengths == length]
+        assert_frequencies(own, *document_probabilities(energy, length))
+    start = sampler.init(energy, 30, Random(3)).visible.sum(axis=1)
+    np.testing.assert_array_equal(np.unique(start), [2, 3, 5])
+
+
+def naive_exchange(lengths, phi, n_rounds, random):
+    order = np.argsort(lengths, kind="stable")
+    log_uniform = np.log(random.uniform((n_rounds, len(lengths) - 1)))
+    own = list(order)
+    for t in range(n_rounds):
+        for k in range(t % 2, len(own) - 1, 2):
+            a, b = lengths[order[k]], lengths[order[k + 1]]
+            before = a * phi[own[k]] + b * phi[own[k + 1]]
+            after = a * phi[own[k + 1]] + b * phi[own[k]]
+            if log_uniform[t, k] < after - before:
+                own[k], own[k + 1] = own[k + 1], own[k]
+    return {int(order[k]): int(own[k]) for k in range(len(own))}
+
+
+def test_exchange_equals_the_naive_one(rng):
+    lengths, phi = rng.integers(0, 30, 101), rng.normal(size=101)
+    order = exchanged(lengths, phi, 7, Random(3))
+    assert dict(enumerate(order.tolist())) == naive_exchange(lengths, phi, 7, Random(3))
+    assert sorted(order) == list(range(101))
+    assert (order != np.arange(101)).any()
