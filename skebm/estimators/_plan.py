@@ -24,6 +24,9 @@ _RATE, _LARGEST_RATE, _RATE_TIMES_HIDDEN = 0.1, 0.4, 12.8
 # sides can answer without bound. At 0.2 a fit of 100 hidden units to iris did.
 # Real columns beside others take the rate of binary ones, 0.1.
 _HIDDEN_GAUSSIAN_RATE, _ADAM_RATE = 0.01, 0.003
+# Of nothing but categories, as in proteins: rows drawn from what 0.1 has learned have
+# covariances that agree with held-out ones to 0.95, and 0.97 at half of it.
+_CATEGORICAL_RATE = 0.05
 # Real columns beside spins, which were not measured.
 _OTHER_GAUSSIAN_RATE = 0.05
 
@@ -99,6 +102,8 @@ def _auto_rate(estimator):
     if kinds == {"bernoulli"}:
         rate = _RATE_TIMES_HIDDEN / estimator.n_components
         return min(max(rate, _RATE), _LARGEST_RATE)
+    if set(estimator._encoding.layer_names) == {"categorical"}:
+        return _CATEGORICAL_RATE
     real = kinds & {"gaussian", "zeroinflated"}
     if real and "spin" in kinds:
         return _OTHER_GAUSSIAN_RATE
