@@ -5,10 +5,10 @@ from numbers import Real
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, OutlierMixin, clone
-from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from skebm.estimators._holder import DensityHolder
 from skebm.estimators._table import by_columns
 from skebm.estimators.density import RBMDensity
 from skebm.utils._sklearn import (
@@ -24,7 +24,7 @@ from skebm.utils._sklearn import (
 _FENCE = 3.0
 
 
-class EBMAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
+class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
     """Anomalies are rows of low probability: of high energy.
 
     Follows scikit-learn's convention: higher scores are more normal, ``predict`` is +1
@@ -138,7 +138,12 @@ random_state, verbose
         if not go_on:
             self.density_ = self._new_density(rows)
         # Weights go in as they came, since checking them is the density's affair.
-        self._fit_density(rows, sample_weight)
+        try:
+            self._fit_density(rows, sample_weight)
+        except KeyboardInterrupt:
+            # What the interrupted density knows is enough to go on with.
+            self.offset_ = self._threshold(rows, sample_weight)
+            raise
         self.offset_ = self._threshold(rows, sample_weight)
         return self
 
@@ -178,24 +183,6 @@ random_state, verbose
             verbose=self.verbose,
         )
 
-    def _fit_density(self, X, weight):
-        context = self._init_callback_context(max_subtasks=1)
-        hooks = {"estimator": self, "X": X, "y": None}
-        context.call_on_fit_task_begin(**hooks)
-        task = context.subcontext(task_name="density")
-        params = {} if weight is None else {"sample_weight": weight}
-        try:
-            # Begin and end of the task are the density's own, for whom it has them.
-            with task.propagate_callback_context(self.density_):
-                task.call_on_fit_task_begin(**hooks)
-                self.density_.fit(X, **params)
-                task.call_on_fit_task_end(**hooks)
-        except KeyboardInterrupt:
-            # What the interrupted density knows is enough to go on with.
-            self.offset_ = self._threshold(X, weight)
-            raise
-        context.call_on_fit_task_end(**hooks)
-
     def _threshold(self, X, weight):
         scores = self.density_.score_samples(X)
         if weight is not None:
@@ -217,11 +204,6 @@ random_state, verbose
         return float(max(fence, np.nextafter(lowest, np.inf)))
 
     @property
-    def history_(self):
-        """A row an epoch of the density's training."""
-        return self.density_.history_
-
-    @property
     def chains_rhat_(self):
         """R-hat of the density's chains, where it has persistent ones."""
         return self.density_.chains_rhat_
@@ -230,11 +212,6 @@ random_state, verbose
     def chains_ess_(self):
         """Effective sample size of the density's chains, where it has such."""
         return self.density_.chains_ess_
-
-    @property
-    def n_iter_(self):
-        """Epochs of the density's training."""
-        return self.density_.n_iter_
 
     def score_samples(self, X):
         """Return the log-density of each row: higher is more normal, in nats.

@@ -2,10 +2,10 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.callback import CallbackSupportMixin
 from sklearn.impute import MissingIndicator
 from sklearn.utils.validation import check_is_fitted
 
+from skebm.estimators._holder import DensityHolder
 from skebm.estimators._table import as_frame, by_columns
 from skebm.estimators.density import RBMDensity
 from skebm.utils._sklearn import (
@@ -13,6 +13,7 @@ from skebm.utils._sklearn import (
     check_feature_names_in,
     fit_context,
     get_output_config,
+    is_fitted,
     validate_data,
 )
 
@@ -22,7 +23,7 @@ _DENSITY = (
 )
 
 
-class EnergyImputer(TransformerMixin, CallbackSupportMixin, BaseEstimator):
+class EnergyImputer(TransformerMixin, DensityHolder, BaseEstimator):
     """Missing cells of a table, filled in from the joint density of its columns.
 
     ``fit`` learns an :class:`RBMDensity` of tables with numbers, categories, counts and
@@ -148,13 +149,14 @@ n_jobs, random_state, verbose
         self._kept = np.flatnonzero(~hole.all(axis=0))
         if not len(self._kept):
             raise ValueError("X has no value at all: every cell is missing.")
-        if not (self.warm_start and hasattr(self, "density_")):
-            self.density_ = self._new_density()
-        self._fit_density(_columns(X, self._kept), sample_weight)
+        # First, so that a fit that Ctrl-C ends leaves something to go on with.
         self.indicator_ = None
         if self.add_indicator:
             self.indicator_ = MissingIndicator(error_on_new=False)
             self.indicator_.fit(np.where(hole, np.nan, 0.0))
+        if not (self.warm_start and hasattr(self, "density_")):
+            self.density_ = self._new_density()
+        self._fit_density(_columns(X, self._kept), sample_weight)
         return self
 
     def transform(self, X):
@@ -211,28 +213,6 @@ n_jobs, random_state, verbose
             return clone(self.density)
         return RBMDensity(**{name: getattr(self, name) for name in _DENSITY})
 
-    def _fit_density(self, X, weight):
-        context = self._init_callback_context(max_subtasks=1)
-        hooks = {"estimator": self, "X": X, "y": None}
-        context.call_on_fit_task_begin(**hooks)
-        task = context.subcontext(task_name="density")
-        # Begin and end of the task are the density's own, for whom it has them.
-        with task.propagate_callback_context(self.density_):
-            task.call_on_fit_task_begin(**hooks)
-            self.density_.fit(X, sample_weight=weight)
-            task.call_on_fit_task_end(**hooks)
-        context.call_on_fit_task_end(**hooks)
-
-    @property
-    def history_(self):
-        """A row an epoch of the density's training."""
-        return self.density_.history_
-
-    @property
-    def n_iter_(self):
-        """Epochs of the density's training."""
-        return self.density_.n_iter_
-
     # -- output ----------------------------------------------------------------------
 
     def _output(self, filled, X):
@@ -277,7 +257,7 @@ n_jobs, random_state, verbose
         return np.concatenate([out, np.array(flags, dtype=object)])
 
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "indicator_")
+        return hasattr(self, "density_") and is_fitted(self.density_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

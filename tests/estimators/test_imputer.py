@@ -158,3 +158,15 @@ def test_in_a_pipeline():
         quick(add_indicator=True), StandardScaler(), LogisticRegression()
     )
     assert pipeline.fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.8
+
+
+def test_an_interrupted_fit_can_be_used(frame):
+    class Impatient(RBMDensity):
+        def fit(self, X, y=None, sample_weight=None):
+            super().fit(X)
+            raise KeyboardInterrupt
+
+    imputer = EnergyImputer(Impatient(3, n_iter=2), add_indicator=True)
+    with pytest.raises(KeyboardInterrupt):
+        imputer.fit(frame)
+    assert len(imputer.transform(frame)) == len(frame)

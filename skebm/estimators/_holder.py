@@ -1,0 +1,30 @@
+"""What the estimators share that fit a density of their own."""
+
+from sklearn.callback import CallbackSupportMixin
+
+
+class DensityHolder(CallbackSupportMixin):
+    """Fits ``density_``, under a task of its own for the callbacks, and shows it."""
+
+    def _fit_density(self, X, weight):
+        context = self._init_callback_context(max_subtasks=1)
+        hooks = {"estimator": self, "X": X, "y": None}
+        context.call_on_fit_task_begin(**hooks)
+        task = context.subcontext(task_name="density")
+        params = {} if weight is None else {"sample_weight": weight}
+        # Begin and end of the task are the density's own, for whom it has them.
+        with task.propagate_callback_context(self.density_):
+            task.call_on_fit_task_begin(**hooks)
+            self.density_.fit(X, **params)
+            task.call_on_fit_task_end(**hooks)
+        context.call_on_fit_task_end(**hooks)
+
+    @property
+    def history_(self):
+        """A row an epoch of the density's training."""
+        return self.density_.history_
+
+    @property
+    def n_iter_(self):
+        """Epochs of the density's training."""
+        return self.density_.n_iter_
