@@ -95,5 +95,7 @@ panels[2].imshow(nearest[np.ix_(by_topic, by_topic)], cmap="viridis", vmin=0, vm
 ticks = np.cumsum([own.sum() for own in alone]) - np.array([a.sum() for a in alone]) / 2
 panels[2].set_xticks(ticks, VOCABULARY)
 panels[2].set_yticks(ticks, VOCABULARY)
-panels[2].set_title("Similarity of documents of one topic")
+panels[2].set_title("Similarity of documents")
+for panel in panels:
+    panel.tick_params(axis="x", labelrotation=45)
 plt.show()
