@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ def drop_stale_kernels():
     numba looks at a kernel's own file only.
     """
     package = Path(skebm.__file__).parent
-    sources = [p for p in package.rglob("*.py") if "\ndef fill_" in p.read_text()]
+    shared = re.compile("^def (fill_|take|meet)", re.MULTILINE)
+    sources = [p for p in package.rglob("*.py") if shared.search(p.read_text())]
     newest = max(path.stat().st_mtime for path in sources)
     for compiled in package.rglob("__pycache__/*.nb[ci]"):
         if compiled.stat().st_mtime < newest:

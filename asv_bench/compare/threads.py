@@ -43,7 +43,7 @@ def prange_step(energy, chains, random):
     parts = blocks(len(chains.inputs))
     edges = np.array([part.start for part in parts] + [parts[-1].stop])
     visible, out = np.empty_like(chains.visible), np.empty_like(chains.inputs)
-    words = _binary._words([random.fold(0)])
+    words = _binary.words_of([random.fold(0)])
     biases = energy.hidden.bias, energy.visible.bias
     low, high = np.float32(energy.hidden.values)
     _region(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
-from skebm.energies._binary import contrast_after, means, sweeps
+from skebm.energies._binary import means, sweeps
 from skebm.energies._bounds import bound_weights, check_pair, largest_singular_value
 from skebm.energies._clamped import Clamped
 from skebm.energies._conditionals import (
@@ -13,10 +13,10 @@ from skebm.energies._conditionals import (
     conditionals_by_sum,
     conditionals_of_normal,
 )
-from skebm.energies._descent import descend
 from skebm.energies._flips import Flips, two_values
 from skebm.energies._phases import fix_gauge, gradient, start_phases
 from skebm.energies._products import product
+from skebm.energies._updates import contrast_after, descend
 from skebm.layers import Bernoulli, Gaussian, Spin
 from skebm.utils._math import row_weights
 from skebm.utils._parallel import map_blocks
@@ -252,7 +252,7 @@ class RBM:
         return total
 
     def contrast_after(self, data, chains, offsets, randoms):
-        """Sweep, then contrast: a minibatch in two regions that threads share.
+        """Sweep, then contrast: a minibatch in phases that threads share.
 
         Parameters
         ----------
@@ -292,7 +292,7 @@ class RBM:
         """Do several updates of plain gradient descent.
 
         Returns the chains and the offsets, or None where there is no such kernel. For
-        the parameters see :func:`skebm.energies._descent.descend`; ``offsets`` may be
+        the parameters see :func:`skebm.energies._updates.descend`; ``offsets`` may be
         None, and are so afterwards.
         """
         if not self._is_binary(X):

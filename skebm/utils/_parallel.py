@@ -38,6 +38,9 @@ _SPINS = 0 if config.DISABLE_JIT else 2_000_000
 # And looks after which it lets others go first: they may be what it waits for.
 _SPINS_A_TURN = 20_000
 
+# Numbers that lie on two lines of any cache, so that threads do not disturb each other.
+_LINE = 32
+
 _n_threads = ContextVar("n_threads", default=1)
 
 
@@ -177,6 +180,17 @@ def _load(context, array):
 
 
 @intrinsic
+def _add_one(context, array):
+    """Add one to the first number of an array, and return what it was before."""
+
+    def code(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.atomic_rmw("add", data, ir.Constant(ir.IntType(64), 1), "acq_rel")
+
+    return types.int64(array), code
+
+
+@intrinsic
 def _give_way(context):
     """Let another thread have this core, if one waits for it."""
     name = "SwitchToThread" if os.name == "nt" else "sched_yield"
@@ -198,6 +212,62 @@ def _watch(word, value, is_awaited, n_spins):
         if spins % _SPINS_A_TURN == 0:
             _give_way()
     return spins < n_spins
+
+
+# -- phases inside a kernel ------------------------------------------------------------
+
+
+def run_phases(kernel, n_phases, n_threads, *args):
+    """Call ``kernel(crew, *args)`` on several threads, which share its parts.
+
+    The kernel consists of phases, one after the other; each has a number of parts that
+    any thread may do, and none begins before all parts of the one before are done::
+
+        k = take(crew, phase)
+        while k < n_parts:
+            ...
+            k = take_next(crew, phase)
+        phase = meet(crew, phase, n_parts)
+
+    A barrier costs a microsecond here, where the end of a job and the start of the next
+    one cost a hundred, and all of them need the interpreter's lock. A thread that comes
+    late, or never, is not waited for.
+    """
+    alone = config.DISABLE_JIT or n_threads == 1 or _n_threads.get() == 1
+    crew = np.zeros((n_phases, _LINE), dtype=np.int64), alone
+    n_threads = 1 if alone else min(_n_threads.get(), n_threads)
+    map_parts(lambda _: kernel(crew, *args), range(n_threads))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def take(crew, phase):
+    """Return the number of a part that nobody has begun; too large if none is left."""
+    board, alone = crew
+    if alone:
+        board[phase, 0] += 1
+        return board[phase, 0] - 1
+    return _add_one(board[phase])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def take_next(crew, phase):
+    """Say that a part is done, and :func:`take` another one."""
+    board, alone = crew
+    if not alone:
+        _add_one(board[phase, _LINE // 2 :])
+    return take(crew, phase)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def meet(crew, phase, n_parts):
+    """Wait until all parts of a phase are done; return the number of the next one."""
+    board, alone = crew
+    spins = 0
+    while not alone and _load(board[phase, _LINE // 2 :]) < n_parts:
+        spins += 1
+        if spins % _SPINS_A_TURN == 0:
+            _give_way()
+    return phase + 1
 
 
 def resolve_n_jobs(n_jobs):
