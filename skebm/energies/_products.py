@@ -112,14 +112,19 @@ def fill_product_of_columns(x, y, mu, shares, start, stop, factor, kept, out):
     Beside it stays the share ``kept`` of what is there: 1 is a step of gradient
     descent, and a little less is one under which weights decay.
     """
+    parts = (x, 0), (y, len(x)), (mu, len(x) + len(y))
+    if shares.shape[1] >= _MIN_WIDTH:
+        n_words = (len(x) + 31) // 32 + (len(y) + 31) // 32 + 1
+        bits = np.empty((n_words, stop - start), dtype=np.uint32)
+        indptr, indices, data = _room(x, stop - start, 32 * n_words)
+        if _compress_columns(parts, start, factor, bits, indptr, indices, data):
+            _sum_rows(indptr, indices, data, shares, kept, out)
+            return
     columns = np.empty((stop - start, len(shares)), dtype=x.dtype)
-    for part, first in ((x, 0), (y, len(x)), (mu, len(x) + len(y))):
-        for r in range(len(part)):
-            line = part[r, start:stop]
-            for i in range(len(line)):
-                columns[i, first + r] = factor * line[i]
-    if _sum_sparse(columns, shares, kept, out):
-        return
+    for part, first in parts:
+        for i in range(len(columns)):
+            for r in range(len(part)):
+                columns[i, first + r] = factor * part[r, start + i]
     if kept != 0:
         step = np.dot(columns, shares)
         for i in range(len(out)):
@@ -127,6 +132,51 @@ def fill_product_of_columns(x, y, mu, shares, start, stop, factor, kept, out):
                 out[i, j] = kept * out[i, j] + step[i, j]
     else:
         np.dot(columns, shares, out)
+
+
+# A word has bits of 32 rows: so the compiler may vectorise the loop over columns, which
+# no list of a column allows; of a sparse one few bits are left to look at.
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
+def _compress_columns(parts, start, factor, bits, indptr, indices, data):
+    """Fill CSR arrays with ``factor`` times columns of several matrices.
+
+    Returns whether there was room.
+    """
+    n_words, width = 0, bits.shape[1]
+    for part, _ in parts:
+        for first in range(0, len(part), 32):
+            line = bits[n_words]
+            for i in range(width):
+                line[i] = 0
+            for b in range(min(32, len(part) - first)):
+                given, shift = part[first + b, start : start + width], np.uint32(b)
+                for i in range(width):
+                    line[i] |= np.uint32(given[i] != 0) << shift
+            n_words += 1
+    longest, n = 32 * n_words, 0
+    indptr[0] = 0
+    for i in range(width):
+        if n + longest > len(indices):
+            return False
+        w = 0
+        for part, above in parts:
+            for first in range(0, len(part), 32):
+                word = np.int64(bits[w, i])
+                while word != 0:
+                    lowest = word & -word
+                    r = first + _exponent(lowest)
+                    indices[n], data[n] = above + r, factor * part[r, start + i]
+                    word ^= lowest
+                    n += 1
+                w += 1
+        indptr[i + 1] = n
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _exponent(power):
+    """Return the binary logarithm of a power of two."""
+    return (np.float32(power).view(np.int32) >> 23) - 127
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -144,7 +194,7 @@ def _sum_sparse(x, matrix, kept, out):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _room(x, n_rows, width):
     """Return empty CSR arrays with as much room as is worth while."""
-    capacity = width * max(1, int(_DENSE * n_rows))  # one row may be full
+    capacity = width * (1 + int(_DENSE * n_rows))  # one row may be full
     return (
         np.empty(n_rows + 1, dtype=np.int32),
         np.empty(capacity, dtype=np.int32),
