@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.utils.extmath import randomized_svd
 
 from skebm.estimators._codecs import CODECS, Counts
-from skebm.layers import Columns
+from skebm.layers import Columns, Gaussian
 from skebm.utils._sparse import dense
 
 
@@ -17,10 +18,14 @@ class Encoding(NamedTuple):
     codecs : tuple of Codec
     columns : tuple of ndarray of int
         The columns of the table that each codec has.
+    spread : float
+        The largest eigenvalue of the correlations of real columns: 1 if there are none,
+        or no correlations, and their number if they are all the same.
     """
 
     codecs: tuple
     columns: tuple
+    spread: float = 1.0
 
     @classmethod
     def fit(cls, X, kinds, sizes, weight):
@@ -42,7 +47,12 @@ class Encoding(NamedTuple):
             CODECS[kind].fit(_part(X, own), sizes[own], weight)
             for kind, own in columns.items()
         ]
-        return cls(tuple(codecs), tuple(columns.values()))
+        real = [
+            _largest_eigenvalue(codec.encode(_some(_part(X, own))))
+            for codec, own in zip(codecs, columns.values(), strict=True)
+            if codec.units is Gaussian
+        ]
+        return cls(tuple(codecs), tuple(columns.values()), max(real, default=1.0))
 
     @classmethod
     def identity(cls, kind, n_features):
@@ -156,6 +166,17 @@ def _columns_of(kinds):
     """Return the columns of each kind, in the order of first appearance."""
     kinds = np.asarray(kinds)
     return {str(kind): np.flatnonzero(kinds == kind) for kind in dict.fromkeys(kinds)}
+
+
+def _some(X, n_rows=2000):
+    """Return about so many rows at most, from everywhere."""
+    return X[:: max(1, X.shape[0] // n_rows)]
+
+
+def _largest_eigenvalue(Z):
+    """Return that of the second moments of rows; holes count as the mean, 0."""
+    Z = np.nan_to_num(dense(Z))
+    return float(randomized_svd(Z, 1, random_state=0)[1][0] ** 2 / len(Z))
 
 
 def _part(X, columns):

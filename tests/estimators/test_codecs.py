@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 from scipy.stats import yeojohnson, yeojohnson_llf
 
+from skebm import RBMDensity
 from skebm.estimators._codecs import CODECS
 from skebm.estimators._curves import Curve, moments
+from skebm.estimators._encoding import Encoding
+from skebm.estimators._plan import make_plan
 
 N = 101
 
@@ -170,3 +173,25 @@ def test_expectations_decode_to_what_is_most_probable():
     codec = CODECS["zero_inflated"]([Curve(1.0, 1.0)])
     rows = np.array([[0.4, 0.4], [0.8, 2.4], [1.0, -2.0]])
     np.testing.assert_allclose(codec.decode(rows), [[0], [3], [-2]])
+
+
+def test_spread_is_the_largest_eigenvalue_of_the_correlations(rng):
+    common = rng.normal(size=(1009, 1))
+    X = np.hstack([3 + 5 * (common + 0.1 * rng.normal(size=(1009, 7))), common > 0])
+    kinds, sizes = ["gaussian"] * 7 + ["bernoulli"], [0] * 8
+    correlations = np.corrcoef(X[:, :7].T)
+    encoding = Encoding.fit(X, kinds, sizes, None)
+    assert encoding.spread == pytest.approx(np.linalg.eigvalsh(correlations)[-1])
+    assert Encoding.fit(X, ["bernoulli"] * 8, sizes, None).spread == 1
+    X[::101, :7] = np.nan
+    assert 6 < Encoding.fit(X, kinds, sizes, None).spread < encoding.spread
+
+
+def test_columns_that_are_nearly_the_same_lower_the_rate(rng):
+    common = rng.normal(size=(307, 1))
+    X = common + 0.1 * rng.normal(size=(307, 71))
+    rates = [
+        make_plan(RBMDensity(7, n_iter=0).fit(rows), len(rows)).learning_rate
+        for rows in (X, rng.normal(size=X.shape))
+    ]
+    assert rates == [pytest.approx(2.5 / 71, rel=0.05), 0.1]
