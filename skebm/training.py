@@ -1,5 +1,6 @@
 """The only training loop."""
 
+import itertools
 import time
 from dataclasses import dataclass, field
 
@@ -13,6 +14,9 @@ from skebm.utils._sparse import dense
 # A fit that has gone back this often to its last good epoch stops there.
 _MAX_ROLLBACKS = 8
 _ROLLBACK_FACTOR = 0.2
+# Seconds of a call of a kernel that does several updates: short enough for Ctrl-C, and
+# for a time budget.
+_CALL = 0.03
 # Gibbs sweeps of the holes of a row at each visit.
 _HOLE_SWEEPS = 1
 
@@ -232,23 +236,28 @@ def _epoch(training, X, weight, plan, epoch, clock, completion):
     if n_batches == 1:
         batches = [slice(None)]
     else:
-        batches = np.array_split(visit.fold(0).permutation(n_rows), n_batches)
+        order = visit.fold(0).permutation(n_rows)
+        edges = np.arange(n_batches + 1) * n_rows // n_batches
+        batches = [order[lo:hi] for lo, hi in itertools.pairwise(edges)]
     expected = (n_rows if weight is None else weight.sum()) / n_batches
     many = weight is None and completion is None and _descends_plainly(plan)
-    rate, b = 0.0, 0
+    rate, b, at_once = 0.0, 0, 1
     while b < n_batches:
         if clock.progress(epoch + b / n_batches) == 1:
             break
-        few = range(b, min(b + training.average.n_due, n_batches)) if many else [b]
+        few = range(b, min(b + at_once, n_batches)) if many else [b]
+        started = time.perf_counter()
         progress = [clock.progress(epoch + k / n_batches) for k in few]
         factor = plan.learning_rate * training.rate_factor
         rates = [factor * plan.schedule(done) for done in progress]
-        draws = [visit.fold(1, k) for k in few]
+        draws = visit.folds([(1, k) for k in few])
         rows = [batches[k] for k in few]
         if many:
             many = _updates(training, X, plan, rows, rates, draws, expected)
             if not many:
                 continue  # there is no kernel for it: one by one from here on
+            spent = (time.perf_counter() - started) / len(few)
+            at_once = max(1, min(10 * at_once, int(_CALL / max(spent, 1e-9))))
         else:
             batch = X[rows[0]]
             if completion is not None:
@@ -257,8 +266,8 @@ def _epoch(training, X, weight, plan, epoch, clock, completion):
                 )
             share = _shares(weight, rows[0], batch.shape[0], expected)
             _update(training, batch, *share, plan, rates[0], draws[0])
+            training.average.update(params)
         rate, b = rates[-1], b + len(few)
-        training.average.update(params, len(few))
     return rate
 
 
@@ -274,7 +283,8 @@ def _updates(training, X, plan, batches, rates, draws, expected):
         batches = [np.arange(X.shape[0])]
     # A step is as long as the minibatch's share of an update, as in `_shares`.
     rates = np.array(rates) * [len(rows) / expected for rows in batches]
-    steps = np.stack([rates, 1 - plan.penalties.l2 * rates], axis=1)
+    moves = training.average.moves(len(batches))
+    steps = np.stack([rates, 1 - plan.penalties.l2 * rates, moves], axis=1)
     state = plan.objective.descend(
         training.energy,
         X,
@@ -282,11 +292,13 @@ def _updates(training, X, plan, batches, rates, draws, expected):
         steps,
         plan.resample_inputs,
         training.objective_state,
+        training.average.params,
         draws,
     )
     if state is None:
         return False
     training.objective_state = state
+    training.average.count += len(batches)
     return True
 
 

@@ -67,7 +67,7 @@ def test_batches_are_balanced_and_cover_the_rows():
     objective = Recording()
     training, X = run(plan_of(objective, n_iter=2))
     lengths = [len(batch) for batch in objective.batches]
-    assert lengths == [8, 8, 7] * 2
+    assert lengths == [7, 8, 8] * 2
     for epoch in (objective.batches[:3], objective.batches[3:]):
         rows = np.concatenate(epoch)
         np.testing.assert_array_equal(np.unique(rows, axis=0), np.unique(X, axis=0))

@@ -1,10 +1,10 @@
 """Updates of an RBM whose units all take two values, without the interpreter.
 
 The formulas are those of the layers and of :class:`skebm.energies.RBM`, in phases that
-threads go through together: rows of data, hidden units of chains, their fields, visible
-units, then columns of the gradient. Ten minibatches are one call: the interpreter's lock
-cost more than the arithmetic of a small one. Steps of plain gradient descent are added
-to the weights as they are summed up, so their gradient is never stored.
+threads go through together: rows of data; hidden units of chains, their fields, visible
+units; columns of the gradient. Many minibatches are one call, since the interpreter and
+its lock cost more than the arithmetic of a small one. Steps of plain gradient descent
+are added to the weights as they are summed up, so their gradient is never stored.
 """
 
 import numpy as np
@@ -68,7 +68,18 @@ def contrast_after(energy, data, chains, offsets, randoms):
     return gradient, moved, tuple(means)
 
 
-def descend(energy, X, batches, steps, resample, chains, offsets, offset_rate, random):
+def descend(
+    energy,
+    X,
+    batches,
+    steps,
+    resample,
+    chains,
+    offsets,
+    offset_rate,
+    averages,
+    random,
+):
     """Do several updates of plain gradient descent in one call.
 
     Parameters
@@ -78,9 +89,9 @@ def descend(energy, X, batches, steps, resample, chains, offsets, offset_rate, r
     X : ndarray of shape (n, n_visible)
     batches : list of ndarray of int
         Rows of each minibatch.
-    steps : ndarray of shape (n_batches, 2)
-        The rate of each, and the share of the weights that it keeps: below 1 where they
-        decay.
+    steps : ndarray of shape (n_batches, 3)
+        The rate of each; the share of the weights that it keeps: below 1 where they
+        decay; and how far averages then go on to the parameters, as a share of the way.
     resample : bool
         Whether values of X are probabilities.
     chains : Chains or None
@@ -88,6 +99,8 @@ def descend(energy, X, batches, steps, resample, chains, offsets, offset_rate, r
     offsets : tuple of ndarray
         mu and lam.
     offset_rate : float
+    averages : dict of str to ndarray
+        Updated in place.
     random : tuple
         Keys, streams of shape (n_batches, n_sweeps, 2, 2), uint32, and those of the
         data, of shape (n_batches, 2).
@@ -115,6 +128,7 @@ def descend(energy, X, batches, steps, resample, chains, offsets, offset_rate, r
         model_of(energy),
         offsets,
         energy.dtype.type(offset_rate),
+        tuple(averages[name] for name in ("weights", "visible.bias", "hidden.bias")),
     )
     n_chains = len(batches[-1]) if chains is None else len(inputs)
     return (room.visible[:n_chains], inputs[:n_chains]), (offsets[0][0], offsets[1])
@@ -142,7 +156,7 @@ class _Room:
     def run(self, kernel, n_batches, n_sweeps, *args):
         """Call a kernel on all threads that its parts can use."""
         room = self.n_parts, self.field, self.shares, self.sums, self.local
-        n_phases = n_batches * (4 + 3 * n_sweeps)
+        n_phases = n_batches * (5 + 3 * n_sweeps)
         run_phases(kernel, n_phases, max(self.n_parts), room, *args)
 
 
@@ -152,7 +166,9 @@ def _contrast(crew, room, walk, given, model, offsets, step):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _descend(crew, room, data, walk, steps, random, model, offsets, offset_rate):
+def _descend(
+    crew, room, data, walk, steps, random, model, offsets, offset_rate, averages
+):
     (rows, x, received), (is_persistent, hidden, visible, inputs) = data, walk
     (X, order, edges, resample), (keys, streams, data_streams) = rows, random
     weights, phase = model[0], 0
@@ -164,16 +180,25 @@ def _descend(crew, room, data, walk, steps, random, model, offsets, offset_rate)
         source = X, order[edges[b] : edges[b + 1]], resample, keys, data_streams[b]
         given = source, x[:n], share.astype(X.dtype), False, received[:n]
         walk_now = walk_share.astype(X.dtype), *own
-        rate, kept = steps[b]
+        rate, kept, move = steps[b]
         step = -rate, kept, weights
-        phase = fill_minibatch(
-            crew, phase, room, walk_now, given, model, offsets, step
-        )
+        phase = fill_minibatch(crew, phase, room, walk_now, given, model, offsets, step)
         k = take(crew, phase)
         while k < 1:
             _end(model, offsets, room[4], rate, offset_rate)
+            fill_average(averages[1], model[4], move)
+            fill_average(averages[2], model[2], move)
             k = take_next(crew, phase)
         phase = meet(crew, phase, 1)
+        if move > 0:
+            n_parts = room[0][2]
+            k = take(crew, phase)
+            while k < n_parts:
+                lo, hi = len(weights) * k // n_parts, len(weights) * (k + 1) // n_parts
+                for i in range(lo, hi):
+                    fill_average(averages[0][i], weights[i], move)
+                k = take_next(crew, phase)
+            phase = meet(crew, phase, n_parts)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -287,7 +287,16 @@ class RBM:
         return total, Chains(*moved), of_data
 
     def descend(
-        self, X, batches, steps, resample, chains, offsets, offset_rate, random
+        self,
+        X,
+        batches,
+        steps,
+        resample,
+        chains,
+        offsets,
+        offset_rate,
+        averages,
+        random,
     ):
         """Do several updates of plain gradient descent.
 
@@ -298,7 +307,8 @@ class RBM:
         if not self._is_binary(X):
             return None
         own = (self._no_offsets(), 0.0) if offsets is None else (offsets, offset_rate)
-        state, moved = descend(self, X, batches, steps, resample, chains, *own, random)
+        given = X, batches, steps, resample, chains, *own, averages, random
+        state, moved = descend(self, *given)
         return Chains(*state), None if offsets is None else moved
 
     def _no_offsets(self):

@@ -92,7 +92,9 @@ def contrast_after(energy, data, chains, weight, n_steps, state, random):
     return gradient, chains, _moved(offsets, means)
 
 
-def descend(energy, X, batches, steps, resample, chains, n_steps, state, random):
+def descend(
+    energy, X, batches, steps, resample, chains, n_steps, state, averages, random
+):
     """Do several updates of plain gradient descent in one call.
 
     Parameters
@@ -101,14 +103,17 @@ def descend(energy, X, batches, steps, resample, chains, n_steps, state, random)
         Updated in place.
     X : {ndarray, CSR matrix}
     batches : list of ndarray of int
-    steps : ndarray of shape (n_batches, 2)
-        Rates, and the shares of the weights that are kept.
+    steps : ndarray of shape (n_batches, 3)
+        Rates, the shares of the weights that are kept, and how far averages go on to
+        the parameters, as a share of the way.
     resample : bool
         Whether values of X are probabilities.
     chains : state of the sampler or None
         None starts chains at the minibatches.
     n_steps : int
     state : SampledState
+    averages : dict of str to ndarray
+        Updated in place.
     random : list of Random
         One for each minibatch.
 
@@ -130,7 +135,7 @@ def descend(energy, X, batches, steps, resample, chains, n_steps, state, random)
     streams = folded(base, sweeps).reshape(len(base), -1, 2, 2)
     words = random[0].words()[0], streams, folded(base, [(0,)])[:, 0]
     done = energy.descend(
-        X, batches, steps, resample, chains, offsets, _OFFSET_RATE, words
+        X, batches, steps, resample, chains, offsets, _OFFSET_RATE, averages, words
     )
     if done is None:
         return None

@@ -58,10 +58,10 @@ class CD(BaseEstimator):
         )
         return gradient, state._replace(offsets=offsets)
 
-    def descend(self, energy, X, batches, steps, resample, state, random):
+    def descend(self, energy, X, batches, steps, resample, state, averages, random):
         """Do the updates of several minibatches in one call, or return None."""
         plan = X, batches, steps, resample, None, self.n_steps
-        return descend(energy, *plan, state, random)
+        return descend(energy, *plan, state, averages, random)
 
 
 class PCD(BaseEstimator):
@@ -112,10 +112,10 @@ class PCD(BaseEstimator):
         )
         return gradient, state._replace(chains=chains, offsets=offsets)
 
-    def descend(self, energy, X, batches, steps, resample, state, random):
+    def descend(self, energy, X, batches, steps, resample, state, averages, random):
         """Do the updates of several minibatches in one call, or return None."""
         plan = X, batches, steps, resample, state.chains, self.steps(energy)
-        return descend(energy, *plan, state, random)
+        return descend(energy, *plan, state, averages, random)
 
     def steps(self, energy):
         """Return how many steps of the sampler a gradient of this energy takes."""

@@ -29,21 +29,25 @@ class Average:
         self.count = 0
         self.params = {name: value.copy() for name, value in params.items()}
 
-    @property
-    def n_due(self):
-        """Updates until the average moves."""
-        return STRIDE - self.count % STRIDE
+    def moves(self, n_updates):
+        """Return how far the average goes after each of the next updates.
 
-    def update(self, params, n_updates=1):
-        """Take the parameters after at most ``n_due`` more updates into it."""
-        self.count += n_updates
-        if self.decay == 0 or self.count % STRIDE:
-            return
+        As a share of the way to the parameters, and mostly 0.
+        """
+        counts = self.count + 1 + np.arange(n_updates)
         # While the count is small the window is a tenth of it, so that the starting
         # values are forgotten.
-        decay = min(self.decay, 1 - 10 / (self.count + 10)) ** STRIDE
+        decay = np.minimum(self.decay, 1 - 10 / (counts + 10)) ** STRIDE
+        return np.where((self.decay > 0) & (counts % STRIDE == 0), 1 - decay, 0)
+
+    def update(self, params):
+        """Take the parameters after one more update into it."""
+        (move,) = self.moves(1)
+        self.count += 1
+        if move == 0:
+            return
         for name, value in params.items():
-            average, rate = self.params[name], value.dtype.type(1 - decay)
+            average, rate = self.params[name], value.dtype.type(move)
 
             def rows(part, average=average, value=value, rate=rate):
                 fill_average(average[part].reshape(-1), value[part].reshape(-1), rate)

@@ -74,6 +74,11 @@ class Random:
             stream ^= stream >> 31
         return Random(self.key, stream, self.row)
 
+    def folds(self, indices):
+        """Return ``[self.fold(*own) for own in indices]``, tuples of one length."""
+        streams = folded([self.stream], indices)[0].view("<u8")[:, 0].tolist()
+        return [Random(self.key, stream, self.row) for stream in streams]
+
     def rows(self, start):
         """Return the same stream with its rows counted from ``start``."""
         return Random(self.key, self.stream, self.row + start)

@@ -124,6 +124,10 @@ def test_many_updates_in_a_call_are_for_dense_rows(make):
         X = kind(np.ones((11, 7)))
         spec = make()
         state = spec.init(energy, Random(7))
-        batches, steps = [np.arange(5), np.arange(5, 11)], np.array([[0.0, 1.0]] * 2)
-        done = spec.descend(energy, X, batches, steps, False, state, [Random(2)] * 2)
+        batches, steps = (
+            [np.arange(5), np.arange(5, 11)],
+            np.array([[0.0, 1.0, 0.0]] * 2),
+        )
+        rest = False, state, energy.params, [Random(2)] * 2
+        done = spec.descend(energy, X, batches, steps, *rest)
         assert (done is not None) == possible

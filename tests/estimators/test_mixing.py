@@ -125,7 +125,7 @@ def test_the_remedy_is_one(two_clusters):
     stuck = RBMDensity(13, random_state=0)
     fit_with_warnings(stuck, two_clusters)
     assert model.chains_rhat_ < 1.3 < 1.5 < stuck.chains_rhat_
-    assert model.chains_ess_ > 2 * stuck.chains_ess_
+    assert model.chains_ess_ > 1.5 * stuck.chains_ess_
     assert model.score(two_clusters) > stuck.score(two_clusters) - 0.05
 
 

@@ -121,6 +121,8 @@ def test_streams_are_independent():
     random = Random(17)
     assert random.fold(3, 5).stream == random.fold(3).fold(5).stream
     assert random.fold(np.int64(3)).stream == random.fold(3).stream
+    for k, one in enumerate(random.folds([(1, k) for k in range(5)])):
+        assert repr(one) == repr(random.fold(1, k))
     streams = {random.fold(i, j).stream for i in range(101) for j in range(97)}
     assert len(streams) == 101 * 97
     columns = [random.fold(k).normal((N, 1)).ravel() for k in range(5)]
