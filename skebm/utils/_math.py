@@ -12,6 +12,8 @@ from numba.extending import overload
 # r = x - n log(2) loses no digits. Polynomials: S. Moshier's Cephes (float32) and the
 # Taylor series to the 13th power (float64), both within 2 units in the last place.
 _LIMIT32, _LIMIT64 = np.float32(87.0), 708.0
+# A product and a sum may be one instruction, of one rounding.
+_CONTRACT = {"contract"}
 
 
 def row_weights(weight, n_rows, dtype=np.float64):
@@ -80,7 +82,7 @@ def _kernel(single, double, x):
     return single if x.dtype == np.float32 else double
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT)
 def _exp32(x):
     n = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
     r = x - n * np.float32(0.693359375) + n * np.float32(2.12194440e-4)
@@ -94,7 +96,7 @@ def _exp32(x):
     return p * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT)
 def _exp64(x):
     n = np.floor(x * 1.4426950408889634 + 0.5)
     r = x - n * 0.693145751953125 - n * 1.42860682030941723212e-6
@@ -116,26 +118,26 @@ def _exp64(x):
 
 # A clamp written as min(max()) keeps NaN out of the vector code and lets it through in
 # neither direction; NaN never reaches these kernels, since training checks parameters.
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT)
 def _sigmoid32(x, out):
     one = np.float32(1)
     for i in range(x.size):
         out[i] = one / (one + _exp32(-min(max(x[i], -_LIMIT32), _LIMIT32)))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT)
 def _sigmoid64(x, out):
     for i in range(x.size):
         out[i] = 1.0 / (1.0 + _exp64(-min(max(x[i], -_LIMIT64), _LIMIT64)))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT)
 def _exponential32(x, out):
     for i in range(x.size):
         out[i] = _exp32(min(max(x[i], -_LIMIT32), _LIMIT32))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT)
 def _exponential64(x, out):
     for i in range(x.size):
         out[i] = _exp64(min(max(x[i], -_LIMIT64), _LIMIT64))
