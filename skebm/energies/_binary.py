@@ -15,6 +15,10 @@ from skebm.utils._math import fill_sigmoid
 from skebm.utils._parallel import map_blocks
 from skebm.utils._random import fill_uniform
 
+# Numbers that a kernel takes at a time: they fit the first level of the cache, and
+# are enough to pay for a call.
+FEW = 2048
+
 
 def sweeps(energy, chains, randoms):
     """Return visible units and inputs after a sweep for each ``Random`` given."""
@@ -91,42 +95,40 @@ def _sweeps(
         fill_product(units, weights, received)
 
 
-# Every loop writes to a line that it does not read: so the compiler may vectorise it.
+# Every loop writes to an array that it does not read: so the compiler may vectorise it.
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill_chances(given, coupling, bias, values, field, out):
+def fill_chances(inputs, coupling, bias, values, field, out):
     """Fill ``out`` with the probabilities of the higher value; ``field`` is scratch."""
     low, high = values
-    for j in range(len(bias)):
-        field[j] = (coupling * given[j] + bias[j]) * (high - low)
-    fill_sigmoid(field, out)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def fill_means(given, coupling, bias, values, field, out):
-    """Fill a line with expectations of units; ``field`` is scratch."""
-    low, high = values
-    _fill_chances(given, coupling, bias, values, field, out)
-    for j in range(len(bias)):
-        out[j] = low + (high - low) * out[j]
+    for r in range(len(out)):
+        for j in range(len(bias)):
+            field[r, j] = (coupling * inputs[r, j] + bias[j]) * (high - low)
+    fill_sigmoid(field.reshape(-1), out.reshape(-1))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def fill_draws(inputs, coupling, bias, values, keys, stream, row, out):
     """Draw units from what they receive; the first row is number ``row``."""
     low, high = values
-    field, probability = np.empty_like(bias), np.empty_like(bias)
-    uniform = np.empty((1, len(bias)), dtype=bias.dtype)
-    for r in range(len(out)):
-        line = out[r]
-        _fill_chances(inputs[r], coupling, bias, values, field, probability)
-        fill_uniform(keys, stream[0], stream[1], row + r, uniform)
-        for j in range(len(bias)):
-            line[j] = high if uniform[0, j] < probability[j] else low
+    n_rows = max(1, FEW // len(bias))
+    field = np.empty((min(n_rows, len(out)), len(bias)), dtype=bias.dtype)
+    chances, uniforms = np.empty_like(field), np.empty_like(field)
+    for lo in range(0, len(out), n_rows):
+        n = min(n_rows, len(out) - lo)
+        own, uniform = chances[:n], uniforms[:n]
+        fill_chances(inputs[lo : lo + n], coupling, bias, values, field[:n], own)
+        fill_uniform(keys, stream[0], stream[1], row + lo, uniform)
+        for r in range(n):
+            for j in range(len(bias)):
+                out[lo + r, j] = high if uniform[r, j] < own[r, j] else low
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _means(x, weights, coupling, bias, values, out):
-    inputs, field = np.empty_like(out), np.empty_like(bias)
+    low, high = values
+    inputs, field, chances = np.empty_like(out), np.empty_like(out), np.empty_like(out)
     fill_product(x, weights, inputs)
+    fill_chances(inputs, coupling, bias, values, field, chances)
     for r in range(len(out)):
-        fill_means(inputs[r], coupling, bias, values, field, out[r])
+        for j in range(len(bias)):
+            out[r, j] = low + (high - low) * chances[r, j]

@@ -85,9 +85,12 @@ def _non_zeros(x, start, stop, matrix):
         return x.indptr, x.indices, x.data
     if matrix.shape[1] < _MIN_WIDTH or not x.flags.c_contiguous:
         return None
-    indptr, indices, data = _room(x, len(x), stop - start)
-    n = _compress(x, start, stop, indptr, indices, data, 0)
-    return None if n < 0 else (indptr, indices[:n], data[:n])
+    n = _count(x, start, stop)
+    if n > _DENSE * len(x) * (stop - start):
+        return None
+    lists = _room(x, len(x), n)
+    _compress(x, start, stop, *lists)
+    return lists
 
 
 def _stack(lists):
@@ -113,13 +116,12 @@ def fill_product_of_columns(x, y, mu, shares, start, stop, factor, kept, out):
     descent, and a little less is one under which weights decay.
     """
     parts = (x, 0), (y, len(x)), (mu, len(x) + len(y))
-    if shares.shape[1] >= _MIN_WIDTH:
-        n_words = (len(x) + 31) // 32 + (len(y) + 31) // 32 + 1
-        bits = np.empty((n_words, stop - start), dtype=np.uint32)
-        indptr, indices, data = _room(x, stop - start, 32 * n_words)
-        if _compress_columns(parts, start, factor, bits, indptr, indices, data):
-            _sum_rows(indptr, indices, data, shares, kept, out)
-            return
+    n = _count(x, start, stop) + _count(y, start, stop) + _count(mu, start, stop)
+    if shares.shape[1] >= _MIN_WIDTH and n <= _DENSE * len(shares) * (stop - start):
+        indptr, indices, data = _room(x, stop - start, n)
+        _compress_columns(parts, start, stop, factor, indptr, indices, data)
+        _sum_rows(indptr, indices, data, shares, kept, out)
+        return
     columns = np.empty((stop - start, len(shares)), dtype=x.dtype)
     for part, first in parts:
         for i in range(len(columns)):
@@ -137,27 +139,26 @@ def fill_product_of_columns(x, y, mu, shares, start, stop, factor, kept, out):
 # A word has bits of 32 rows: so the compiler may vectorise the loop over columns, which
 # no list of a column allows; of a sparse one few bits are left to look at.
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
-def _compress_columns(parts, start, factor, bits, indptr, indices, data):
-    """Fill CSR arrays with ``factor`` times columns of several matrices.
-
-    Returns whether there was room.
-    """
-    n_words, width = 0, bits.shape[1]
+def _compress_columns(parts, start, stop, factor, indptr, indices, data):
+    """Fill CSR arrays with ``factor`` times columns of several matrices."""
+    n_words, width = 0, stop - start
+    for part, _ in parts:
+        n_words += (len(part) + 31) // 32
+    bits = np.empty((n_words, width), dtype=np.uint32)
+    w = 0
     for part, _ in parts:
         for first in range(0, len(part), 32):
-            line = bits[n_words]
+            line = bits[w]
             for i in range(width):
                 line[i] = 0
             for b in range(min(32, len(part) - first)):
                 given, shift = part[first + b, start : start + width], np.uint32(b)
                 for i in range(width):
                     line[i] |= np.uint32(given[i] != 0) << shift
-            n_words += 1
-    longest, n = 32 * n_words, 0
+            w += 1
+    n = 0
     indptr[0] = 0
     for i in range(width):
-        if n + longest > len(indices):
-            return False
         w = 0
         for part, above in parts:
             for first in range(0, len(part), 32):
@@ -170,7 +171,6 @@ def _compress_columns(parts, start, factor, bits, indptr, indices, data):
                     n += 1
                 w += 1
         indptr[i + 1] = n
-    return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -182,35 +182,43 @@ def _exponent(power):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _sum_sparse(x, matrix, kept, out):
     """Do what a product does, if the rows of x are sparse; say whether they are."""
-    if matrix.shape[1] < _MIN_WIDTH:
+    n = _count(x, 0, x.shape[1])
+    if matrix.shape[1] < _MIN_WIDTH or n > _DENSE * x.size:
         return False
-    indptr, indices, data = _room(x, len(x), x.shape[1])
-    if _compress(x, 0, x.shape[1], indptr, indices, data, 0) < 0:
-        return False
+    indptr, indices, data = _room(x, len(x), n)
+    _compress(x, 0, x.shape[1], indptr, indices, data)
     _sum_rows(indptr, indices, data, matrix, kept, out)
     return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _room(x, n_rows, width):
-    """Return empty CSR arrays with as much room as is worth while."""
-    capacity = width * (1 + int(_DENSE * n_rows))  # one row may be full
+def _room(x, n_rows, n):
+    """Return empty CSR arrays for ``n`` numbers."""
     return (
         np.empty(n_rows + 1, dtype=np.int32),
-        np.empty(capacity, dtype=np.int32),
-        np.empty(capacity, dtype=x.dtype),
+        np.empty(n, dtype=np.int32),
+        np.empty(n, dtype=x.dtype),
     )
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
+def _count(x, start, stop):
+    """Return the number of non-zeros of ``x[:, start:stop]``."""
+    n = 0
+    for r in range(len(x)):
+        few, line = np.int32(0), x[r, start:stop]
+        for i in range(len(line)):
+            few += np.int32(line[i] != 0)
+        n += few
+    return n
 
 
 # That nothing is NaN spares the comparison half of its instructions, as does a slice
 # with a counter that has no sign: nothing can be counted from the end.
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
-def _compress(x, start, stop, indptr, indices, data, n):
-    """Add ``x[:, start:stop]`` to CSR arrays that hold ``n`` numbers.
-
-    Returns how many they hold then; or -1, where there is no room or n is -1.
-    """
-    line = np.empty(stop - start, dtype=np.int32)
+def _compress(x, start, stop, indptr, indices, data):
+    """Fill CSR arrays with ``x[:, start:stop]``."""
+    line, n = np.empty(stop - start, dtype=np.int32), 0
     indptr[0] = n
     for r in range(len(x)):
         given, k = x[r, start:stop], np.uint64(0)
@@ -218,14 +226,11 @@ def _compress(x, start, stop, indptr, indices, data, n):
             line[k] = i
             k += np.uint64(given[i] != 0)
         count = np.int64(k)
-        if n < 0 or n + count > len(indices):
-            return -1
         for t in range(count):
             indices[n + t] = start + line[t]
             data[n + t] = given[line[t]]
         n += count
         indptr[r + 1] = n
-    return n
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

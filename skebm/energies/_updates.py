@@ -10,7 +10,7 @@ are added to the weights as they are summed up, so their gradient is never store
 import numpy as np
 from numba import njit
 
-from skebm.energies._binary import fill_draws, fill_means, model_of, words_of
+from skebm.energies._binary import FEW, fill_chances, fill_draws, model_of, words_of
 from skebm.energies._products import (
     GRADIENT_ROWS,
     fill_product,
@@ -322,21 +322,28 @@ def _shares(lo, hi, own, model, offsets, shares, sums):
     rows of ``outer(units, share)``. So it need not be there.
     """
     (x, inputs, weight), (mu, lam) = own, offsets
-    _, coupling, bias, values, _, _ = model
-    field, mean, split = np.empty_like(bias), np.empty_like(bias), x.shape[1]
+    (_, coupling, bias, values, _, _), split = model, x.shape[1]
+    low, high = values
+    n_rows = max(1, FEW // len(bias))
+    field = np.empty((min(n_rows, hi - lo), len(bias)), dtype=bias.dtype)
+    chances = np.empty_like(field)
     of_visible, of_hidden = sums[0, :split], sums[0, split:]
     back, forth = sums[1, :split], sums[1, split:]
     for i in range(sums.shape[1]):
         sums[0, i] = 0
         sums[1, i] = 0
     for r in range(lo, hi):
-        line, units, w = shares[r], x[r], weight[r]
-        fill_means(inputs[r], coupling, bias, values, field, mean)
+        k, w = (r - lo) % n_rows, weight[r]
+        if k == 0:
+            n = min(n_rows, hi - r)
+            few = inputs[r : r + n], coupling, bias, values, field[:n], chances[:n]
+            fill_chances(*few)
+        chance, line, units = chances[k], shares[r], x[r]
         for j in range(len(bias)):
-            line[j] = -coupling * w * (mean[j] - lam[j])
+            line[j] = -coupling * w * (low + (high - low) * chance[j] - lam[j])
         along_lam, along_mu = np.dot(line, lam), np.dot(units, mu[0])
         for j in range(len(bias)):
-            of_hidden[j] += w * mean[j]
+            of_hidden[j] += w * (low + (high - low) * chance[j])
         for j in range(len(bias)):
             forth[j] += along_mu * line[j]
         for i in range(split):
