@@ -52,7 +52,7 @@ class Encoding(NamedTuple):
             for codec, own in zip(codecs, columns.values(), strict=True)
             if codec.units is Gaussian
         ]
-        return cls(tuple(codecs), tuple(columns.values()), max(real, default=1.0))
+        return cls(tuple(codecs), tuple(columns.values()), max([1.0, *real]))
 
     @classmethod
     def identity(cls, kind, n_features):

@@ -1,3 +1,4 @@
+import itertools
 import multiprocessing
 import threading
 import time
@@ -6,9 +7,19 @@ import numpy as np
 import pytest
 import scipy.linalg  # noqa: F401
 from joblib import Parallel, delayed, parallel_config
+from numba import config, njit
 from threadpoolctl import threadpool_info
 
-from skebm.utils._parallel import blocks, map_blocks, resolve_n_jobs, use_threads
+from skebm.utils._parallel import (
+    blocks,
+    map_blocks,
+    meet,
+    resolve_n_jobs,
+    run_phases,
+    take,
+    take_next,
+    use_threads,
+)
 from skebm.utils._random import Random
 from skebm.utils._sklearn import available_threads
 from tests.models import random_rbm
@@ -32,6 +43,24 @@ def draw(n_jobs=None, seed=3, n_rows=257):
         return np.concatenate(map_blocks(block, n_rows, BUSY))
 
 
+@njit(nogil=True)
+def relay(crew, out):
+    """Fill each line from the one before: wrong if a phase begins too early."""
+    for phase in range(len(out) - 1):
+        k = take(crew, phase)
+        while k < out.shape[1]:
+            out[phase + 1, k] = (3 * out[phase].sum() + k) % 1009
+            k = take_next(crew, phase)
+        meet(crew, phase, out.shape[1])
+
+
+def relay_in_turn(n_phases, n_parts):
+    out = np.zeros((n_phases + 1, n_parts), dtype=np.int64)
+    for line, following in itertools.pairwise(out):
+        following[:] = (3 * line.sum() + np.arange(n_parts)) % 1009
+    return out
+
+
 def blas_threads():
     return {
         pool["filepath"]: pool["num_threads"]
@@ -53,6 +82,22 @@ def test_blocks_cover_the_rows_evenly(n_rows):
 def test_results_do_not_depend_on_threads():
     np.testing.assert_array_equal(draw(1), draw(2))
     np.testing.assert_array_equal(draw(1), draw(None))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_phases_wait_for_each_other(n_jobs):
+    n_phases = 101 if config.DISABLE_JIT else 100_003
+    out = np.zeros((n_phases + 1, 5), dtype=np.int64)
+    with use_threads(n_jobs):
+        run_phases(relay, n_phases, 2, out)
+    np.testing.assert_array_equal(out, relay_in_turn(n_phases, 5))
+
+
+@pytest.mark.skipif(config.DISABLE_JIT, reason="then there is one thread only")
+def test_phases_do_not_wait_for_a_thread_that_never_comes():
+    out = np.zeros((102, 5), dtype=np.int64)
+    relay((np.zeros((101, 32), dtype=np.int64), False), out)
+    np.testing.assert_array_equal(out, relay_in_turn(101, 5))
 
 
 @two_cores
