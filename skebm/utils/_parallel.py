@@ -38,6 +38,10 @@ _SPINS = 0 if config.DISABLE_JIT else 2_000_000
 # And looks after which it lets others go first: they may be what it waits for.
 _SPINS_A_TURN = 20_000
 
+# A thread that has less than this share of its core meanwhile has neighbours, and so do
+# those that it waits for: then phases are done alone, for this number of calls. A call
+# of less than so many seconds tells nothing.
+_CROWDED, _CALLS_ALONE, _NOTICEABLE = 0.8, 10, 0.005
 # Numbers that lie on two lines of any cache, so that threads do not disturb each other.
 _LINE = 32
 
@@ -143,6 +147,7 @@ class _Crew:
         self.members = 0
         self.sleepers = Condition()
         self.asleep = 0
+        self.calls_alone = 0
 
     def call(self, n_helpers):
         """Wake the crew, and let it grow to this many threads."""
@@ -153,6 +158,11 @@ class _Crew:
                 while self.members < n_helpers:
                     self.members += 1
                     Thread(target=self.serve, name="skebm", daemon=True).start()
+
+    def has_room(self):
+        """Whether threads that wait for each other get cores at the same time."""
+        self.calls_alone = max(0, self.calls_alone - 1)
+        return self.calls_alone == 0
 
     def serve(self):
         """Take calls of the newest job that has any, for ever."""
@@ -234,10 +244,15 @@ def run_phases(kernel, n_phases, n_threads, *args):
     one cost a hundred, and all of them need the interpreter's lock. A thread that comes
     late, or never, is not waited for.
     """
-    alone = config.DISABLE_JIT or n_threads == 1 or _n_threads.get() == 1
-    crew = np.zeros((n_phases, _LINE), dtype=np.int64), alone
-    n_threads = 1 if alone else min(_n_threads.get(), n_threads)
+    n_threads = min(_n_threads.get(), n_threads)
+    if config.DISABLE_JIT or not _crew.has_room():
+        n_threads = 1
+    crew = np.zeros((n_phases, _LINE), dtype=np.int64), n_threads == 1
+    wall, own = time.perf_counter(), time.thread_time()
     map_parts(lambda _: kernel(crew, *args), range(n_threads))
+    wall, own = time.perf_counter() - wall, time.thread_time() - own
+    if n_threads > 1 and wall > _NOTICEABLE and own < _CROWDED * wall:
+        _crew.calls_alone = _CALLS_ALONE
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

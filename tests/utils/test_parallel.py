@@ -10,6 +10,7 @@ from joblib import Parallel, delayed, parallel_config
 from numba import config, njit
 from threadpoolctl import threadpool_info
 
+import skebm.utils._parallel
 from skebm.utils._parallel import (
     blocks,
     map_blocks,
@@ -91,6 +92,22 @@ def test_phases_wait_for_each_other(n_jobs):
     with use_threads(n_jobs):
         run_phases(relay, n_phases, 2, out)
     np.testing.assert_array_equal(out, relay_in_turn(n_phases, 5))
+
+
+@two_cores
+def test_phases_are_done_alone_where_cores_are_taken(monkeypatch):
+    crew = skebm.utils._parallel._Crew()
+    monkeypatch.setattr("skebm.utils._parallel._crew", crew)
+    alone = []
+    with use_threads(2):
+        crew.calls_alone = 3
+        for _ in range(4):
+            run_phases(lambda crew: alone.append(crew[1]), 1, 2)
+        assert alone[:2] == [True, True]
+        assert set(alone[2:]) == {bool(config.DISABLE_JIT)}
+        # A thread that sleeps has nothing of its core.
+        run_phases(lambda crew: time.sleep(0.01), 1, 2)
+    assert crew.calls_alone == (0 if config.DISABLE_JIT else 10)
 
 
 @pytest.mark.skipif(config.DISABLE_JIT, reason="then there is one thread only")
