@@ -94,23 +94,28 @@ def test_phases_wait_for_each_other(n_jobs):
     np.testing.assert_array_equal(out, relay_in_turn(n_phases, 5))
 
 
+compiled = pytest.mark.skipif(
+    config.DISABLE_JIT, reason="then there is one thread only"
+)
+
+
 @two_cores
+@compiled
 def test_phases_are_done_alone_where_cores_are_taken(monkeypatch):
     crew = skebm.utils._parallel._Crew()
     monkeypatch.setattr("skebm.utils._parallel._crew", crew)
-    alone = []
+    crew.calls_alone, alone = 3, []
     with use_threads(2):
-        crew.calls_alone = 3
         for _ in range(4):
             run_phases(lambda crew: alone.append(crew[1]), 1, 2)
         assert alone[:2] == [True, True]
-        assert set(alone[2:]) == {bool(config.DISABLE_JIT)}
+        assert set(alone[2:]) == {False}
         # A thread that sleeps has nothing of its core.
         run_phases(lambda crew: time.sleep(0.01), 1, 2)
-    assert crew.calls_alone == (0 if config.DISABLE_JIT else 10)
+    assert crew.calls_alone == 10
 
 
-@pytest.mark.skipif(config.DISABLE_JIT, reason="then there is one thread only")
+@compiled
 def test_phases_do_not_wait_for_a_thread_that_never_comes():
     out = np.zeros((102, 5), dtype=np.int64)
     relay((np.zeros((101, 32), dtype=np.int64), False), out)
