@@ -89,9 +89,9 @@ objective, default="pcd"
         Size of the first steps. ``"auto"`` is 0.003 for Adam, 0.01 with the objectives
         that need no chains, and 0.01 with Gaussian or rectified hidden units. For
         binary units it is 0.4 for up to 32 hidden units and falls to 0.1 at 128; with
-        other columns it is 0.1, though no more than one over the variance of a count,
-        and 0.05 for categories alone.
-        Spins have 0.1, and 0.05 beside real columns.
+        other columns it is 0.1, though no more than one over the variance of a count
+        or 2.5 over the largest eigenvalue of the correlations of real columns, and 0.05
+        for categories alone. Spins have 0.1, and 0.05 beside real columns.
     schedule : {"linear", "constant"}, default="linear"
         ``"linear"``: constant for half of the epochs, then falling to 0.
     batch_size : int or "auto", default="auto"
