@@ -156,6 +156,7 @@ class _Room:
     def run(self, kernel, n_batches, n_sweeps, *args):
         """Call a kernel on all threads that its parts can use."""
         room = self.n_parts, self.field, self.shares, self.sums, self.local
+        # Data, three phases a sweep, what is joined, columns, biases, and an average.
         n_phases = n_batches * (5 + 3 * n_sweeps)
         run_phases(kernel, n_phases, max(self.n_parts), room, *args)
 
@@ -194,7 +195,7 @@ def _descend(
             n_parts = room[0][2]
             k = take(crew, phase)
             while k < n_parts:
-                lo, hi = len(weights) * k // n_parts, len(weights) * (k + 1) // n_parts
+                lo, hi = _part(len(weights), n_parts, k)
                 for i in range(lo, hi):
                     fill_average(averages[0][i], weights[i], move)
                 k = take_next(crew, phase)
@@ -242,60 +243,81 @@ def fill_minibatch(crew, phase, room, walk, given, model, offsets, step):
     int
         The phase that comes next.
     """
-    (n_data, n_walks, n_columns), space, shares, sums, local = room
-    chain_weight, keys, streams, row, hidden, visible, inputs = walk
-    weights, coupling, hidden_bias, hidden_values, visible_bias, visible_values = model
-    source, x, weight, is_known, received = given
-    n, m, n_visible = len(x), len(visible), len(weights)
-    field = space[: n_visible * m].reshape(n_visible, m)
-    own, moved = (x, received, weight), (visible, inputs, chain_weight)
-    k = take(crew, phase)
-    while k < n_data:
-        lo, hi = n * k // n_data, n * (k + 1) // n_data
-        _gather(*source, lo, hi, x)
-        if not is_known:
-            fill_product(x[lo:hi], weights, received[lo:hi])
-        _shares(lo, hi, own, model, offsets, shares, sums[k])
-        k = take_next(crew, phase)
-    phase = meet(crew, phase, n_data)
-    for t in range(len(streams)):
-        k = take(crew, phase)
-        while k < n_walks:
-            lo, hi = m * k // n_walks, m * (k + 1) // n_walks
-            side = coupling, hidden_bias, hidden_values, keys, streams[t, 0]
-            fill_draws(inputs[lo:hi], *side, row + lo, hidden[lo:hi])
-            k = take_next(crew, phase)
-        phase = meet(crew, phase, n_walks)
-        k = take(crew, phase)
-        while k < n_columns:
-            lo, hi = n_visible * k // n_columns, n_visible * (k + 1) // n_columns
-            np.dot(weights[lo:hi], hidden.T, field[lo:hi])
-            k = take_next(crew, phase)
-        phase = meet(crew, phase, n_columns)
-        k = take(crew, phase)
-        while k < n_walks:
-            lo, hi = m * k // n_walks, m * (k + 1) // n_walks
-            side = coupling, visible_bias, visible_values, keys, streams[t, 1]
-            fill_draws(field[:, lo:hi].T, *side, row + lo, visible[lo:hi])
-            fill_product(visible[lo:hi], weights, inputs[lo:hi])
-            if t + 1 == len(streams):
-                _shares(lo, hi, moved, model, offsets, shares[n:], sums[n_data + k])
-            k = take_next(crew, phase)
-        phase = meet(crew, phase, n_walks)
+    phase = _visit(crew, phase, room, given, model, offsets)
+    for t in range(len(walk[2])):
+        phase = _sweep(crew, phase, room, t, walk, len(given[1]), model, offsets)
+    (n_data, _, n_columns), _, shares, sums, local = room
+    _, x, weight, _, _ = given
+    n, visible, chain_weight = len(x), walk[5], walk[0]
     k = take(crew, phase)
     while k < 1:
-        total = weight.sum() + chain_weight.sum()
-        _join(sums, n_data, total, model, offsets, shares[n + m], *local)
+        total, last = weight.sum() + chain_weight.sum(), shares[n + len(visible)]
+        _join(sums, n_data, total, model, offsets, last, *local)
         k = take_next(crew, phase)
     phase = meet(crew, phase, 1)
     factor, kept, out = step
     k = take(crew, phase)
     while k < n_columns:
-        lo, hi = n_visible * k // n_columns, n_visible * (k + 1) // n_columns
-        rows = x, visible, offsets[0], shares[: n + m + 1]
+        lo, hi = _part(len(out), n_columns, k)
+        rows = x, visible, offsets[0], shares[: n + len(visible) + 1]
         fill_product_of_columns(*rows, lo, hi, factor, kept, out[lo:hi])
         k = take_next(crew, phase)
     return meet(crew, phase, n_columns)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _part(n, n_parts, k):
+    return n * k // n_parts, n * (k + 1) // n_parts
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _visit(crew, phase, room, given, model, offsets):
+    """Take rows of data, and their shares of the gradient."""
+    (n_parts, _, _), _, shares, sums, _ = room
+    source, x, weight, is_known, received = given
+    k = take(crew, phase)
+    while k < n_parts:
+        lo, hi = _part(len(x), n_parts, k)
+        _gather(*source, lo, hi, x)
+        if not is_known:
+            fill_product(x[lo:hi], model[0], received[lo:hi])
+        _shares(lo, hi, (x, received, weight), model, offsets, shares, sums[k])
+        k = take_next(crew, phase)
+    return meet(crew, phase, n_parts)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sweep(crew, phase, room, t, walk, n, model, offsets):
+    """Move chains by the sweep number ``t``; after the last, take their shares."""
+    (n_data, n_parts, n_columns), space, shares, sums, _ = room
+    chain_weight, keys, streams, row, hidden, visible, inputs = walk
+    weights, coupling, hidden_bias, hidden_values, visible_bias, visible_values = model
+    m, n_visible = visible.shape
+    field = space[: n_visible * m].reshape(n_visible, m)
+    k = take(crew, phase)
+    while k < n_parts:
+        lo, hi = _part(m, n_parts, k)
+        side = coupling, hidden_bias, hidden_values, keys, streams[t, 0]
+        fill_draws(inputs[lo:hi], *side, row + lo, hidden[lo:hi])
+        k = take_next(crew, phase)
+    phase = meet(crew, phase, n_parts)
+    k = take(crew, phase)
+    while k < n_columns:
+        lo, hi = _part(n_visible, n_columns, k)
+        np.dot(weights[lo:hi], hidden.T, field[lo:hi])
+        k = take_next(crew, phase)
+    phase = meet(crew, phase, n_columns)
+    own = visible, inputs, chain_weight
+    k = take(crew, phase)
+    while k < n_parts:
+        lo, hi = _part(m, n_parts, k)
+        side = coupling, visible_bias, visible_values, keys, streams[t, 1]
+        fill_draws(field[:, lo:hi].T, *side, row + lo, visible[lo:hi])
+        fill_product(visible[lo:hi], weights, inputs[lo:hi])
+        if t + 1 == len(streams):
+            _shares(lo, hi, own, model, offsets, shares[n:], sums[n_data + k])
+        k = take_next(crew, phase)
+    return meet(crew, phase, n_parts)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
