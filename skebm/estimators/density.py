@@ -110,8 +110,8 @@ objective, default="pcd"
         Penalty on the weights, a row: factor of ``sum |w|``.
     l2 : float or "auto", default="auto"
         Factor of ``sum w**2 / 2``, a row. ``"auto"`` is 4 over the number of rows, at
-        most 0.001 times that of columns, and 0 for ``partial_fit``: a normal prior,
-        that fades with the rows and keeps few of them from being learned by heart.
+        most 0.001 times that of columns, and 0 for more than 10,000 rows and for
+        ``partial_fit``: a normal prior keeps few rows from being learned by heart.
     l1b : float, default=0.0
         Penalty of the square of each hidden unit's ``sum |w|``, in the scale of ``l2``:
         every unit keeps few weights, and none is switched off; see
