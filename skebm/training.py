@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from skebm.inference import Completion
 from skebm.optimizers import SGD, Average
 from skebm.penalties import Penalties
-from skebm.samplers import Completion
 from skebm.utils._sparse import dense
 
 # A fit that has gone back this often to its last good epoch stops there.

@@ -19,7 +19,8 @@ import numpy as np
 from numba import njit, prange
 from threadpoolctl import threadpool_limits
 
-from skebm.energies import RBM, _binary
+from skebm.energies import RBM
+from skebm.energies.rbm import _binary
 from skebm.layers import Bernoulli
 from skebm.samplers import Gibbs
 from skebm.utils._parallel import blocks, use_threads

@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from skebm.energies._marginal import Marginal
-from skebm.energies._products import GRADIENT_ROWS, product, product_of_columns
 from skebm.energies.rbm import Chains
 from skebm.layers import Bernoulli, Categorical
 from skebm.utils._math import sigmoid, softplus_sum
 from skebm.utils._parallel import map_blocks, start_blocks
+from skebm.utils._products import GRADIENT_ROWS, product, product_of_columns
 
 
 class Documents(NamedTuple):

@@ -8,14 +8,14 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 
-from skebm.estimators._curves import moments
-from skebm.estimators._epochs import Epochs
 from skebm.estimators._plan import make_plan
 from skebm.estimators._rows import TableMixin
 from skebm.layers import HIDDEN
+from skebm.monitoring.epochs import Epochs
 from skebm.optimizers import SCHEDULES
 from skebm.partition import PARTITIONS, LogPartition
 from skebm.training import Training, train
+from skebm.utils._moments import moments
 from skebm.utils._parallel import map_blocks, use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import (

@@ -6,9 +6,9 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.estimators._draws import draw
-from skebm.estimators._holes import complete_holes, draw_holes, posterior
-from skebm.partition import observed_energy
+from skebm.inference import observed_energy
+from skebm.inference.draws import draw
+from skebm.inference.holes import complete_holes, draw_holes, posterior
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sparse import dense
@@ -92,7 +92,7 @@ class ConditionalMixin:
         """Return the rows with their missing cells at the most probable values.
 
         All missing cells of a row together: the lowest energy that annealed and then
-        cooled chains have found (see :func:`skebm.estimators._holes.complete_holes`).
+        cooled chains have found (see :func:`skebm.inference.holes.complete_holes`).
         For the best guess of each cell by itself see :class:`skebm.EnergyImputer`.
 
         Parameters

@@ -11,8 +11,8 @@ from sklearn.utils import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.estimators._encoding import Encoding
-from skebm.estimators._table import Table, as_frame, by_columns, is_frame
+from skebm.tables.encoding import Encoding
+from skebm.tables.table import Table, as_frame, by_columns, is_frame
 from skebm.utils._sklearn import check_sample_weight, validate_data
 
 

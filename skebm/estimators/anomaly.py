@@ -9,8 +9,8 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.estimators._holder import DensityHolder
-from skebm.estimators._table import by_columns
 from skebm.estimators.density import RBMDensity
+from skebm.tables.table import by_columns
 from skebm.utils._sklearn import (
     HasMethods,
     Interval,

@@ -15,11 +15,11 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from skebm.energies import ClassRBM
 from skebm.estimators._base import EnergyEstimator, fit_hooks
 from skebm.estimators._conditional import has_holes
-from skebm.estimators._draws import draw
-from skebm.estimators._monitor import ClassMonitor
+from skebm.inference import observed_energy
+from skebm.inference.draws import draw
 from skebm.layers import Categorical, Columns
+from skebm.monitoring.monitors import ClassMonitor
 from skebm.objectives import OBJECTIVES, Conditional, Hybrid
-from skebm.partition import observed_energy
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import Interval, StrOptions, fit_context, is_fitted

@@ -12,16 +12,16 @@ from sklearn.utils.validation import check_is_fitted
 from skebm.energies import RBM
 from skebm.estimators._base import EnergyEstimator, fit_hooks
 from skebm.estimators._conditional import ConditionalMixin, has_holes
-from skebm.estimators._draws import at_own_marginals
-from skebm.estimators._encoding import Encoding
-from skebm.estimators._holes import draw_holes
-from skebm.estimators._mixing import Mixing
-from skebm.estimators._monitor import DensityMonitor, conditionals, reconstruct
 from skebm.estimators._plan import make_plan
-from skebm.estimators._table import Table
+from skebm.inference.draws import at_own_marginals
+from skebm.inference.holes import draw_holes
 from skebm.layers import HIDDEN, LAYERS
+from skebm.monitoring.mixing import Mixing
+from skebm.monitoring.monitors import DensityMonitor, conditionals, reconstruct
 from skebm.objectives import OBJECTIVES
 from skebm.samplers import Gibbs
+from skebm.tables.encoding import Encoding
+from skebm.tables.table import Table
 from skebm.training import Training
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random

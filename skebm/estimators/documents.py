@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skebm.energies import ReplicatedSoftmax
 from skebm.estimators._base import EnergyEstimator, fit_hooks
-from skebm.estimators._monitor import DocumentMonitor
+from skebm.monitoring.monitors import DocumentMonitor
 from skebm.objectives import CD, PCD
 from skebm.optimizers import SGD
 from skebm.partition import LENGTH_PARTITIONS, LengthPartitions

@@ -6,8 +6,8 @@ from sklearn.impute import MissingIndicator
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.estimators._holder import DensityHolder
-from skebm.estimators._table import as_frame, by_columns
 from skebm.estimators.density import RBMDensity
+from skebm.tables.table import as_frame, by_columns
 from skebm.utils._sklearn import (
     HasMethods,
     check_feature_names_in,

@@ -6,7 +6,6 @@ from skebm.partition.ais import AIS
 from skebm.partition.auto import Auto
 from skebm.partition.exact import ExactPartition
 from skebm.partition.lengths import LengthPartition
-from skebm.partition.observed import hidden_log_weights, observed_energy
 from skebm.partition.trajectory import TrajectoryPartition
 
 PARTITIONS = {
@@ -30,6 +29,4 @@ __all__ = [
     "LengthPartitions",
     "LogPartition",
     "TrajectoryPartition",
-    "hidden_log_weights",
-    "observed_energy",
 ]

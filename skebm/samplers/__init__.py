@@ -1,7 +1,6 @@
 """How configurations are drawn: `init` starts chains, `step` moves them."""
 
 from skebm.samplers._base import anneal, sweep
-from skebm.samplers._completion import Completion
 from skebm.samplers.exact import Exact
 from skebm.samplers.gibbs import Gibbs
 from skebm.samplers.lengths import LengthTempering, draw_hidden
@@ -17,7 +16,6 @@ SAMPLERS = {
 
 __all__ = [
     "SAMPLERS",
-    "Completion",
     "Exact",
     "Gibbs",
     "LengthTempering",

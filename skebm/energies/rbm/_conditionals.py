@@ -1,0 +1,127 @@
+"""The distribution of each variable given all others."""
+
+import numpy as np
+
+from skebm.energies.rbm._flips import Flips, two_values
+
+
+def conditionals_by_sum(energy, x):
+    """Return ``log p(x_i | all other x)``, each variable summed (or integrated) out.
+
+    What the hidden units receive changes by one row of weights when a variable does:
+    so a variable costs a pass over the hidden units, not over the weights.
+    """
+    if two_values(energy.visible) is not None and (flips := Flips(energy)).allow(x):
+        return -np.logaddexp(0, -flips.energies(x))
+    inputs = energy.inputs(x)
+    own = _hidden_part(energy, inputs)
+    out = np.empty((len(x), energy.visible.n_features))
+    for feature in range(energy.visible.n_features):
+        out[:, feature] = own + _conditional(energy, x, inputs, feature)
+    return out
+
+
+def alternatives(energy, feature):
+    """Return a variable's columns, values and weights whatever the others may be.
+
+    None for a real variable beside hidden units without bounds: the range that matters
+    depends on the others.
+    """
+    columns, values, log_weight = energy.visible.alternatives(feature, 0.0, 0.0)
+    if np.isinf(energy.visible.curvature[columns]).all():
+        return columns, values, log_weight
+    if not np.isfinite(energy.hidden.limits).all():
+        return None
+    span = _input_range(energy, columns, None)
+    return energy.visible.alternatives(feature, *span)
+
+
+def _conditional(energy, x, inputs, feature):
+    """Return the log-probability, but for the hidden units' part at ``x`` itself."""
+    # With a block of categories before it, a variable's columns are not its number.
+    columns, _, _ = energy.visible.alternatives(feature, 0.0, 0.0)
+    weights = energy.weights[columns]
+    rest = inputs - x[:, columns] @ weights
+    _, values, log_weight = energy.visible.alternatives(
+        feature, *_input_range(energy, columns, rest)
+    )
+    received = rest + (values @ weights)[:, None]  # (n_values, n, n_hidden)
+    hidden = _hidden_part(energy, received.reshape(-1, rest.shape[1]))
+    others = hidden.reshape(len(values), -1)
+    others -= _energy_alone(energy.visible, columns, values)[:, None]
+    own = -_energy_alone(energy.visible, columns, x[:, columns])
+    others += np.reshape(log_weight, (-1, 1))
+    return own - np.logaddexp.reduce(others, axis=0)
+
+
+def _hidden_part(energy, inputs):
+    return energy.hidden.cgf(inputs * energy.dtype.type(energy.coupling))
+
+
+def _energy_alone(layer, columns, values):
+    """Return the energy of one variable: units of a layer add up, and 0 has none."""
+    alone = np.zeros((len(values), layer.n_units), dtype=values.dtype)
+    alone[:, columns] = values
+    return np.asarray(layer.energy(alone), dtype=np.float64)
+
+
+def _input_range(energy, columns, rest):
+    """Return the smallest and largest input to a real unit that has a say in its sum.
+
+    Parameters
+    ----------
+    energy : RBM
+    columns : slice
+        Of one variable.
+    rest : ndarray of shape (n, n_hidden)
+        What the hidden units receive from all other variables.
+    """
+    unit = np.arange(energy.visible.n_units)[columns]
+    unit = unit[np.isfinite(energy.visible.curvature[unit])]
+    if len(unit) == 0:
+        return 0.0, 0.0
+    weights = energy.coupling * energy.weights[unit[0]].astype(np.float64)
+    low, high = energy.hidden.limits
+    if np.isfinite(low).all() and np.isfinite(high).all():
+        ends = weights * low, weights * high
+        return np.minimum(*ends).sum(), np.maximum(*ends).sum()
+    return _range_about_modes(energy, unit[0], weights, energy.coupling * rest)
+
+
+def _range_about_modes(energy, unit, weights, rest):
+    """Return the range of inputs where hidden units have no bound.
+
+    The log-density of the unit given all others has a curvature between ``least``
+    (Gaussian hidden units) and its own: so it has one mode, found by bisection, and
+    tails no wider than those of a normal density.
+    """
+    own = float(energy.visible.curvature[unit])
+    bias = float(energy.visible.bias[unit])
+    hidden = np.square(weights) / energy.hidden.curvature
+    least = max(own - hidden.sum(), 1e-3 * own)
+
+    def slope(x):
+        received = (rest + x[:, None] * weights).astype(energy.dtype)
+        return own * x - bias - energy.hidden.mean(received).astype(float) @ weights
+
+    start = np.zeros(len(rest))
+    ends = start - slope(start) / own, start - slope(start) / least
+    low, high = np.minimum(*ends), np.maximum(*ends)
+    while np.max(high - low, initial=0) > own**-0.5:
+        middle = (low + high) / 2
+        below = slope(middle) < 0
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    width = 9 * least**-0.5
+    ends = low.min(initial=np.inf) - width, high.max(initial=-np.inf) + width
+    return own * ends[0] - bias, own * ends[1] - bias
+
+
+def conditionals_of_normal(energy, x):
+    """Return the conditionals of the normal density of an RBM of Gaussian units."""
+    weights = energy.coupling * energy.weights.astype(np.float64)
+    back = weights / energy.hidden.curvature
+    matrix = np.diag(energy.visible.curvature) - back @ weights.T
+    linear = energy.visible.bias + back @ energy.hidden.bias
+    precision = np.diag(matrix)
+    mean = x + (linear - x @ matrix) / precision
+    return (np.log(precision / (2 * np.pi)) - precision * np.square(x - mean)) / 2

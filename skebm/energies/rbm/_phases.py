@@ -1,0 +1,128 @@
+"""The gradient of an RBM of any units, step by step."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from skebm.utils._math import row_weights
+from skebm.utils._parallel import map_blocks, start_blocks
+from skebm.utils._products import GRADIENT_ROWS, product_of_columns
+
+
+class Phase(NamedTuple):
+    """A block of rows of data or of chains, with what a gradient needs of them.
+
+    Attributes
+    ----------
+    rows : {ndarray, CSR matrix} of shape (n, n_visible)
+    hidden : ndarray of shape (n, n_hidden)
+        Expectations given the rows.
+    weight : ndarray of shape (n,)
+    local : dict of str to ndarray
+        d F / d params but for the weights, summed over the rows.
+    """
+
+    rows: np.ndarray
+    hidden: np.ndarray
+    weight: np.ndarray
+    local: dict
+
+    def negative(self):
+        """Return the same rows with the sign turned."""
+        local = {name: -value for name, value in self.local.items()}
+        return self._replace(weight=-self.weight, local=local)
+
+    def means(self):
+        """Return the weighted sums of the visible and of the hidden units."""
+        # Every layer couples by its value, so a bias has that value for its gradient.
+        return -np.concatenate(_visible_biases(self.local)), -self.local["hidden.bias"]
+
+
+def start_phases(energy, x, weight, inputs):
+    """Begin to make phases of rows; see ``RBM.start_phases``."""
+    weight = row_weights(weight, x.shape[0], energy.dtype)
+
+    def phase(part):
+        # Once, since a slice of a sparse matrix is a copy.
+        rows, share = x[part], weight[part]
+        hidden = energy.hidden_mean(rows, None if inputs is None else inputs[part])
+        local = {
+            f"visible.{name}": value
+            for name, value in energy.visible.grad(rows, share).items()
+        }
+        local["hidden.bias"] = -(share @ hidden)
+        return Phase(rows, hidden, share, local)
+
+    # Without a product the work is that of the sigmoid.
+    work = energy.weights.size if inputs is None else energy.weights.shape[1]
+    return start_blocks(phase, x.shape[0], work)
+
+
+def gradient(energy, phases, offsets):
+    """Return d F / d params, centered, summed over phases with signed weights."""
+    mu, lam = offsets
+    total = {
+        name: sum(phase.local[name] for phase in phases) for name in phases[0].local
+    }
+    # sum (v - mu) share = sum v share - mu sum share: mu is one more row.
+    shares = np.empty((1 + sum(len(p.hidden) for p in phases), len(lam)), energy.dtype)
+    shares[-1], start = 0, 0
+    factor = energy.dtype.type(-energy.coupling)
+    for phase in phases:
+        stop = start + len(phase.hidden)
+        own = shares[start:stop]
+        _share(phase.hidden, lam, factor * phase.weight, own, shares[-1])
+        start = stop
+    rows = [phase.rows for phase in phases] + [mu[None]]
+    weights = np.empty_like(energy.weights)
+    back = np.empty(len(mu), energy.dtype)
+
+    def part(columns):
+        own = weights[columns]
+        product_of_columns(rows, shares, columns, own)
+        np.dot(own, lam, out=back[columns])
+        return mu[columns] @ own
+
+    forth = map_blocks(part, len(mu), shares.size, size=GRADIENT_ROWS)
+    # What the centered weights do for the biases is taken out of their gradient.
+    total["hidden.bias"] -= sum(forth)
+    start = 0
+    for bias in _visible_biases(total):
+        bias -= back[start : start + len(bias)]
+        start += len(bias)
+    return {"weights": weights, **total}
+
+
+def fix_gauge(visible, gradient):
+    """Project the gradient on the gauge of the visible layer, in place."""
+    visible.gauge(gradient["weights"])
+    biases = _visible_biases(gradient)
+    for layer, bias in zip(_leaves(visible), biases, strict=True):
+        layer.gauge(bias)
+
+
+def _leaves(layer):
+    """Return the layers that a layer is made of, also where `Columns` hold others."""
+    parts = getattr(layer, "layers", None)
+    return [layer] if parts is None else [own for p in parts for own in _leaves(p)]
+
+
+def _visible_biases(gradient):
+    """Return the gradients of the biases of the visible layer, or of its parts."""
+    return [
+        value
+        for name, value in gradient.items()
+        if name.startswith("visible.") and name.endswith("bias")
+    ]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _share(hidden, lam, weight, out, rest):
+    """Fill ``out`` with weighted, centered rows, and take them off ``rest``."""
+    for r in range(len(hidden)):
+        line, own = out[r], hidden[r]
+        for j in range(len(lam)):
+            line[j] = weight[r] * (own[j] - lam[j])
+        for j in range(len(lam)):
+            rest[j] -= line[j]

@@ -1,0 +1,261 @@
+"""One column of a frame as numbers: what it holds, and back to its dtype."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from skebm.tables.curves import Curve, observed
+
+# The rules of "auto"; see the docstring of RBMDensity.
+_MAX_COUNTS, _MAX_COUNT = 20, 20
+_ZERO_SHARE, _MIN_OTHERS = 0.5, 20
+_MIN_GAIN = 0.05
+# Numbers beyond have no variance that a float could hold.
+_LARGEST = 1e150
+# What pandas finds in a column of objects that is neither number nor category.
+_NO_VALUES = {
+    *("complex", "datetime", "datetime64", "date", "time"),
+    *("timedelta", "timedelta64", "period", "interval"),
+}
+
+
+class Column(NamedTuple):
+    """How the values of one column are numbered.
+
+    Attributes
+    ----------
+    label : str
+        What sentences call it.
+    kind : str
+        Its codec's name.
+    dtype : dtype or None
+        What it is given back as; None for floats.
+    number : dtype or None
+        The dtype of its numbers, where they were objects.
+    values : Index or None
+        The known values of a column whose values are numbered by their positions here.
+    """
+
+    label: str
+    kind: str
+    dtype: object = None
+    number: object = None
+    values: pd.Index | None = None
+
+    @classmethod
+    def fit(cls, series, kind, label, weight):
+        """Learn what a column holds.
+
+        Parameters
+        ----------
+        series : Series
+        kind : str
+            ``"auto"`` leaves the choice to the values.
+        label : str
+        weight : ndarray of shape (n,) or None
+        """
+        check_dtype(series, label)
+        seen = series.notna().to_numpy()
+        if not (seen if weight is None else seen & (weight > 0)).any():
+            raise ValueError(
+                f"{label} of X has no value: it is missing in every row. Leave it out."
+            )
+        known = series[seen].infer_objects()
+        is_number = is_numeric(known.dtype)
+        by_rule = kind == "auto"
+        if by_rule:
+            kind = "categorical"
+            if is_number and types.is_bool_dtype(known.dtype):
+                kind = "bernoulli"
+            elif is_number:
+                kind = kind_of_numbers(floats(series, label, kind), weight)
+        values = None
+        if kind == "categorical" or (
+            kind == "bernoulli" and (by_rule or not is_number)
+        ):
+            values = known_values(known)
+        if kind == "bernoulli" and values is not None and len(values) > 2:
+            raise ValueError(
+                f"Bernoulli units take two values, but {label} of X has {len(values)}. "
+                "Use visible='categorical' for it."
+            )
+        dtype = series.dtype
+        if values is None and not is_number:
+            dtype = None  # numbers that were written as text
+        return cls(label, kind, dtype, known.dtype, values)
+
+    @property
+    def size(self):
+        """Number of known values; 0 if they are not numbered."""
+        return 0 if self.values is None else len(self.values)
+
+    def numbers(self, series, handle_unknown):
+        """Return the column's numbers, float64: NaN where it is missing.
+
+        Raises
+        ------
+        ValueError
+            If a value is not known, unless that is to count as missing.
+        """
+        check_dtype(series, self.label)
+        if self.values is None:
+            return floats(series, self.label, self.kind)
+        missing = series.isna().to_numpy()
+        position = self.values.get_indexer(np.asarray(series, dtype=object))
+        unknown = (position < 0) & ~missing
+        if unknown.any() and handle_unknown == "error":
+            value = np.asarray(series, dtype=object)[unknown][0]
+            known = ", ".join(repr(v) for v in self.values[:5])
+            more = ", ..." if len(self.values) > 5 else ""
+            raise ValueError(
+                f"{self.label} of X holds {value!r}, which fit has not seen. "
+                f"Known: {known}{more}. Fit on rows that have it, declare it as a "
+                "category, or set handle_unknown='missing'."
+            )
+        return np.where(missing | unknown, np.nan, position)
+
+    def restore(self, number):
+        """Return numbers as a Series of the column's dtype.
+
+        Expectations are rounded where the dtype has whole numbers or two values.
+        """
+        number = np.asarray(number, dtype=np.float64)
+        hole = np.isnan(number)
+        if self.values is not None:
+            # Between two integers lies what is neither.
+            real = types.is_float_dtype(self.number)
+            if self.kind == "bernoulli" and self.size == 2 and real:
+                low, high = (float(value) for value in self.values)
+                # As a sum of both, which is exact at either end.
+                number = low * (1 - number) + high * number
+                return self._restore_numbers(number, hole)
+            which = np.rint(np.where(hole, 0, number)).astype(np.intp)
+            series = pd.Series(self.values.take(which), dtype=object)
+            series[hole] = np.nan
+            return (
+                series if _holds_no_hole(self.dtype, hole) else _as(series, self.dtype)
+            )
+        return self._restore_numbers(number, hole)
+
+    def _restore_numbers(self, number, hole):
+        if self.dtype is None:
+            return pd.Series(number)
+        if types.is_bool_dtype(self.number):
+            number = np.where(hole, np.nan, number >= 0.5)
+        elif types.is_integer_dtype(self.number):
+            number = np.clip(np.rint(number), *_bounds(self.number))
+        series = pd.Series(number)
+        if _holds_no_hole(self.dtype, hole):
+            return series
+        if types.is_object_dtype(self.dtype):
+            seen = series[~hole].astype(self.number)
+            series = series.astype(object)
+            series[~hole] = seen.astype(object)
+            return series
+        return _as(series, self.dtype)
+
+
+def _as(series, dtype):
+    same = dtype is None or series.dtype == dtype
+    return series if same else series.astype(dtype)
+
+
+def _holds_no_hole(dtype, hole):
+    """Whether there are holes that NumPy's whole numbers and booleans cannot hold."""
+    return isinstance(dtype, np.dtype) and dtype.kind in "biu" and hole.any()
+
+
+def _bounds(dtype):
+    """Return the smallest and largest float that an integer dtype can hold."""
+    limits = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
+    high = float(limits.max)
+    return float(limits.min), high if high <= limits.max else np.nextafter(high, 0)
+
+
+def is_numeric(dtype):
+    """Whether a dtype holds numbers or booleans, those of Arrow too, as such."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        return False
+    return types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
+
+
+def check_dtype(series, label):
+    """Refuse a column that holds neither numbers nor categories."""
+    dtype, found = series.dtype, str(series.dtype)
+    numeric = is_numeric(dtype) and not types.is_complex_dtype(dtype)
+    category = isinstance(dtype, pd.CategoricalDtype) or types.is_string_dtype(dtype)
+    if types.is_object_dtype(dtype):
+        found = types.infer_dtype(series, skipna=True)
+        category = found not in _NO_VALUES
+        if found.startswith("mixed"):
+            category = series.map(pd.api.types.is_scalar).all()
+            found = "objects that are no single values"
+    if not (numeric or category):
+        raise ValueError(
+            f"{label} of X holds {found}. Turn the column into numbers or categories, "
+            "or leave it out."
+        )
+
+
+def floats(series, label, kind):
+    """Return a column's numbers as float64, NaN where it is missing."""
+    out = np.full(len(series), np.nan)
+    seen = series.notna().to_numpy()
+    values = series[seen]
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        values = values.astype(object)
+    try:
+        out[seen] = values.to_numpy(dtype=np.float64)
+    except (TypeError, ValueError):
+        value = next(v for v in values if not _is_number(v))
+        raise ValueError(
+            f"{label} of X holds {value!r}, which could not be read as a number; "
+            f"{kind} units take numbers. Declare the column as 'categorical'."
+        ) from None
+    if (np.abs(out) > _LARGEST).any():
+        raise ValueError(
+            f"{label} of X holds infinity, or a number beyond {_LARGEST:g}. Scale the "
+            "column, or put None for a value that is not known."
+        )
+    return out
+
+
+def _is_number(value):
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def known_values(known):
+    """Return the values of a column without holes: declared ones, or sorted ones."""
+    if isinstance(known.dtype, pd.CategoricalDtype):
+        return pd.Index(known.dtype.categories, dtype=object)
+    if types.is_bool_dtype(known.dtype):
+        return pd.Index([False, True], dtype=object)
+    values = pd.unique(np.asarray(known, dtype=object))
+    try:
+        values = sorted(values)
+    except TypeError:  # of several types
+        values = sorted(values, key=lambda v: (type(v).__name__, str(v)))
+    return pd.Index(values, dtype=object)
+
+
+def kind_of_numbers(x, weight):
+    """Return what "auto" makes of numbers."""
+    x, weight = observed(x, weight)
+    distinct = np.unique(x)
+    if len(distinct) == 2:
+        return "bernoulli"
+    whole = distinct[0] >= 0 and (distinct == np.floor(distinct)).all()
+    if whole and 2 < len(distinct) <= _MAX_COUNTS and distinct[-1] <= _MAX_COUNT:
+        return "count"
+    zeros = np.average(x == 0, weights=weight)
+    if zeros >= _ZERO_SHARE and len(distinct) > _MIN_OTHERS + 1:
+        return "zero_inflated"
+    if len(distinct) > 2 and Curve.gain(x, weight) > _MIN_GAIN:
+        return "yeo_johnson"
+    return "gaussian"

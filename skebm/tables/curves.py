@@ -1,0 +1,135 @@
+"""Monotone transforms of numbers."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import boxcox1p, inv_boxcox1p
+
+from skebm.utils._moments import moments
+
+# What a transform may give back, in shares of the largest number seen.
+_REACH = 10.0
+# Powers for which the Yeo-Johnson transform maps the real line onto itself.
+_POWERS = 0.0, 2.0
+# Relative to a spread below this, every smooth transform is a straight line.
+_NARROW = 1e-6
+
+
+class Curve(NamedTuple):
+    """A monotone transform of one column, which is then standardised.
+
+    With ``t = log(1 + |x| / unit)``, the Yeo-Johnson transform [1]_ is ``sign(x)
+    (exp(q t) - 1) / q``, where ``q`` is ``power`` for positive numbers and ``2 -
+    power`` for negative ones. The power lies in [0, 2], where that maps the real line
+    onto itself: so every number has a density, and every draw is a number. What is
+    decoded lies within ``low`` and ``high``, ten times as far out as the numbers seen.
+
+    Attributes
+    ----------
+    power : float
+        NaN for the logarithm of positive numbers.
+    unit, location, scale, low, high : float
+
+    References
+    ----------
+    .. [1] I.-K. Yeo, R. Johnson. "A new family of power transformations to improve
+       normality or symmetry". Biometrika 87 (2000).
+    """
+
+    power: float
+    unit: float
+    location: float = 0.0
+    scale: float = 1.0
+    low: float = -np.inf
+    high: float = np.inf
+
+    @classmethod
+    def fit(cls, x, weight, kind="power"):
+        """Return the curve of largest weighted likelihood; NaN is left out."""
+        x, weight = observed(x, weight)
+        if not len(x):  # nothing to learn from: a column of zeros
+            x, weight = np.ones(1), None
+        top = _REACH * (np.abs(x).max(initial=0) or 1.0)
+        if kind == "log":
+            curve = cls(np.nan, 1.0, low=x.min(initial=1) / _REACH, high=top)
+        else:
+            unit = float(np.average(np.abs(x), weights=weight)) or 1.0
+            curve = cls(_power(x / unit, weight), unit, low=-top, high=top)
+        location, scale = standards(curve._bend(x)[:, None], weight)
+        return curve._replace(location=float(location[0]), scale=float(scale[0]))
+
+    def _bend(self, x):
+        x = np.asarray(x, dtype=np.float64)
+        if np.isnan(self.power):
+            return np.log(np.where(x > 0, x, np.nan))
+        q = np.where(x < 0, 2 - self.power, self.power)
+        return np.copysign(boxcox1p(np.abs(x) / self.unit, q), x)
+
+    def encode(self, x):
+        """Return the standardised transform of numbers."""
+        return (self._bend(x) - self.location) / self.scale
+
+    def decode(self, z):
+        """Return the numbers, within the curve's reach."""
+        y = np.asarray(z, dtype=np.float64) * self.scale + self.location
+        with np.errstate(over="ignore"):
+            if np.isnan(self.power):
+                x = np.exp(y)
+            else:
+                q = np.where(y < 0, 2 - self.power, self.power)
+                x = np.copysign(self.unit * inv_boxcox1p(np.abs(y), q), y)
+        return np.clip(x, self.low, self.high)
+
+    def log_width(self, z):
+        """Return ``log(dx / dz)`` at numbers whose standardised transform is ``z``."""
+        y = np.asarray(z, dtype=np.float64) * self.scale + self.location
+        if np.isnan(self.power):
+            return np.log(self.scale) + y
+        q = np.where(y < 0, 2 - self.power, self.power)
+        t = np.where(q == 0, np.abs(y), np.log1p(q * np.abs(y)) / np.where(q, q, 1))
+        return np.log(self.scale * self.unit) + (1 - q) * t
+
+    @staticmethod
+    def gain(x, weight=None):
+        """Return what a transform adds to the normal log-likelihood, in nats a row."""
+        x, weight = observed(x, weight)
+        x = x / (float(np.average(np.abs(x), weights=weight)) or 1.0)
+        mean, variance = moments(x[:, None], weight)
+        if np.sqrt(variance[0]) <= _NARROW * abs(mean[0]):
+            return 0.0
+        return np.log(variance[0]) / 2 - _loss(_power(x, weight), x, weight)
+
+
+def _power(x, weight):
+    """Return the power of largest likelihood."""
+    return float(
+        minimize_scalar(_loss, bounds=_POWERS, args=(x, weight), method="bounded").x
+    )
+
+
+def _loss(power, x, weight):
+    """Return the negative log-likelihood a row of numbers in their unit.
+
+    That of a normal density of the transform, times the slope, less what all share.
+    """
+    bent = Curve(power, 1.0)._bend(x)
+    scale = standards(bent[:, None], weight)[1][0]
+    slope = (power - 1) * np.sign(x) * np.log1p(np.abs(x))
+    return np.log(scale) - np.average(slope, weights=weight)
+
+
+def observed(x, weight):
+    """Return the numbers that are not NaN, and their weights."""
+    seen = ~np.isnan(x)
+    return x[seen], None if weight is None else weight[seen]
+
+
+def standards(X, weight):
+    """Return location and scale of each column: a constant one keeps its unit."""
+    mean, variance = moments(X, weight)
+    scale = np.sqrt(variance)
+    # Constant, up to rounding.
+    scale[scale <= 10 * np.finfo(X.dtype).eps * np.abs(mean)] = 1.0
+    scale[scale == 0] = 1.0
+    return mean, scale

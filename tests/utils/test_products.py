@@ -1,0 +1,75 @@
+"""Products with rows that are mostly zero, against NumPy's dense ones."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from skebm.utils._products import (
+    fill_product,
+    fill_product_of_columns,
+    product,
+    product_of_columns,
+)
+
+# From hardly any non-zeros to none but those; around the share that is the limit.
+DENSITIES = [0.0, 0.05, 0.2, 0.3, 1.0]
+
+
+def rows(rng, shape, density, dtype):
+    return ((rng.random(shape) < density) * rng.normal(size=shape)).astype(dtype)
+
+
+@pytest.fixture(params=[np.float32, np.float64])
+def dtype(request):
+    return request.param
+
+
+def close(actual, expected):
+    tolerance = 1e-5 if actual.dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=10 * tolerance)
+
+
+@pytest.mark.parametrize("density", DENSITIES)
+@pytest.mark.parametrize("width", [3, 37])
+def test_product_is_that_of_numpy(rng, density, width, dtype):
+    x = rows(rng, (13, 101), density, dtype)
+    matrix = rng.normal(size=(101, width)).astype(dtype)
+    expected = x.astype(np.float64) @ matrix.astype(np.float64)
+    out = np.full((13, width), np.nan, dtype=dtype)
+    fill_product(x, matrix, out)
+    close(out, expected)
+    for same in (x, np.asfortranarray(x), csr_array(x)):
+        close(product(same, matrix), expected)
+        close(product(same, np.asfortranarray(matrix)), expected)
+
+
+@pytest.mark.parametrize("density", DENSITIES)
+@pytest.mark.parametrize("width", [3, 37])
+def test_product_of_columns_is_that_of_numpy(rng, density, width, dtype):
+    x, y = (rows(rng, (n, 101), density, dtype) for n in (13, 7))
+    mu = rows(rng, (1, 101), 1.0, dtype)
+    shares = rng.normal(size=(21, width)).astype(dtype)
+    stacked = np.concatenate([x, y, mu])[:, 17:59].astype(np.float64)
+    expected = stacked.T @ shares.astype(np.float64)
+    out = np.full((42, width), np.nan, dtype=dtype)
+    one, factor = dtype(1), dtype(-0.3)
+    fill_product_of_columns(x, y, mu, shares, 17, 59, one, 0 * one, out)
+    close(out, expected)
+    fill_product_of_columns(x, y, mu, shares, 17, 59, factor, one, out)
+    close(out, 0.7 * expected)
+    half = dtype(0.5)
+    fill_product_of_columns(x, y, mu, shares, 17, 59, factor, half, out)
+    close(out, 0.05 * expected)
+    for first in (x, csr_array(x)):
+        out[:] = np.nan
+        product_of_columns([first, y, mu], shares, slice(17, 59), out)
+        close(out, expected)
+
+
+def test_lists_that_end_in_a_full_row_find_room(rng):
+    # Twenty rows without a non-zero, then one of non-zeros only.
+    x = np.zeros((20, 41))
+    mu, shares = rng.normal(size=(1, 41)), rng.normal(size=(21, 37))
+    out = np.empty((41, 37))
+    fill_product_of_columns(x, x[:0], mu, shares, 0, 41, 1.0, 0.0, out)
+    np.testing.assert_allclose(out, np.outer(mu[0], shares[20]))
