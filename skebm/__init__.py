@@ -4,6 +4,7 @@ from skebm.estimators import (
     DocumentDensity,
     EBMAnomalyDetector,
     EnergyClassifier,
+    EnergyDensity,
     EnergyImputer,
     RBMDensity,
 )
@@ -14,6 +15,7 @@ __all__ = [
     "DocumentDensity",
     "EBMAnomalyDetector",
     "EnergyClassifier",
+    "EnergyDensity",
     "EnergyImputer",
     "RBMDensity",
 ]

@@ -60,17 +60,16 @@ class Penalties(BaseEstimator):
             If there are no weights to shrink, or no two-valued hidden units to switch.
         """
         active = [name for name in self.active if name != "sparsity_cost"]
-        if active and "weights" not in energy.params:
+        if active and not energy.weight_names:
             raise ValueError(
-                f"{active[0]} shrinks weights, but {type(energy).__name__} has none. "
+                f"{active[0]} shrinks weights, but {energy._label} has none. "
                 f"Set {active[0]}=0."
             )
-        hidden = getattr(energy, "hidden", None)
-        if self.sparsity_cost and len(getattr(hidden, "values", ())) != 2:
+        if self.sparsity_cost and not hasattr(energy, "activity"):
             raise ValueError(
                 "sparsity_cost needs hidden units with two values, whose mean tells "
-                f"how often they are on, not {hidden!r}. Use hidden='bernoulli', or "
-                "sparsity_cost=0."
+                f"how often they are on; {energy!r} has none. Use hidden='bernoulli', "
+                "or sparsity_cost=0."
             )
 
     @property
@@ -90,8 +89,8 @@ class Penalties(BaseEstimator):
             Shares of the rows, with sum 1; None takes equal ones.
         """
         total = 0.0
-        if self.l1 or self.l2 or self.l1b:
-            size = np.abs(energy.params["weights"])
+        for name in energy.weight_names:
+            size = np.abs(energy.params[name])
             blocks = np.square(size.sum(axis=0)).sum() / len(size)
             total += self.l1 * size.sum() + self.l2 / 2 * np.square(size).sum()
             total += self.l1b / 2 * blocks
@@ -103,16 +102,16 @@ class Penalties(BaseEstimator):
 
     def add_gradient(self, gradient, energy, X, weight=None):
         """Add the derivative of :meth:`value` to ``gradient``, in place."""
-        if self.l1 or self.l2 or self.l1b:
-            weights, own = energy.params["weights"], gradient["weights"]
-            number = own.dtype.type
+        for name in energy.weight_names:
+            weights, total = energy.params[name], gradient[name]
+            number = total.dtype.type
             if self.l2:
-                own += number(self.l2) * weights
+                total += number(self.l2) * weights
             if self.l1:
-                own += number(self.l1) * np.sign(weights)
+                total += number(self.l1) * np.sign(weights)
             if self.l1b:
                 block = number(self.l1b) * np.abs(weights).mean(axis=0)
-                own += block * np.sign(weights)
+                total += block * np.sign(weights)
         if self.sparsity_cost:
             self._add_pull(gradient, energy, X, weight)
 
@@ -123,20 +122,17 @@ class Penalties(BaseEstimator):
         practical guide, and equal to it where all rows agree.
         """
         share, q, active = _activity(energy, X, weight)
-        spread = active * (1 - active)
+        q = q.astype(np.float64)
         # A unit that is off (or on) for all rows to the last digit has no slope left.
-        tiny = np.finfo(active.dtype).tiny
-        slope = spread / np.maximum(q * (1 - q), tiny) * (q - self.sparsity_target)
-        low, high = energy.hidden.values
-        pull = (self.sparsity_cost * (high - low)) * share[:, None] * slope
-        pull = pull.astype(energy.dtype, copy=False)
-        gradient["hidden.bias"] += pull.sum(axis=0)
-        gradient["weights"] += X.T @ pull
+        spread = np.maximum(q * (1 - q), np.finfo(active.dtype).tiny)
+        slope = self.sparsity_cost * (q - self.sparsity_target) / spread
+        pull = energy.activity_grad(X, share[:, None] * slope)
+        for name, value in pull.items():
+            gradient[name] += value
 
 
 def _activity(energy, X, weight):
     """Return each row's share, the units' mean activity, and that given each row."""
-    low, high = energy.hidden.values
-    active = (energy.hidden_mean(X) - low) / (high - low)
+    active = energy.activity(X)
     share = row_weights(weight, X.shape[0], active.dtype)
     return share, share @ active, active

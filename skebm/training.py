@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from skebm.energies import Energy, Updates
 from skebm.inference import Completion
-from skebm.optimizers import SGD, Average
+from skebm.optimizers import Average
 from skebm.penalties import Penalties
 from skebm.utils._sparse import dense
 
@@ -42,6 +43,8 @@ class Plan:
     penalties : Penalties
     resample_inputs : bool
         Whether values in (0, 1) are probabilities of which each visit draws a sample.
+    kernel : str or sampler
+        Moves the holes of rows.
     """
 
     objective: object
@@ -54,6 +57,7 @@ class Plan:
     max_time: float | None = None
     penalties: Penalties = field(default_factory=Penalties)
     resample_inputs: bool = False
+    kernel: object = "gibbs"
 
 
 @dataclass
@@ -90,6 +94,7 @@ class Training:
     @classmethod
     def start(cls, energy, plan, random):
         """Begin at ``energy``, whose arrays will be updated in place."""
+        energy = Energy.of(energy)
         return cls(
             energy,
             random,
@@ -102,12 +107,12 @@ class Training:
     def best(self):
         """The model with averaged parameters, a copy."""
         best = self.energy.replace(self.average.current(self.energy.params))
-        if self.average.count and hasattr(best, "project"):
+        if self.average.count:
             best.project()
         return best
 
     def restarted(self, plan):
-        """Return a new training from the best model, with draws of its own."""
+        """Return a new training from the best model, with new draws."""
         fresh = Training.start(self.best, plan, self.random.fold(4, self.n_epochs))
         fresh.n_epochs = self.n_epochs
         return fresh
@@ -165,16 +170,17 @@ def train(training, X, weight, plan, on_epoch):
     start, epoch, training.n_rollbacks = training.n_epochs, 0, 0
     clock, completion = Clock(plan), None
     if isinstance(X, np.ndarray) and np.isnan(X).any():
-        completion = Completion(training.best, X, training.random.fold(6, start))
+        draws = training.random.fold(6, start)
+        completion = Completion(training.best, X, draws, plan.kernel)
     try:
         while epoch < plan.n_iter and not clock.is_over:
-            # Overflow is how divergence begins; the guard says so in its own words.
+            # Overflow is how divergence begins; the guard below says so.
             with np.errstate(over="ignore", invalid="ignore"):
                 rate = _epoch(training, X, weight, plan, epoch, clock, completion)
-            said = "diverged"
+            verdict = "diverged"
             if _is_finite(training.energy):
-                said = on_epoch(training, rate)
-            if said == "diverged":
+                verdict = on_epoch(training, rate)
+            if verdict == "diverged":
                 training.restore(training.good, plan)
                 training.n_rollbacks += 1
                 if completion is not None:
@@ -187,8 +193,8 @@ def train(training, X, weight, plan, on_epoch):
                 continue
             epoch += 1
             training.n_epochs = start + epoch
-            training.keep(is_good=said != "unknown")
-            if said == "stop":
+            training.keep(is_good=verdict != "unknown")
+            if verdict == "stop":
                 break
     except (KeyboardInterrupt, SystemError) as error:
         if not _is_interrupt(error):
@@ -273,8 +279,11 @@ def _epoch(training, X, weight, plan, epoch, clock, completion):
 
 def _descends_plainly(plan):
     """Tell whether updates are nothing but a gradient and a step along it."""
-    plain = type(plan.optimizer) is SGD and plan.optimizer.momentum == 0
-    return plain and plan.penalties.only_decay and hasattr(plan.objective, "descend")
+    return (
+        getattr(plan.optimizer, "is_plain_descent", False)
+        and plan.penalties.only_decay
+        and hasattr(plan.objective, "fused_updates")
+    )
 
 
 def _updates(training, X, plan, batches, rates, draws, expected):
@@ -283,17 +292,18 @@ def _updates(training, X, plan, batches, rates, draws, expected):
         batches = [np.arange(X.shape[0])]
     # A step is as long as the minibatch's share of an update, as in `_shares`.
     rates = np.array(rates) * [len(rows) / expected for rows in batches]
-    moves = training.average.moves(len(batches))
-    steps = np.stack([rates, 1 - plan.penalties.l2 * rates, moves], axis=1)
-    state = plan.objective.descend(
-        training.energy,
-        X,
-        batches,
-        steps,
-        plan.resample_inputs,
-        training.objective_state,
-        training.average.params,
-        draws,
+    updates = Updates(
+        X=X,
+        batches=batches,
+        rates=rates,
+        decays=1 - plan.penalties.l2 * rates,
+        moves=training.average.moves(len(batches)),
+        averages=training.average.params,
+        resample=plan.resample_inputs,
+        randoms=draws,
+    )
+    state = plan.objective.fused_updates(
+        training.energy, updates, training.objective_state
     )
     if state is None:
         return False
@@ -316,8 +326,7 @@ def _update(training, batch, share, mass, plan, rate, draws):
     training.optimizer_state = plan.optimizer.update(
         energy.params, gradient, training.optimizer_state, rate * mass
     )
-    if hasattr(energy, "project"):
-        energy.project()
+    energy.project()
 
 
 def _shares(weight, rows, n_rows, expected):

@@ -31,17 +31,18 @@ ALLOWED = {
     "partition": _LEARNED | {"training"},
     "metrics": {"utils"},
     "monitoring": _LEARNED | {"training", "metrics"},
-    "testing": {"utils"},
+    "testing": {"utils", "energies", "samplers"},
 }
 FREE = {"estimators", "__init__"}  # the top of the tree
 # Files that are made of their neighbours: a stage after a stage, a choice between them,
 # or a special case.
 NEIGHBOURS = {
     "energies/rbm/class_rbm.py": {"rbm"},
-    "energies/replicated_softmax.py": {"rbm"},  # its Chains
+    "energies/rbm/recipe.py": {"class_rbm", "rbm"},
+    "energies/replicated_softmax/recipe.py": {"replicated_softmax"},
     "estimators/anomaly.py": {"density"},
     "estimators/imputer.py": {"density"},
-    "inference/holes.py": {"observed"},
+    "inference/conditionals.py": {"completion"},
     "partition/auto.py": {"ais", "exact", "trajectory"},
     "tables/column.py": {"curves"},
     "tables/declaration.py": {"kinds"},
@@ -79,8 +80,11 @@ def own_imports(path):
         if module.split(".")[0] != "skebm":
             continue
         parts = module.split(".")[1:]
-        if not parts and name:
-            parts = [name]
+        inside = ROOT.joinpath(*parts, name or "")
+        if name and (
+            not parts or inside.with_suffix(".py").exists() or inside.is_dir()
+        ):
+            parts = [*parts, name]
         dotted.append((parts, name))
     return dotted
 

@@ -310,7 +310,7 @@ class DoublesDtype(Bernoulli):
         (WrongMode, "not the most probable"),
         (WrongScale, "beta times the energy"),
         (WrongCgfs, "sum over layer.alternatives"),
-        (WrongGauge, "does not leave x @ rows"),
+        (WrongGauge, "does not leave x @ weights"),
         (WrongVariables, "has columns"),
         (ShiftedEnergy, "row of zeros is not 0"),
     ],
@@ -324,15 +324,15 @@ def test_wrong_layers_fail(kind, sentence):
 
 
 class Frozen(Gibbs):
-    def step(self, energy, chains, random):
+    def move(self, energy, chains, random):
         return chains
 
 
 class Biased(Gibbs):
     """Draws one unit with the wrong probability now and then."""
 
-    def step(self, energy, chains, random):
-        visible = super().step(energy, chains, random).visible.copy()
+    def move(self, energy, chains, random):
+        visible = energy.configurations(super().move(energy, chains, random)).copy()
         visible[:, 0] *= random.fold(99).uniform((len(visible),)) > 0.1
         return energy.chains(visible)
 
@@ -340,25 +340,27 @@ class Biased(Gibbs):
 class StaleHidden(Gibbs):
     """Mixes two time indices: half of the units are those of the step before."""
 
-    def step(self, energy, chains, random):
-        visible = super().step(energy, chains, random).visible.copy()
-        visible[:, :2] = chains.visible[:, :2]
+    def move(self, energy, chains, random):
+        visible = energy.configurations(super().move(energy, chains, random)).copy()
+        visible[:, :2] = energy.configurations(chains)[:, :2]
         return energy.chains(visible)
 
 
 class Sticky(Gibbs):
     """Rejects moves by a rule that favours low energies."""
 
-    def step(self, energy, chains, random):
-        moved = super().step(energy, chains, random)
-        worse = energy.energy(moved.visible) > energy.energy(chains.visible)
+    def move(self, energy, chains, random):
+        moved = super().move(energy, chains, random)
+        worse = energy.chain_energy(moved) > energy.chain_energy(chains)
         stay = worse & (random.fold(99).uniform((len(worse),)) < 0.5)
-        return energy.chains(np.where(stay[:, None], chains.visible, moved.visible))
+        rows = np.arange(len(worse)) + len(worse) * stay
+        return energy.take(energy.join([moved, chains]), rows)
 
 
 class OutsideDomain(Gibbs):
-    def step(self, energy, chains, random):
-        return energy.chains(super().step(energy, chains, random).visible - 1)
+    def move(self, energy, chains, random):
+        moved = super().move(energy, chains, random)
+        return energy.chains(energy.configurations(moved) - 1)
 
 
 class InPlace(Gibbs):
@@ -377,13 +379,13 @@ class OwnClock(Gibbs):
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [
-        (Frozen, "from init.*chi-square"),
+        (Frozen, "from the reference.*chi-square"),
         (Biased, "chi-square"),
         (StaleHidden, "chi-square"),
         (Sticky, "chi-square"),
         (OutsideDomain, "left the domain"),
-        (InPlace, "changes the state|no function"),
-        (OwnClock, "no function"),
+        (InPlace, "changes the state|not a function"),
+        (OwnClock, "not a function"),
     ],
 )
 def test_wrong_samplers_fail(kind, sentence):
@@ -391,10 +393,70 @@ def test_wrong_samplers_fail(kind, sentence):
         check_sampler(kind(), small())
 
 
+def real(seed=0):
+    return random_rbm(("gaussian", "spin"), 3, 2, seed=seed)
+
+
+class Shifted(Gibbs):
+    def move(self, energy, chains, random):
+        return energy.chains(super().move(energy, chains, random).visible + 0.3)
+
+
+class Narrow(Gibbs):
+    def move(self, energy, chains, random):
+        return energy.chains(0.8 * super().move(energy, chains, random).visible)
+
+
+class Independent(Gibbs):
+    """Each column has its distribution, but columns come from different chains."""
+
+    def move(self, energy, chains, random):
+        visible = super().move(energy, chains, random).visible.copy()
+        visible[:, 0] = np.roll(visible[:, 0], 1)
+        return energy.chains(visible)
+
+
+class Constant(Gibbs):
+    def move(self, energy, chains, random):
+        return energy.chains(super().move(energy, chains, random).visible * np.nan)
+
+
+@heavy
+def test_samplers_of_real_units():
+    check_sampler(Gibbs(), real())
+    # Pairs differ enough from what independent columns would give.
+    for kind in (Shifted, Narrow, Independent):
+        with pytest.raises(AssertionError, match="standard errors away"):
+            check_sampler(kind(), real())
+    with pytest.raises(AssertionError, match="not finite"):
+        check_sampler(Constant(), real())
+
+
+@heavy
+def test_draws_stand_for_an_energy_that_cannot_be_enumerated():
+    energy = random_rbm(("gaussian", "gaussian"), 3, 2)
+    precision = np.diag(energy.visible.precision) - energy.weights @ energy.weights.T
+    covariance = np.linalg.inv(precision)
+    mean = covariance @ (energy.visible.bias + energy.weights @ energy.hidden.bias)
+    rng = np.random.default_rng(3)
+    draws = rng.multivariate_normal(mean, covariance, size=4001)
+    check_sampler(Gibbs(), energy, draws)
+    with pytest.raises(AssertionError, match="standard errors away"):
+        check_sampler(Gibbs(), energy, draws + 0.3)
+
+
+@heavy
+def test_many_visible_configurations_are_drawn_by_the_hidden_side():
+    energy = random_rbm(("spin", "spin"), 13, 2, scale=0.3)
+    check_sampler(Gibbs(), energy)
+    with pytest.raises(AssertionError, match="standard errors away"):
+        check_sampler(Biased(), energy)
+
+
 def test_samplers_are_checked_on_small_energies_only():
     for energy in (
-        random_rbm(("gaussian", "spin")),
-        random_rbm(("spin", "spin"), 11, 2),
+        random_rbm(("gaussian", "gaussian")),
+        random_rbm(("spin", "spin"), 11, 13),
     ):
         with pytest.raises(ValueError, match="few visible configurations"):
             check_sampler(Gibbs(), energy)
@@ -470,7 +532,7 @@ class Forgetful(PCD):
         (PCD(sampler=Biased()), "is not zero"),
         (Forgetful(n_steps=1, n_chains=1009), "is not zero"),
         (MissingName(), "has the keys"),
-        (Updates(), "changes energy.params|no function"),
+        (Updates(), "changes energy.params|not a function"),
         (Double(), "dtype"),
     ],
     ids=lambda value: type(value).__name__,

@@ -4,6 +4,7 @@ from scipy.sparse import csr_matrix
 from sklearn.datasets import load_digits
 
 from skebm import EnergyClassifier, RBMDensity
+from skebm.energies import Energy
 from skebm.penalties import Penalties
 from skebm.utils._random import Random
 from tests.models import heavy, random_rbm
@@ -20,7 +21,7 @@ every_penalty = pytest.mark.parametrize("penalties", EVERY.values(), ids=EVERY)
 
 def rows_of(energy, n_rows=11):
     weight = np.random.default_rng(7).random(n_rows)
-    return energy.sample_reference(n_rows, Random(5)).visible, weight / weight.sum()
+    return energy.reference.sample(n_rows, Random(5)), weight / weight.sum()
 
 
 def zero_gradient(energy):
@@ -126,14 +127,14 @@ class Free:
 @pytest.mark.parametrize("name", ["l1", "l2", "l1b"])
 def test_weights_must_exist_to_shrink(name):
     with pytest.raises(ValueError, match=f"{name} shrinks weights, but Free has none"):
-        Penalties(**{name: 0.1}).check(Free())
+        Penalties(**{name: 0.1}).check(Energy.of(Free()))
 
 
 def test_sparsity_needs_two_valued_units():
     X = (np.random.default_rng(3).random((23, 5)) < 0.5).astype(float)
     for model, y in ((RBMDensity, None), (EnergyClassifier, X[:, 0])):
         model = model(3, hidden="gaussian", sparsity_cost=0.1)
-        with pytest.raises(ValueError, match=r"not Gaussian.*Use hidden='bernoulli'"):
+        with pytest.raises(ValueError, match=r"two values.*Use hidden='bernoulli'"):
             model.fit(X, y)
 
 

@@ -95,7 +95,7 @@ def test_weight_is_repetition_of_an_rbm_in_a_full_batch():
     fitted = []
     for repeat in (False, True):
         energy = random_rbm(("bernoulli", "bernoulli"), 7, 5)
-        X = energy.sample_reference(3, Random(5)).visible
+        X = energy.reference.sample(3, Random(5))
         plan = plan_of(PCD(n_chains=11), batch_size=100, average=0.9)
         rows = np.repeat(X, counts.astype(int), axis=0) if repeat else X
         training = Training.start(energy, plan, Random(3))
@@ -224,7 +224,7 @@ def test_probabilities_are_drawn_anew_at_each_visit():
 @pytest.mark.parametrize("optimizer", [SGD(), Adam()])
 def test_an_rbm_learns_a_distribution(optimizer):
     truth = random_rbm(("spin", "spin"), 5, 2, seed=3, scale=1.0)
-    X = truth.sample_reference(3001, Random(5))
+    X = truth.chains(truth.reference.sample(3001, Random(5)))
     for t in range(31):
         X = truth.gibbs_sweep(X, Random(7).fold(t))
     X = X.visible

@@ -22,7 +22,9 @@ class Steps:
         if hasattr(self.sampler, "accepts") and not self.sampler.accepts(self.rbm):
             raise NotImplementedError  # asv's way to skip
         with use_threads():
-            self.state = self.sampler.init(self.rbm, len(X), Random(0).fold(3))
+            random = Random(0).fold(3)
+            x = self.rbm.reference.sample(len(X), random)
+            self.state = self.sampler.init(self.rbm, x, random)
         self.time_step(sampler, visible, shape)
 
     def time_step(self, sampler, visible, shape):

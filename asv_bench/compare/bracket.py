@@ -33,12 +33,12 @@ def main():
     for name in arguments.model or ["784-16", "500-20"]:
         n_components = int(name.split("-")[1])
         model = RBMDensity(n_components, random_state=0).fit(load(name))
-        energy, chains = model._energy, model._training.objective_state.chains
+        energy, draws = model._energy, model._training.objective_state
         with use_threads():
             exact = ExactPartition().estimate(energy).value
             start = time.perf_counter()
             estimates = [
-                AIS().estimate(energy, Random.from_state(seed), chains)
+                AIS().estimate(energy, Random.from_state(seed), draws)
                 for seed in range(arguments.seeds)
             ]
         seconds = (time.perf_counter() - start) / arguments.seeds

@@ -52,7 +52,7 @@ def plant_clusters(n_rows=5000, n_columns=100, noise=0.1):
 
 def modes(energy, visible, means):
     """Return the number of the nearest class mean to each chain, -1 where in doubt."""
-    rows = energy.visible.mean(energy.hidden_mean(visible) @ energy.weights.T)
+    rows = energy.reconstruct(visible)
     distance = np.square(rows[:, None] - means).sum(axis=2)
     clear = distance.min(axis=1) < CLEAR * distance.max(axis=1)
     return np.where(clear, distance.argmin(axis=1), -1)
@@ -68,25 +68,26 @@ def decided(seen):
     return out
 
 
-def starts(energy, chains):
+def starts(energy, ladder):
     """Return sampler and state of each contender, at the chains of the training."""
-    here = energy.chains(chains.visible)
+    here = energy.chains(energy.configurations(ladder.top))
     yield "Gibbs", Gibbs(), here
     tempering = ParallelTempering()
-    state = tempering.spread([here] * len(tempering.spread([here] * 10).betas))
+    state = tempering.spread(energy, here, Random(0))
+    state = state._replace(replicas=[here] * len(state.betas))
     for t in range(N_ADAPT):
         state = tempering.step(energy, state, Random(1).fold(t))
     yield f"ParallelTempering ({len(state.betas)})", tempering, state
     trajectory = TrajectoryTempering(every=1)
-    state = chains._replace(**here._asdict())
+    state = ladder._replace(top=here)
     for t in range(N_ADAPT):
         state = trajectory.step(energy, state, Random(2).fold(t))
     yield f"TrajectoryTempering ({len(state.rungs) + 1})", trajectory, state
 
 
-def compare(energy, chains, means, seconds):
+def compare(energy, ladder, means, seconds):
     """Return a row of figures a sampler; they take turns."""
-    runs = [[*start, [], 0.0] for start in starts(energy, chains)]
+    runs = [[*start, [], 0.0] for start in starts(energy, ladder)]
     for turn in range(N_TURNS):
         for number, run in enumerate(runs):
             _, sampler, state, seen, spent = run
@@ -96,7 +97,8 @@ def compare(energy, chains, means, seconds):
                 begun = time.process_time()
                 state = sampler.step(energy, state, draws)
                 spent += time.process_time() - begun
-                seen.append(modes(energy, state.visible, means))
+                x = energy.configurations(sampler.chains(state))
+                seen.append(modes(energy, x, means))
             run[2], run[4] = state, spent
     for name, _, _, seen, spent in runs:
         seen = decided(np.array(seen))
@@ -144,9 +146,9 @@ def main():
         print("| sampler (rungs) | steps/s | changes | changes/s | share | modes/s |")
         print("| --- | --- | --- | --- | --- | --- |")
         means = np.array([X[labels == k].mean(axis=0) for k in (0, 1)])
-        chains = model._training.objective_state.chains
+        ladder = model._training.objective_state.chains
         with use_threads(1):
-            rows = list(compare(model._energy, chains, means, arguments.seconds))
+            rows = list(compare(model._energy, ladder, means, arguments.seconds))
         for row in rows:
             print("| {} | {:.0f} | {} | {:.2f} | {:.2f} | {:.2f} |".format(*row))
         base = rows[0][3] or 1 / arguments.seconds  # at least: none was seen

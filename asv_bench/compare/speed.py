@@ -169,7 +169,8 @@ def skebm_updates(X, n_components, n_rows, n_updates, n_jobs, resample=False):
     )
     rows = np.resize(X, (n_updates * n_rows, X.shape[1]))
     model.fit(rows[: 2 * n_rows])
-    plan = make_plan(model, len(rows), 1)
+    energy = model._energy
+    plan = make_plan(model, energy, energy.visible, len(rows), 1)
 
     def run():
         with use_threads(n_jobs):

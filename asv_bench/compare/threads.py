@@ -73,7 +73,8 @@ def main():
     # 13 % of the units are on, as in thresholded digits.
     visible = Bernoulli(np.full(784, -1.9, dtype=np.float32))
     energy = RBM(visible, Bernoulli.zeros(500, np.float32), weights)
-    chains, random = energy.sample_reference(100, Random(1)), Random(2)
+    chains = energy.chains(energy.reference.sample(100, Random(1)))
+    random = Random(2)
     sampler = Gibbs()
 
     def crew(n_threads):

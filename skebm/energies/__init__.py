@@ -1,30 +1,59 @@
 """What is modelled: a number for every configuration, low where it looks right."""
 
+from skebm.energies._base import Energy
+from skebm.energies._bipartite import Bipartite, Chains
+from skebm.energies._derived import Blend, ClampedSites, Scaled
+from skebm.energies._enumeration import Enumeration
+from skebm.energies._fused import NegativePhase, PositivePhase, Updates
+from skebm.energies._recipe import Recipe, Summary
+from skebm.energies._reference import Independent
 from skebm.energies.rbm import (
     RBM,
-    Chains,
     Clamped,
     ClampedChains,
     ClassRBM,
+    ClassRBMRecipe,
+    FusedRBM,
     Phase,
-    missing,
+    RBMRecipe,
 )
-from skebm.energies.replicated_softmax import ReplicatedSoftmax
+from skebm.energies.replicated_softmax import (
+    DocumentSummary,
+    ReplicatedSoftmax,
+    ReplicatedSoftmaxRecipe,
+)
 
+# What the parameter `energy` of an estimator names: a recipe for each energy.
 ENERGIES = {
-    "rbm": RBM,
-    "class_rbm": ClassRBM,
-    "replicated_softmax": ReplicatedSoftmax,
+    "rbm": RBMRecipe,
+    "class_rbm": ClassRBMRecipe,
+    "replicated_softmax": ReplicatedSoftmaxRecipe,
 }
 
 __all__ = [
     "ENERGIES",
     "RBM",
+    "Bipartite",
+    "Blend",
     "Chains",
     "Clamped",
     "ClampedChains",
+    "ClampedSites",
     "ClassRBM",
+    "ClassRBMRecipe",
+    "DocumentSummary",
+    "Energy",
+    "Enumeration",
+    "FusedRBM",
+    "Independent",
+    "NegativePhase",
     "Phase",
+    "PositivePhase",
+    "RBMRecipe",
+    "Recipe",
     "ReplicatedSoftmax",
-    "missing",
+    "ReplicatedSoftmaxRecipe",
+    "Scaled",
+    "Summary",
+    "Updates",
 ]

@@ -4,12 +4,14 @@ from skebm.estimators.anomaly import EBMAnomalyDetector
 from skebm.estimators.classifier import EnergyClassifier
 from skebm.estimators.density import RBMDensity
 from skebm.estimators.documents import DocumentDensity
+from skebm.estimators.energy_density import EnergyDensity
 from skebm.estimators.imputer import EnergyImputer
 
 __all__ = [
     "DocumentDensity",
     "EBMAnomalyDetector",
     "EnergyClassifier",
+    "EnergyDensity",
     "EnergyImputer",
     "RBMDensity",
 ]

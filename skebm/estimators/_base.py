@@ -1,42 +1,66 @@
-"""What the estimators share: parameters, validation and the call of train()."""
+"""What the estimators share: parameters, and the story of a fit."""
 
 import warnings
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 
+from skebm.energies import Energy
 from skebm.estimators._plan import make_plan
-from skebm.estimators._rows import TableMixin
-from skebm.layers import HIDDEN
-from skebm.monitoring.epochs import Epochs
+from skebm.monitoring import MONITORS, Epochs
 from skebm.optimizers import SCHEDULES
 from skebm.partition import PARTITIONS, LogPartition
 from skebm.training import Training, train
-from skebm.utils._moments import moments
 from skebm.utils._parallel import map_blocks, use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import (
     HasMethods,
     Interval,
     StrOptions,
+    check_sample_weight,
 )
-from skebm.utils._validation import lookup, resolve
+from skebm.utils._validation import resolve
 
-_INITIAL_SCALE = 0.01
 # Rows that one thread scores at a time.
 _SCORE_ROWS = 512
 
 
-class EnergyEstimator(TableMixin, CallbackSupportMixin, BaseEstimator):
-    """Base of the estimators that train an energy on rows of a table."""
+class TrainingRows(NamedTuple):
+    """The rows of a fit, as training takes them.
+
+    Attributes
+    ----------
+    units : {ndarray, CSR matrix} of shape (n, n_units)
+    weight : ndarray of shape (n,) or None
+        How many rows each row counts for.
+    layer : layer or None
+        The visible units.
+    hooks : dict
+        What callbacks may ask for.
+    labels : ndarray of int of shape (n,) or None
+        By which a held-out part is stratified.
+    """
+
+    units: np.ndarray
+    weight: np.ndarray | None
+    layer: object
+    hooks: dict
+    labels: np.ndarray | None = None
+
+
+class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
+    """Base of the estimators that train an energy.
+
+    A subclass says which parts it is made of, by ``_recipe()`` and ``_objective()``,
+    and has ``_training_rows``, which makes :class:`TrainingRows` of what ``fit`` gets.
+    """
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "visible": [str, dict, "array-like"],
-        "hidden": [str],
         "objective": [str, HasMethods(["init", "gradient"])],
         "optimizer": [str, HasMethods(["init", "update"])],
         "learning_rate": [
@@ -57,8 +81,6 @@ class EnergyEstimator(TableMixin, CallbackSupportMixin, BaseEstimator):
         "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
         "sparsity_cost": [Interval(Real, 0, None, closed="left")],
         "partition": [str, HasMethods(["estimate"])],
-        "resample_inputs": ["boolean"],
-        "handle_unknown": [StrOptions({"error", "missing"})],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -68,134 +90,52 @@ class EnergyEstimator(TableMixin, CallbackSupportMixin, BaseEstimator):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+    # The units in the order of the columns, and what moves chains.
+    _unit_order, _kernel = slice(None), "gibbs"
 
-    def __init__(
-        self,
-        n_components=100,
-        *,
-        visible="auto",
-        hidden="bernoulli",
-        objective="pcd",
-        optimizer="auto",
-        learning_rate="auto",
-        schedule="linear",
-        batch_size="auto",
-        n_iter="auto",
-        max_time=None,
-        average=0.999,
-        l1=0.0,
-        l2="auto",
-        l1b=0.0,
-        sparsity_target=0.1,
-        sparsity_cost=0.0,
-        partition="auto",
-        resample_inputs=False,
-        handle_unknown="error",
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        tol=1e-4,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
-        self.n_components = n_components
-        self.visible = visible
-        self.hidden = hidden
-        self.objective = objective
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.batch_size = batch_size
-        self.n_iter = n_iter
-        self.max_time = max_time
-        self.average = average
-        self.l1 = l1
-        self.l2 = l2
-        self.l1b = l1b
-        self.sparsity_target = sparsity_target
-        self.sparsity_cost = sparsity_cost
-        self.partition = partition
-        self.resample_inputs = resample_inputs
-        self.handle_unknown = handle_unknown
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+    # -- the story of a fit ----------------------------------------------------------
 
-    # -- training --------------------------------------------------------------------
-
-    def _map_rows(self, function, X):
-        """Apply ``function`` to blocks of rows on ``n_jobs`` threads; concatenate."""
-        with use_threads(self.n_jobs):
-            work = self._energy.weights.size
-            parts = map_blocks(
-                lambda part: function(X[part]), X.shape[0], work, size=_SCORE_ROWS
-            )
-        return np.concatenate(parts)
-
-    def _fit_rows(self, Z, weight, layer, go_on, n_iter, hooks, labels=None):
-        """Train on encoded rows; the common end of ``fit`` and ``partial_fit``.
+    def _fit(self, X, y, sample_weight, go_on, n_iter=None, **options):
+        """Read the rows, build the energy, train it.
 
         ``go_on`` continues the last training: with its optimizer and chains for one
-        more pass (``n_iter=1``), or from its parameters for a new fit (None).
+        more pass (``n_iter=1``), or from its parameters for a new fit (None). Options
+        are those of ``_training_rows``.
         """
-        mass = None if weight is None else weight.sum()
-        plan = make_plan(self, Z.shape[0], n_iter, mass)
-        if go_on:
-            training = self._training if n_iter else self._training.restarted(plan)
-            Z = Z.astype(training.energy.dtype, copy=False)
+        rows = self._training_rows(X, y, sample_weight, go_on, **options)
+        training, plan = self._start(rows, go_on, n_iter)
+        return self._train(training, rows, plan)
+
+    def _start(self, rows, go_on, n_iter):
+        """Return the training that goes on or begins, and its plan."""
+        if not go_on:
+            summary = self._summarised(rows)
+            self._summary = summary.without_rows()
+            random = Random.from_state(self.random_state)
+            energy = self._recipe().build(rows.layer, summary, random.fold(0))
+            energy = Energy.of(energy)
         else:
-            training = self._begin(Z, weight, layer, plan)
-        if n_iter is not None:
-            plan.schedule = SCHEDULES["constant"]  # the end of a stream is unknown
-        random = training.random.fold(3)
-        Z, weight, held_out = self._held_out(Z, weight, labels, random.fold(0))
-        monitor = self._monitor_class(Z, weight, held_out, layer, random.fold(1))
-        return self._train(training, Z, weight, plan, monitor, hooks)
+            energy = self._training.energy
+        n_rows, weight = rows.units.shape[0], rows.weight
+        mass = None if weight is None else weight.sum()
+        plan = make_plan(self, energy, rows.layer, n_rows, n_iter, mass)
+        if not go_on:
+            return Training.start(energy, plan, random.fold(1)), plan
+        return self._training if n_iter else self._training.restarted(plan), plan
 
-    def _begin(self, Z, weight, layer, plan):
-        """Return a training that starts at the marginals of the rows."""
-        dtype, random = Z.dtype, Random.from_state(self.random_state)
-        n_rows = Z.shape[0] if weight is None else weight.sum()
-        base = layer.from_moments(*moments(Z, weight), n_rows).astype(dtype)
-        hidden = lookup(self.hidden, HIDDEN, "hidden").zeros(self.n_components, dtype)
-        shape = Z.shape[1], self.n_components
-        weights = random.fold(0).normal(shape, dtype) * dtype.type(_INITIAL_SCALE)
-        energy = self._energy_class(base.astype(dtype), hidden, weights, base=base)
-        return Training.start(energy, plan, random.fold(1))
-
-    def _held_out(self, Z, weight, labels, random):
-        """Split off the validation part and its weights, if one is asked for."""
-        if not self.early_stopping:
-            return Z, weight, None
-        # Here, since it imports half of scikit-learn.
-        from sklearn.model_selection import train_test_split
-
-        rows = np.arange(Z.shape[0]) if weight is None else np.flatnonzero(weight)
-        train_rows, held_out = train_test_split(
-            rows,
-            test_size=self.validation_fraction,
-            random_state=random.seed(),
-            stratify=None if labels is None else labels[rows],
-        )
-        if weight is None:
-            return Z[train_rows], None, (Z[held_out], None)
-        return Z[train_rows], weight[train_rows], (Z[held_out], weight[held_out])
-
-    def _train(self, training, Z, weight, plan, monitor, hooks):
+    def _train(self, training, rows, plan):
         """Run the training loop and leave the fitted attributes behind."""
+        Z = rows.units.astype(training.energy.dtype, copy=False)
+        random = training.random.fold(3)
+        Z, weight, held_out = self._held_out(rows._replace(units=Z), random.fold(0))
+        monitor = MONITORS[self._recipe().monitor]
+        monitor = monitor(Z, weight, held_out, rows.layer, random.fold(1))
         context = self._init_callback_context(max_subtasks=plan.n_iter)
-        context.call_on_fit_task_begin(estimator=self, **hooks)
+        context.call_on_fit_task_begin(estimator=self, **rows.hooks)
+        n_updates = -(-Z.shape[0] // plan.batch_size)
         with use_threads(self.n_jobs):
-            n_updates = -(-Z.shape[0] // plan.batch_size)
             epochs = Epochs(
-                self, context, monitor, training, n_updates, plan.n_iter, hooks
+                self, context, monitor, training, n_updates, plan.n_iter, rows.hooks
             )
             train(training, Z, weight, plan, epochs)
         self.history_ = epochs.finished(training.n_epochs)
@@ -207,33 +147,81 @@ class EnergyEstimator(TableMixin, CallbackSupportMixin, BaseEstimator):
             raise KeyboardInterrupt
         context.call_on_fit_task_end(
             estimator=self,
-            **hooks,
+            **rows.hooks,
             reconstruction_attributes=lambda: self._fitted_attributes(training),
         )
         return self
 
-    def _log_partition(self, energy, training):
-        chains = getattr(training.objective_state, "chains", None)
-        return LogPartition(
-            energy,
-            resolve(self.partition, PARTITIONS, "partition"),
-            training.random.fold(2),
-            chains,
-            self.n_jobs,
-        )
+    def _held_out(self, rows, random):
+        """Split off the validation part and its weights, if one is asked for."""
+        Z, weight, labels = rows.units, rows.weight, rows.labels
+        if not self.early_stopping:
+            return Z, weight, None
+        # Here, since it imports half of scikit-learn.
+        from sklearn.model_selection import train_test_split
 
-    def _common_attributes(self, energy, training):
+        numbers = np.arange(Z.shape[0]) if weight is None else np.flatnonzero(weight)
+        train_rows, held_out = train_test_split(
+            numbers,
+            test_size=self.validation_fraction,
+            random_state=random.seed(),
+            stratify=None if labels is None else labels[numbers],
+        )
+        if weight is None:
+            return Z[train_rows], None, (Z[held_out], None)
+        return Z[train_rows], weight[train_rows], (Z[held_out], weight[held_out])
+
+    def _fitted_attributes(self, training):
+        """Return the public attributes at the present state of a training."""
+        energy = training.best
         return {
+            **self._recipe().attributes(energy, self._unit_order),
             "_energy": energy,
             "log_partition_": self._log_partition(energy, training),
             "n_iter_": training.n_epochs,
         }
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
-        return tags
+    def _log_partition(self, energy, training):
+        state = training.objective_state
+        if getattr(state, "chains", None) is None or not hasattr(state, "sampler"):
+            state = None
+        method, random = self._partition(), training.random.fold(2)
+        return LogPartition(energy, method, random, state, self.n_jobs)
+
+    def _partition(self):
+        return resolve(self.partition, PARTITIONS, "partition")
+
+    def _map_rows(self, function, X):
+        """Apply ``function`` to blocks of rows on ``n_jobs`` threads; concatenate."""
+        with use_threads(self.n_jobs):
+            work = self._energy.work // 2
+            blocks = map_blocks(
+                lambda block: function(X[block]), X.shape[0], work, size=_SCORE_ROWS
+            )
+        return np.concatenate(blocks)
+
+
+def check_weight(sample_weight, X):
+    """Return the weights of rows as float64, or None where all count alike."""
+    if sample_weight is None:
+        return None
+    weight = check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    if not weight.sum() > 0:
+        raise ValueError("sample_weight is zero for all rows: nothing to learn from.")
+    return weight
+
+
+def store(estimator, arguments):
+    """Set the parameters of an estimator from the ``locals()`` of its ``__init__``.
+
+    scikit-learn wants a parameter to be stored as it came, and nothing else done: with
+    thirty of them that is a page of assignments.
+    """
+    for name, value in arguments.items():
+        if name != "self":
+            setattr(estimator, name, value)
 
 
 def fit_hooks(X, y, sample_weight):

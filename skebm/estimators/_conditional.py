@@ -6,9 +6,13 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.inference import observed_energy
-from skebm.inference.draws import draw
-from skebm.inference.holes import complete_holes, draw_holes, posterior
+from skebm.inference import (
+    complete_holes,
+    draw,
+    draw_holes,
+    observed_energy,
+    posterior,
+)
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sparse import dense
@@ -55,12 +59,12 @@ class ConditionalMixin:
         energy = self._energy if beta == 1 else self._energy.scaled(beta)
         if given is None:
             with use_threads(self.n_jobs):
-                rows = draw(energy, n_samples, random)
+                rows = draw(energy, n_samples, random, self._kernel)
             return self._as_input(rows)
         given = self._given_rows(given)
         Z = self._encoded(given)
         with use_threads(self.n_jobs):
-            rows = draw_holes(energy, Z, np.isnan(Z), n_samples, random)
+            rows = draw_holes(energy, Z, np.isnan(Z), n_samples, random, self._kernel)
         rows = rows.reshape(-1, rows.shape[-1])
         return self._restored(rows, self._check_rows(given), given, n_samples)
 
@@ -109,7 +113,7 @@ class ConditionalMixin:
         Z = self._encoded(given)
         random = Random.from_state(random_state)
         with use_threads(self.n_jobs):
-            rows = complete_holes(self._energy, Z, np.isnan(Z), random)
+            rows = complete_holes(self._energy, Z, np.isnan(Z), random, self._kernel)
         return self._restored(rows, self._check_rows(given), given)
 
     def posterior_mean(self, X):

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from skebm.estimators._base import store
 from skebm.estimators._holder import DensityHolder
 from skebm.estimators.density import RBMDensity
 from skebm.tables.table import by_columns
@@ -105,17 +106,7 @@ random_state, verbose
         random_state=None,
         verbose=0,
     ):
-        self.density = density
-        self.contamination = contamination
-        self.n_components = n_components
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.n_iter = n_iter
-        self.early_stopping = early_stopping
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+        store(self, locals())
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sample_weight=None):

@@ -12,13 +12,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from skebm.energies import ClassRBM
-from skebm.estimators._base import EnergyEstimator, fit_hooks
+from skebm.energies import ClassRBMRecipe
+from skebm.estimators._base import TrainingRows, check_weight, fit_hooks, store
 from skebm.estimators._conditional import has_holes
-from skebm.inference import observed_energy
-from skebm.inference.draws import draw
+from skebm.estimators._table_estimator import TableEstimator
+from skebm.inference import draw, observed_energy
 from skebm.layers import Categorical, Columns
-from skebm.monitoring.monitors import ClassMonitor
 from skebm.objectives import OBJECTIVES, Conditional, Hybrid
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
@@ -35,7 +34,7 @@ def _has_generative_part(self):
     )
 
 
-class EnergyClassifier(ClassifierMixin, EnergyEstimator):
+class EnergyClassifier(ClassifierMixin, TableEstimator):
     """Classification by the label of lowest energy.
 
     A classification restricted Boltzmann machine [1]_: an energy of inputs and label,
@@ -100,11 +99,10 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
     """
 
     _parameter_constraints = {
-        **EnergyEstimator._parameter_constraints,
+        **TableEstimator._parameter_constraints,
         "generative_weight": [Interval(Real, 0, 1, closed="both")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
-    _energy_class, _monitor_class = ClassRBM, ClassMonitor
 
     def __init__(
         self,
@@ -139,20 +137,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         random_state=None,
         verbose=0,
     ):
-        # A line each, as the formatter has it, would make this a page of its own.
-        super().__init__(
-            n_components, visible=visible, hidden=hidden, objective=objective,
-            optimizer=optimizer, learning_rate=learning_rate, schedule=schedule,
-            batch_size=batch_size, n_iter=n_iter, max_time=max_time, average=average,
-            l1=l1, l2=l2, l1b=l1b, sparsity_target=sparsity_target,
-            sparsity_cost=sparsity_cost, partition=partition,
-            resample_inputs=resample_inputs, handle_unknown=handle_unknown,
-            early_stopping=early_stopping, validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change, tol=tol, warm_start=warm_start,
-            n_jobs=n_jobs, random_state=random_state, verbose=verbose,
-        )  # fmt: skip
-        self.generative_weight = generative_weight
-        self.class_weight = class_weight
+        store(self, locals())
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -172,7 +157,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
             The fitted estimator.
         """
         go_on = self.warm_start and is_fitted(self)
-        return self._fit(X, y, None, sample_weight, go_on, n_iter=None)
+        return self._fit(X, y, sample_weight, go_on)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -191,11 +176,14 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         self : EnergyClassifier
             The fitted estimator.
         """
-        return self._fit(X, y, classes, sample_weight, is_fitted(self), n_iter=1)
+        return self._fit(
+            X, y, sample_weight, is_fitted(self), n_iter=1, classes=classes
+        )
 
-    def _fit(self, X, y, classes, sample_weight, go_on, n_iter):
+    def _training_rows(self, X, y, sample_weight, go_on, classes=None):
+        """Return the rows of a fit in the units of inputs and label."""
         hooks = fit_hooks(X, y, sample_weight)
-        weight = self._check_weight(sample_weight, X)
+        weight = check_weight(sample_weight, X)
         X, y = self._check_rows(X, y, weight, reset=not go_on)
         check_classification_targets(y)
         if not go_on:
@@ -210,7 +198,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         Z = self._joined(self._encoding.encode(X), labels)
         label_layer = Categorical.zeros(len(self.classes_), Z.dtype)
         layer = Columns([self._encoding.layer(Z.dtype), label_layer])
-        return self._fit_rows(Z, weight, layer, go_on, n_iter, hooks, labels)
+        return TrainingRows(Z, weight, layer, hooks, labels)
 
     def _reads_columns(self, X):
         """A frame of nothing but numbers is the array of those.
@@ -264,6 +252,9 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
             return hstack([Z, csr_matrix(one_hot)], format="csr")
         return np.hstack([Z, one_hot])
 
+    def _recipe(self):
+        return ClassRBMRecipe(self.n_components, self.hidden)
+
     def _objective(self):
         conditional = Conditional()
         if self.generative_weight == 0:
@@ -272,20 +263,6 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         if self.generative_weight == 1:
             return generative
         return Hybrid(generative, self.generative_weight)
-
-    def _fitted_attributes(self, training):
-        """Return the public attributes at the present state of a training."""
-        energy = training.best
-        inputs, label = energy.visible.layers
-        order = self._encoding.order
-        return {
-            **self._common_attributes(energy, training),
-            "components_": np.ascontiguousarray(energy.weights[order].T),
-            "class_components_": energy.weights[energy.n_inputs :].T.copy(),
-            "intercept_visible_": inputs.bias[order],
-            "intercept_class_": label.bias.copy(),
-            "intercept_hidden_": energy.hidden.bias.copy(),
-        }
 
     # -- predictions -----------------------------------------------------------------
 

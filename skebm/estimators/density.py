@@ -3,42 +3,29 @@
 import numpy as np
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
-    DensityMixin,
     TransformerMixin,
 )
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted
 
-from skebm.energies import RBM
-from skebm.estimators._base import EnergyEstimator, fit_hooks
-from skebm.estimators._conditional import ConditionalMixin, has_holes
+from skebm.energies import RBM, RBMRecipe, Summary
+from skebm.estimators._conditional import has_holes
+from skebm.estimators._density import TableDensity
 from skebm.estimators._plan import make_plan
-from skebm.inference.draws import at_own_marginals
-from skebm.inference.holes import draw_holes
+from skebm.estimators._table_estimator import TableEstimator
+from skebm.inference import at_chain_marginals, draw_holes
 from skebm.layers import HIDDEN, LAYERS
-from skebm.monitoring.mixing import Mixing
-from skebm.monitoring.monitors import DensityMonitor, conditionals, reconstruct
-from skebm.objectives import OBJECTIVES
 from skebm.samplers import Gibbs
-from skebm.tables.encoding import Encoding
-from skebm.tables.table import Table
+from skebm.tables import Encoding, Table
 from skebm.training import Training
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
-from skebm.utils._sklearn import fit_context, is_fitted
-from skebm.utils._validation import lookup, resolve
+from skebm.utils._validation import lookup
 
 # Units whose parameters need nothing beside them.
 _PLAIN = "bernoulli", "spin", "gaussian"
 
 
-class RBMDensity(
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    DensityMixin,
-    ConditionalMixin,
-    EnergyEstimator,
-):
+class RBMDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TableDensity):
     """Density of rows by a restricted Boltzmann machine.
 
     Learns the distribution of the rows of ``X`` by persistent contrastive divergence
@@ -224,161 +211,14 @@ objective, default="pcd"
     True
     """
 
-    _parameter_constraints = EnergyEstimator._parameter_constraints
-    _energy_class, _monitor_class = RBM, DensityMonitor
+    _parameter_constraints = TableEstimator._parameter_constraints
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
-        """Learn the distribution of the rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        y : Ignored
-        sample_weight : array-like of shape (n_samples,), default=None
-            How many rows each row counts for.
-
-        Returns
-        -------
-        self : RBMDensity
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If a value lies outside its column's domain, or a column holds neither
-            numbers nor categories; the sentence names the column.
-        """
-        go_on = self.warm_start and is_fitted(self)
-        return self._fit(X, sample_weight, go_on, n_iter=None)
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
-        """Go once through these rows, on from where the last call ended.
-
-        The learning rate stays at ``learning_rate``: the end of a stream is unknown.
-        Parameters are those of :meth:`fit`.
-
-        Returns
-        -------
-        self : RBMDensity
-            The fitted estimator.
-        """
-        return self._fit(X, sample_weight, go_on=is_fitted(self), n_iter=1)
-
-    def _fit(self, X, sample_weight, go_on, n_iter):
-        hooks = fit_hooks(X, None, sample_weight)
-        weight = self._check_weight(sample_weight, X)
-        X = self._check_rows(X, weight=weight, reset=not go_on)
-        if not go_on:
-            self._settle(X, weight)
-        Z = self._encoding.encode(X)
-        return self._fit_rows(
-            Z, weight, self._encoding.layer(Z.dtype), go_on, n_iter, hooks
-        )
-
-    def _objective(self):
-        return resolve(self.objective, OBJECTIVES, "objective")
-
-    def _fitted_attributes(self, training):
-        """Return the public attributes at the present state of a training."""
-        energy = training.best
-        order = self._encoding.order
-        components = np.ascontiguousarray(energy.weights[order].T)
-        return {
-            **self._common_attributes(energy, training),
-            "_mixing": Mixing.of(energy, training, self._objective(), self.n_jobs),
-            "components_": components,
-            "intercept_visible_": energy.visible.bias[order],
-            "intercept_hidden_": energy.hidden.bias.copy(),
-            "_n_features_out": len(components),
-        }
-
-    @property
-    def chains_rhat_(self):
-        """R-hat of the training's chains under the fitted model."""
-        return self._chains().figures.rhat
-
-    @property
-    def chains_ess_(self):
-        """Effective sample size of the training's chains under the fitted model."""
-        return self._chains().figures.ess
-
-    def _chains(self):
-        mixing = getattr(self, "_mixing", None)
-        if mixing is None:
-            raise AttributeError(
-                "There are no persistent chains to look at. Fit with objective='pcd'."
-            )
-        return mixing
-
-    # -- scores ----------------------------------------------------------------------
+    def _recipe(self):
+        return RBMRecipe(self.n_components, self.hidden)
 
     def energy(self, X):
-        """Return the free energy of each row: low where it looks right.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), float64
-            In nats.
-        """
-        check_is_fitted(self)
-        return -self._log_density(self._check_rows(X))
-
-    def score_samples(self, X):
-        """Return the log-likelihood of each row, ``-energy(X) - log_partition_.value``.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            For values strictly inside (0, 1) of Bernoulli units the formula is
-            evaluated as it stands (the plug-in value).
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), float64
-            In nats: log-probabilities, or log-densities in the units of ``X``.
-        """
-        return -self.energy(X) - self.log_partition_.value
-
-    def score(self, X, y=None):
-        """Return the mean log-likelihood of the rows, in nats: what GridSearchCV needs.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        y : Ignored
-        """
-        return float(self.score_samples(X).mean())
-
-    def pseudo_log_likelihood(self, X, per_feature=False):
-        """Return ``sum_i log p(x_i | all other x)`` of each row, exactly.
-
-        It needs no partition function, and tells per column what is surprising.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        per_feature : bool, default=False
-            Whether to return the terms instead of their sum.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_features), float64
-            In nats.
-        """
-        Z = self._encoded(X)
-        if has_holes(Z):
-            terms = self._terms(Z) - self._encoding.log_volumes(Z)
-            return terms if per_feature else np.nansum(terms, axis=1)
-        with use_threads(self.n_jobs):
-            terms = self._encoding.in_order(conditionals(self._energy, Z))
-        terms -= self._encoding.log_volumes(Z)
-        return terms if per_feature else terms.sum(axis=1)
+        """Return the free energy of each row, as :meth:`energy_samples` does."""
+        return self.energy_samples(X)
 
     # -- features and draws ----------------------------------------------------------
 
@@ -413,7 +253,7 @@ objective, default="pcd"
         if has_holes(Z):
             rows = self._expected(Z)[1]
         else:
-            rows = self._map_rows(lambda Z: reconstruct(self._energy, Z), Z)
+            rows = self._map_rows(self._energy.reconstruct, Z)
         return self._as_input(rows, X)
 
     def gibbs(self, X, n_steps=1, *, random_state=None):
@@ -434,8 +274,11 @@ objective, default="pcd"
         with use_threads(self.n_jobs):
             if has_holes(Z):
                 Z = draw_holes(self._energy, Z, np.isnan(Z), 1, random.fold(0))[:, 0]
-            chains = Gibbs(n_steps).step(self._energy, self._energy.chains(Z), random)
-        return self._as_input(chains.visible, X)
+            sampler = Gibbs(n_steps)
+            chains = sampler.init(self._energy, Z, random)
+            chains = sampler.step(self._energy, chains, random)
+            rows = self._energy.configurations(chains)
+        return self._as_input(rows, X)
 
     # -- parameters from elsewhere ---------------------------------------------------
 
@@ -509,10 +352,10 @@ objective, default="pcd"
                 "sqrt(variance_visible) must be below 1. Use smaller components."
             )
         with use_threads(self.n_jobs):
-            energy = at_own_marginals(energy, random.fold(0))
-            self._training = Training.start(
-                energy, make_plan(self, 1, 1), random.fold(1)
-            )
+            energy = at_chain_marginals(energy, random.fold(0))
+            self._summary = Summary(1, None, None, dtype)
+            plan = make_plan(self, energy, layer, 1, n_iter=1)
+            self._training = Training.start(energy, plan, random.fold(1))
         for name, value in self._fitted_attributes(self._training).items():
             setattr(self, name, value)
         self.history_ = {}

@@ -12,14 +12,17 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.energies import ReplicatedSoftmax
-from skebm.estimators._base import EnergyEstimator, fit_hooks
-from skebm.monitoring.monitors import DocumentMonitor
+from skebm.energies import DocumentSummary, ReplicatedSoftmaxRecipe
+from skebm.estimators._base import (
+    EnergyEstimator,
+    TrainingRows,
+    check_weight,
+    fit_hooks,
+    store,
+)
 from skebm.objectives import CD, PCD
-from skebm.optimizers import SGD
 from skebm.partition import LENGTH_PARTITIONS, LengthPartitions
 from skebm.samplers import LengthTempering, draw_hidden
-from skebm.training import Training
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import (
@@ -29,13 +32,7 @@ from skebm.utils._sklearn import (
 )
 from skebm.utils._validation import resolve
 
-_INITIAL_SCALE = 0.01
-# Gradients grow with the length of documents and the frequency of a word: so plain
-# descent moves frequent words only (asv_bench/compare/newsgroups.py).
-_ADAM_RATE, _ADAM_RATE_TIMES_LENGTH, _SGD_RATE = 0.01, 0.5, 0.3
 _OBJECTIVES = {"pcd": partial(PCD, sampler=LengthTempering()), "cd": CD}
-# Parameters of other estimators that documents have no use for.
-_FIXED = {"visible": "counts", "hidden": "bernoulli", "resample_inputs": False}
 
 
 class DocumentDensity(
@@ -151,13 +148,7 @@ class DocumentDensity(
     True
     """
 
-    _parameter_constraints = {
-        name: kinds
-        for name, kinds in EnergyEstimator._parameter_constraints.items()
-        if name not in _FIXED
-    }
-    _monitor_class = DocumentMonitor
-    visible, hidden, resample_inputs = _FIXED.values()
+    _parameter_constraints = EnergyEstimator._parameter_constraints
 
     def __init__(
         self,
@@ -186,29 +177,7 @@ class DocumentDensity(
         random_state=None,
         verbose=0,
     ):
-        self.n_components = n_components
-        self.objective = objective
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.batch_size = batch_size
-        self.n_iter = n_iter
-        self.max_time = max_time
-        self.average = average
-        self.l1 = l1
-        self.l2 = l2
-        self.l1b = l1b
-        self.sparsity_target = sparsity_target
-        self.sparsity_cost = sparsity_cost
-        self.partition = partition
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+        store(self, locals())
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
@@ -238,7 +207,7 @@ class DocumentDensity(
             If a value is not whole.
         """
         go_on = self.warm_start and is_fitted(self)
-        return self._fit(X, sample_weight, go_on, n_iter=None)
+        return self._fit(X, None, sample_weight, go_on)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
@@ -253,17 +222,22 @@ class DocumentDensity(
         self : DocumentDensity
             The fitted estimator.
         """
-        return self._fit(X, sample_weight, go_on=is_fitted(self), n_iter=1)
+        return self._fit(X, None, sample_weight, is_fitted(self), n_iter=1)
 
-    def _fit(self, X, sample_weight, go_on, n_iter):
-        X = self._check_rows(X, reset=not go_on)
-        weight = self._check_weight(sample_weight, X)
+    def _training_rows(self, X, y, sample_weight, go_on):
+        """Return the documents of a fit."""
+        documents = self._check_rows(X, reset=not go_on)
+        weight = check_weight(sample_weight, documents)
         if not go_on:
-            self._gives_sparse = issparse(X)
-            lengths = np.asarray(X.sum(axis=1)).reshape(-1)
-            self._mean_length = max(np.average(lengths, weights=weight), 1.0)
-        hooks = fit_hooks(X, None, sample_weight)
-        return self._fit_rows(X, weight, None, go_on, n_iter, hooks)
+            self._gives_sparse = issparse(documents)
+        hooks = fit_hooks(documents, None, sample_weight)
+        return TrainingRows(documents, weight, None, hooks)
+
+    def _summarised(self, rows):
+        return DocumentSummary.of(rows.units, rows.weight)
+
+    def _recipe(self):
+        return ReplicatedSoftmaxRecipe(self.n_components)
 
     def _check_rows(self, X, reset=False):
         """Return validated counts."""
@@ -281,7 +255,7 @@ class DocumentDensity(
                 f"Fractions in data passed to {type(self).__name__}: {counts} They are "
                 "taken as expected counts, and scores are no probabilities then. Do "
                 "not weigh words (tf-idf).",
-                stacklevel=5,
+                stacklevel=6,
             )
         return X
 
@@ -292,34 +266,9 @@ class DocumentDensity(
     def _objective(self):
         return resolve(self.objective, _OBJECTIVES, "objective")
 
-    def _auto_rate(self, optimizer):
-        if isinstance(optimizer, SGD):
-            return _SGD_RATE / self._mean_length
-        return min(_ADAM_RATE, _ADAM_RATE_TIMES_LENGTH / self._mean_length)
-
-    def _begin(self, Z, weight, layer, plan):
-        """Return a training that starts at the words' frequencies."""
-        dtype, random = Z.dtype, Random.from_state(self.random_state)
-        shape = Z.shape[1], self.n_components
-        weights = random.fold(0).normal(shape, dtype) * dtype.type(_INITIAL_SCALE)
-        energy = ReplicatedSoftmax.from_documents(Z, weight, weights)
-        return Training.start(energy, plan, random.fold(1))
-
     def _log_partition(self, energy, training):
         method = resolve(self.partition, LENGTH_PARTITIONS, "partition")
         return LengthPartitions(energy, method, training.random.fold(2), self.n_jobs)
-
-    def _fitted_attributes(self, training):
-        """Return the public attributes at the present state of a training."""
-        energy = training.best
-        components = np.ascontiguousarray(energy.weights.T)
-        return {
-            **self._common_attributes(energy, training),
-            "components_": components,
-            "intercept_visible_": energy.visible.bias.copy(),
-            "intercept_hidden_": energy.hidden.bias.copy(),
-            "_n_features_out": len(components),
-        }
 
     # -- scores ----------------------------------------------------------------------
 
@@ -454,9 +403,7 @@ class DocumentDensity(
         check_is_fitted(self)
         random, energy = Random.from_state(random_state), self._energy
         if lengths is None:
-            share = np.cumsum(energy.shares)
-            uniform = random.fold(0).uniform((n_samples, 1))[:, 0] * share[-1]
-            lengths = energy.lengths[np.searchsorted(share[:-1], uniform)]
+            lengths = energy.draw_lengths(n_samples, random.fold(0))
         lengths = np.broadcast_to(np.asarray(lengths, dtype=np.int64), (n_samples,))
         with use_threads(self.n_jobs):
             hidden = draw_hidden(energy.marginal, lengths, random.fold(1))
@@ -472,5 +419,5 @@ class DocumentDensity(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
-        tags.input_tags.allow_nan = False
+        tags.input_tags.sparse = True
         return tags

@@ -5,6 +5,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.impute import MissingIndicator
 from sklearn.utils.validation import check_is_fitted
 
+from skebm.estimators._base import store
 from skebm.estimators._holder import DensityHolder
 from skebm.estimators.density import RBMDensity
 from skebm.tables.table import as_frame, by_columns
@@ -111,21 +112,7 @@ n_jobs, random_state, verbose
         random_state=None,
         verbose=0,
     ):
-        self.density = density
-        self.n_components = n_components
-        self.visible = visible
-        self.handle_unknown = handle_unknown
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.n_iter = n_iter
-        self.max_time = max_time
-        self.sample_posterior = sample_posterior
-        self.add_indicator = add_indicator
-        self.keep_empty_features = keep_empty_features
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+        store(self, locals())
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sample_weight=None):

@@ -1,17 +1,20 @@
 """What a fitted energy says of rows: draws, holes, observed parts, conditionals."""
 
-from skebm.inference.completion import Completion
-from skebm.inference.draws import at_own_marginals, draw
+from skebm.inference.completion import Completion, completed
+from skebm.inference.conditionals import HOLE_STEPS, conditionals
+from skebm.inference.draws import at_chain_marginals, draw
 from skebm.inference.holes import complete_holes, draw_holes, posterior
-from skebm.inference.observed import hidden_log_weights, observed_energy
+from skebm.inference.observed import observed_energy
 
 __all__ = [
+    "HOLE_STEPS",
     "Completion",
-    "at_own_marginals",
+    "at_chain_marginals",
     "complete_holes",
+    "completed",
+    "conditionals",
     "draw",
     "draw_holes",
-    "hidden_log_weights",
     "observed_energy",
     "posterior",
 ]

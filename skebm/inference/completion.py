@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from skebm.samplers._base import sweep
+from skebm.energies import Energy
+from skebm.samplers import resolve_kernel, sweep
+from skebm.utils._random import Random
 from skebm.utils._validation import require
 
 
@@ -19,6 +21,8 @@ class Completion:
     X : ndarray of shape (n, n_units)
         NaN in all units of a variable that is missing. A copy is made.
     random : Random
+    kernel : str or sampler, default="gibbs"
+        Moves the holes.
 
     Attributes
     ----------
@@ -33,22 +37,45 @@ class Completion:
 
     requires = ("clamped",)
 
-    def __init__(self, energy, X, random):
+    def __init__(self, energy, X, random, kernel="gibbs"):
+        energy = Energy.of(energy)
         require(energy, self, "Fill in missing values first.")
+        self.kernel = resolve_kernel(kernel, energy.clamped)
         self.holes, self.X = np.isnan(X), X.copy()
-        self.some = self.holes.any(axis=1)
+        self.has_holes = self.holes.any(axis=1)
         self.restart(energy, random)
 
     def restart(self, energy, random):
         """Draw all holes from the marginals of the data."""
-        self.X[:] = energy.clamped.start(self.X, self.holes, random).visible
+        clamped = energy.clamped
+        chains = clamped.start(self.X, self.holes, random)
+        self.X[:] = clamped.configurations(chains)
 
     def visit(self, energy, rows, n_steps, random):
         """Draw the holes of these rows anew; return the rows."""
         rows = np.arange(len(self.X))[rows]
-        part = rows[self.some[rows]]
-        if len(part):
+        incomplete = rows[self.has_holes[rows]]
+        if len(incomplete):
             clamped = energy.clamped
-            chains = clamped.chains(self.X[part], self.holes[part])
-            self.X[part] = sweep(clamped, chains, n_steps, random).visible
+            chains = clamped.chains(self.X[incomplete], self.holes[incomplete])
+            chains = sweep(clamped, chains, self.kernel, n_steps, random)
+            self.X[incomplete] = clamped.configurations(chains)
         return self.X[rows]
+
+
+def completed(energy, rows, n_steps):
+    """Return the rows with their holes drawn, the same way at each call.
+
+    Parameters
+    ----------
+    energy : energy with ``clamped``
+    rows : ndarray of shape (n, n_units)
+        NaN in the holes.
+    n_steps : int
+        Moves, from the marginals on.
+    """
+    if not np.isnan(rows).any():
+        return rows
+    random = Random(0)
+    completion = Completion(energy, rows, random.fold(0))
+    return completion.visit(energy, slice(None), n_steps, random.fold(1))

@@ -1,24 +1,21 @@
 """What a fitted model says of the holes of rows."""
 
 import numpy as np
-from scipy.special import softmax
 
-from skebm.energies import Clamped
-from skebm.inference.observed import hidden_log_weights
-from skebm.samplers import anneal, sweep
+from skebm.samplers import anneal, resolve_kernel, sweep
 from skebm.utils._parallel import map_blocks
+from skebm.utils._resampling import systematic
 
-# Hidden configurations up to which draws are exact.
-_MAX_HIDDEN = 2**12
-# Else: chains a row, stages of annealing, sweeps after it, and chains at a time.
-_N_CHAINS, _N_STAGES, _N_BURN_IN, _AT_ONCE = 20, 100, 30, 10_000
+# Where draws are not exact: chains a row, stages of annealing, sweeps after it, and
+# chains at a time.
+_N_CHAINS, _N_STAGES, _N_BURN_IN, _CHAINS_AT_ONCE = 20, 100, 30, 10_000
 # Rows that a thread takes at a time.
 _ROWS = 256
 # Completions: inverse temperatures after 1, and fixed-point steps at the end.
 _COLD, _N_COLD, _N_CLIMB = 30.0, 30, 200
 
 
-def draw_holes(energy, x, holes, n_draws, random):
+def draw_holes(energy, x, holes, n_draws, random, kernel="gibbs"):
     """Return draws of ``p(holes | observed)``: whole rows, ``n_draws`` of each row.
 
     Exact where the hidden side has at most 4096 configurations; else annealed chains
@@ -26,73 +23,64 @@ def draw_holes(energy, x, holes, n_draws, random):
 
     Parameters
     ----------
-    energy : RBM
+    energy : energy with ``clamped``
     x : ndarray of shape (n, n_visible)
         The values in the holes do not matter.
     holes : ndarray of bool of shape (n, n_visible)
     n_draws : int
     random : Random
+    kernel : str or sampler, default="gibbs"
+        Moves the holes.
 
     Returns
     -------
     ndarray of shape (n, n_draws, n_visible)
     """
+    clamped = energy.clamped
+    kernel = resolve_kernel(kernel, clamped)
+
+    def draw(x, holes, random):
+        if clamped.draws_exactly:
+            return clamped.draw(x, holes, n_draws, random)
+        return _draw_by_annealing(clamped, x, holes, n_draws, random, kernel)
+
+    return _by_parts(draw, energy, x, holes, max(n_draws, _N_CHAINS), random)
+
+
+def _by_parts(function, energy, x, holes, n_chains, random):
+    """Apply a function to some rows at a time, which have so many chains each."""
     x = np.where(holes, 0, x).astype(energy.dtype, copy=False)
-    exact = energy.hidden.finite and energy.hidden.n_states <= _MAX_HIDDEN
-    draw = _draw_exactly if exact else _draw_by_annealing
-    size = max(1, _AT_ONCE // max(n_draws, _N_CHAINS))
-    parts = [
-        draw(energy, x[rows], holes[rows], n_draws, random.fold(start))
-        for start in range(0, len(x), size)
-        for rows in [slice(start, start + size)]
-    ]
+    size = max(1, _CHAINS_AT_ONCE // n_chains)
+    parts = []
+    for start in range(0, len(x), size):
+        rows = slice(start, start + size)
+        parts.append(function(x[rows], holes[rows], random.fold(start)))
     return np.concatenate(parts)
 
 
-def _draw_exactly(energy, x, holes, n_draws, random):
-    states, log_weight = hidden_log_weights(energy, x, holes)
-    cumulative = softmax(log_weight, axis=1).cumsum(axis=1)
-    ticks = random.fold(0).uniform((len(x), n_draws)) * cumulative[:, -1:]
-    hidden = states[_found(cumulative, ticks).ravel()]
-    inputs = energy.coupling * (hidden @ energy.weights.T)
-    inputs = inputs.astype(energy.dtype, copy=False)
-    drawn = energy.visible.sample(inputs, random.fold(1))
-    drawn = drawn.reshape(len(x), n_draws, -1)
-    return np.where(holes[:, None], drawn, x[:, None])
-
-
-def _draw_by_annealing(energy, x, holes, n_draws, random):
+def _draw_by_annealing(clamped, x, holes, n_draws, random, kernel):
     n_rows, n_chains = len(x), max(n_draws, _N_CHAINS)
-    chains, log_weight = _anneal(energy, x, holes, n_chains, random.fold(0))
-    share = softmax(log_weight, axis=1).cumsum(axis=1)
-    # Systematic resampling, then a random choice, since copies lie together.
-    ticks = np.arange(n_chains) + random.fold(1).uniform((n_rows, 1))
-    ticks *= share[:, -1:] / n_chains
-    number = np.minimum(_found(share, ticks), n_chains - 1)
+    chains, log_weight = _anneal(clamped, x, holes, n_chains, random.fold(0), kernel)
+    numbers = systematic(log_weight, random.fold(1))
+    # A random choice, since copies lie side by side.
     order = random.fold(2).uniform((n_rows, n_chains)).argsort(axis=1)[:, :n_draws]
-    chosen = np.take_along_axis(number, order, axis=1)
+    chosen = np.take_along_axis(numbers, order, axis=1)
     chosen += n_chains * np.arange(n_rows)[:, None]
-    chains = type(chains)(*(part[chosen.ravel()] for part in chains))
-    chains = sweep(energy.clamped, chains, _N_BURN_IN, random.fold(3))
-    return chains.visible.reshape(n_rows, n_draws, -1)
+    chains = clamped.take(chains, chosen.ravel())
+    chains = sweep(clamped, chains, kernel, _N_BURN_IN, random.fold(3))
+    return clamped.configurations(chains).reshape(n_rows, n_draws, -1)
 
 
-def _found(cumulative, ticks):
-    """Return `searchsorted` of each row, of the shape of ``ticks``."""
-    pairs = zip(cumulative, ticks, strict=True)
-    return np.array([np.searchsorted(line, at) for line, at in pairs], dtype=int)
-
-
-def _anneal(energy, x, holes, n_chains, random):
+def _anneal(clamped, x, holes, n_chains, random, kernel):
     """Return chains that went from the marginals to the model, and their weights."""
-    part = np.repeat(np.arange(len(x)), n_chains)
-    start = Clamped(energy, 0.0).start(x[part], holes[part], random.fold(0))
+    rows = np.repeat(np.arange(len(x)), n_chains)
+    start = clamped.interpolate(0.0).start(x[rows], holes[rows], random.fold(0))
     betas = np.linspace(0, 1, _N_STAGES)
-    chains, steps = anneal(energy.clamped, start, betas, random.fold(1))
-    return energy.clamped.chains(*chains[::3]), steps.sum(axis=0).reshape(-1, n_chains)
+    chains, steps = anneal(clamped, start, betas, random.fold(1), kernel)
+    return chains, steps.sum(axis=0).reshape(-1, n_chains)
 
 
-def complete_holes(energy, x, holes, random):
+def complete_holes(energy, x, holes, random, kernel="gibbs"):
     """Return the rows with their holes at values of the lowest free energy found.
 
     Chains are annealed, then cooled; from where each ends, holes climb to the nearest
@@ -107,28 +95,29 @@ def complete_holes(energy, x, holes, random):
     .. [1] A. Yuille, A. Rangarajan. "The concave-convex procedure". Neural Computation
        15 (2003).
     """
-    x = np.where(holes, 0, x).astype(energy.dtype, copy=False)
-    size = max(1, _AT_ONCE // _N_CHAINS)
-    parts = [
-        _complete(energy, x[rows], holes[rows], random.fold(start))
-        for start in range(0, len(x), size)
-        for rows in [slice(start, start + size)]
-    ]
-    return np.concatenate(parts)
+    kernel = resolve_kernel(kernel, energy.clamped)
+
+    def complete(x, holes, random):
+        return _complete(energy, x, holes, random, kernel)
+
+    return _by_parts(complete, energy, x, holes, _N_CHAINS, random)
 
 
-def _complete(energy, x, holes, random):
-    chains, _ = _anneal(energy, x, holes, _N_CHAINS, random.fold(0))
-    for k, beta in enumerate(np.geomspace(1, _COLD, _N_COLD)):
-        chains = sweep(energy.scaled(beta).clamped, chains, 1, random.fold(1, k))
+def _complete(energy, x, holes, random, kernel):
     clamped = energy.clamped
+    chains, _ = _anneal(clamped, x, holes, _N_CHAINS, random.fold(0), kernel)
+    for k, beta in enumerate(np.geomspace(1, _COLD, _N_COLD)):
+        cold = energy.scaled(beta).clamped
+        chains = sweep(cold, chains, kernel, 1, random.fold(1, k))
     for _ in range(_N_CLIMB):
         climbed = clamped.climb(chains)
-        if np.array_equal(climbed.visible, chains.visible):
+        if np.array_equal(
+            clamped.configurations(climbed), clamped.configurations(chains)
+        ):
             break
         chains = climbed
-    best = clamped.energy(*chains).reshape(len(x), _N_CHAINS).argmin(axis=1)
-    return chains.visible[best + _N_CHAINS * np.arange(len(x))]
+    best = clamped.chain_energy(chains).reshape(len(x), _N_CHAINS).argmin(axis=1)
+    return clamped.configurations(chains)[best + _N_CHAINS * np.arange(len(x))]
 
 
 def posterior(energy, x, holes, n_sweeps, random, look=None, summary=np.mean):
@@ -139,14 +128,14 @@ def posterior(energy, x, holes, n_sweeps, random, look=None, summary=np.mean):
 
     Parameters
     ----------
-    energy : RBM
+    energy : energy with ``clamped``
     x, holes : ndarray of shape (n, n_visible)
     n_sweeps : int
     random : Random
     look : callable, default=None
-        ``look(rows)`` is kept of each sweep's drawn rows,
+        ``look(rows)`` is collected from each sweep's drawn rows,
     summary : callable, default=numpy.mean
-        and ``summary(kept, axis=0)`` of all sweeps is the third result.
+        and ``summary(collected, axis=0)`` of all sweeps is the third result.
 
     Returns
     -------
@@ -155,21 +144,21 @@ def posterior(energy, x, holes, n_sweeps, random, look=None, summary=np.mean):
     """
     x = np.where(holes, 0, x).astype(energy.dtype, copy=False)
     clamped = energy.clamped
-    stages = [Clamped(energy, beta) for beta in np.linspace(0, 1, _N_BURN_IN)]
+    stages = [clamped.interpolate(beta) for beta in np.linspace(0, 1, _N_BURN_IN)]
     stages += [clamped] * _N_BURN_IN
 
-    def block(part):
-        own, kept, total = random.rows(part.start), [], 0.0
-        chains = stages[0].start(x[part], holes[part], own.fold(0))
+    def block_posterior(block):
+        draws, collected, totals = random.rows(block.start), [], (0.0, 0.0)
+        chains = stages[0].start(x[block], holes[block], draws.fold(0))
         for k, stage in enumerate(stages):
-            chains = stage.gibbs_sweep(chains, own.fold(1, k))
+            chains = stage.gibbs_sweep(chains, draws.fold(1, k))
         for t in range(n_sweeps):
-            chains, *means = clamped.mean_sweep(chains, own.fold(2, t))
-            total = total + np.hstack(means)
+            chains, *means = clamped.mean_sweep(chains, draws.fold(2, t))
+            totals = [sum(pair) for pair in zip(totals, means, strict=True)]
             if look is not None:
-                kept.append(look(chains.visible))
-        means = np.split(total / n_sweeps, [energy.weights.shape[1]], axis=1)
-        return means if look is None else [*means, summary(kept, axis=0)]
+                collected.append(look(clamped.configurations(chains)))
+        means = [total / n_sweeps for total in totals]
+        return means if look is None else [*means, summary(collected, axis=0)]
 
-    parts = map_blocks(block, len(x), energy.work * n_sweeps, size=_ROWS)
-    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+    blocks = map_blocks(block_posterior, len(x), energy.work * n_sweeps, size=_ROWS)
+    return [np.concatenate(arrays) for arrays in zip(*blocks, strict=True)]

@@ -4,7 +4,7 @@ from functools import partial, update_wrapper
 from types import MethodType
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
 
 class Constructor:
@@ -186,6 +186,30 @@ class Layer:
     def grad(self, x, weight):
         """Return d energy / d params, summed over rows with ``weight``."""
         return {"bias": -(weight @ x)}
+
+    def cgf_grad(self, inputs, weight):
+        """Return d cgf / d params, summed over rows with ``weight``.
+
+        That is minus the expectation of d energy / d params given the inputs. The bias
+        couples like an input, so its derivative is the mean.
+
+        Parameters
+        ----------
+        inputs : ndarray of shape (n, n_units)
+        weight : ndarray of shape (n,)
+        """
+        gradient = {"bias": weight @ self.mean(inputs)}
+        if len(self.params) == 1:
+            return gradient
+        for variable in range(self.n_features):
+            columns, values, log_weight = self._weighed(variable, inputs)
+            share = (weight @ softmax(log_weight, axis=1)).astype(self.bias.dtype)
+            alone = np.zeros((len(values), self.n_units), dtype=self.bias.dtype)
+            alone[:, columns] = values
+            for name, value in self.grad(alone, share).items():
+                if name != "bias":
+                    gradient[name] = gradient.get(name, 0) - value
+        return gradient
 
     def project(self):
         """Bring the parameters back into their domain, in place."""

@@ -175,6 +175,14 @@ class Columns(Layer):
             for name, value in layer.grad(part, weight).items()
         }
 
+    def cgf_grad(self, inputs, weight):
+        """Return d cgf / d params, summed over rows with ``weight``."""
+        return {
+            f"{k}.{name}": value
+            for k, (layer, columns) in enumerate(self._parts(inputs))
+            for name, value in layer.cgf_grad(columns, weight).items()
+        }
+
     def project(self):
         """Bring the parameters back into their domain, in place."""
         for layer in self.layers:

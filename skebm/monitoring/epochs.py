@@ -9,7 +9,7 @@ import numpy as np
 _DIVERGED = 0.15
 # A held-out score that ended this far below its best, in shares of what it had gained
 # and of the score of independent columns, tells of overfitting and not of noise.
-_LOST, _LOST_AT_ALL = 0.1, 0.02
+_SHARE_OF_GAIN_LOST, _SHARE_OF_SCORE_LOST = 0.1, 0.02
 # Sweeps behind the log Z of a row of the history, and the updates of an epoch beside
 # which they cost little.
 _SWEEPS, _LONG_EPOCH = 5, 200
@@ -41,11 +41,11 @@ class Epochs:
         self.context = context
         self.monitor = monitor
         self.hooks = hooks
-        self.stride = monitor.stride(n_updates, training.energy.weights.shape[1])
+        self.stride = monitor.stride(n_updates, max(1, training.energy.n_hidden))
         self.is_long = n_updates >= _LONG_EPOCH
         self.last = training.n_epochs + n_iter
         self.history = {}
-        figures = monitor.row(training.energy.reference)
+        figures = monitor.row(training.energy.interpolate(0.0))
         self.score = self.baseline = figures[monitor.score_name]
         self.held_out_baseline = figures.get("validation_score")
         self.best_validation, self.n_stale = -np.inf, 0
@@ -148,7 +148,10 @@ class Epochs:
             return None
         best = looks[scores[looks].argmax()]
         start, lost = self.held_out_baseline, scores[best] - scores[looks[-1]]
-        if lost > max(_LOST * (scores[best] - start), _LOST_AT_ALL * abs(start)):
+        if lost > max(
+            _SHARE_OF_GAIN_LOST * (scores[best] - start),
+            _SHARE_OF_SCORE_LOST * abs(start),
+        ):
             return lost, epochs[best]
         return None
 

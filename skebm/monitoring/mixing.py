@@ -48,7 +48,7 @@ class Mixing:
     energy : energy
         The fitted model.
     sampler : sampler
-    chains : state of the sampler
+    state : state of the sampler
     n_steps : int
         Steps of the sampler an update.
     random : Random
@@ -56,21 +56,25 @@ class Mixing:
     n_jobs : int or None
     """
 
-    def __init__(self, energy, sampler, chains, n_steps, random, n_jobs):
-        self._task = energy, sampler, chains, n_steps, random
+    def __init__(self, energy, sampler, state, n_steps, random, n_jobs):
+        self._task = energy, sampler, state, n_steps, random
         self._n_jobs = n_jobs
 
     @classmethod
     def of(cls, energy, training, objective, n_jobs):
         """Return the diagnostics of a training, or None if it has no chains."""
         state = training.objective_state
-        chains = getattr(state, "chains", None)
-        if chains is None:
+        if getattr(state, "chains", None) is None:
             return None
         objective = getattr(objective, "generative", objective)
         n_steps = objective.steps(energy) if hasattr(objective, "steps") else 1
         return cls(
-            energy, state.sampler, chains, n_steps, training.random.fold(5), n_jobs
+            energy,
+            state.sampler,
+            state.chains,
+            n_steps,
+            training.random.fold(5),
+            n_jobs,
         )
 
     @cached_property
@@ -83,16 +87,19 @@ class Mixing:
 
     def _draws(self):
         """Return draws of shape (n_draws, n_chains, n_quantities)."""
-        energy, sampler, chains, n_steps, random = self._task
-        features = _features(chains)
+        energy, sampler, state, n_steps, random = self._task
+        features = energy.features(sampler.chains(state))
         center = features.mean(axis=0)
         axes = np.linalg.svd(features - center, full_matrices=False)[2]
         axes, draws = axes[:_N_DIRECTIONS].T, []
         for t in range(_N_DRAWS):
             for k in range(n_steps):
-                chains = sampler.step(energy, chains, random.fold(t, k))
-            own = energy.energy(chains.visible)
-            draws.append(np.column_stack([own, (_features(chains) - center) @ axes]))
+                state = sampler.step(energy, state, random.fold(t, k))
+            chains = sampler.chains(state)
+            # Not that of the chains' state, which may be under earlier parameters.
+            energies = energy.energy(energy.configurations(chains))
+            along = (energy.features(chains) - center) @ axes
+            draws.append(np.column_stack([energies, along]))
         return np.array(draws)
 
     def complaint(self, n_updates):
@@ -100,7 +107,8 @@ class Mixing:
 
         After fits of few updates there is no look, which would cost too much of them.
         """
-        n_chains = len(self._task[2].visible)
+        energy, sampler, state, *_ = self._task
+        n_chains = energy.n_chains(sampler.chains(state))
         if n_updates < _MIN_UPDATES or n_chains < _MIN_CHAINS:
             return None
         if self.figures.memory < _LONG * n_updates:
@@ -111,10 +119,6 @@ class Mixing:
             "the model gives to each mode is not to be trusted. Fit "
             "RBMDensity(objective=PCD(sampler='tempering'))."
         )
-
-
-def _features(chains):
-    return getattr(chains, "inputs", chains.visible)
 
 
 def _memory(draws):

@@ -1,7 +1,11 @@
-"""Exact conditional likelihood of labels, alone and beside a generative objective."""
+"""Losses of labels, alone and beside a generative objective."""
 
+import numpy as np
+from scipy.special import softmax
 from sklearn.base import BaseEstimator
 
+from skebm.utils._math import row_weights
+from skebm.utils._parallel import map_blocks
 from skebm.utils._validation import require
 
 _REMEDY = "Use objective='pcd', or an energy with labels such as ClassRBM."
@@ -10,13 +14,16 @@ _REMEDY = "Use objective='pcd', or an energy with labels such as ClassRBM."
 class Conditional(BaseEstimator):
     """The conditional log-likelihood of the labels given the inputs, exactly [1]_.
 
+    With the energies ``E(x, k)`` of all labels, the loss of a row is ``E(x, y) + log
+    sum_k exp(-E(x, k))``.
+
     References
     ----------
     .. [1] H. Larochelle, Y. Bengio. "Classification using discriminative restricted
        Boltzmann machines". ICML 2008.
     """
 
-    requires = ("conditional_grad",)
+    requires = ("class_energy", "class_grad")
     # The gradient is exact: Adam suits it, at this learning rate.
     adam_rate = 0.003
 
@@ -24,9 +31,33 @@ class Conditional(BaseEstimator):
         """Return the state before the first minibatch: none is needed."""
         require(energy, self, _REMEDY)
 
+    def loss(self, energy, X, weight=None):
+        """Return the weighted mean of ``-log p(y | x)``, in nats.
+
+        Parameters
+        ----------
+        energy : energy with ``class_energy``
+        X : {ndarray, CSR matrix} of shape (n, n_inputs + n_classes)
+            Inputs and one-hot labels.
+        weight : ndarray of shape (n,), default=None
+            Sums to one; None weighs all rows alike.
+        """
+        x, y = energy.split(X)
+        energies = energy.class_energy(x)
+        loss = (y * energies).sum(axis=1) + np.logaddexp.reduce(-energies, axis=1)
+        return float(row_weights(weight, len(y)) @ loss)
+
     def gradient(self, energy, X, weight, state, random):
-        """Return the gradient of ``-log p(y | x)``, a weighted mean over rows."""
-        return energy.conditional_grad(X, weight), state
+        """Return the gradient of :meth:`loss`, and the state."""
+        x, y = energy.split(X)
+        weight = row_weights(weight, len(y))
+
+        def slopes(block):
+            probability = softmax(-energy.class_energy(x[block]), axis=1)
+            return weight[block, None] * (y[block] - probability)
+
+        slope = map_blocks(slopes, len(y), energy.work)
+        return energy.class_grad(x, np.concatenate(slope)), state
 
 
 class Hybrid(BaseEstimator):
@@ -45,7 +76,7 @@ class Hybrid(BaseEstimator):
        the classification restricted Boltzmann machine". JMLR 13 (2012).
     """
 
-    requires = ("conditional_grad",)
+    requires = Conditional.requires
 
     def __init__(self, generative, generative_weight=0.01):
         self.generative = generative
@@ -59,7 +90,7 @@ class Hybrid(BaseEstimator):
     def gradient(self, energy, X, weight, state, random):
         """Return the weighted sum of both gradients, and the next state."""
         gradient, state = self.generative.gradient(energy, X, weight, state, random)
-        conditional = energy.conditional_grad(X, weight)
+        conditional, _ = Conditional().gradient(energy, X, weight, None, random)
         share = self.generative_weight
         for name, value in gradient.items():
             value *= value.dtype.type(share)

@@ -1,23 +1,151 @@
 """Contrastive divergence, with chains from the data or persistent ones."""
 
-import numpy as np
+from typing import NamedTuple
+
 from sklearn.base import BaseEstimator
 
-from skebm.objectives._base import (
-    SampledState,
-    contrast_after,
-    descend,
-    initial_offsets,
-)
+from skebm.energies import Energy, NegativePhase, PositivePhase
 from skebm.samplers import SAMPLERS
 from skebm.utils._validation import require, resolve
 
 # Multiply-adds of a row in a step up to which PCD takes three steps.
 _SMALL_WORK = 100_000
-_REMEDY = "Choose another sampler."
+# How far the offsets go to the means of each minibatch.
+_OFFSET_RATE = 0.01
 
 
-class CD(BaseEstimator):
+class ContrastiveState(NamedTuple):
+    """Chains and offsets, carried from one minibatch to the next.
+
+    Attributes
+    ----------
+    sampler : sampler
+    chains : state of the sampler, or None
+        None where chains start at each minibatch.
+    offsets : tuple of ndarray, or None
+        Moving averages of the visible and hidden units over the data; None for an
+        energy without a centered gradient.
+    """
+
+    sampler: object
+    chains: object
+    offsets: tuple | None
+
+
+class _Contrastive(BaseEstimator):
+    """What CD and PCD share: positive minus negative phase, and the moving offsets.
+
+    They differ in where chains start, :meth:`_start`, and whether they go on.
+    """
+
+    def init(self, energy, random):
+        """Return the state before the first minibatch."""
+        energy = Energy.of(energy)
+        sampler = resolve(self.sampler, SAMPLERS, "sampler")
+        require(energy, sampler, "Choose another sampler.")
+        offsets = energy.initial_offsets() if self.centered else None
+        chains = self._first_chains(energy, sampler, random)
+        return ContrastiveState(sampler, chains, offsets)
+
+    def gradient(self, energy, X, weight, state, random):
+        """Return the gradient of the negative log-likelihood, and the next state.
+
+        Parameters
+        ----------
+        energy : energy
+        X : {ndarray, CSR matrix} of shape (n, n_features)
+        weight : ndarray of shape (n,) or None
+            Sums to one; None weighs all rows alike.
+        state : ContrastiveState
+        random : Random
+
+        Returns
+        -------
+        gradient : dict of str to ndarray
+        state : ContrastiveState
+        """
+        energy = Energy.of(energy)
+        data, chains, chain_weight = self._start(energy, X, weight, state, random)
+        n_steps, sampler = self.steps(energy), state.sampler
+        fused = self._fused(energy, sampler, X)
+        if fused is not None:
+            randoms = [
+                random.fold(t, s) for t in range(n_steps) for s in range(sampler.sweeps)
+            ]
+            gradient, chains, targets = fused.gradient(
+                PositivePhase(X, weight, data),
+                NegativePhase(chains, chain_weight, randoms),
+                state.offsets,
+            )
+            return gradient, self._next(state, chains, targets)
+        if data is None:
+            positive = energy.start_phase(X, weight)
+        else:
+            positive = energy.start_chain_phase(data, weight)
+        for t in range(n_steps):
+            chains = sampler.step(energy, chains, random.fold(t))
+        negative = energy.start_chain_phase(sampler.chains(chains), chain_weight)
+        negative, positive = negative.result(), positive.result()
+        targets = energy.offset_targets(positive)
+        gradient = energy.contrast(positive, negative, state.offsets)
+        return gradient, self._next(state, chains, targets)
+
+    def fused_updates(self, energy, updates, state):
+        """Do several updates of plain gradient descent in one call of a kernel.
+
+        Parameters
+        ----------
+        energy : energy
+            Updated in place.
+        updates : Updates
+            All but the chains and the offsets, which come from the state.
+        state : ContrastiveState
+
+        Returns
+        -------
+        ContrastiveState or None
+            None where there is no kernel for it.
+        """
+        energy = Energy.of(energy)
+        fused = self._fused(energy, state.sampler, updates.X)
+        if fused is None:
+            return None
+        updates = updates._replace(
+            chains=state.chains,
+            offsets=state.offsets,
+            offset_rate=_OFFSET_RATE,
+            n_sweeps=(self.steps(energy), state.sampler.sweeps),
+        )
+        chains, offsets = fused.updates(updates)
+        if state.chains is None:
+            chains = None
+        return state._replace(chains=chains, offsets=offsets)
+
+    def steps(self, energy):
+        """Return how many steps of the sampler a gradient of this energy takes."""
+        return self.n_steps
+
+    @staticmethod
+    def _fused(energy, sampler, X):
+        """Return kernels that do the same as the steps below, or None."""
+        fused = energy.fused
+        usable = fused is not None and sampler.sweeps is not None and fused.accepts(X)
+        return fused if usable else None
+
+    def _next(self, state, chains, targets):
+        """Return the state with the chains, and offsets nearer to their targets."""
+        if state.chains is None:
+            chains = None
+        if state.offsets is None:
+            return state._replace(chains=chains)
+        offsets = tuple(
+            old + old.dtype.type(_OFFSET_RATE) * (new - old)
+            for old, new in zip(state.offsets, targets, strict=True)
+        )
+        return state._replace(chains=chains, offsets=offsets)
+
+
+class CD(_Contrastive):
     """Contrastive divergence: chains start at the minibatch [1]_.
 
     Parameters
@@ -40,32 +168,25 @@ class CD(BaseEstimator):
         self.sampler = sampler
         self.centered = centered
 
-    def init(self, energy, random):
-        """Return the state before the first minibatch."""
-        sampler = resolve(self.sampler, SAMPLERS, "sampler")
-        require(energy, sampler, _REMEDY)
-        return SampledState(sampler, None, initial_offsets(energy, self.centered))
+    def _first_chains(self, energy, sampler, random):
+        if sampler.needs_persistence:
+            raise ValueError(
+                f"{type(sampler).__name__} learns its ladder from step to step, so it "
+                "needs chains that go on. Use it in PCD, or sampler='tempering'."
+            )
 
-    def gradient(self, energy, X, weight, state, random):
-        """Return the gradient of the negative log-likelihood, and the next state.
-
-        ``weight`` sums to one over the rows of ``X``.
-        """
-        chains = energy.chains(X)
-        data = X, chains.inputs, weight
-        gradient, _, offsets = contrast_after(
-            energy, data, chains, weight, self.n_steps, state, random
-        )
-        return gradient, state._replace(offsets=offsets)
-
-    def descend(self, energy, X, batches, steps, resample, state, averages, random):
-        """Do the updates of several minibatches in one call, or return None."""
-        plan = X, batches, steps, resample, None, self.n_steps
-        return descend(energy, *plan, state, averages, random)
+    def _start(self, energy, X, weight, state, random):
+        """Return chains at the rows, the sampler's state of them, and its weights."""
+        data = energy.chains(X)
+        chains = state.sampler.spread(energy, data, random.fold(self.n_steps))
+        return data, chains, weight
 
 
-class PCD(BaseEstimator):
+class PCD(_Contrastive):
     """Persistent contrastive divergence: chains go on from gradient to gradient [1]_.
+
+    The chains keep what the hidden units received under the weights before an update:
+    one update is a small step beside a sweep, and it saves a third of the products.
 
     Parameters
     ----------
@@ -92,33 +213,20 @@ class PCD(BaseEstimator):
         self.sampler = sampler
         self.centered = centered
 
-    def init(self, energy, random):
-        """Return the state before the first minibatch: chains from the reference."""
-        sampler = resolve(self.sampler, SAMPLERS, "sampler")
-        require(energy, sampler, _REMEDY)
-        chains = sampler.init(energy, self.n_chains, random)
-        return SampledState(sampler, chains, initial_offsets(energy, self.centered))
+    def _first_chains(self, energy, sampler, random):
+        """Return chains that start at draws from the reference."""
+        require(energy, self, "Use objective='cd', whose chains start at the data.")
+        x = energy.reference.sample(self.n_chains, random)
+        return sampler.init(energy, x, random)
 
-    def gradient(self, energy, X, weight, state, random):
-        """Return the gradient of the negative log-likelihood, and the next state.
+    requires = ("reference",)
 
-        ``weight`` sums to one over the rows of ``X``. The chains keep what the hidden
-        units received under the weights before this update: one update is a small
-        step beside a sweep, and it saves a third of the products.
-        """
-        data = X, None, weight
-        gradient, chains, offsets = contrast_after(
-            energy, data, state.chains, None, self.steps(energy), state, random
-        )
-        return gradient, state._replace(chains=chains, offsets=offsets)
-
-    def descend(self, energy, X, batches, steps, resample, state, averages, random):
-        """Do the updates of several minibatches in one call, or return None."""
-        plan = X, batches, steps, resample, state.chains, self.steps(energy)
-        return descend(energy, *plan, state, averages, random)
+    def _start(self, energy, X, weight, state, random):
+        """Return None for chains at the rows, the present chains, and no weights."""
+        return None, state.chains, None
 
     def steps(self, energy):
         """Return how many steps of the sampler a gradient of this energy takes."""
         if self.n_steps != "auto":
             return self.n_steps
-        return 3 if getattr(energy, "work", np.inf) <= _SMALL_WORK else 1
+        return 3 if Energy.of(energy).work <= _SMALL_WORK else 1

@@ -22,6 +22,8 @@ class Adam(BaseEstimator):
     .. [1] D. Kingma, J. Ba. "Adam: a method for stochastic optimization". ICLR 2015.
     """
 
+    is_adaptive = True
+
     def __init__(self, beta1=0.9, beta2=0.999, epsilon=1e-8):
         self.beta1 = beta1
         self.beta2 = beta2

@@ -17,8 +17,15 @@ class SGD(BaseEstimator):
         by ``1 / (1 - momentum)``, so that a rate means the same with and without.
     """
 
+    is_adaptive = False
+
     def __init__(self, momentum=0.0):
         self.momentum = momentum
+
+    @property
+    def is_plain_descent(self):
+        """Whether an update is a step along the gradient and nothing else."""
+        return type(self).update is SGD.update and self.momentum == 0
 
     def init(self, params):
         """Return the state before the first update: no velocity."""

@@ -5,8 +5,10 @@ from scipy.optimize import brentq
 from scipy.special import expit, logsumexp
 from sklearn.base import BaseEstimator
 
+from skebm.energies import Energy
 from skebm.partition._base import Estimate
-from skebm.samplers import ParallelTempering, anneal
+from skebm.samplers import ParallelTempering, anneal, resolve_kernel
+from skebm.utils._validation import require
 
 _PILOT = 200
 # Standard errors of forward and reverse estimate at the ends of the bracket.
@@ -33,6 +35,8 @@ class AIS(BaseEstimator):
         standard errors and the distance of the two estimates, is seven times as wide.
     max_temperatures : int, default=16000
         Budget: the longest ladder for ``n_chains``, and shorter ones for more chains.
+    kernel : str or sampler, default="gibbs"
+        Moves the chains.
 
     References
     ----------
@@ -43,12 +47,15 @@ class AIS(BaseEstimator):
        of MRF log-likelihood using reverse annealing". AISTATS 2015.
     """
 
-    requires = ("interpolate", "gibbs_sweep")
+    requires = ("reference",)
 
-    def __init__(self, n_chains=100, tolerance=0.1, max_temperatures=16000):
+    def __init__(
+        self, n_chains=100, tolerance=0.1, max_temperatures=16000, kernel="gibbs"
+    ):
         self.n_chains = n_chains
         self.tolerance = tolerance
         self.max_temperatures = max_temperatures
+        self.kernel = kernel
 
     def estimate(self, energy, random, draws=None):
         """Return log Z as an :class:`Estimate`.
@@ -57,26 +64,31 @@ class AIS(BaseEstimator):
         ----------
         energy : energy
         random : Random
-        draws : state, default=None
-            Where chains of the model may start, such as the persistent chains of the
-            training. Tempering moves them on before they are used.
+        draws : ContrastiveState, default=None
+            The sampler and the chains of a training, where chains of the model may
+            start. Tempering moves them on before they are used.
         """
-        base = energy.log_partition_reference()
+        energy = Energy.of(energy)
+        require(energy, self, "Give the energy a base layer or a reference.")
+        kernel = resolve_kernel(self.kernel, energy)
+        start, top = energy.reference.log_partition, None
+        if draws is not None:
+            top = energy.configurations(draws.sampler.chains(draws.chains))
         betas, n_chains = np.linspace(0, 1, _PILOT), self.n_chains
         budget = self.max_temperatures * self.n_chains
         for attempt in range(64):
             last = 4 * len(betas) * n_chains > budget
-            start = energy.sample_reference(n_chains, random.fold(attempt, 0))
-            _, steps = anneal(energy, start, betas, random.fold(attempt, 1))
+            x = energy.reference.sample(n_chains, random.fold(attempt, 0))
+            chains, stream = energy.chains(x), random.fold(attempt, 1)
+            _, steps = anneal(energy, chains, betas, stream, kernel)
             forward = steps.sum(axis=0)
             # Half a nat here and there costs little: tempering waits for a ladder
             # whose forward run is already sharp.
             if _stderr(forward) < 4 * self.tolerance or last:
-                draws = self._draws(
-                    energy, steps, betas, draws, random.fold(attempt, 2)
-                )
-                _, back = anneal(energy, draws, betas[::-1], random.fold(attempt, 3))
-                estimate = _bracket(base, forward, back.sum(axis=0))
+                top = self._draws(energy, steps, betas, top, random.fold(attempt, 2))
+                chains, stream = energy.chains(top), random.fold(attempt, 3)
+                _, back = anneal(energy, chains, betas[::-1], stream, kernel)
+                estimate = _bracket(start, forward, back.sum(axis=0))
                 if last or self._is_sharp(estimate):
                     return estimate
             # A longer ladder makes the weights even; once they are, what is left is
@@ -90,28 +102,33 @@ class AIS(BaseEstimator):
     def _is_sharp(self, estimate):
         return estimate.upper - estimate.lower < (2 * _SIGMAS + 1) * self.tolerance
 
-    def _draws(self, energy, increments, betas, start, random):
-        """Return chains of the model, well mixed by tempering."""
+    def _draws(self, energy, increments, betas, top, random):
+        """Return rows drawn from the model, well mixed by tempering.
+
+        ``top`` holds rows from which chains of the model start, or is None.
+        """
         # As many replicas as the way is long in standard deviations of the energy
         # difference, so that neighbours exchange about every other time.
         lengths = np.r_[0.0, np.cumsum(increments.std(axis=1))]
         n_replicas = int(np.clip(lengths[-1], 4, _MAX_REPLICAS)) + 1
         where = np.linspace(0, lengths[-1], n_replicas)
-        sampler = ParallelTempering(betas=np.interp(where, lengths, betas))
+        sampler = ParallelTempering(
+            np.interp(where, lengths, betas), kernel=self.kernel
+        )
         n_chains = increments.shape[1]
-        state = sampler.init(energy, n_chains, random.fold(0))
-        if start is not None:
-            # The top from the training's chains, the others from the reference: modes
-            # that either has missed can come from the other.
-            rows = np.arange(n_chains) % len(start.visible)
-            top = energy.chains(start.visible[rows])
-            state = sampler.spread([*state.replicas[:-1], top])
+        if top is None:
+            top = energy.reference.sample(n_chains, random.fold(0, n_replicas - 1))
+        else:
+            # The others start from the reference: modes that either has missed can
+            # come from the other.
+            top = top[np.arange(n_chains) % len(top)]
+        state = sampler.init(energy, top, random.fold(0))
         # A mode that exists near the model alone fills slowly, so tempering gets as
         # much work as both runs of importance sampling.
         n_steps = max(_MIN_MIXING, _MIXING * n_replicas, 2 * len(betas) // n_replicas)
         for t in range(n_steps):
             state = sampler.step(energy, state, random.fold(1, t))
-        return energy.chains(state.visible)
+        return energy.configurations(sampler.chains(state))
 
 
 def _refined(betas, increments, n_betas):

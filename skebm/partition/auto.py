@@ -2,6 +2,7 @@
 
 from sklearn.base import BaseEstimator
 
+from skebm.energies import Energy
 from skebm.partition.ais import AIS
 from skebm.partition.exact import ExactPartition
 from skebm.partition.trajectory import TrajectoryPartition
@@ -29,6 +30,7 @@ class Auto(BaseEstimator):
 
     def estimate(self, energy, random, draws=None):
         """Return log Z as an Estimate."""
+        energy = Energy.of(energy)
         exact = self.exact or ExactPartition()
         if exact.accepts(energy):
             return exact.estimate(energy, random, draws)

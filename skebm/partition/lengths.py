@@ -62,7 +62,7 @@ class LengthPartition(BaseEstimator):
         """
         marginal, lengths = energy.marginal, np.arange(top + 1)
         if marginal.n_units <= self.max_units:
-            value = _enumerated(marginal, energy.hidden, lengths)
+            value = _enumerated(marginal, lengths)
             sure = np.zeros(len(value)), np.full(len(value), np.inf)
             return Estimate(value, value, value, *sure, "enumeration")
         ladder = make_ladder(marginal, float(top), _PILOT, random.fold(0))
@@ -113,7 +113,7 @@ class LengthPartition(BaseEstimator):
         share = np.repeat(np.exp(top.log_ratio - top.log_ratio.max()), _UP).cumsum()
         uniform = random.fold(2).uniform((n_populations, _DOWN)) * share[-1]
         chosen = np.minimum(np.searchsorted(share, uniform), len(share) - 1)
-        return top.hidden.reshape(len(share), -1)[chosen]
+        return top.states.reshape(len(share), -1)[chosen]
 
 
 def _mean(table):
@@ -123,11 +123,10 @@ def _mean(table):
     return value, share.std(axis=0, ddof=1) / np.sqrt(len(table))
 
 
-def _enumerated(marginal, hidden, lengths):
-    def rows(part):
-        states = hidden.states(part.start, part.stop).astype(np.float64)
-        return marginal.phi(states)
+def _enumerated(marginal, lengths):
+    def block_phi(block):
+        return marginal.phi(marginal.states(block.start, block.stop))
 
-    parts = map_blocks(rows, 2**marginal.n_units, marginal.weights.size, size=_BLOCK)
-    phi = np.concatenate(parts)
+    blocks = map_blocks(block_phi, 2**marginal.n_units, marginal.work, size=_BLOCK)
+    phi = np.concatenate(blocks)
     return np.array([np.logaddexp.reduce(length * phi) for length in lengths])

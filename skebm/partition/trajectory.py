@@ -43,10 +43,10 @@ class TrajectoryPartition(BaseEstimator):
     @staticmethod
     def accepts(draws):
         """Tell whether the chains have a ladder of checkpoints."""
-        return hasattr(draws, "rungs")
+        return hasattr(getattr(draws, "chains", None), "rungs")
 
     def estimate(self, energy, random, draws=None):
-        """Return log Z as an :class:`Estimate`; ``draws`` are the training's chains.
+        """Return log Z as an :class:`Estimate`; ``draws`` hold the training's chains.
 
         The bracket is three standard errors to either side, infinite where the ladder
         has not forgotten how it began; ``ess`` is the number of independent weights
@@ -58,7 +58,8 @@ class TrajectoryPartition(BaseEstimator):
                 "objective=PCD(sampler='trajectory'). Use partition='ais'."
             )
         sampler = TrajectoryTempering(every=1)
-        state = draws._replace(**energy.chains(draws.visible)._asdict())
+        top = energy.configurations(draws.chains.top)
+        state = draws.chains._replace(top=energy.chains(top))
         value, stderr = sampler.log_partition(state, energy, random.fold(0))
         for t in range(self.max_visits):
             if stderr <= self.tolerance:

@@ -1,13 +1,13 @@
 """How configurations are drawn: `init` starts chains, `step` moves them."""
 
-from skebm.samplers._base import anneal, sweep
+from skebm.samplers._base import SAMPLERS, Sampler, anneal, resolve_kernel, sweep
 from skebm.samplers.exact import Exact
 from skebm.samplers.gibbs import Gibbs
 from skebm.samplers.lengths import LengthTempering, draw_hidden
 from skebm.samplers.tempering import ParallelTempering
 from skebm.samplers.trajectory import TrajectoryTempering
 
-SAMPLERS = {
+SAMPLERS |= {
     "gibbs": Gibbs,
     "tempering": ParallelTempering,
     "trajectory": TrajectoryTempering,
@@ -20,8 +20,10 @@ __all__ = [
     "Gibbs",
     "LengthTempering",
     "ParallelTempering",
+    "Sampler",
     "TrajectoryTempering",
     "anneal",
     "draw_hidden",
+    "resolve_kernel",
     "sweep",
 ]

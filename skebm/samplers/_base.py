@@ -1,53 +1,157 @@
-"""What the samplers share: sweeps, exchanges and the way from the reference."""
+"""What the samplers share: moves of blocks, exchanges, and annealing."""
 
 import itertools
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
+from skebm.energies import Energy
 from skebm.utils._parallel import map_blocks
+from skebm.utils._validation import require, resolve
+
+# All samplers by name; the folder's __init__ enters them.
+SAMPLERS = {}
+_REMEDY = "Choose another sampler."
+_STAGES_REMEDY = (
+    "Choose another kernel, or give the energy an `interpolate` whose stages have it."
+)
 
 
-def sweep(energy, chains, n_steps, random):
-    """Return the chains after ``n_steps`` Gibbs sweeps, blocks of them in parallel."""
+class Sampler(BaseEstimator):
+    """Base of samplers: ``move`` is one transition, and the rest is made from it.
 
-    def sweeps(part):
-        state = type(chains)(*(a[part] for a in chains))
-        for t in range(n_steps):
-            state = energy.gibbs_sweep(state, random.rows(part.start).fold(t))
+    A subclass has ``move(energy, chains, random)``, which returns the energy's chains
+    after one transition that leaves the distribution of the energy as it is. A sampler
+    with more state than chains overrides :meth:`spread`, :meth:`chains` and
+    :meth:`step`.
+
+    Attributes
+    ----------
+    requires : tuple of str
+        The capabilities of an energy that the sampler needs.
+    n_steps : int
+        Moves in a step.
+    sweeps : int or None
+        How many Gibbs sweeps a step consists of, None if it is something else. Fused
+        kernels do such steps.
+    needs_persistence : bool
+        Whether chains have to go on from step to step.
+    """
+
+    requires = ()
+    n_steps = 1
+    sweeps = None
+    needs_persistence = False
+
+    def init(self, energy, x, random):
+        """Return the state of chains that stand at the rows of ``x``.
+
+        Parameters
+        ----------
+        energy : energy
+        x : ndarray of shape (n_chains, n_features)
+        random : Random
+
+        Returns
+        -------
+        state
+
+        Raises
+        ------
+        TypeError
+            If the energy lacks a capability that the sampler requires.
+        """
+        energy = Energy.of(energy)
+        require(energy, self, _REMEDY)
+        return self.spread(energy, energy.chains(x), random)
+
+    def spread(self, energy, chains, random):
+        """Return the state of which these chains of the energy are a part."""
+        return chains
+
+    def chains(self, state):
+        """Return the chains of the energy that a state holds."""
         return state
 
-    parts = map_blocks(sweeps, chains[0].shape[0], energy.work)
-    if len(parts) == 1:
-        return parts[0]
-    return type(chains)(*map(np.concatenate, zip(*parts, strict=True)))
+    def step(self, energy, state, random):
+        """Return the state after ``n_steps`` moves, blocks of chains in parallel."""
+        return sweep(Energy.of(energy), state, self, self.n_steps, random)
 
 
-def sweep_ladder(models, replicas, random):
-    """Return every replica after a Gibbs sweep of its model, models in parallel."""
+def resolve_kernel(kernel, energy):
+    """Return the sampler whose ``move`` a name or a spec stands for.
 
-    def sweeps(part):
+    Parameters
+    ----------
+    kernel : str or sampler
+    energy : Energy
+
+    Raises
+    ------
+    ValueError
+        If the sampler has no move of a block of chains, as tempering has not.
+    TypeError
+        If the energy lacks a capability that the sampler requires.
+    """
+    sampler = resolve(kernel, SAMPLERS, "kernel")
+    if not hasattr(sampler, "move"):
+        raise ValueError(
+            f"kernel={kernel!r} has no `move` of chains by themselves. Use "
+            "kernel='gibbs', or another sampler with a move."
+        )
+    require(energy, sampler, "Choose another kernel.")
+    return sampler
+
+
+def sweep(energy, chains, kernel, n_steps, random):
+    """Return the chains after ``n_steps`` moves, blocks of them in parallel.
+
+    Parameters
+    ----------
+    energy : Energy
+    chains : state
+    kernel : sampler with ``move``
+    n_steps : int
+    random : Random
+    """
+
+    def move_block(block):
+        state = energy.take(chains, block)
+        for t in range(n_steps):
+            state = kernel.move(energy, state, random.rows(block.start).fold(t))
+        return state
+
+    blocks = map_blocks(move_block, energy.n_chains(chains), energy.work)
+    return blocks[0] if len(blocks) == 1 else energy.join(blocks)
+
+
+def sweep_ladder(models, replicas, kernel, random):
+    """Return every replica after a move under its model, models in parallel."""
+
+    def move_replicas(block):
         return [
-            models[k].gibbs_sweep(replicas[k], random.fold(0, k))
-            for k in range(part.start, part.stop)
+            kernel.move(models[k], replicas[k], random.fold(0, k))
+            for k in range(block.start, block.stop)
         ]
 
-    work = models[-1].work * len(replicas[0].visible)
-    parts = map_blocks(sweeps, len(models), work, size=1)
-    return [replica for part in parts for replica in part]
+    require(models[0], kernel, _STAGES_REMEDY)
+    work = models[-1].work * models[0].n_chains(replicas[0])
+    blocks = map_blocks(move_replicas, len(models), work, size=1)
+    return [replica for block in blocks for replica in block]
 
 
-def exchange(models, own, seen, random):
+def exchange(models, drawn, seen, random):
     """Exchange the rows of two replicas where Metropolis' rule accepts.
 
     Parameters
     ----------
     models : pair of energies
         The lower and the upper one of two neighbours.
-    own : pair of states
+    drawn : pair of states
         Draws of either model.
     seen : pair of states
-        The same draws as the other model sees them: ``seen[0]`` holds ``own[0]`` with
-        what the hidden units of ``models[1]`` receive.
+        The same draws as the other model sees them: ``seen[0]`` is ``drawn[0]`` as a
+        state of ``models[1]``.
     random : Random
 
     Returns
@@ -60,28 +164,30 @@ def exchange(models, own, seen, random):
         the lower model, and lower over upper at those of the upper one.
     """
     lower, upper = models
-    up = lower.energy(*own[0]) - upper.energy(*seen[0])
-    down = upper.energy(*own[1]) - lower.energy(*seen[1])
+    up = lower.chain_energy(drawn[0]) - upper.chain_energy(seen[0])
+    down = upper.chain_energy(drawn[1]) - lower.chain_energy(seen[1])
     swap = np.log(random.uniform((len(up), 1)))[:, 0] < up + down
-    rows = swap[:, None]
+    # Rows of the second state stand behind those of the first.
+    rows = np.arange(len(up)) + len(up) * swap
     replicas = [
-        type(stay)(*(np.where(rows, y, x) for x, y in zip(stay, come, strict=True)))
-        for stay, come in zip(own, seen[::-1], strict=True)
+        model.take(model.join([stay, come]), rows)
+        for model, stay, come in zip(models, drawn, seen[::-1], strict=True)
     ]
     return replicas, swap, up, down
 
 
-def anneal(energy, chains, betas, random):
+def anneal(energy, chains, betas, random, kernel):
     """Take chains along ``betas``, weighing them as importance sampling does [1]_.
 
     Parameters
     ----------
-    energy : energy with ``interpolate`` and ``gibbs_sweep``
+    energy : Energy
     chains : state
         Draws from ``energy.interpolate(betas[0])``.
     betas : ndarray of shape (n_betas,)
         Rising for the forward direction, falling for the reverse.
     random : Random
+    kernel : sampler with ``move``
 
     Returns
     -------
@@ -95,17 +201,16 @@ def anneal(energy, chains, betas, random):
     .. [1] R. Neal. "Annealed importance sampling". Statistics and Computing 11 (2001).
     """
     stages = [energy.interpolate(beta) for beta in betas]
+    require(stages[0], kernel, _STAGES_REMEDY)
 
-    def block(part):
-        state, own = type(chains)(*(a[part] for a in chains)), random.rows(part.start)
-        increments = np.empty((len(betas) - 1, len(state[0])))
+    def anneal_block(block):
+        state, draws = energy.take(chains, block), random.rows(block.start)
+        increments = np.empty((len(betas) - 1, energy.n_chains(state)))
         for k, (here, there) in enumerate(itertools.pairwise(stages)):
-            increments[k] = here.energy(*state) - there.energy(*state)
-            state = there.gibbs_sweep(state, own.fold(k))
+            increments[k] = here.chain_energy(state) - there.chain_energy(state)
+            state = kernel.move(there, state, draws.fold(k))
         return state, increments
 
-    n_chains = chains[0].shape[0]
-    parts = map_blocks(block, n_chains, energy.work)
-    states, increments = zip(*parts, strict=True)
-    merged = map(np.concatenate, zip(*states, strict=True))
-    return type(chains)(*merged), np.concatenate(increments, axis=1)
+    blocks = map_blocks(anneal_block, energy.n_chains(chains), energy.work)
+    states, increments = zip(*blocks, strict=True)
+    return energy.join(list(states)), np.concatenate(increments, axis=1)

@@ -1,12 +1,12 @@
 """Block Gibbs sampling."""
 
-from sklearn.base import BaseEstimator
-
-from skebm.samplers._base import sweep
+from skebm.samplers._base import Sampler
 
 
-class Gibbs(BaseEstimator):
+class Gibbs(Sampler):
     """Block Gibbs sampling: all hidden units at once, then all visible ones [1]_.
+
+    What a sweep draws, and in which order, is up to the energy.
 
     Parameters
     ----------
@@ -24,10 +24,12 @@ class Gibbs(BaseEstimator):
     def __init__(self, n_steps=1):
         self.n_steps = n_steps
 
-    def init(self, energy, n_chains, random):
-        """Start chains from the reference of the energy."""
-        return energy.sample_reference(n_chains, random)
+    @property
+    def sweeps(self):
+        """Gibbs sweeps in a step; None for a subclass that does something else."""
+        methods = type(self).move is Gibbs.move, type(self).step is Sampler.step
+        return self.n_steps if all(methods) else None
 
-    def step(self, energy, chains, random):
-        """Return the chains after ``n_steps`` sweeps, blocks of them in parallel."""
-        return sweep(energy, chains, self.n_steps, random)
+    def move(self, energy, chains, random):
+        """Return the chains after one sweep."""
+        return energy.gibbs_sweep(chains, random)

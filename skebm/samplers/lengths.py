@@ -9,13 +9,15 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator
+
+from skebm.samplers._base import Sampler
+from skebm.utils._resampling import systematic
 
 # A rung ends where log weights have spread this far, or the length has doubled.
 _SPREAD, _FIRST = 0.5, 0.5
 
 
-class LengthTempering(BaseEstimator):
+class LengthTempering(Sampler):
     """Gibbs sweeps of documents, which exchange hidden units with others.
 
     Chains of documents have lengths of their own, and the length is an inverse
@@ -41,13 +43,10 @@ class LengthTempering(BaseEstimator):
         self.n_steps = n_steps
         self.n_exchanges = n_exchanges
 
-    def init(self, energy, n_chains, random):
-        """Start chains from the reference of the energy."""
-        return energy.sample_reference(n_chains, random)
-
     def step(self, energy, chains, random):
         """Sweep all chains, exchange hidden units, and draw words given them."""
-        lengths = np.asarray(chains.visible.sum(axis=1)).reshape(-1)
+        documents = energy.configurations(chains)
+        lengths = np.asarray(documents.sum(axis=1)).reshape(-1)
         for t in range(self.n_steps):
             hidden, phi = energy.sweep_hidden(chains, random.fold(t, 0))
             order = exchanged(lengths, phi, self.n_exchanges, random.fold(t, 1))
@@ -85,14 +84,15 @@ class Rung(NamedTuple):
     Attributes
     ----------
     length : float
-    hidden : ndarray of shape (n_populations, n_chains, n_hidden)
+    states : ndarray of shape (n_populations, n_chains, n_hidden)
+        Hidden units.
     phi : ndarray of shape (n_populations, n_chains)
     log_ratio : ndarray of shape (n_populations,)
         Log of each population's estimate of Z over that of the first rung.
     """
 
     length: float
-    hidden: np.ndarray
+    states: np.ndarray
     phi: np.ndarray
     log_ratio: np.ndarray
 
@@ -122,7 +122,7 @@ def make_ladder(marginal, top, n_chains, random):
         spread = _SPREAD / max(phi.std(), 1e-300)
         length = min(top, length + min(spread, max(length, _FIRST)))
         log_weight = (length - ladder[-1]) * phi
-        rows = _resampled(log_weight[None], random.fold(1, len(ladder)))[0]
+        rows = systematic(log_weight[None], random.fold(1, len(ladder)))[0]
         lengths = np.full(n_chains, length)
         hidden, phi = marginal.sweep(hidden[rows], lengths, random.fold(2, len(ladder)))
         ladder.append(length)
@@ -164,27 +164,13 @@ def climb(marginal, ladder, hidden, random, n_sweeps=1):
     for t, (here, there) in enumerate(itertools.pairwise(ladder)):
         log_weight = (there - here) * phi
         log_ratio = log_ratio + log_mean_exp(log_weight)
-        rows = _resampled(log_weight, random.fold(0, t))
+        rows = systematic(log_weight, random.fold(0, t))
         moved = np.take_along_axis(hidden, rows[:, :, None], axis=1)
         moved, lengths = moved.reshape(-1, shape[2]), np.full(phi.size, there)
         for s in range(n_sweeps):
             moved, phi = marginal.sweep(moved, lengths, random.fold(1, t, s))
         hidden, phi = moved.reshape(shape), phi.reshape(shape[:2])
         yield Rung(there, hidden, phi, log_ratio)
-
-
-def _resampled(log_weight, random):
-    """Return the members that go on, by systematic resampling of each population."""
-    share = np.exp(log_weight - log_weight.max(axis=1, keepdims=True)).cumsum(axis=1)
-    n_populations, n_chains = share.shape
-    ticks = np.arange(n_chains) + random.uniform((n_populations, 1))
-    ticks *= share[:, -1:] / n_chains
-    return np.array(
-        [
-            np.minimum(np.searchsorted(own, tick), n_chains - 1)
-            for own, tick in zip(share, ticks, strict=True)
-        ]
-    )
 
 
 def draw_hidden(marginal, lengths, random, n_chains=1000, n_sweeps=20):
@@ -215,7 +201,7 @@ def draw_hidden(marginal, lengths, random, n_chains=1000, n_sweeps=20):
             log_weight = (lengths[i] - rung.length) * rung.phi[0]
             share = np.exp(log_weight - log_weight.max()).cumsum()
             chosen = np.searchsorted(share, uniform[i] * share[-1])
-            out[i] = rung.hidden[0, min(chosen, len(share) - 1)]
+            out[i] = rung.states[0, min(chosen, len(share) - 1)]
     for s in range(n_sweeps):
         out, _ = marginal.sweep(out, lengths, random.fold(4, s))
     return out

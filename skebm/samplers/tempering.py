@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
-from skebm.samplers._base import exchange, sweep_ladder
+from skebm.energies import Energy
+from skebm.samplers._base import Sampler, exchange, resolve_kernel, sweep_ladder
 
 # Temperatures that "auto" starts with, and steps between two looks at its ladder.
 _START, _PERIOD = 10, 50
@@ -19,10 +19,8 @@ class TemperedChains(NamedTuple):
 
     Attributes
     ----------
-    visible, inputs : ndarray
-        The chains at ``beta = 1``, as :class:`skebm.energies.Chains` has them.
     replicas : list of states
-        One a temperature, from the reference to the model.
+        The chains of each temperature, from the reference to the model.
     betas : ndarray of shape (n_temperatures,)
         The couplings of the replicas, rising from 0 to 1.
     n_swaps : ndarray of shape (n_temperatures - 1,)
@@ -31,15 +29,13 @@ class TemperedChains(NamedTuple):
         Steps behind ``n_swaps``; where the ladder adapts, since the last look at it.
     """
 
-    visible: np.ndarray
-    inputs: np.ndarray
     replicas: list
     betas: np.ndarray
     n_swaps: np.ndarray
     n_steps: int = 0
 
 
-class ParallelTempering(BaseEstimator):
+class ParallelTempering(Sampler):
     """Replicas from the reference to the model that exchange their states [1]_.
 
     A chain that visits the reference, where all units are independent, comes back in
@@ -58,6 +54,8 @@ class ParallelTempering(BaseEstimator):
         Rate of accepted exchanges that ``"auto"`` aims at.
     max_betas : int, default=20
         Largest number of temperatures of ``"auto"``.
+    kernel : str or sampler, default="gibbs"
+        Moves the chains of each temperature.
 
     References
     ----------
@@ -70,12 +68,13 @@ class ParallelTempering(BaseEstimator):
        parallel tempering: a scalable highly parallel MCMC scheme". JRSS B 84 (2022).
     """
 
-    requires = ("gibbs_sweep", "interpolate")
+    requires = ("reference",)
 
-    def __init__(self, betas="auto", swap_rate=0.3, max_betas=20):
+    def __init__(self, betas="auto", swap_rate=0.3, max_betas=20, kernel="gibbs"):
         self.betas = betas
         self.swap_rate = swap_rate
         self.max_betas = max_betas
+        self.kernel = kernel
 
     @property
     def _adapts(self):
@@ -104,40 +103,36 @@ class ParallelTempering(BaseEstimator):
             )
         return betas
 
-    def init(self, energy, n_chains, random):
-        """Start every replica from the reference."""
-        return self.spread(
-            [
-                energy.sample_reference(n_chains, random.fold(k))
-                for k in range(len(self._first_betas()))
-            ]
-        )
+    def spread(self, energy, chains, random):
+        """Start every replica below the chains from the reference."""
+        resolve_kernel(self.kernel, energy)
+        n_chains, betas = energy.n_chains(chains), self._first_betas()
+        replicas = [
+            energy.chains(energy.reference.sample(n_chains, random.fold(k)))
+            for k in range(len(betas) - 1)
+        ]
+        return TemperedChains([*replicas, chains], betas, np.zeros(len(replicas)))
 
-    def spread(self, replicas):
-        """Return the state that holds these chains, one entry a temperature."""
-        top, betas = replicas[-1], self._first_betas()
-        n_swaps = np.zeros(len(replicas) - 1)
-        return TemperedChains(top.visible, top.inputs, list(replicas), betas, n_swaps)
+    def chains(self, state):
+        """Return the chains at ``beta = 1``."""
+        return state.replicas[-1]
 
     def step(self, energy, state, random):
-        """Sweep every replica, then offer exchanges to neighbouring pairs."""
-        if not hasattr(state, "replicas"):  # chains that stand at data, as in CD
-            state = self.spread([state] * len(self._first_betas()))
+        """Move every replica, then offer exchanges to neighbouring pairs."""
+        energy = Energy.of(energy)
+        kernel = resolve_kernel(self.kernel, energy)
         models = [energy.interpolate(beta) for beta in state.betas]
-        replicas = sweep_ladder(models, state.replicas, random)
+        replicas = sweep_ladder(models, state.replicas, kernel, random)
         n_swaps = state.n_swaps.copy()
         for k in range(state.n_steps % 2, len(models) - 1, 2):
-            # All models share their weights: so they see the same inputs.
-            own = replicas[k : k + 2]
+            # The states of all stages are interchangeable: each model sees the same.
+            drawn = replicas[k : k + 2]
             replicas[k : k + 2], _, up, down = exchange(
-                models[k : k + 2], own, own, random.fold(1, k)
+                models[k : k + 2], drawn, drawn, random.fold(1, k)
             )
             # A pair is offered at every other step.
             n_swaps[k] += 2 * np.exp(np.minimum(up + down, 0)).mean()
-        top = replicas[-1]
-        state = TemperedChains(
-            top.visible, top.inputs, replicas, state.betas, n_swaps, state.n_steps + 1
-        )
+        state = TemperedChains(replicas, state.betas, n_swaps, state.n_steps + 1)
         if self._adapts and state.n_steps == _PERIOD:
             return self._adapted(state)
         return state

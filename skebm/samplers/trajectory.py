@@ -4,9 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import erfcinv
-from sklearn.base import BaseEstimator
 
-from skebm.samplers._base import anneal, exchange, sweep, sweep_ladder
+from skebm.energies import Energy
+from skebm.samplers._base import (
+    Sampler,
+    anneal,
+    exchange,
+    resolve_kernel,
+    sweep,
+    sweep_ladder,
+)
 from skebm.samplers._bridges import HORIZON, Bridges
 
 # Stages and sweeps that find the first ladder of a model that was trained before.
@@ -23,8 +30,8 @@ class TrajectoryChains(NamedTuple):
 
     Attributes
     ----------
-    visible, inputs : ndarray
-        The chains of the model, as :class:`skebm.energies.Chains` has them.
+    top : state
+        The chains of the model.
     rungs : tuple of energies
         Copies of the model as it was, from the reference on.
     replicas : tuple of states
@@ -43,8 +50,7 @@ class TrajectoryChains(NamedTuple):
         Steps so far, and the step of the next look at how far the last checkpoint is.
     """
 
-    visible: np.ndarray
-    inputs: np.ndarray
+    top: object
     rungs: tuple
     replicas: tuple
     rates: np.ndarray
@@ -56,7 +62,7 @@ class TrajectoryChains(NamedTuple):
     due: int = 1
 
 
-class TrajectoryTempering(BaseEstimator):
+class TrajectoryTempering(Sampler):
     """Tempering whose ladder is the training itself: checkpoints of the model [1]_.
 
     The first rung is the reference, whose units are independent and whose log Z is
@@ -81,6 +87,8 @@ class TrajectoryTempering(BaseEstimator):
         the model move on by Gibbs sampling alone. With twenty rungs the default makes
         training 1.8 times as long as ``sampler="gibbs"`` does (784 visible units and
         16 to 500 hidden ones; one thread), with ``every=10`` 2.5 times.
+    kernel : str or sampler, default="gibbs"
+        Moves the chains of the model and of each rung.
 
     References
     ----------
@@ -90,42 +98,42 @@ class TrajectoryTempering(BaseEstimator):
        data". Journal of Computational Physics 22 (1976).
     """
 
-    requires = (
-        "gibbs_sweep",
-        "interpolate",
-        "replace",
-        "sample_reference",
-        "log_partition_reference",
-    )
+    requires = ("reference",)
+    needs_persistence = True
 
-    def __init__(self, swap_rate=0.3, max_rungs=25, every=20):
+    def __init__(self, swap_rate=0.3, max_rungs=25, every=20, kernel="gibbs"):
         self.swap_rate = swap_rate
         self.max_rungs = max_rungs
         self.every = every
+        self.kernel = kernel
 
-    def init(self, energy, n_chains, random):
-        """Start from the reference, by way of annealing if the model is far from it."""
-        if not (0 < self.swap_rate < 1 and self.max_rungs >= 2 and self.every >= 1):
-            raise ValueError(
-                "swap_rate must lie between 0 and 1, max_rungs be at least 2 and every "
-                f"at least 1; they are {self.swap_rate!r}, {self.max_rungs!r} and "
-                f"{self.every!r}."
-            )
-        chains = energy.sample_reference(n_chains, random.fold(0))
+    def spread(self, energy, chains, random):
+        """Return the state of a ladder that leads from the reference to the energy.
+
+        If the model is far from its reference, the ladder is found by annealing. The
+        chains of the model come up that way, from as many draws of the reference as
+        there are ``chains``.
+        """
+        self._check()
+        kernel = resolve_kernel(self.kernel, energy)
+        n_chains = energy.n_chains(chains)
+        chains = energy.chains(energy.reference.sample(n_chains, random.fold(0)))
         betas = np.linspace(0, 1, _PILOT)
-        top, increments = anneal(energy, chains, betas, random.fold(1))
+        top, increments = anneal(energy, chains, betas, random.fold(1), kernel)
         lengths = np.r_[0.0, increments.std(axis=1).cumsum()]
         # Normal log ratios of standard deviation s are accepted at the rate erfc(s/2).
         n_rungs = np.ceil(lengths[-1] / (2 * erfcinv(self.swap_rate)))
         n_rungs = int(np.clip(n_rungs, 1, self.max_rungs))
         where = np.linspace(0, lengths[-1], n_rungs + 1)[:-1]
-        rungs, replicas = [_frozen(energy.reference)], [chains]
+        rungs, replicas = [_frozen(energy.interpolate(0.0))], [chains]
         for k, beta in enumerate(np.interp(where[1:], lengths, betas)):
             rungs.append(_frozen(energy.interpolate(beta)))
-            chains = rungs[-1].chains(replicas[-1].visible)
-            replicas.append(sweep(rungs[-1], chains, _SETTLE, random.fold(2, k)))
+            x = energy.configurations(replicas[-1])
+            chains = rungs[-1].chains(x)
+            chains = sweep(rungs[-1], chains, kernel, _SETTLE, random.fold(2, k))
+            replicas.append(chains)
         return TrajectoryChains(
-            *top,
+            top,
             tuple(rungs),
             tuple(replicas),
             rates=np.ones(n_rungs),
@@ -135,28 +143,37 @@ class TrajectoryTempering(BaseEstimator):
             bridges=Bridges.empty(n_rungs - 1, n_chains),
         )
 
-    def step(self, energy, state, random):
-        """Sweep the chains of the model, and visit all rungs where that is due."""
-        if not hasattr(state, "rungs"):
+    def _check(self):
+        if not (0 < self.swap_rate < 1 and self.max_rungs >= 2 and self.every >= 1):
             raise ValueError(
-                "TrajectoryTempering learns its ladder from step to step, so it needs "
-                "chains that go on. Use it in PCD, or sampler='tempering'."
+                "swap_rate must lie between 0 and 1, max_rungs be at least 2 and every "
+                f"at least 1; they are {self.swap_rate!r}, {self.max_rungs!r} and "
+                f"{self.every!r}."
             )
-        top = type(state.replicas[-1])(state.visible, state.inputs)
+
+    def chains(self, state):
+        """Return the chains of the model."""
+        return state.top
+
+    def step(self, energy, state, random):
+        """Move the chains of the model, and visit all rungs where that is due."""
+        energy = Energy.of(energy)
+        kernel = resolve_kernel(self.kernel, energy)
         state = state._replace(n_steps=state.n_steps + 1)
         low = 0 if state.n_steps % self.every == 0 else len(state.rungs) - 1
         if low and state.n_steps < state.due:
-            top = sweep(energy, top, 1, random)
-            return state._replace(visible=top.visible, inputs=top.inputs)
-        models, replicas = [*state.rungs[low:], energy], [*state.replicas[low:], top]
+            return state._replace(top=sweep(energy, state.top, kernel, 1, random))
+        models = [*state.rungs[low:], energy]
+        replicas = [*state.replicas[low:], state.top]
         renewals = state.renewals[low:].copy()
         if low == 0:
             renewals[0] = state.n_steps
-        replicas, renewals, up, down = _visit(models, replicas, renewals, random)
+        replicas, renewals, up, down = _visit(
+            models, replicas, renewals, kernel, random
+        )
         rate = np.exp(np.minimum(up + down, 0)).mean(axis=1)
         state = state._replace(
-            visible=replicas[-1].visible,
-            inputs=replicas[-1].inputs,
+            top=replicas[-1],
             replicas=(*state.replicas[:low], *replicas[:-1]),
             renewals=np.concatenate([state.renewals[:low], renewals]),
             rates=np.append(state.rates[:-1], rate[-1]),
@@ -179,9 +196,10 @@ class TrajectoryTempering(BaseEstimator):
 
     def _extended(self, energy, state):
         """Return the state with the model as a checkpoint, one rung thinned if full."""
-        top = type(state.replicas[-1])(state.visible, state.inputs)
-        rungs, replicas = [*state.rungs, _frozen(energy)], [*state.replicas, top]
-        bridges = state.bridges.joined(Bridges.empty(1, len(state.visible)))
+        rungs = [*state.rungs, _frozen(energy)]
+        replicas = [*state.replicas, state.top]
+        n_chains = energy.n_chains(state.top)
+        bridges = state.bridges.joined(Bridges.empty(1, n_chains))
         arrays = {
             "rates": np.append(state.rates, 1.0),
             "births": np.append(state.births, state.n_steps),
@@ -222,19 +240,22 @@ class TrajectoryTempering(BaseEstimator):
         value, stderr : float
             In nats. The standard error is infinite where a pair has no exchanges.
         """
+        energy = Energy.of(energy)
+        kernel = resolve_kernel(self.kernel, energy)
         new = np.flatnonzero(state.bridges.count < _MEASURED)
         low = int(new[0]) if len(new) else len(state.rungs) - 1
         models = [*state.rungs[low:], energy]
-        replicas = [*state.replicas[low:], energy.chains(state.visible)]
-        renewals = state.renewals[low:]
-        bridges = Bridges.empty(len(models) - 1, len(state.visible))
+        # The chains as this energy sees them, whose parameters may be others.
+        top = energy.chains(energy.configurations(state.top))
+        replicas, renewals = [*state.replicas[low:], top], state.renewals[low:]
+        bridges = Bridges.empty(len(models) - 1, energy.n_chains(top))
         for t in range(n_sweeps):
             replicas, renewals, up, down = _visit(
-                models, replicas, renewals, random.fold(t)
+                models, replicas, renewals, kernel, random.fold(t)
             )
             bridges = bridges.observed(up, down)
         bridges = state.bridges.part(0, low).joined(bridges)
-        value = energy.log_partition_reference() + bridges.ratios().sum()
+        value = energy.reference.log_partition + bridges.ratios().sum()
         if not state.settled.all() or bridges.count.min() < 2:
             return float(value), np.inf
         influence = bridges.influence()
@@ -254,8 +275,8 @@ def _measured(state, rate, up, down):
     return state._replace(bridges=bridges, rates=rates, settled=settled)
 
 
-def _visit(models, replicas, renewals, random):
-    """Sweep all replicas, then offer exchanges to the even and to the odd pairs.
+def _visit(models, replicas, renewals, kernel, random):
+    """Move all replicas, then offer exchanges to the even and to the odd pairs.
 
     Returns
     -------
@@ -265,14 +286,18 @@ def _visit(models, replicas, renewals, random):
     up, down : ndarray of shape (n_models - 1, n_chains)
         What each pair compared: see :func:`skebm.samplers._base.exchange`.
     """
-    replicas, renewals = sweep_ladder(models, replicas, random), renewals.copy()
-    up, down = np.empty((2, len(models) - 1, len(replicas[0].visible)))
+    replicas = sweep_ladder(models, replicas, kernel, random)
+    renewals = renewals.copy()
+    up, down = np.empty((2, len(models) - 1, models[0].n_chains(replicas[0])))
     for parity in 0, 1:
         for k in range(parity, len(models) - 1, 2):
-            pair, own = models[k : k + 2], replicas[k : k + 2]
-            seen = [m.chains(c.visible) for m, c in zip(pair[::-1], own, strict=True)]
+            pair, drawn = models[k : k + 2], replicas[k : k + 2]
+            seen = [
+                model.chains(model.configurations(chains))
+                for model, chains in zip(pair[::-1], drawn, strict=True)
+            ]
             replicas[k : k + 2], swap, up[k], down[k] = exchange(
-                pair, own, seen, random.fold(1, k)
+                pair, drawn, seen, random.fold(1, k)
             )
             renewals[k : k + 2] = np.where(
                 swap, renewals[k : k + 2][::-1], renewals[k : k + 2]

@@ -1,24 +1,18 @@
-"""The contracts of energies, and of what draws from them and learns them."""
-
-import copy
+"""Checks of energies."""
 
 import numpy as np
 
+from skebm.energies import Energy
 from skebm.testing._base import (
-    MAX_STATES,
-    N_DRAWS,
     N_ROWS,
-    SIGMAS,
     check_gradient,
     in_float64,
     require,
     require_close,
     require_like,
 )
+from skebm.testing._enumeration import configurations
 from skebm.utils._random import Random
-
-# The probability that a chi-square test all but never falls below.
-_P_VALUE = 1e-6
 
 
 def check_energy(energy, X=None, random_state=0):
@@ -27,232 +21,132 @@ def check_energy(energy, X=None, random_state=0):
     Parameters
     ----------
     energy : energy
-        Any object with ``energy(x)``, ``grad(x, weight)`` and ``params``. Its
-        ``replace``, ``astype``, ``interpolate``, ``grad_x``, ``inputs``,
-        ``gibbs_sweep`` and ``conditional_log_prob`` are checked where they exist.
+        Any object with ``energy(x)``, ``grad(x, weight)`` and ``params``. Other members
+        of :class:`skebm.energies.Energy` are checked if they exist: copies, chains,
+        the reference, ``interpolate``, ``gibbs_sweep``, ``conditional_log_prob``,
+        ``grad_x``, and each pair of a value and its gradient.
     X : ndarray of shape (n, n_features), default=None
-        Configurations to try; None draws some from ``energy.sample_reference``.
+        Configurations to try. None draws some from the reference of the energy.
     random_state : int, RandomState or None, default=0
+        Seed of the random numbers of the check.
 
     Raises
     ------
     AssertionError
-        With a sentence that says what is wrong.
+        If the contract is broken. The message says what is wrong.
     """
     random = Random.from_state(random_state)
-    X = _configurations(energy, X, random.fold(0))
+    energy = Energy.of(energy)
+    X = configurations(energy, X, random.fold(0))
     for name, value in energy.params.items():
         updatable = isinstance(value, np.ndarray) and value.flags.carray and value.ndim
-        sentence = "is no C-contiguous array of an axis or more: updates would miss it"
-        require(updatable, f"energy.params[{name!r}] {sentence}.")
+        sentence = (
+            f"energy.params[{name!r}] is not a C-contiguous array with at least one "
+            "axis, so optimizers cannot update it in place."
+        )
+        require(updatable, sentence)
     before, values = X.copy(), energy.energy(X)
     require_like(values, (len(X),), None, "energy.energy(X)")
     for rows in (slice(None, None, -1), slice(1, 2)):
         sentence = "energy.energy of a row depends on the other rows"
         require_close(energy.energy(X[rows]), values[rows], sentence)
     double = in_float64(energy)
-    x = X.astype(np.result_type(*double.params.values()))
-    weight = random.fold(1).uniform((len(x),))
-    total = lambda: float(weight @ double.energy(x))  # noqa: E731
-    check_gradient(double.params, double.grad(x, weight), total, "energy")
+    x = X.astype(double.dtype)
+    _check_gradients(double, x, random.fold(1))
+    weight = np.ones(len(X))
     for name, value in energy.grad(X, weight).items():
         like = energy.params[name]
         require_like(value, like.shape, like.dtype, f"energy.grad(X)[{name!r}]")
-    _check_capabilities(energy, X, values, random.fold(2))
-    if hasattr(double, "grad_x"):
-        gradient = double.grad_x(x)
-        require_like(gradient, x.shape, x.dtype, "energy.grad_x(x)")
-        for i, unit in enumerate(1e-5 * np.eye(x.shape[1])):
-            slope = (double.energy(x + unit) - double.energy(x - unit)) / 2e-5
-            sentence = "energy.grad_x is not the derivative of energy.energy"
-            require_close(gradient[:, i], slope, sentence, 1e-4, 1e-5)
-    require(before == X, "A method of the energy changes its argument X.")
-
-
-def _configurations(energy, X, random):
-    if X is not None:
-        return np.asarray(X)
-    if not hasattr(energy, "sample_reference"):
-        raise ValueError("Pass X: this energy has no sample_reference.")
-    return energy.sample_reference(N_ROWS, random)[0]
-
-
-def _check_capabilities(energy, X, values, random):
-    twins = {}
-    if hasattr(energy, "replace"):
-        params = {name: value.copy() for name, value in energy.params.items()}
-        twins["energy.replace(params)"] = energy.replace(params).energy(X)
-    if hasattr(energy, "astype"):
-        single = energy.astype(np.float32)
-        right = [value.dtype == np.float32 for value in single.params.values()]
-        require(right, "energy.astype(float32) leaves a parameter in float64.")
-        twins["energy.astype(float32)"] = single.energy(X.astype(np.float32))
-    if hasattr(energy, "interpolate"):
-        twins["energy.interpolate(1)"] = energy.interpolate(1.0).energy(X)
-    if hasattr(energy, "inputs"):
-        twins["energy.energy(x, energy.inputs(x))"] = energy.energy(X, energy.inputs(X))
-    for what, same in twins.items():
-        require_close(same, values, f"{what} is not the same energy", 1e-4, 1e-4)
+    _check_copies(energy, X, values)
+    _check_chains(energy, X, values, random.fold(2))
+    _check_reference(energy, X, random.fold(3))
     if hasattr(energy, "conditional_log_prob"):
         log_prob = energy.conditional_log_prob(X)
         shape = len(X), log_prob.shape[1]
         require_like(log_prob, shape, np.float64, "energy.conditional_log_prob(X)")
-    if hasattr(energy, "gibbs_sweep"):
-        start = energy.chains(X)
-        for old, new in zip(start, energy.gibbs_sweep(start, random), strict=True):
-            require_like(new, old.shape, old.dtype, "energy.gibbs_sweep(chains)")
+    require(before == X, "A method of the energy changes its argument X.")
 
 
-def _enumerated(energy):
-    """Return all configurations and their probabilities, or None if there are many."""
-    layer = getattr(energy, "visible", None)
-    if not getattr(layer, "finite", False) or layer.n_states > MAX_STATES:
-        return None
-    states = layer.states(0, int(layer.n_states))
-    log_weight = -np.asarray(energy.energy(states), dtype=np.float64)
-    return states, np.exp(log_weight - np.logaddexp.reduce(log_weight))
+def _check_gradients(energy, x, random):
+    """Compare each gradient with the slope of the value beside it."""
+    weight = random.fold(0).uniform((len(x),))
+    total = lambda: float(weight @ energy.energy(x))  # noqa: E731
+    check_gradient(energy.params, energy.grad(x, weight), total, "energy")
+    pairs = [("flip_energies", "flip_grad"), ("activity", "activity_grad")]
+    for value, grad in pairs:
+        if hasattr(energy, value):
+            _check_pair(energy, value, grad, x, random.fold(1))
+    if hasattr(energy, "class_energy"):
+        inputs, _ = energy.split(x)
+        _check_pair(energy, "class_energy", "class_grad", inputs, random.fold(2))
+    if hasattr(energy, "grad_x"):
+        gradient = energy.grad_x(x)
+        require_like(gradient, x.shape, x.dtype, "energy.grad_x(x)")
+        for i, unit in enumerate(1e-5 * np.eye(x.shape[1])):
+            slope = (energy.energy(x + unit) - energy.energy(x - unit)) / 2e-5
+            sentence = "energy.grad_x is not the derivative of energy.energy"
+            require_close(gradient[:, i], slope, sentence, 1e-4, 1e-5)
 
 
-def check_sampler(sampler, energy, random_state=0):
-    """Check that a sampler draws from the distribution of a small energy.
-
-    Parameters
-    ----------
-    sampler : sampler
-        Any object with ``init(energy, n_chains, random)`` and ``step(energy, state,
-        random)``, whose states have ``visible``.
-    energy : energy
-        With a finite visible layer of at most 1024 configurations, and weights so
-        small that 50 steps forget the start.
-    random_state : int, RandomState or None, default=0
-
-    Raises
-    ------
-    AssertionError
-        With a sentence that says what is wrong.
-    """
-    random = Random.from_state(random_state)
-    if (enumerated := _enumerated(energy)) is None:
-        raise ValueError("check_sampler needs few visible configurations.")
-    states, probability = enumerated
-    state = sampler.init(energy, N_DRAWS, random.fold(0))
-    kept, like = state.visible.copy(), ((N_DRAWS, states.shape[1]), states.dtype)
-    require_like(state.visible, *like, "sampler.init(...).visible")
-    moved, same = (sampler.step(energy, state, random.fold(1)) for _ in range(2))
-    require_like(moved.visible, *like, "sampler.step(...).visible")
-    sentence = "sampler.step is no function of energy, state and random."
-    require(moved.visible == same.visible, sentence)
-    require(state.visible == kept, "sampler.step changes the state it was given.")
-    for t in range(50):
-        state = sampler.step(energy, state, random.fold(2, t))
-    _check_frequencies(state.visible, states, probability, "After 50 steps from init")
-    drawn = random.fold(3).categorical(np.tile(probability, (N_DRAWS, 1))) @ states
-    drawn = drawn.astype(states.dtype)
-    start = energy.chains(drawn) if hasattr(energy, "chains") else None
-    if type(start) is type(state):  # else it is made of more than configurations
-        for t in range(3):
-            start = sampler.step(energy, start, random.fold(4, t))
-        what = "After 3 steps from exact draws"
-        _check_frequencies(start.visible, states, probability, what)
+def _check_pair(energy, value, grad, x, random):
+    """Compare the weighted gradient of several values a row with differences."""
+    weight = random.normal(getattr(energy, value)(x).shape)
+    gradient = getattr(energy, grad)(x, weight)
+    # Parameters that the gradient leaves out do not move the values.
+    zeros = {name: np.zeros_like(array) for name, array in energy.params.items()}
+    total = lambda: float((weight * getattr(energy, value)(x)).sum())  # noqa: E731
+    names = f"energy.{value}", f"energy.{grad}"
+    check_gradient(energy.params, {**zeros, **gradient}, total, *names)
 
 
-def _check_frequencies(x, states, probability, what):
-    """Compare how often each configuration occurs, by a chi-square test."""
-    from scipy.stats import chisquare
-
-    hits = (x[:, None, :] == states).all(axis=2)
-    require(hits.any(axis=1), f"{what}, the sampler left the domain of its energy.")
-    order = np.argsort(probability)
-    counts, expected = hits.sum(axis=0)[order], len(x) * probability[order]
-    # The rarest configurations share a bin of which at least 5 are expected.
-    bins = np.r_[0, np.arange(np.searchsorted(expected.cumsum(), 5) + 1, len(order))]
-    counts, expected = (np.add.reduceat(part, bins) for part in (counts, expected))
-    p_value = chisquare(counts, expected).pvalue
-    sentence = f"{what}, the states have not the distribution of the energy"
-    require(p_value > _P_VALUE, f"{sentence} (chi-square test, p = {p_value:.1e}).")
+def _check_copies(energy, X, values):
+    params = {name: value.copy() for name, value in energy.params.items()}
+    twins = {"energy.replace(params)": energy.replace(params).energy(X)}
+    if energy._overrides("astype"):
+        single = energy.astype(np.float32)
+        right = [value.dtype == np.float32 for value in single.params.values()]
+        require(right, "energy.astype(float32) leaves a parameter in float64.")
+        twins["energy.astype(float32)"] = single.energy(X.astype(np.float32))
+    for what, same in twins.items():
+        require_close(same, values, f"{what} is not the same energy", 1e-4, 1e-4)
 
 
-def check_objective(objective, energy, X=None, random_state=0):
-    """Check that an objective estimates a gradient that learns the data.
-
-    Parameters
-    ----------
-    objective : objective
-        Any object with ``init(energy, random)`` and ``gradient(energy, X, weight,
-        state, random)``.
-    energy : energy
-        Where it has at most 1024 visible configurations, expectations are checked:
-        the gradient vanishes for data that have the energy's own distribution, points
-        uphill for others, and is the exact one if the state has persistent ``chains``.
-    X : ndarray of shape (n, n_features), default=None
-        Data to try; None draws some from ``energy.sample_reference``.
-    random_state : int, RandomState or None, default=0
-
-    Raises
-    ------
-    AssertionError
-        With a sentence that says what is wrong.
-    """
-    random = Random.from_state(random_state)
-    X = _configurations(energy, X, random.fold(0))
-    weight = np.full(len(X), 1 / len(X))
-    before = {name: value.copy() for name, value in energy.params.items()}
-    state = objective.init(energy, random.fold(1))
-    gradient, after = objective.gradient(energy, X, weight, state, random.fold(2))
-    again, _ = objective.gradient(energy, X, weight, state, random.fold(2))
-    keys = sorted(gradient), sorted(before)
-    sentence = f"objective.gradient has the keys {keys[0]}, energy.params {keys[1]}."
-    require(keys[0] == keys[1], sentence)
-    for name, value in before.items():
-        what = f"objective.gradient(...)[{name!r}]"
-        require_like(gradient[name], value.shape, value.dtype, what)
-        sentence = f"{what} is no function of its arguments, or changes its state"
-        require_close(again[name], gradient[name], sentence)
-        same = energy.params[name] == value
-        require(same, "objective.gradient changes energy.params.")
-    objective.gradient(energy, X, weight, after, random.fold(3))
-    if (enumerated := _enumerated(energy)) is not None:
-        _check_expectation(objective, energy, X[:3], enumerated, random.fold(4))
-
-
-def _check_expectation(objective, energy, X, enumerated, random):
-    if hasattr(objective, "centered"):  # the same fixed points, other lengths
-        objective = copy.deepcopy(objective)
-        objective.centered = False
-    states, probability = enumerated
-    # Many rows of each, so that chains that start at the data average their noise out.
-    rows = np.repeat(states, 31, axis=0), np.repeat(probability / 31, 31)
-    own, error = _mean_gradient(objective, energy, *rows, random.fold(0))
+def _check_chains(energy, X, values, random):
+    chains = energy.chains(X)
     require(
-        np.abs(own) <= SIGMAS * error + 1e-5,
-        "The mean of objective.gradient is not zero for data that have the energy's "
-        f"own distribution, but {np.abs(own).max():.3g}.",
+        energy.configurations(chains) == X,
+        "energy.configurations(energy.chains(x)) is not x.",
     )
-    share = np.full(len(X), 1 / len(X))
-    mean, error = _mean_gradient(objective, energy, X, share, random.fold(1))
-    data, model = energy.grad(X, share), energy.grad(states, probability)
-    exact = _flat({name: data[name] - model[name] for name in data})
-    sentence = "A step along objective.gradient lowers the likelihood: a wrong sign?"
-    require(mean @ exact > 0, sentence)
-    if getattr(objective.init(energy, random), "chains", None) is not None:
-        require(
-            np.abs(mean - exact) <= SIGMAS * error + 1e-5,
-            "The mean of objective.gradient, with persistent chains in equilibrium, is "
-            "not the gradient of the negative log-likelihood.",
+    sentence = "energy.chain_energy(energy.chains(x)) is not energy.energy(x)"
+    require_close(energy.chain_energy(chains), values, sentence, 1e-4, 1e-4)
+    ends = [energy.take(chains, rows) for rows in (slice(0, 2), slice(2, None))]
+    sentence = "energy.join of the parts that energy.take returns is not the whole"
+    require_close(energy.chain_energy(energy.join(ends)), values, sentence, 1e-4, 1e-4)
+    if hasattr(energy, "gibbs_sweep"):
+        moved = energy.gibbs_sweep(chains, random)
+        x = energy.configurations(moved)
+        require_like(x, X.shape, X.dtype, "Rows after energy.gibbs_sweep(chains)")
+        sentence = (
+            "energy.chain_energy after energy.gibbs_sweep is not that of the rows"
+        )
+        require_close(
+            energy.chain_energy(moved), energy.energy(x), sentence, 1e-4, 1e-4
         )
 
 
-def _mean_gradient(objective, energy, X, weight, random, n_runs=31, n_calls=17):
-    """Return the mean and its standard error over runs that forgot their start."""
-    last = []
-    for run in range(n_runs):
-        state = objective.init(energy, random.fold(run, 0))
-        for t in range(n_calls):
-            draws = random.fold(run, 1, t)
-            gradient, state = objective.gradient(energy, X, weight, state, draws)
-        last.append(_flat(gradient))
-    return np.mean(last, axis=0), np.std(last, axis=0, ddof=1) / np.sqrt(n_runs)
-
-
-def _flat(gradient):
-    return np.concatenate([gradient[name].ravel() for name in sorted(gradient)])
+def _check_reference(energy, X, random):
+    if not hasattr(energy, "reference"):
+        return
+    for beta, what, end in (
+        (0.0, "energy.reference", energy.reference),
+        (1.0, "the energy itself", energy),
+    ):
+        sentence = f"energy.interpolate({beta:.0f}) is not {what}"
+        stage = energy.interpolate(beta)
+        require_close(stage.energy(X), end.energy(X), sentence, 1e-4, 1e-4)
+        same = stage.chain_energy(energy.chains(X))
+        sentence = f"energy.interpolate({beta:.0f}) does not take the same chains"
+        require_close(same, end.energy(X), sentence, 1e-4, 1e-4)
+    drawn = energy.reference.sample(N_ROWS, random)
+    shape = N_ROWS, X.shape[1]
+    require_like(drawn, shape, None, "energy.reference.sample(n, random)")

@@ -38,5 +38,5 @@ def require(energy, consumer, remedy):
         if not hasattr(energy, capability):
             raise TypeError(
                 f"{type(consumer).__name__} needs an energy with {capability}; "
-                f"{type(energy).__name__} has none. {remedy}"
+                f"{getattr(energy, '_label', type(energy).__name__)} has none. {remedy}"
             )

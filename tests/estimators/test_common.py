@@ -9,9 +9,11 @@ from skebm import (
     DocumentDensity,
     EBMAnomalyDetector,
     EnergyClassifier,
+    EnergyDensity,
     EnergyImputer,
     RBMDensity,
 )
+from skebm.energies import RBMRecipe
 from tests.models import heavy
 
 # Fewer epochs and units than by default: the checks fit some hundred times.
@@ -21,6 +23,7 @@ ESTIMATORS = [
     EBMAnomalyDetector(n_components=5, n_iter=20),
     EnergyImputer(n_components=5, n_iter=20),
     DocumentDensity(n_components=5, n_iter=20),
+    EnergyDensity(RBMRecipe(5), n_iter=20),
 ]
 
 
@@ -50,5 +53,11 @@ def test_no_tag_opts_out(estimator):
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_clone_and_repr(estimator):
     copy = clone(estimator)
-    assert copy.get_params() == estimator.get_params()
     assert repr(copy) == repr(estimator)
+    # A recipe is cloned too; its own parameters stand beside it.
+    own, same = (
+        {name: v for name, v in e.get_params().items() if not hasattr(v, "get_params")}
+        for e in (estimator, copy)
+    )
+    assert own == same
+    assert list(copy.get_params()) == list(estimator.get_params())

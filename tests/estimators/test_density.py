@@ -642,7 +642,8 @@ def test_public_arrays_are_copies(bits):
 def test_the_prior_fades_with_the_rows():
     def l2(n_rows, mass=None, **params):
         model = RBMDensity(n_iter=1, **params).fit(np.eye(n_rows, 5))
-        return make_plan(model, n_rows, mass=mass).penalties.l2
+        energy = model._energy
+        return make_plan(model, energy, energy.visible, n_rows, mass=mass).penalties.l2
 
     assert l2(10) == pytest.approx(0.005)  # the strongest for five columns
     assert l2(8000) == pytest.approx(4 / 8000)

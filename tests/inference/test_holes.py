@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skebm.energies.rbm import _observed
 from skebm.inference import holes as _holes
 from skebm.inference.holes import complete_holes, draw_holes, posterior
 from skebm.utils._random import Random
@@ -40,7 +41,7 @@ def conditional(energy, row, holes):
 @pytest.mark.parametrize("way", ["exact", pytest.param("annealed", marks=heavy)])
 def test_draws_have_the_conditional_distribution(energy, way, monkeypatch):
     if way == "annealed":
-        monkeypatch.setattr(_holes, "_MAX_HIDDEN", 1)
+        monkeypatch.setattr(_observed, "MAX_HIDDEN", 1)
     rows, holes = row_with_holes(energy)
     others, more = row_with_holes(energy, (1,), 8)
     rows, holes = np.r_[rows, others], np.r_[holes, more]
@@ -51,7 +52,7 @@ def test_draws_have_the_conditional_distribution(energy, way, monkeypatch):
 
 
 def test_fewer_draws_than_chains(energy, monkeypatch):
-    monkeypatch.setattr(_holes, "_MAX_HIDDEN", 1)
+    monkeypatch.setattr(_observed, "MAX_HIDDEN", 1)
     rows, holes = row_with_holes(energy)
     rows, holes = np.tile(rows, (N, 1)), np.tile(holes, (N, 1))
     monkeypatch.setattr(_holes, "_N_STAGES", 20)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from skebm.inference import hidden_log_weights, observed, observed_energy
+from skebm.energies.rbm import _observed
+from skebm.energies.rbm._enumeration import hidden_log_weights
+from skebm.inference import observed_energy
 from skebm.utils._random import Random
 from tests.models import (
     all_states,
@@ -40,7 +42,7 @@ def some_holes(energy, rows):
 def way(request, monkeypatch):
     """Sum over the hidden side, or over the holes."""
     if request.param == "holes":
-        monkeypatch.setattr(observed, "_MAX_HIDDEN", 1)
+        monkeypatch.setattr(_observed, "MAX_HIDDEN", 1)
 
 
 @pytest.mark.parametrize("hidden", ["bernoulli", "spin"])
@@ -89,8 +91,8 @@ def test_annealing_is_close(monkeypatch):
     rows = energy.visible.sample(np.zeros((8, 7)), Random(5))
     holes = some_holes(energy, rows)
     exact = observed_energy(energy, rows, holes, Random(0))
-    monkeypatch.setattr(observed, "_MAX_HIDDEN", 1)
-    monkeypatch.setattr(observed, "_MAX_HOLES", 1)
+    monkeypatch.setattr(_observed, "MAX_HIDDEN", 1)
+    monkeypatch.setattr(_observed, "_MAX_HOLES", 1)
     estimates = [observed_energy(energy, rows, holes, Random(k)) for k in range(20)]
     error = np.array(estimates) - exact
     some = holes.any(axis=1)

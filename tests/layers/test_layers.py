@@ -444,3 +444,60 @@ def test_rectified_units_from_moments():
     layer = ReLU.from_moments(mean, np.ones(3), 10**9)
     np.testing.assert_allclose(layer.mean(np.zeros((1, 3)))[0], mean, rtol=1e-6)
     assert np.isfinite(ReLU.from_moments(np.zeros(2), np.zeros(2), 7).bias).all()
+
+
+# -- gradients of the normaliser -------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_cgf_grad_is_the_slope_of_the_cgf(kind, rng):
+    layer = make(kind)
+    inputs = rng.normal(size=(5, layer.n_units))
+    # Of any sign: labels and flips take differences.
+    weight = rng.normal(size=5)
+    gradient = layer.cgf_grad(inputs, weight)
+    assert gradient.keys() == layer.params.keys()
+    for name, value in layer.params.items():
+        assert gradient[name].shape == value.shape
+        for index in np.ndindex(value.shape):
+            kept, ends = value[index], []
+            for step in (1e-5, -1e-5):
+                value[index] = kept + step
+                ends.append(weight @ layer.cgf(inputs))
+            value[index] = kept
+            slope = (ends[0] - ends[1]) / 2e-5
+            np.testing.assert_allclose(
+                gradient[name][index], slope, rtol=1e-6, atol=1e-7, err_msg=name
+            )
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_cgf_grad_in_single_precision(kind, rng):
+    layer = make(kind)
+    inputs, weight = rng.normal(size=(5, layer.n_units)), rng.normal(size=5)
+    expected = layer.cgf_grad(inputs, weight)
+    single = layer.astype(np.float32)
+    actual = single.cgf_grad(inputs.astype(np.float32), weight.astype(np.float32))
+    for name, value in expected.items():
+        assert actual[name].dtype == np.float32
+        scale = np.abs(value).max() + 1
+        np.testing.assert_allclose(actual[name], value, rtol=1e-4, atol=1e-4 * scale)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ALL if make(kind).finite])
+def test_cgf_grad_is_minus_the_mean_gradient_of_the_energy(kind, rng):
+    layer = make(kind)
+    states = all_states(layer)
+    inputs = rng.normal(size=(1, layer.n_units))
+    log_weight = states @ inputs[0] - layer.energy(states)
+    probability = np.exp(log_weight - np.logaddexp.reduce(log_weight))
+    expected = layer.grad(states, probability)
+    for name, value in layer.cgf_grad(inputs, np.ones(1)).items():
+        np.testing.assert_allclose(value, -expected[name], atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_cgf_grad_of_no_rows_is_zero(kind):
+    layer = make(kind)
+    for name, value in layer.cgf_grad(np.zeros((0, layer.n_units)), np.ones(0)).items():
+        np.testing.assert_array_equal(value, np.zeros_like(layer.params[name]))

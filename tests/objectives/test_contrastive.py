@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from skebm.objectives import CD, PCD
-from skebm.objectives._base import initial_offsets
 from skebm.samplers import ParallelTempering
 from skebm.testing import check_objective
 from skebm.utils._random import Random
@@ -25,7 +24,7 @@ SPECS = {
 
 
 def rows(energy, n=7):
-    return energy.sample_reference(n, Random(5)).visible
+    return energy.reference.sample(n, Random(5))
 
 
 def shares(n):
@@ -129,7 +128,7 @@ def test_offsets_move_towards_the_means_of_the_data():
     np.testing.assert_allclose(state.offsets[0], X.mean(axis=0), atol=1e-3)
     hidden = energy.hidden_mean(X).mean(axis=0)
     np.testing.assert_allclose(state.offsets[1], hidden, atol=1e-3)
-    assert initial_offsets(energy, False) is None
+    assert PCD(centered=False).init(energy, Random(3)).offsets is None
 
 
 def test_centered_gradient_is_the_contrast_about_the_offsets():

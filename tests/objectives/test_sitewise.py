@@ -50,7 +50,7 @@ def gradient(name, energy, X, weight=None):
 
 
 def rows(energy, n=17):
-    return energy.sample_reference(n, Random(5)).visible
+    return energy.reference.sample(n, Random(5))
 
 
 def shares(n):
@@ -276,11 +276,13 @@ def test_an_estimator_takes_weights_and_sparse_rows(name):
 
 @every
 def test_auto_takes_adam(name):
-    plan = make_plan(density(name, l2=0), 1009)
+    model = density(name, l2=0, n_iter=0).fit(planted())
+    plan = make_plan(model, model._energy, model._energy.visible, 1009)
     assert isinstance(plan.optimizer, Adam)
     assert plan.learning_rate == 0.01
-    chains = density("pcd", optimizer="adam", l2=0)
-    assert make_plan(chains, 1009).learning_rate == 0.003
+    chains = density("pcd", optimizer="adam", l2=0, n_iter=0).fit(planted())
+    plan = make_plan(chains, chains._energy, chains._energy.visible, 1009)
+    assert plan.learning_rate == 0.003
 
 
 def test_probabilities_need_to_be_drawn():

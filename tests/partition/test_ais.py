@@ -2,11 +2,16 @@ import numpy as np
 import pytest
 
 from skebm.energies import RBM
+from skebm.objectives.contrastive import ContrastiveState
 from skebm.partition import AIS, Auto, ExactPartition
 from skebm.partition.ais import _bennett, _refined
 from skebm.samplers import Exact
 from skebm.utils._random import Random
-from tests.models import heavy, random_rbm
+from tests.models import (
+    begin,
+    heavy,
+    random_rbm,
+)
 
 
 @heavy
@@ -15,12 +20,12 @@ from tests.models import heavy, random_rbm
 def test_bracket_holds_the_exact_value(pair, seed):
     energy = random_rbm(pair, 17, 7, seed=seed, scale=0.8)
     # As after training: a reference with the marginals of the model.
-    draws = Exact().init(energy, 1009, Random(seed))
+    draws = begin(Exact(), energy, 1009, Random(seed))
     moments = draws.visible.mean(axis=0), draws.visible.var(axis=0), 1009
     base = energy.visible.from_moments(*moments)
     energy = RBM(energy.visible, energy.hidden, energy.weights, base=base)
     exact = ExactPartition().estimate(energy).value
-    for start in (None, draws):
+    for start in (None, ContrastiveState(Exact(), draws, None)):
         estimate = AIS().estimate(energy, Random(seed), start)
         assert estimate.lower <= exact <= estimate.upper
         assert estimate.lower <= estimate.value <= estimate.upper
@@ -44,7 +49,7 @@ def test_independent_units_are_known_at_once():
     energy.weights[:] = 0
     energy.hidden.bias[:] = 0
     estimate = AIS(n_chains=11).estimate(energy, Random(3))
-    exact = energy.log_partition_reference()
+    exact = energy.reference.log_partition
     np.testing.assert_allclose([estimate.value, estimate.lower], exact, atol=1e-6)
 
 

@@ -1,16 +1,18 @@
 import numpy as np
 import pytest
 
-from skebm.energies import RBM
+from skebm.energies import RBM, Enumeration
+from skebm.energies.rbm._enumeration import HiddenEnumeration
 from skebm.layers import Bernoulli
 from skebm.samplers import Exact
-from skebm.samplers.exact import finite_side, log_weights
+from skebm.samplers.exact import log_weights
 from skebm.testing import check_sampler
 from skebm.utils._random import Random
 from tests.models import (
     FINITE_PAIRS,
     all_states,
     assert_frequencies,
+    begin,
     heavy,
     joint_energies,
     mixed_layer,
@@ -27,8 +29,8 @@ N = 4001
 @pytest.mark.parametrize("pair", FINITE_PAIRS)
 def test_contract(pair, sizes):
     energy = random_rbm(pair, *sizes, dtype=np.float32)
-    side = finite_side(energy)
-    assert (side is energy) == (sizes == (2, 3))
+    side = HiddenEnumeration if sizes == (3, 2) else Enumeration
+    assert type(energy.enumerable) is side
     check_sampler(Exact(), energy)
 
 
@@ -36,7 +38,9 @@ def test_contract(pair, sizes):
 def test_coupling_counts(sizes):
     energy = random_rbm(("bernoulli", "spin"), *sizes, scale=2.0).interpolate(0.4)
     states, probability = probabilities(energy)
-    assert_frequencies(Exact().init(energy, N, Random(3)).visible, states, probability)
+    assert_frequencies(
+        begin(Exact(), energy, N, Random(3)).visible, states, probability
+    )
 
 
 def test_visible_units_whose_hidden_side_is_gaussian():
@@ -44,7 +48,9 @@ def test_visible_units_whose_hidden_side_is_gaussian():
     states = all_states(energy.visible)
     log_weight = -energy.energy(states)
     probability = np.exp(log_weight - np.logaddexp.reduce(log_weight))
-    assert_frequencies(Exact().init(energy, N, Random(3)).visible, states, probability)
+    assert_frequencies(
+        begin(Exact(), energy, N, Random(3)).visible, states, probability
+    )
 
 
 @pytest.mark.parametrize("mixed", [False, True])
@@ -53,7 +59,7 @@ def test_real_units_given_the_finite_side(mixed):
     energy = random_rbm(("gaussian", "bernoulli"), 5, 3)
     if mixed:
         energy = RBM(mixed_layer(rng), energy.hidden, rng.normal(size=(7, 3)))
-    chains = Exact().init(energy, N, Random(3))
+    chains = begin(Exact(), energy, N, Random(3))
     h = all_states(energy.hidden)
     log_weight = -energy.T.energy(h)
     probability = np.exp(log_weight - np.logaddexp.reduce(log_weight))
@@ -68,10 +74,12 @@ def test_log_weights_sum_the_other_side_out(pair):
     energy = random_rbm(pair, 3, 2)
     v, h = all_states(energy.visible), all_states(energy.hidden)
     joint = -joint_energies(energy, v, h)
-    np.testing.assert_allclose(log_weights(energy), np.logaddexp.reduce(joint, axis=1))
-    np.testing.assert_allclose(
-        log_weights(energy.T), np.logaddexp.reduce(joint, axis=0)
-    )
+    for side, axis in (
+        (Enumeration(energy, energy.visible), 1),
+        (HiddenEnumeration(energy, energy.hidden), 0),
+    ):
+        expected = np.logaddexp.reduce(joint, axis=axis)
+        np.testing.assert_allclose(log_weights(side), expected)
 
 
 def test_refuses_what_it_cannot_enumerate():
@@ -84,4 +92,4 @@ def test_refuses_what_it_cannot_enumerate():
     ):
         assert not sampler.accepts(energy)
         with pytest.raises(ValueError, match="Use another sampler"):
-            sampler.init(energy, 7, Random(3))
+            begin(sampler, energy, 7, Random(3))

@@ -5,7 +5,14 @@ from skebm.samplers import Gibbs
 from skebm.testing import check_sampler
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
-from tests.models import FINITE_PAIRS, PAIRS, all_states, heavy, random_rbm
+from tests.models import (
+    FINITE_PAIRS,
+    PAIRS,
+    all_states,
+    begin,
+    heavy,
+    random_rbm,
+)
 
 pytestmark = heavy
 
@@ -20,7 +27,7 @@ def test_contract(pair, dtype):
 def test_mean_of_gaussian_units(hidden):
     energy = random_rbm(("gaussian", hidden), 3, 2)
     chains = Gibbs(n_steps=31).step(
-        energy, Gibbs().init(energy, 4001, Random(3)), Random(5)
+        energy, begin(Gibbs(), energy, 4001, Random(3)), Random(5)
     )
     h = all_states(energy.hidden)
     log_weight = -energy.T.energy(h)
@@ -32,7 +39,11 @@ def test_mean_of_gaussian_units(hidden):
 
 def test_covariance_of_a_normal_distribution():
     energy = random_rbm(("gaussian", "gaussian"), 3, 2)
-    v = Gibbs(53).step(energy, Gibbs().init(energy, 4001, Random(3)), Random(5)).visible
+    v = (
+        Gibbs(53)
+        .step(energy, begin(Gibbs(), energy, 4001, Random(3)), Random(5))
+        .visible
+    )
     covariance = np.linalg.inv(
         np.diag(energy.visible.precision) - energy.weights @ energy.weights.T
     )
@@ -46,7 +57,7 @@ def test_covariance_of_a_normal_distribution():
 def test_chains_keep_what_the_hidden_units_receive(pair):
     energy = random_rbm(pair, 5, 3, dtype=np.float32)
     chains = Gibbs(n_steps=2).step(
-        energy, Gibbs().init(energy, 7, Random(3)), Random(5)
+        energy, begin(Gibbs(), energy, 7, Random(3)), Random(5)
     )
     np.testing.assert_allclose(
         chains.inputs, chains.visible @ energy.weights, rtol=1e-6
@@ -56,7 +67,7 @@ def test_chains_keep_what_the_hidden_units_receive(pair):
 
 def test_steps_do_not_depend_on_threads_or_blocks():
     energy = random_rbm(("spin", "bernoulli"), 307, 101)
-    start = Gibbs().init(energy, 257, Random(3))
+    start = begin(Gibbs(), energy, 257, Random(3))
     moved = []
     for n_jobs in (1, 2):
         with use_threads(n_jobs):

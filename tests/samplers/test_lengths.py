@@ -12,6 +12,7 @@ from skebm.utils._random import Random
 from tests.models import (
     all_states,
     assert_frequencies,
+    begin,
     document_probabilities,
     heavy,
     random_documents_energy,
@@ -60,7 +61,7 @@ def test_populations_estimate_ratios_without_bias(marginal, falls):
         error = ratio.std(axis=0, ddof=1) / np.sqrt(n_populations)
         assert (np.abs(ratio.mean(axis=0) - 1) <= 6 * error + 1e-9).all()
     weight = np.repeat(np.exp(rung.log_ratio - rung.log_ratio.max()), n_chains)
-    hits = (rung.hidden.reshape(-1, 1, 3) == states).all(axis=2)
+    hits = (rung.states.reshape(-1, 1, 3) == states).all(axis=2)
     share = weight @ hits / weight.sum()
     expected = hidden_probabilities(marginal, ladder[-1])[1]
     np.testing.assert_allclose(share, expected, atol=6 / np.sqrt(4 * len(weight)) * 1.5)
@@ -94,7 +95,7 @@ def test_chains_that_exchange_keep_the_distribution_of_their_lengths(n_steps):
     for length in (2, 3, 5):
         own = state.visible[lengths == length]
         assert_frequencies(own, *document_probabilities(energy, length))
-    start = sampler.init(energy, 30, Random(3)).visible.sum(axis=1)
+    start = begin(sampler, energy, 30, Random(3)).visible.sum(axis=1)
     np.testing.assert_array_equal(np.unique(start), [2, 3, 5])
 
 

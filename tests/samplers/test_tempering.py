@@ -12,8 +12,10 @@ from tests.models import (
     PAIRS,
     assert_changes_modes,
     assert_frequencies,
+    begin,
     heavy,
     log_partition,
+    positions,
     probabilities,
     random_rbm,
 )
@@ -32,15 +34,17 @@ def test_every_temperature_is_stationary():
     energy = random_rbm(("bernoulli", "spin"), 3, 2, scale=1.5)
     sampler = ParallelTempering(betas=[0, 0.3, 0.7, 1])
     models = [energy.interpolate(beta) for beta in (0, 0.3, 0.7, 1)]
-    state = sampler.spread(
-        [Exact().init(model, N, Random(3).fold(k)) for k, model in enumerate(models)]
-    )
+    replicas = [
+        begin(Exact(), model, N, Random(3).fold(k)) for k, model in enumerate(models)
+    ]
+    state = sampler.init(energy, replicas[-1].visible, Random(3))
+    state = state._replace(replicas=replicas)
     for t in range(5):
         state = sampler.step(energy, state, Random(5).fold(t))
     for model, replica in zip(models, state.replicas, strict=True):
         assert_frequencies(replica.visible, *probabilities(model))
         np.testing.assert_allclose(replica.inputs, replica.visible @ energy.weights)
-    np.testing.assert_array_equal(state.visible, state.replicas[-1].visible)
+    assert sampler.chains(state) is state.replicas[-1]
     assert state.n_steps == 5
     assert (state.n_swaps >= 0).all()
     assert (state.n_swaps <= 6).all()  # a rate of 1 at three of the five steps
@@ -49,14 +53,22 @@ def test_every_temperature_is_stationary():
 
 def test_it_changes_modes_that_gibbs_sampling_cannot_leave():
     sampler = ParallelTempering(betas=11)
-    assert_changes_modes(sampler, lambda energy, up: sampler.spread([up] * 11))
+
+    def spread(energy, up):
+        state = sampler.spread(energy, up, Random(3))
+        return state._replace(replicas=[up] * 11)
+
+    assert_changes_modes(sampler, spread)
 
 
 def test_chains_at_data_start_all_temperatures():
     energy = random_rbm(("bernoulli", "spin"), 3, 2)
-    start = Gibbs().init(energy, 7, Random(3))
-    state = ParallelTempering(betas=5).step(energy, start, Random(5))
-    assert state.visible.shape == start.visible.shape
+    start = begin(Gibbs(), energy, 7, Random(3))
+    sampler = ParallelTempering(betas=5)
+    state = sampler.spread(energy, start, Random(4))
+    assert sampler.chains(state) is start
+    state = sampler.step(energy, state, Random(5))
+    assert sampler.chains(state).visible.shape == start.visible.shape
     assert len(state.replicas) == 5
 
 
@@ -66,15 +78,15 @@ def test_mean_annealing_weight_is_the_ratio_of_partition_functions(pair, reverse
     """Jarzynski's equality, exact for any number of temperatures."""
     energy = random_rbm(pair, 2, 3, scale=0.4)
     betas = np.linspace(0, 1, 6)
-    ratio = log_partition(energy) - energy.log_partition_reference()
-    start = energy.sample_reference(N, Random(3))
+    ratio = log_partition(energy) - energy.reference.log_partition
+    start = energy.chains(energy.reference.sample(N, Random(3)))
     if reverse:
         if pair == ("gaussian", "gaussian"):
             start = Gibbs(53).step(energy, start, Random(7))
         else:
-            start = Exact().init(energy, N, Random(7))
+            start = begin(Exact(), energy, N, Random(7))
         betas, ratio = betas[::-1], -ratio
-    chains, increments = anneal(energy, start, betas, Random(5))
+    chains, increments = anneal(energy, start, betas, Random(5), Gibbs())
     assert increments.shape == (5, N)
     assert chains.visible.shape == (N, 2)
     weight = np.exp(increments.sum(axis=0) - ratio)
@@ -90,7 +102,7 @@ def two_valleys(n=11, weight=3.0):
 def test_the_ladder_comes_to_the_rates_that_were_asked_for(max_betas):
     energy = two_valleys(n=67, weight=0.7)
     sampler = ParallelTempering(swap_rate=0.4, max_betas=max_betas)
-    state = sampler.init(energy, 101, Random(3))
+    state = begin(sampler, energy, 101, Random(3))
     for t in range(499):
         state = sampler.step(energy, state, Random(5).fold(t))
     assert (np.diff(state.betas) > 0).all()
@@ -108,7 +120,7 @@ def test_the_ladder_comes_to_the_rates_that_were_asked_for(max_betas):
 def test_a_model_near_its_reference_needs_two_temperatures():
     energy = random_rbm(("spin", "spin"), 3, 2, scale=0.1)
     sampler = ParallelTempering()
-    state = sampler.init(energy, 53, Random(3))
+    state = begin(sampler, energy, 53, Random(3))
     assert len(state.betas) == 10
     for t in range(50):
         state = sampler.step(energy, state, Random(5).fold(t))
@@ -120,19 +132,20 @@ def test_a_model_near_its_reference_needs_two_temperatures():
 def test_the_model_is_stationary_while_the_ladder_adapts(betas):
     energy = random_rbm(("bernoulli", "spin"), 3, 2, scale=2.5)
     sampler = ParallelTempering(betas=betas, swap_rate=0.7)
-    exact = Exact().init(energy, N, Random(3))
-    state = sampler.init(energy, N, Random(5))
+    exact = begin(Exact(), energy, N, Random(3))
+    state = begin(sampler, energy, N, Random(5))
     models = [energy.interpolate(beta) for beta in state.betas]
-    state = sampler.spread(
-        [Exact().init(m, N, Random(3).fold(k)) for k, m in enumerate(models[:-1])]
-        + [exact]
-    )
+    replicas = [
+        begin(Exact(), m, N, Random(3).fold(k)) for k, m in enumerate(models[:-1])
+    ]
+    state = state._replace(replicas=[*replicas, exact])
     ladders = set()
     for t in range(153):
         state = sampler.step(energy, state, Random(7).fold(t))
         ladders.add(tuple(state.betas))
         if t % 51 == 50:
-            assert_frequencies(state.visible, *probabilities(energy))
+            x = positions(sampler, energy, state)
+            assert_frequencies(x, *probabilities(energy))
     assert (len(ladders) > 1) == (betas == "auto")
 
 
@@ -159,4 +172,4 @@ def test_equalised_ladder_on_a_known_barrier():
 def test_bad_ladders_are_refused(params, sentence):
     energy = random_rbm(("spin", "spin"), 3, 2)
     with pytest.raises(ValueError, match=sentence):
-        ParallelTempering(**params).init(energy, 7, Random(3))
+        begin(ParallelTempering(**params), energy, 7, Random(3))

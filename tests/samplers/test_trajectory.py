@@ -6,6 +6,7 @@ from scipy.special import expit
 
 from skebm.energies import RBM
 from skebm.layers import Bernoulli
+from skebm.objectives import CD
 from skebm.partition import ExactPartition
 from skebm.samplers import Exact, TrajectoryTempering
 from skebm.samplers._base import exchange
@@ -17,8 +18,10 @@ from tests.models import (
     FINITE_PAIRS,
     assert_changes_modes,
     assert_frequencies,
+    begin,
     heavy,
     mixed_layer,
+    positions,
     probabilities,
     random_rbm,
 )
@@ -36,15 +39,13 @@ def exact_log_z(energy):
 
 def exact_state(sampler, energy, n_chains=N):
     """Return a state with exact draws at every rung and at the model."""
-    state = sampler.init(energy, n_chains, Random(3))
+    state = begin(sampler, energy, n_chains, Random(3))
     replicas = [
-        Exact().init(rung, n_chains, Random(5).fold(k))
+        begin(Exact(), rung, n_chains, Random(5).fold(k))
         for k, rung in enumerate([*state.rungs, energy])
     ]
     top = replicas.pop()
-    return state._replace(
-        visible=top.visible, inputs=top.inputs, replicas=tuple(replicas)
-    )
+    return state._replace(top=top, replicas=tuple(replicas))
 
 
 @pytest.mark.parametrize("every", [1, 3])
@@ -64,8 +65,9 @@ def test_every_rung_is_stationary():
     for rung, replica in zip(state.rungs, state.replicas, strict=True):
         assert_frequencies(replica.visible, *probabilities(rung))
         np.testing.assert_allclose(replica.inputs, replica.visible @ rung.weights)
-    assert_frequencies(state.visible, *probabilities(energy))
-    np.testing.assert_allclose(state.inputs, state.visible @ energy.weights)
+    top = sampler.chains(state)
+    assert_frequencies(top.visible, *probabilities(energy))
+    np.testing.assert_allclose(top.inputs, top.visible @ energy.weights)
 
 
 def test_adding_and_thinning_keep_the_distribution():
@@ -73,21 +75,21 @@ def test_adding_and_thinning_keep_the_distribution():
     sampler = TrajectoryTempering(swap_rate=EAGER, max_rungs=3, every=1)
     state = exact_state(sampler, energy)
     moved = energy.replace({k: 0.9 * p for k, p in energy.params.items()})
-    exact = Exact().init(moved, N, Random(11))
-    state = state._replace(visible=exact.visible, inputs=exact.inputs)
+    exact = begin(Exact(), moved, N, Random(11))
+    state = state._replace(top=exact)
     for t in range(9):
         state = sampler.step(moved, state, Random(7).fold(t))
     assert len(state.rungs) == 3
     assert state.births[-1] > 0
     for rung, replica in zip(state.rungs, state.replicas, strict=True):
         assert_frequencies(replica.visible, *probabilities(rung))
-    assert_frequencies(state.visible, *probabilities(moved))
+    assert_frequencies(positions(sampler, moved, state), *probabilities(moved))
 
 
 def test_the_thinned_rung_is_the_one_whose_neighbours_exchange_most():
     energy = random_rbm(("spin", "bernoulli"), 3, 2)
     sampler = TrajectoryTempering(swap_rate=EAGER, max_rungs=5, every=1)
-    state = sampler.init(energy, 7, Random(3))
+    state = begin(sampler, energy, 7, Random(3))
     assert len(state.rungs) > 1
     while len(state.rungs) < 5:
         state = sampler.step(energy, state, Random(5).fold(state.n_steps))
@@ -110,7 +112,7 @@ def test_the_thinned_rung_is_the_one_whose_neighbours_exchange_most():
 def test_exchange_equals_a_loop(rows):
     cold = random_rbm(("bernoulli", "spin"), 3, 2, seed=1)
     hot = random_rbm(("bernoulli", "spin"), 3, 2, seed=2)
-    own = [Exact().init(m, rows, Random(k)) for k, m in enumerate((cold, hot))]
+    own = [begin(Exact(), m, rows, Random(k)) for k, m in enumerate((cold, hot))]
     seen = hot.chains(own[0].visible), cold.chains(own[1].visible)
     replicas, swap, up, down = exchange((cold, hot), own, seen, Random(3))
     uniform = Random(3).uniform((rows, 1))[:, 0]
@@ -171,7 +173,7 @@ def test_log_partition_is_within_its_error(pair):
     sampler = TrajectoryTempering(swap_rate=0.5, every=1)
     for seed in range(11):
         random = Random(seed)
-        state = sampler.init(energy, 101, random.fold(0))
+        state = begin(sampler, energy, 101, random.fold(0))
         assert np.isinf(sampler.log_partition(state, energy, random, 3)[1])
         for t in range(101):
             state = sampler.step(energy, state, random.fold(1, t))
@@ -189,7 +191,7 @@ def test_closed_form_and_mixed_columns():
     mixed = RBM(mixed_layer(rng), Bernoulli.zeros(3), rng.normal(size=(7, 3)))
     sampler = TrajectoryTempering(every=1)
     for energy in (random_rbm(("gaussian", "gaussian"), 7, 5), mixed):
-        state = sampler.init(energy, 101, Random(3))
+        state = begin(sampler, energy, 101, Random(3))
         for t in range(97):
             state = sampler.step(energy, state, Random(5).fold(t))
         value, stderr = sampler.log_partition(state, energy, Random(7))
@@ -201,7 +203,7 @@ def test_the_ladder_follows_a_model_that_moves():
     target = random_rbm(("bernoulli", "bernoulli"), 11, 7, scale=3.0)
     energy = target.replace({k: np.zeros_like(p) for k, p in target.params.items()})
     sampler = TrajectoryTempering(every=2)
-    state = sampler.init(energy, 101, Random(3))
+    state = begin(sampler, energy, 101, Random(3))
     assert len(state.rungs) == 1
     for t in range(400):
         for name, value in energy.params.items():
@@ -221,14 +223,17 @@ def test_the_ladder_follows_a_model_that_moves():
     assert len(middle[0].rungs) < len(state.rungs)
     assert all(a is b for a, b in zip(middle[0].rungs, state.rungs, strict=False))
     again = pickle.loads(pickle.dumps(state))
-    moved = [sampler.step(energy, s, Random(9)).visible for s in (state, again)]
+    moved = [
+        positions(sampler, energy, sampler.step(energy, s, Random(9)))
+        for s in (state, again)
+    ]
     np.testing.assert_array_equal(*moved)
 
 
 def test_rungs_settle_when_chains_have_come_up_from_the_reference():
     energy = random_rbm(("bernoulli", "spin"), 5, 3, scale=3.0)
     sampler = TrajectoryTempering(every=1)
-    state = sampler.init(energy, 53, Random(3))
+    state = begin(sampler, energy, 53, Random(3))
     assert state.settled[0]
     assert not state.settled[1:].any()
     for t in range(101):
@@ -246,8 +251,8 @@ def test_it_changes_modes_that_gibbs_sampling_cannot_leave():
     sampler = TrajectoryTempering(every=1)
 
     def spread(energy, up):
-        state = sampler.init(energy, len(up.visible), Random(3))
-        return state._replace(visible=up.visible, inputs=up.inputs)
+        state = begin(sampler, energy, len(up.visible), Random(3))
+        return state._replace(top=up)
 
     assert_changes_modes(sampler, spread)
 
@@ -258,11 +263,12 @@ def test_steps_do_not_depend_on_threads():
     for n_jobs in (1, 2):
         with use_threads(n_jobs):
             sampler = TrajectoryTempering(every=2)
-            state = sampler.init(energy, 257, Random(3))
+            state = begin(sampler, energy, 257, Random(3))
             for t in range(4):
                 state = sampler.step(energy, state, Random(5).fold(t))
             estimate = sampler.log_partition(state, energy, Random(7), 3)
-        states.append((state.visible, state.bridges.up, np.array(estimate)))
+        x = positions(sampler, energy, state)
+        states.append((x, state.bridges.up, np.array(estimate)))
     for one, two in zip(*states, strict=True):
         np.testing.assert_array_equal(one, two)
     assert len(state.rungs) > 1
@@ -271,7 +277,7 @@ def test_steps_do_not_depend_on_threads():
 def test_a_step_leaves_the_state_it_was_given():
     energy = random_rbm(("spin", "bernoulli"), 5, 3, scale=2.0)
     sampler = TrajectoryTempering(swap_rate=EAGER, max_rungs=3, every=1)
-    state = sampler.init(energy, 7, Random(3))
+    state = begin(sampler, energy, 7, Random(3))
     for t in range(5):
         before = pickle.dumps(state)
         after = sampler.step(energy, state, Random(5).fold(t))
@@ -282,7 +288,7 @@ def test_a_step_leaves_the_state_it_was_given():
 def test_it_says_what_it_needs():
     energy = random_rbm(("spin", "bernoulli"), 5, 3)
     with pytest.raises(ValueError, match="Use it in PCD"):
-        TrajectoryTempering().step(energy, energy.chains(np.ones((7, 5))), Random(3))
+        CD(sampler=TrajectoryTempering()).init(energy, Random(3))
     for bad in ({"swap_rate": 1.0}, {"max_rungs": 1}, {"every": 0}):
         with pytest.raises(ValueError, match="swap_rate must lie between"):
-            TrajectoryTempering(**bad).init(energy, 7, Random(3))
+            begin(TrajectoryTempering(**bad), energy, 7, Random(3))

@@ -37,7 +37,7 @@ def draw(n_jobs=None, seed=3, n_rows=257):
     def block(part):
         own = random.rows(part.start)
         n = part.stop - part.start
-        chains = energy.sample_reference(n, own.fold(0))
+        chains = energy.chains(energy.reference.sample(n, own.fold(0)))
         return energy.gibbs_sweep(chains, own.fold(1)).visible
 
     with use_threads(n_jobs):

@@ -1,16 +1,19 @@
 """Restricted Boltzmann machines of any units, and what makes them fast."""
 
-from skebm.energies.rbm._clamped import Clamped, ClampedChains, missing
+from skebm.energies.rbm._clamped import Clamped, ClampedChains
+from skebm.energies.rbm._fused import FusedRBM
 from skebm.energies.rbm._phases import Phase
 from skebm.energies.rbm.class_rbm import ClassRBM
-from skebm.energies.rbm.rbm import RBM, Chains
+from skebm.energies.rbm.rbm import RBM
+from skebm.energies.rbm.recipe import ClassRBMRecipe, RBMRecipe
 
 __all__ = [
     "RBM",
-    "Chains",
     "Clamped",
     "ClampedChains",
     "ClassRBM",
+    "ClassRBMRecipe",
+    "FusedRBM",
     "Phase",
-    "missing",
+    "RBMRecipe",
 ]

@@ -3,12 +3,18 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import softmax
 
+from skebm.energies._base import Energy
+from skebm.energies._reference import Independent
+from skebm.energies.rbm._enumeration import hidden_log_weights, missing
+from skebm.energies.rbm._observed import exact_energy, has_few_hidden_states
 from skebm.utils._products import product
+from skebm.utils._resampling import positions
 
 
 class ClampedChains(NamedTuple):
-    """Chains that stand at rows with holes, each at its own.
+    """Chains that stand at rows with holes, each at its own row.
 
     Attributes
     ----------
@@ -16,7 +22,7 @@ class ClampedChains(NamedTuple):
         What was observed, and the present values of the holes.
     inputs : ndarray of shape (n_chains, n_hidden)
         What the hidden units receive of the holes.
-    given : ndarray of shape (n_chains, n_hidden)
+    observed : ndarray of shape (n_chains, n_hidden)
         What they receive of the observed units, which never changes.
     holes : ndarray of bool of shape (n_chains, n_visible)
         The units that were not observed; all units of a variable or none.
@@ -24,11 +30,11 @@ class ClampedChains(NamedTuple):
 
     visible: np.ndarray
     inputs: np.ndarray
-    given: np.ndarray
+    observed: np.ndarray
     holes: np.ndarray
 
 
-class Clamped:
+class Clamped(Energy):
     """``p(holes, h | observed)`` of a restricted Boltzmann machine.
 
     The energy of a chain is the free energy of its row without the energy of the
@@ -50,37 +56,62 @@ class Clamped:
             self.visible = rbm.base.interpolate(rbm.visible, self.beta)
 
     @property
+    def dtype(self):
+        """The dtype of the model."""
+        return self.rbm.dtype
+
+    @property
     def work(self):
         """Multiply-adds of a sweep, a row."""
         return self.rbm.work
 
+    @property
+    def reference(self):
+        """The visible units at the marginals, independent of each other."""
+        return Independent(self.rbm.base)
+
+    # -- chains ----------------------------------------------------------------------
+
     def chains(self, x, holes):
         """Return chains at rows whose holes hold some value of their domain."""
-        given = product(np.where(holes, 0, x), self.rbm.weights)
-        return ClampedChains(x, self._moving(x, holes), given, holes)
+        observed = product(np.where(holes, 0, x), self.rbm.weights)
+        return ClampedChains(x, self._inputs(x, holes), observed, holes)
 
     def start(self, x, holes, random):
         """Return chains whose holes are drawn from the marginals."""
-        drawn = self.rbm.base.sample(np.zeros_like(x), random)
+        drawn = self.reference.sample(len(x), random).astype(x.dtype, copy=False)
         return self.chains(np.where(holes, drawn, x), holes)
 
-    def energy(self, visible, inputs, given, holes):
+    def put(self, chains, x):
+        """Return the chains with their holes filled from these rows."""
+        visible = np.where(chains.holes, x, chains.visible)
+        return chains._replace(
+            visible=visible, inputs=self._inputs(visible, chains.holes)
+        )
+
+    def chain_energy(self, chains):
         """Return the energy of each chain, in nats, float64, shape (n_chains,)."""
-        own = self.visible.energy(np.where(holes, visible, 0))
-        cgf = self.rbm.hidden.cgf(self._received(inputs, given))
-        return np.asarray(own, dtype=np.float64) - cgf
+        holes = np.where(chains.holes, chains.visible, 0)
+        energy = np.asarray(self.visible.energy(holes), dtype=np.float64)
+        return energy - self.rbm.hidden.cgf(self._received(chains))
 
     def gibbs_sweep(self, chains, random):
         """Draw all hidden units, then all holes."""
-        received = self._received(chains.inputs, chains.given)
-        sent = self._sent(self.rbm.hidden.sample(received, random.fold(0)))
-        return self.filled(chains, self.visible.sample(sent, random.fold(1)))
+        return self.mean_sweep(chains, random, means=False)[0]
 
-    def mean_sweep(self, chains, random):
-        """Return the chains after a sweep, and the means it drew both sides from."""
-        received = self._received(chains.inputs, chains.given)
+    def mean_sweep(self, chains, random, means=True):
+        """Return the chains after a sweep, and the means from which it drew each side.
+
+        Returns
+        -------
+        chains : ClampedChains
+        hidden, visible : ndarray or None
+        """
+        received = self._received(chains)
         sent = self._sent(self.rbm.hidden.sample(received, random.fold(0)))
-        moved = self.filled(chains, self.visible.sample(sent, random.fold(1)))
+        moved = self.put(chains, self.visible.sample(sent, random.fold(1)))
+        if not means:
+            return moved, None, None
         return moved, self.rbm.hidden.mean(received), self.visible.mean(sent)
 
     def climb(self, chains):
@@ -89,40 +120,66 @@ class Clamped:
         The energy never rises by that: minus the cgf of the hidden units is concave,
         so that its tangent at the present holes bounds it from above.
         """
-        received = self._received(chains.inputs, chains.given)
-        sent = self._sent(self.rbm.hidden.mean(received))
-        return self.filled(chains, self.visible.mode(sent))
-
-    def filled(self, chains, visible):
-        """Return the chains with their holes filled from these rows."""
-        _, _, given, holes = chains
-        visible = np.where(holes, visible, chains.visible)
-        return ClampedChains(visible, self._moving(visible, holes), given, holes)
+        sent = self._sent(self.rbm.hidden.mean(self._received(chains)))
+        return self.put(chains, self.visible.mode(sent))
 
     def interpolate(self, beta):
         """Return the model on the way from independent holes (0) to this one (1)."""
         return Clamped(self.rbm, beta)
 
-    def log_partition_reference(self, chains):
-        """Return log Z at ``beta=0`` for the observed part of each chain, in nats."""
+    def log_partition_start(self, chains):
+        """Return log Z at ``beta=0`` for the observed units of each chain, in nats."""
         rbm = self.rbm
         zeros = np.zeros((1, rbm.n_features), dtype=rbm.dtype)
-        alone = rbm.base.cgfs(zeros)[0]
-        received = chains.given * rbm.dtype.type(rbm.coupling)
-        return rbm.hidden.cgf(received) + missing(rbm.visible, chains.holes) @ alone
+        per_variable = rbm.base.cgfs(zeros)[0]
+        received = chains.observed * rbm.dtype.type(rbm.coupling)
+        return rbm.hidden.cgf(received) + (
+            missing(rbm.visible, chains.holes) @ per_variable
+        )
 
-    def _moving(self, x, holes):
+    # -- exact answers ---------------------------------------------------------------
+
+    def exact_energy(self, x, holes):
+        """Return the energy of what was observed where that is exact, else NaN.
+
+        See :func:`skebm.energies.rbm._observed.exact_energy`.
+        """
+        return exact_energy(self.rbm, x, holes)
+
+    @property
+    def draws_exactly(self):
+        """Whether hidden states are few enough for :meth:`draw`."""
+        return has_few_hidden_states(self.rbm)
+
+    def draw(self, x, holes, n_draws, random):
+        """Return exact and independent draws of the holes of each row.
+
+        Returns
+        -------
+        ndarray of shape (n, n_draws, n_visible)
+        """
+        rbm = self.rbm
+        states, log_weight = hidden_log_weights(rbm, x, holes)
+        cumulative = softmax(log_weight, axis=1).cumsum(axis=1)
+        ticks = random.fold(0).uniform((len(x), n_draws)) * cumulative[:, -1:]
+        hidden = states[positions(cumulative, ticks).ravel()]
+        inputs = rbm.coupling * (hidden @ rbm.weights.T)
+        inputs = inputs.astype(rbm.dtype, copy=False)
+        drawn = rbm.visible.sample(inputs, random.fold(1))
+        drawn = drawn.reshape(len(x), n_draws, -1)
+        return np.where(holes[:, None], drawn, x[:, None])
+
+    def observed_energy(self, x):
+        """Return the energy of the observed units alone, zero in the holes."""
+        return np.asarray(self.rbm.visible.energy(x), dtype=np.float64)
+
+    def _inputs(self, x, holes):
         return product(np.where(holes, x, 0), self.rbm.weights)
 
-    def _received(self, inputs, given):
-        return self.rbm.dtype.type(self.rbm.coupling) * (given + self.beta * inputs)
+    def _received(self, chains):
+        inputs = chains.observed + self.beta * chains.inputs
+        return self.rbm.dtype.type(self.rbm.coupling) * inputs
 
     def _sent(self, hidden):
         factor = self.beta * self.rbm.dtype.type(self.rbm.coupling)
         return factor * (hidden @ self.rbm.weights.T)
-
-
-def missing(layer, holes):
-    """Return which variables the holes in units are, shape (n, n_features)."""
-    first = np.unique(layer.variables, return_index=True)[1]
-    return holes[:, first]

@@ -114,14 +114,3 @@ def _range_about_modes(energy, unit, weights, rest):
     width = 9 * least**-0.5
     ends = low.min(initial=np.inf) - width, high.max(initial=-np.inf) + width
     return own * ends[0] - bias, own * ends[1] - bias
-
-
-def conditionals_of_normal(energy, x):
-    """Return the conditionals of the normal density of an RBM of Gaussian units."""
-    weights = energy.coupling * energy.weights.astype(np.float64)
-    back = weights / energy.hidden.curvature
-    matrix = np.diag(energy.visible.curvature) - back @ weights.T
-    linear = energy.visible.bias + back @ energy.hidden.bias
-    precision = np.diag(matrix)
-    mean = x + (linear - x @ matrix) / precision
-    return (np.log(precision / (2 * np.pi)) - precision * np.square(x - mean)) / 2

@@ -121,11 +121,14 @@ class Flips:
             up, inputs = self._read(x[part])
             share = weight[part].astype(dtype, copy=False)
             shift = np.where(up, share, -share).sum(axis=0)
-            return *self._mean_sums(up, inputs, share), shift
+            others = {}
+            if len(energy.hidden.params) > 1:
+                others = self._other_hidden(up, inputs, share)
+            return *self._mean_sums(up, inputs, share), shift, others
 
         size = max(_ROWS, -(-x.shape[0] // _MAX_BLOCKS))
         parts = map_blocks(rows, x.shape[0], self.work, size=size)
-        back, own, shift = zip(*parts, strict=True)
+        back, own, shift, others = zip(*parts, strict=True)
         back, own, shift = np.concatenate(back), _sum(own), _sum(shift)
         if self.chunk:
             back *= self.scale
@@ -137,6 +140,7 @@ class Flips:
         # The energy of the visible units is linear, and so is its gradient.
         own = energy.visible.grad((self.size * shift)[None], np.ones(1, dtype=dtype))
         gradient = {f"visible.{name}": value for name, value in own.items()}
+        gradient |= {name: sum(block[name] for block in others) for name in others[0]}
         return {"weights": weights, "hidden.bias": -back.sum(axis=0), **gradient}
 
     def _check(self, x):
@@ -201,6 +205,16 @@ class Flips:
             back += weight[:, i, None] * (after - before)
             own[i] = signed[:, i] @ after
         return back, own
+
+    def _other_hidden(self, up, inputs, weight):
+        """Return the gradient by the hidden layer's parameters, save for the bias."""
+        cgf_grad = self.energy.hidden.cgf_grad
+        total = cgf_grad(inputs, weight.sum(axis=1))
+        for i, received in enumerate(self._moved(up, inputs)):
+            for name, value in cgf_grad(received, weight[:, i]).items():
+                total[name] = total[name] - value
+        del total["bias"]
+        return {f"hidden.{name}": value for name, value in total.items()}
 
 
 def _sum(parts):

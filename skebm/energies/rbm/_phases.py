@@ -40,23 +40,43 @@ class Phase(NamedTuple):
 
 
 def start_phases(energy, x, weight, inputs):
-    """Begin to make phases of rows; see ``RBM.start_phases``."""
+    """Begin to make phases of rows; see ``RBM.start_phase``.
+
+    Parameters
+    ----------
+    energy : RBM
+    x : {ndarray, CSR matrix} of shape (n, n_visible)
+    weight : ndarray of shape (n,) or None
+    inputs : ndarray of shape (n, n_hidden) or None
+        ``energy.inputs(x)`` where it is known.
+    """
     weight = row_weights(weight, x.shape[0], energy.dtype)
 
-    def phase(part):
+    def phase(block):
         # Once, since a slice of a sparse matrix is a copy.
-        rows, share = x[part], weight[part]
-        hidden = energy.hidden_mean(rows, None if inputs is None else inputs[part])
+        rows, share = x[block], weight[block]
+        received = None if inputs is None else inputs[block]
+        hidden = energy.hidden_mean(rows, received)
         local = {
             f"visible.{name}": value
             for name, value in energy.visible.grad(rows, share).items()
         }
         local["hidden.bias"] = -(share @ hidden)
+        if len(energy.hidden.params) > 1:
+            local |= _other_hidden(energy, rows, received, share)
         return Phase(rows, hidden, share, local)
 
     # Without a product the work is that of the sigmoid.
     work = energy.weights.size if inputs is None else energy.weights.shape[1]
     return start_blocks(phase, x.shape[0], work)
+
+
+def _other_hidden(energy, rows, received, share):
+    """Return d F / d params of the hidden layer, save for the bias."""
+    received = energy.inputs(rows) if received is None else received
+    gradient = energy.hidden.cgf_grad(energy._coupled(received), share)
+    del gradient["bias"]
+    return {f"hidden.{name}": -value for name, value in gradient.items()}
 
 
 def gradient(energy, phases, offsets):
@@ -71,25 +91,25 @@ def gradient(energy, phases, offsets):
     factor = energy.dtype.type(-energy.coupling)
     for phase in phases:
         stop = start + len(phase.hidden)
-        own = shares[start:stop]
-        _share(phase.hidden, lam, factor * phase.weight, own, shares[-1])
+        _fill_shares(
+            phase.hidden, lam, factor * phase.weight, shares[start:stop], shares[-1]
+        )
         start = stop
     rows = [phase.rows for phase in phases] + [mu[None]]
     weights = np.empty_like(energy.weights)
-    back = np.empty(len(mu), energy.dtype)
+    along_lam = np.empty(len(mu), energy.dtype)
 
-    def part(columns):
-        own = weights[columns]
-        product_of_columns(rows, shares, columns, own)
-        np.dot(own, lam, out=back[columns])
-        return mu[columns] @ own
+    def fill_columns(columns):
+        product_of_columns(rows, shares, columns, weights[columns])
+        np.dot(weights[columns], lam, out=along_lam[columns])
+        return mu[columns] @ weights[columns]
 
-    forth = map_blocks(part, len(mu), shares.size, size=GRADIENT_ROWS)
+    along_mu = map_blocks(fill_columns, len(mu), shares.size, size=GRADIENT_ROWS)
     # What the centered weights do for the biases is taken out of their gradient.
-    total["hidden.bias"] -= sum(forth)
+    total["hidden.bias"] -= sum(along_mu)
     start = 0
     for bias in _visible_biases(total):
-        bias -= back[start : start + len(bias)]
+        bias -= along_lam[start : start + len(bias)]
         start += len(bias)
     return {"weights": weights, **total}
 
@@ -104,12 +124,14 @@ def fix_gauge(visible, gradient):
 
 def _leaves(layer):
     """Return the layers that a layer is made of, also where `Columns` hold others."""
-    parts = getattr(layer, "layers", None)
-    return [layer] if parts is None else [own for p in parts for own in _leaves(p)]
+    layers = getattr(layer, "layers", None)
+    if layers is None:
+        return [layer]
+    return [leaf for inner in layers for leaf in _leaves(inner)]
 
 
 def _visible_biases(gradient):
-    """Return the gradients of the biases of the visible layer, or of its parts."""
+    """Return the gradients of the biases of the visible layer, or of its layers."""
     return [
         value
         for name, value in gradient.items()
@@ -118,11 +140,11 @@ def _visible_biases(gradient):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _share(hidden, lam, weight, out, rest):
+def _fill_shares(hidden, lam, weight, out, rest):
     """Fill ``out`` with weighted, centered rows, and take them off ``rest``."""
     for r in range(len(hidden)):
-        line, own = out[r], hidden[r]
+        shares, means = out[r], hidden[r]
         for j in range(len(lam)):
-            line[j] = weight[r] * (own[j] - lam[j])
+            shares[j] = weight[r] * (means[j] - lam[j])
         for j in range(len(lam)):
-            rest[j] -= line[j]
+            rest[j] -= shares[j]

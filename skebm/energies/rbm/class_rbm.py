@@ -1,13 +1,14 @@
 """The classification restricted Boltzmann machine."""
 
 import numpy as np
-from scipy.special import softmax
 
 from skebm.energies.rbm.rbm import RBM
-from skebm.utils._math import row_weights
 from skebm.utils._parallel import map_blocks
 from skebm.utils._products import weight_gradient
 from skebm.utils._sparse import dense
+
+# Row sums of weights below this, relative to the weights, are rounding.
+_ROUNDING = 1e-12
 
 
 class ClassRBM(RBM):
@@ -39,6 +40,10 @@ class ClassRBM(RBM):
         """Number of classes."""
         return self.visible.layers[1].n_units
 
+    def split(self, rows):
+        """Return the inputs and the one-hot labels of rows, the labels as an array."""
+        return rows[:, : self.n_inputs], dense(rows[:, self.n_inputs :])
+
     def class_energy(self, x):
         """Return F(x, y) for every label y: shape (n, n_classes), in nats, float64.
 
@@ -47,50 +52,49 @@ class ClassRBM(RBM):
         x : {ndarray, CSR matrix} of shape (n, n_inputs)
         """
         layer, label = self.visible.layers
-        own = np.asarray(layer.energy(x), dtype=np.float64)[:, None]
+        alone = np.asarray(layer.energy(x), dtype=np.float64)[:, None]
         inputs = x @ self.weights[: self.n_inputs]
         cgf = [self.hidden.cgf(received) for received in self._per_class(inputs)]
-        return own - label.bias - np.stack(cgf, axis=1)
+        return alone - label.bias - np.stack(cgf, axis=1)
 
-    def class_probability(self, x):
-        """Return p(y | x), shape (n, n_classes), float64."""
-        return softmax(-self.class_energy(x), axis=1)
-
-    def conditional_grad(self, rows, weight):
-        """Return the gradient of ``-sum_n weight_n log p(y_n | x_n)``.
-
-        ``d(-log p(y | x)) = dF(x, y) - sum_k p(k | x) dF(x, k)``: a positive phase at
-        the label and a negative one at the labels that the model expects.
+    def class_grad(self, x, weight):
+        """Return the gradient of ``sum(weight * class_energy(x))`` by name.
 
         Parameters
         ----------
-        rows : {ndarray, CSR matrix} of shape (n, n_inputs + n_classes)
-            Inputs and one-hot labels.
-        weight : ndarray of shape (n,) or None
-            None weighs all rows alike, with sum 1.
+        x : {ndarray, CSR matrix} of shape (n, n_inputs)
+        weight : ndarray of shape (n, n_classes)
+            Of any sign.
         """
-        x, y = rows[:, : self.n_inputs], dense(rows[:, self.n_inputs :])
-        weight = row_weights(weight, len(y))
+        total = weight.sum(axis=1)
+        weight = weight.astype(self.dtype, copy=False)
 
-        def phases(part):
-            inputs = x[part] @ self.weights[: self.n_inputs]
-            surprise = y[part] - self.class_probability(x[part])
-            surprise = (weight[part, None] * surprise).astype(self.dtype)
-            hidden, labels = np.zeros_like(inputs), []
+        def hidden_sums(block):
+            inputs = x[block] @ self.weights[: self.n_inputs]
+            hidden, labels, others = np.zeros_like(inputs), [], {}
             for k, received in enumerate(self._per_class(inputs)):
-                share = self.hidden.mean(received) * surprise[:, [k]]
+                share = self.hidden.mean(received) * weight[block, k, None]
                 hidden += share
                 labels.append(share.sum(axis=0))
-            return hidden, np.stack(labels), surprise.sum(axis=0)
+                if len(self.hidden.params) > 1:
+                    _add(others, self.hidden.cgf_grad(received, weight[block, k]))
+            return hidden, np.stack(labels), others, weight[block].sum(axis=0)
 
         work = self.weights.size + 10 * self.weights[self.n_inputs :].size
-        hidden, labels, surprise = zip(*map_blocks(phases, len(y), work), strict=True)
+        blocks = map_blocks(hidden_sums, len(weight), work)
+        hidden, labels, others, sums = zip(*blocks, strict=True)
         hidden = np.concatenate(hidden)
         gradient = {name: np.zeros_like(value) for name, value in self.params.items()}
         gradient["weights"][: self.n_inputs] = weight_gradient(self, x, hidden)
         gradient["weights"][self.n_inputs :] = -self.coupling * np.sum(labels, axis=0)
-        gradient["visible.1.bias"] = -np.sum(surprise, axis=0)
+        gradient["visible.1.bias"] = -np.sum(sums, axis=0)
+        for block in others:
+            _add(gradient, {f"hidden.{name}": -v for name, v in block.items()})
         gradient["hidden.bias"] = -hidden.sum(axis=0)
+        # The weights of a label loss cancel over the classes, and so does this term.
+        if np.abs(total).max(initial=0) > _ROUNDING * np.abs(weight).max(initial=0):
+            inputs = self.visible.layers[0].grad(x, total.astype(self.dtype))
+            _add(gradient, {f"visible.0.{name}": v for name, v in inputs.items()})
         return gradient
 
     def clamp(self, label):
@@ -111,3 +115,9 @@ class ClassRBM(RBM):
         """Yield what the hidden units receive, for each label in turn."""
         for row in self.weights[self.n_inputs :]:
             yield self._coupled(inputs + row)
+
+
+def _add(total, gradient):
+    """Add arrays to those of the same names, in place."""
+    for name, value in gradient.items():
+        total[name] = total[name] + value if name in total else value

@@ -1,10 +1,11 @@
 """The restricted Boltzmann machine."""
 
-from typing import NamedTuple
-
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
+from skebm.energies._bipartite import Bipartite, Chains
+from skebm.energies._enumeration import Enumeration
+from skebm.energies._reference import Independent
 from skebm.energies.rbm._binary import means, sweeps
 from skebm.energies.rbm._bounds import (
     bound_weights,
@@ -12,40 +13,25 @@ from skebm.energies.rbm._bounds import (
     largest_singular_value,
 )
 from skebm.energies.rbm._clamped import Clamped
-from skebm.energies.rbm._conditionals import (
-    alternatives,
-    conditionals_by_sum,
-    conditionals_of_normal,
-)
+from skebm.energies.rbm._conditionals import alternatives, conditionals_by_sum
+from skebm.energies.rbm._enumeration import HiddenEnumeration
 from skebm.energies.rbm._flips import Flips, two_values
+from skebm.energies.rbm._fused import FusedRBM, has_binary_units
+from skebm.energies.rbm._normal import (
+    conditionals_of_normal,
+    is_normal,
+    log_partition_of_normal,
+)
 from skebm.energies.rbm._phases import fix_gauge, gradient, start_phases
-from skebm.energies.rbm._updates import contrast_after, descend
-from skebm.layers import Bernoulli, Gaussian, Spin
-from skebm.utils._math import row_weights
 from skebm.utils._parallel import map_blocks
 from skebm.utils._products import product
-
-
-class Chains(NamedTuple):
-    """The state of Markov chains: visible units and what hidden units receive of them.
-
-    Attributes
-    ----------
-    visible : ndarray of shape (n_chains, n_visible)
-    inputs : ndarray of shape (n_chains, n_hidden)
-        ``visible @ weights``: kept, since energy, gradient and the next sweep all
-        need it and it is a third of the work.
-    """
-
-    visible: np.ndarray
-    inputs: np.ndarray
 
 
 def _has_flips(energy):
     return two_values(energy.visible) is not None
 
 
-class RBM:
+class RBM(Bipartite):
     """Restricted Boltzmann machine with units of any kind on either side.
 
     ``E(v, h) = visible.energy(v) + hidden.energy(h) - v @ weights @ h``, and with the
@@ -77,68 +63,7 @@ class RBM:
 
     def __init__(self, visible, hidden, weights, *, base=None, coupling=1.0):
         check_pair(visible, hidden)
-        self.visible = visible
-        self.hidden = hidden
-        self.weights = weights
-        self.base = visible if base is None else base
-        self.coupling = coupling
-
-    def __repr__(self):
-        return f"{type(self).__name__}({self.visible!r}, {self.hidden!r})"
-
-    @property
-    def n_features(self):
-        """Number of columns of a row."""
-        return self.weights.shape[0]
-
-    @property
-    def dtype(self):
-        """The dtype of the parameters and of what is drawn."""
-        return self.weights.dtype
-
-    @property
-    def params(self):
-        """The learned arrays by name, shared with the model."""
-        return {
-            "weights": self.weights,
-            **{f"visible.{name}": p for name, p in self.visible.params.items()},
-            **{f"hidden.{name}": p for name, p in self.hidden.params.items()},
-        }
-
-    def replace(self, params):
-        """Return a model of the same kind with these parameters."""
-        part = {
-            side: {
-                name.removeprefix(side): p
-                for name, p in params.items()
-                if name.startswith(side)
-            }
-            for side in ("visible.", "hidden.")
-        }
-        return type(self)(
-            self.visible.replace(**part["visible."]),
-            self.hidden.replace(**part["hidden."]),
-            params["weights"],
-            base=self.base,
-            coupling=self.coupling,
-        )
-
-    def astype(self, dtype):
-        """Return a copy with parameters of this dtype."""
-        return type(self)(
-            self.visible.astype(dtype),
-            self.hidden.astype(dtype),
-            self.weights.astype(dtype),
-            base=self.base.astype(dtype),
-            coupling=self.coupling,
-        )
-
-    @property
-    def is_normal(self):
-        """Whether all units are Gaussian, and so the whole density is normal."""
-        sides = (self.visible, self.hidden)
-        parts = [part for side in sides for part in getattr(side, "layers", [side])]
-        return all(isinstance(part, Gaussian) for part in parts)
+        super().__init__(visible, hidden, weights, base=base, coupling=coupling)
 
     @property
     def is_proper(self):
@@ -149,15 +74,6 @@ class RBM:
         if self.visible.finite or self.hidden.finite:
             return True
         return largest_singular_value(self) < 1
-
-    def _is_binary(self, *arrays):
-        """Whether the kernels of binary units apply, to these rows, too."""
-        return all(
-            isinstance(layer, Bernoulli | Spin) for layer in (self.visible, self.hidden)
-        ) and all(
-            isinstance(a, np.ndarray) and a.dtype == self.dtype and a.flags.c_contiguous
-            for a in (self.weights, *arrays)
-        )
 
     @property
     def T(self):  # noqa: N802
@@ -190,156 +106,57 @@ class RBM:
 
     def hidden_mean(self, x, inputs=None):
         """Return the expectation of the hidden units given each row."""
-
         if inputs is not None:
             return self.hidden.mean(self._coupled(inputs))
 
-        def rows(part):
-            own = x[part]
-            if self._is_binary(own):
-                return means(self, own)
-            return self.hidden.mean(self._coupled(self.inputs(own)))
+        def block_means(block):
+            rows = x[block]
+            if has_binary_units(self, rows):
+                return means(self, rows)
+            return self.hidden.mean(self._coupled(self.inputs(rows)))
 
-        parts = map_blocks(rows, x.shape[0], self.weights.size)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        blocks = map_blocks(block_means, x.shape[0], self.weights.size)
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
-    def grad(self, x, weight=None, inputs=None):
-        """Return d F / d params, summed over rows with ``weight`` (default: the mean).
+    def reconstruct(self, x):
+        """Return the visible means given the hidden means given each row."""
+        return self.visible.mean(self.hidden_mean(x) @ self.weights.T)
 
-        Hidden units enter by their expectation given ``x``, at the same time index.
-        """
-        phases = self.start_phases(x, weight, inputs).result()
-        return gradient(self, phases, self._no_offsets())
-
-    def start_phases(self, x, weight=None, inputs=None):
-        """Begin to make phases of the gradient of rows: with their hidden means.
-
-        Parameters
-        ----------
-        x : {ndarray, CSR matrix} of shape (n, n_visible)
-        weight : ndarray of shape (n,), default=None
-            None weighs all rows alike, with sum 1.
-        inputs : ndarray of shape (n, n_hidden), default=None
-            ``self.inputs(x)`` where it is known.
-
-        Returns
-        -------
-        job
-            ``result()`` gives a list of :class:`Phase`, one for each block of rows.
-        """
+    def _start_phases(self, x, weight, inputs):
         return start_phases(self, x, weight, inputs)
 
-    def contrast(self, data, model, offsets=None):
-        """Return positive minus negative phase: the gradient of -log p, centered.
+    def _gradient(self, phases, offsets):
+        return gradient(self, phases, offsets)
+
+    def contrast(self, positive, negative, offsets=None):
+        """Return positive minus negative phase: see :meth:`Bipartite.contrast`.
 
         What no distribution depends on is taken out of it (``visible.gauge``).
-
-        Parameters
-        ----------
-        data, model : list of Phase
-        offsets : tuple of ndarray, default=None
-            ``(mu, lam)``, about the means of visible and hidden units; None gives the
-            plain difference. With the energy written in ``v - mu`` and ``h - lam``,
-            weights and biases no longer move each other, which learning needs where
-            units are mostly on [1]_. Offsets are taken from the values that couple, so
-            this holds for every layer, in its natural parameters.
-
-        References
-        ----------
-        .. [1] J. Melchior, A. Fischer, L. Wiskott. "How to center deep Boltzmann
-           machines". JMLR 17 (2016).
         """
-        if offsets is None:
-            offsets = self._no_offsets()
-        total = gradient(self, data + [phase.negative() for phase in model], offsets)
+        total = super().contrast(positive, negative, offsets)
         fix_gauge(self.visible, total)
         return total
 
-    def contrast_after(self, data, chains, offsets, randoms):
-        """Sweep, then contrast: a minibatch in phases that threads share.
-
-        Parameters
-        ----------
-        data : tuple
-            Rows of shape (n, n_visible), inputs of shape (n, n_hidden) or None, and
-            weights, or None for the mean.
-        chains : tuple
-            Inputs of shape (n_chains, n_hidden), and weights or None.
-        offsets : tuple of ndarray, or None
-        randoms : list of Random
-            One for each sweep.
-
-        Returns
-        -------
-        tuple or None
-            The gradient, the chains, and the means of visible and hidden units over
-            the data. None where there are no such kernels, namely if rows are sparse or
-            units take more than two values: then it has to be done step by step.
-        """
-        x, inputs, weight = data
-        if not self._is_binary(x, *([] if inputs is None else [inputs])):
-            return None
-        if offsets is None:
-            offsets = self._no_offsets()
-        weight, chain_weight = (
-            row_weights(given, len(rows), self.dtype)
-            for rows, given in ((x, weight), chains)
-        )
-        total, moved, of_data = contrast_after(
-            self, (x, inputs, weight), (chains[0], -chain_weight), offsets, randoms
-        )
-        return total, Chains(*moved), of_data
-
-    def descend(
-        self,
-        X,
-        batches,
-        steps,
-        resample,
-        chains,
-        offsets,
-        offset_rate,
-        averages,
-        random,
-    ):
-        """Do several updates of plain gradient descent.
-
-        Returns the chains and the offsets, or None where there is no such kernel. For
-        parameters see :func:`skebm.energies.rbm._updates.descend`; ``offsets`` may be
-        None, and are so afterwards.
-        """
-        if not self._is_binary(X):
-            return None
-        own = (self._no_offsets(), 0.0) if offsets is None else (offsets, offset_rate)
-        given = X, batches, steps, resample, chains, *own, averages, random
-        state, moved = descend(self, *given)
-        return Chains(*state), None if offsets is None else moved
-
-    def _no_offsets(self):
-        """Return offsets of zero, with which the gradient is the plain one."""
-        return tuple(np.zeros(n, self.dtype) for n in self.weights.shape)
-
-    def _coupled(self, inputs):
-        return inputs if self.coupling == 1 else inputs * self.dtype.type(self.coupling)
+    @property
+    def fused(self):
+        """Kernels for whole minibatches, where all units take two values."""
+        return FusedRBM(self) if has_binary_units(self) else None
 
     def project(self):
         """Bring the parameters back into the domain where the model exists."""
         self.visible.project()
+        self.hidden.project()
         # A change of gauge moves all three, so that the model stays what it is.
-        taken = self.visible.gauge(self.weights)
-        if np.ndim(taken):
-            self.hidden.bias += self._coupled(taken)
+        removed = self.visible.gauge(self.weights)
+        if np.ndim(removed):
+            self.hidden.bias += self._coupled(removed)
         bound_weights(self)
 
     # -- sampling --------------------------------------------------------------------
 
-    def chains(self, x):
-        """Return the state of chains that stand at the rows of ``x``."""
-        return Chains(x, self.inputs(x))
-
     def gibbs_sweep(self, chains, random):
         """Draw all hidden units, then all visible ones."""
-        if self._is_binary():
+        if has_binary_units(self):
             return Chains(*sweeps(self, chains, [random]))
         hidden = self.hidden.sample(self._coupled(chains.inputs), random.fold(0))
         visible = self.visible.sample(
@@ -350,7 +167,14 @@ class RBM:
     @property
     def reference(self):
         """The model of independent units, whose partition function is known."""
-        return self.interpolate(0.0)
+        hidden = self.hidden.zeros(self.hidden.n_units, self.dtype)
+        no_inputs = np.zeros((1, hidden.n_units), dtype=self.dtype)
+        return Independent(self.base, -float(hidden.cgf(no_inputs)[0]))
+
+    def with_reference_at(self, mean, variance, n_rows):
+        """Return the same model with a reference that has these marginals."""
+        base = self.visible.from_moments(mean, variance, n_rows).astype(self.dtype)
+        return self._with(self.visible, self.hidden, self.weights, base=base)
 
     def interpolate(self, beta):
         """Return the model on the way from the reference (0) to this one (1).
@@ -358,11 +182,10 @@ class RBM:
         All natural parameters are interpolated, so every stage is an RBM.
         """
         hidden = self.hidden.zeros(self.hidden.n_units, self.dtype)
-        return type(self)(
+        return self._with(
             self.base.interpolate(self.visible, self.dtype.type(beta)),
             hidden.interpolate(self.hidden, self.dtype.type(beta)),
             self.weights,
-            base=self.base,
             coupling=self.coupling * beta,
         )
 
@@ -374,7 +197,7 @@ class RBM:
         beta : float
             An inverse temperature, above 0: large ones leave the lowest energies.
         """
-        return type(self)(
+        return self._with(
             self.visible.scaled(beta),
             self.hidden.scaled(beta),
             self.weights,
@@ -382,18 +205,29 @@ class RBM:
             coupling=self.coupling * beta,
         )
 
-    def log_partition_reference(self):
-        """Return log Z of the reference, in nats."""
-        reference = self.reference
-        return sum(
-            float(layer.cgf(np.zeros((1, layer.n_units), dtype=self.dtype))[0])
-            for layer in (reference.visible, reference.hidden)
-        )
+    @property
+    def enumerable(self):
+        """The configurations of the smaller finite side, or None.
 
-    def sample_reference(self, n_chains, random):
-        """Draw chains from the reference."""
-        inputs = np.zeros((n_chains, self.n_features), dtype=self.dtype)
-        return self.chains(self.base.sample(inputs, random))
+        Summing over that side is all it takes: the other one is summed out in its free
+        energy.
+        """
+        sides = []
+        if self.visible.finite:
+            sides.append(Enumeration(self, self.visible))
+        if self.hidden.finite:
+            sides.append(HiddenEnumeration(self, self.hidden))
+        return min(sides, key=lambda side: side.n_states, default=None)
+
+    @property
+    def is_normal(self):
+        """Whether all units are Gaussian, and so the whole density is normal."""
+        return is_normal(self)
+
+    @property
+    def closed_log_partition(self):
+        """The log partition function where all units are Gaussian, else None."""
+        return log_partition_of_normal(self) if self.is_normal else None
 
     # -- conditionals ----------------------------------------------------------------
 
@@ -406,20 +240,20 @@ class RBM:
 
         Returns
         -------
-        ndarray of shape (n, n_features), float64
+        ndarray of shape (n, n_variables), float64
             In nats; log densities for real units.
         """
         if self.is_normal:
             return conditionals_of_normal(self, x)
         return conditionals_by_sum(self, x)
 
-    def alternatives(self, feature):
+    def alternatives(self, variable):
         """Return what else a variable could be, whatever the others are.
 
         As :meth:`skebm.layers.Layer.alternatives`; None where it depends on the others,
         as for real units beside hidden units without bounds.
         """
-        return alternatives(self, feature)
+        return alternatives(self, variable)
 
     @property
     def clamped(self):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from skebm.energies import Updates
 from skebm.objectives import CD, PCD
 from skebm.optimizers import SGD
 from skebm.optimizers.schedules import linear
@@ -28,7 +29,10 @@ class StepByStep(Gibbs):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_sweep_draws_what_the_layers_draw(pair, dtype):
     energy = random_rbm(pair, 41, 37, dtype=dtype).interpolate(0.7)
-    chains, random = energy.sample_reference(13, Random(3)), Random(5).rows(2)
+    chains, random = (
+        energy.chains(energy.reference.sample(13, Random(3))),
+        Random(5).rows(2),
+    )
     actual = energy.gibbs_sweep(chains, random)
     hidden = energy.hidden.sample(dtype(0.7) * chains.inputs, random.fold(0))
     field = dtype(0.7) * (hidden @ energy.weights.T)
@@ -46,7 +50,7 @@ def test_a_sweep_draws_what_the_layers_draw(pair, dtype):
 @pytest.mark.parametrize("shape", [(5, 3), (307, 251)])
 def test_an_update_is_the_same_step_by_step(pair, centered, make, shape):
     energy = random_rbm(pair, *shape).interpolate(0.7)
-    X = energy.sample_reference(101, Random(3)).visible
+    X = energy.reference.sample(101, Random(3))
     weight = np.arange(1.0, 102.0) / np.arange(1, 102).sum()
     options = {"centered": centered, "n_steps": 3}
     if make is PCD:
@@ -75,7 +79,7 @@ def compare_trainings(pair, shape, make, rate, n_iter, *, centered, resample):
 
     def trained(sampler):
         energy = random_rbm(pair, *shape, scale=1.5 / np.sqrt(shape[0]))
-        X = energy.sample_reference(101, Random(3)).visible
+        X = energy.reference.sample(101, Random(3))
         if resample:
             X = np.random.default_rng(5).random(X.shape)
         options = {"centered": centered, "n_steps": 2, "sampler": sampler}
@@ -124,10 +128,16 @@ def test_many_updates_in_a_call_are_for_dense_rows(make):
         X = kind(np.ones((11, 7)))
         spec = make()
         state = spec.init(energy, Random(7))
-        batches, steps = (
-            [np.arange(5), np.arange(5, 11)],
-            np.array([[0.0, 1.0, 0.0]] * 2),
+        updates = Updates(
+            X=X,
+            batches=[np.arange(5), np.arange(5, 11)],
+            rates=np.zeros(2),
+            decays=np.ones(2),
+            moves=np.zeros(2),
+            averages=energy.params,
+            resample=False,
+            randoms=[Random(2)] * 2,
         )
-        rest = False, state, energy.params, [Random(2)] * 2
-        done = spec.descend(energy, X, batches, steps, *rest)
+        done = spec.fused_updates(energy, updates, state)
+        assert energy.fused.accepts(X) == possible
         assert (done is not None) == possible

@@ -16,7 +16,7 @@ TOLERANCE = {np.float32: 5e-6, np.float64: 1e-12}
 
 
 def rows(energy, n=17):
-    return energy.sample_reference(n, Random(5)).visible
+    return energy.reference.sample(n, Random(5))
 
 
 def weights_of(x):

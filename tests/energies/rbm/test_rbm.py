@@ -23,7 +23,7 @@ FINITE_HIDDEN = [pair for pair in PAIRS if pair[1] != "gaussian"]
 
 
 def configurations(energy, n=7):
-    return energy.sample_reference(n, Random(5)).visible
+    return energy.reference.sample(n, Random(5))
 
 
 def mixed_rbm(coupling=1.0, dtype=np.float64):
@@ -137,7 +137,7 @@ def test_transposed_model_is_the_same_model(pair):
     for model in (double, double.T, double.T.T, energy.T.astype(np.float64)):
         z = ExactPartition().estimate(model).value
         np.testing.assert_allclose(z, ExactPartition().estimate(double).value)
-    assert energy.T.sample_reference(3, Random(0)).visible.dtype == np.float32
+    assert energy.T.reference.sample(3, Random(0)).dtype == np.float32
     middle = energy.T.interpolate(0.5)
     assert all(value.dtype == np.float32 for value in middle.params.values())
 
@@ -168,8 +168,8 @@ def test_way_from_reference_to_model(pair, coupling):
     hidden_z = energy.hidden.zeros(2).cgf(np.zeros((1, 2)))[0]
     np.testing.assert_allclose(ends[0], base.energy(x) - hidden_z)
     np.testing.assert_allclose(
-        energy.log_partition_reference(),
-        ExactPartition().estimate(energy.reference).value,
+        energy.reference.log_partition,
+        ExactPartition().estimate(energy.interpolate(0.0)).value,
     )
     h = energy.hidden.sample(energy.inputs(x), Random(7))
     joint = [energy.interpolate(b).joint_energy(x, h) for b in (0.0, 0.3, 1.0)]
@@ -225,8 +225,8 @@ def test_centered_gradient_equals_the_naive_formula(pair, rng):
     mu, lam = rng.normal(size=307), rng.normal(size=5)
     positive, negative = energy.grad(x[:7]), energy.grad(x[7:])
     data, model = (
-        energy.start_phases(x[:7]).result(),
-        energy.start_phases(x[7:]).result(),
+        energy.start_phase(x[:7]).result(),
+        energy.start_phase(x[7:]).result(),
     )
     plain = energy.contrast(data, model)
     for name in positive:
@@ -243,10 +243,10 @@ def test_centered_gradient_of_sparse_rows(rng):
     energy = random_rbm(("bernoulli", "bernoulli"), 307, 5)
     x = configurations(energy, 14)
     offsets = rng.normal(size=307), rng.normal(size=5)
-    model = energy.start_phases(x[7:]).result()
-    expected = energy.contrast(energy.start_phases(x[:7]).result(), model, offsets)
+    model = energy.start_phase(x[7:]).result()
+    expected = energy.contrast(energy.start_phase(x[:7]).result(), model, offsets)
     for kind in (sparse.csr_matrix, sparse.csr_array):
-        data = energy.start_phases(kind(x[:7])).result()
+        data = energy.start_phase(kind(x[:7])).result()
         actual = energy.contrast(data, model, offsets)
         for name, value in expected.items():
             np.testing.assert_allclose(actual[name], value, rtol=1e-9, atol=1e-9)
@@ -270,7 +270,7 @@ def test_centered_gradient_over_mixed_columns(rng):
     expected = naive_contrast(*joined, mu, lam)
     for name in ("weights", "visible.bias"):
         energy.visible.gauge(expected[name])
-    data, model = (energy.start_phases(rows).result() for rows in (x[:5], x[5:]))
+    data, model = (energy.start_phase(rows).result() for rows in (x[:5], x[5:]))
     actual = energy.contrast(data, model, (mu, lam))
     biases = np.concatenate([actual[f"visible.{k}.bias"] for k in range(3)])
     np.testing.assert_allclose(biases, expected["visible.bias"])

@@ -11,6 +11,7 @@ from skebm.testing import check_energy, check_sampler
 from skebm.utils._random import Random
 from tests.models import (
     assert_frequencies,
+    begin,
     every_layer,
     heavy,
     joint_energies,
@@ -47,7 +48,7 @@ def mixed(hidden, dtype=np.float64):
 
 
 def rows(energy, n=7):
-    return energy.sample_reference(n, Random(5)).visible
+    return energy.reference.sample(n, Random(5))
 
 
 def models():
@@ -162,7 +163,7 @@ def test_scaled_model(energy):
     if energy.visible.finite or energy.hidden.finite:
         base = energy.scaled(1.7).interpolate(0.0)
         expected = ExactPartition().estimate(base).value
-        np.testing.assert_allclose(scaled.log_partition_reference(), expected)
+        np.testing.assert_allclose(scaled.reference.log_partition, expected)
 
 
 # -- draws -----------------------------------------------------------------------------
@@ -180,7 +181,11 @@ def test_sampler_of_finite_units(kind, hidden):
 def test_draws_of_mixed_columns(hidden):
     """Frequencies of all that is discrete, and means of what is not."""
     energy = mixed(hidden)
-    v = Gibbs(31).step(energy, Gibbs().init(energy, 8009, Random(3)), Random(5)).visible
+    v = (
+        Gibbs(31)
+        .step(energy, begin(Gibbs(), energy, 8009, Random(3)), Random(5))
+        .visible
+    )
     x, log_volume = lattice(energy.visible)
     log_share = log_volume - energy.energy(x)
     share = np.exp(log_share - np.logaddexp.reduce(log_share))
@@ -226,7 +231,7 @@ def test_gauge_leaves_the_distribution(hidden, coupling):
 def test_gradients_of_training_stay_in_the_gauge(rng):
     energy = mixed("bernoulli")
     x = rows(energy, 14)
-    data, model = (energy.start_phases(part).result() for part in (x[:7], x[7:]))
+    data, model = (energy.start_phase(part).result() for part in (x[:7], x[7:]))
     offsets = rng.normal(size=8), rng.normal(size=2)
     for given in (None, offsets):
         gradient = energy.contrast(data, model, given)

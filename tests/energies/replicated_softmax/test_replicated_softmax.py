@@ -12,8 +12,10 @@ from tests.models import (
     all_documents,
     all_states,
     assert_frequencies,
+    begin,
     document_probabilities,
     heavy,
+    positions,
     random_documents_energy,
 )
 
@@ -72,8 +74,8 @@ def test_contrast_is_the_gradient_of_the_likelihood(rng):
     drawn = np.concatenate([v for v, _ in model])
     share = np.concatenate([w * p for w, (_, p) in zip(weight, model, strict=True)])
     phases = (
-        energy.start_phases(rows, weight).result(),
-        energy.start_phases(drawn, share).result(),
+        energy.start_phase(rows, weight).result(),
+        energy.start_phase(drawn, share).result(),
     )
     gradient = energy.contrast(*phases)
     for name, value in energy.params.items():
@@ -95,7 +97,7 @@ def test_centered_gradient_equals_the_naive_formula(kind, n_hidden, rng):
     weights = rng.random(7), rng.random(11)
     mu, lam = rng.random(307), rng.random(n_hidden)
     plus, minus = (
-        energy.start_phases(kind(rows), weight).result()
+        energy.start_phase(kind(rows), weight).result()
         for rows, weight in zip((x, y), weights, strict=True)
     )
     actual = energy.contrast(plus, minus, (mu, lam))
@@ -114,13 +116,13 @@ def test_centered_gradient_equals_the_naive_formula(kind, n_hidden, rng):
 def test_offsets_are_means_over_words(rng):
     energy = random_documents_energy(5, 3)
     x, weight = random_documents(7, 5, rng), rng.random(7)
-    (phase,) = energy.start_phases(x, weight).result()
+    (phase,) = energy.start_phase(x, weight).result()
     words, hidden = phase.means()
     np.testing.assert_allclose(words, weight @ x / (weight @ x).sum())
     share = weight * x.sum(axis=1)
     expected = share @ energy.hidden_mean(x) / share.sum()
     np.testing.assert_allclose(hidden, expected)
-    (empty,) = energy.start_phases(0 * x, weight).result()
+    (empty,) = energy.start_phase(0 * x, weight).result()
     assert not np.concatenate(empty.means()).any()
 
 
@@ -179,10 +181,11 @@ def test_sweeps_keep_the_distribution_and_the_length(length):
 def test_tempered_chains_keep_the_distribution_and_the_lengths():
     energy, sampler = random_documents_energy(scale=1.5), ParallelTempering(betas=3)
     energy = energy._with(*energy_parts(energy), lengths=[4])
-    state = sampler.init(energy, 4001, Random(3))
+    state = begin(sampler, energy, 4001, Random(3))
     for t in range(30):
         state = sampler.step(energy, state, Random(5).fold(t))
-    assert_frequencies(state.visible, *document_probabilities(energy, 4))
+    x = positions(sampler, energy, state)
+    assert_frequencies(x, *document_probabilities(energy, 4))
 
 
 def energy_parts(energy):
@@ -207,7 +210,7 @@ def test_chains_share_the_lengths_of_documents():
         assert abs(own.mean() - every.mean()) <= 0.5
         assert (np.diff(own) >= 0).all()
     energy = random_documents_energy()
-    drawn = energy.sample_reference(30, Random(3)).visible.sum(axis=1)
+    drawn = energy.reference.sample(30, Random(3)).sum(axis=1)
     np.testing.assert_array_equal(np.unique(drawn), [2, 3, 5])
 
 

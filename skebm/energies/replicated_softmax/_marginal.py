@@ -27,6 +27,7 @@ class Marginal:
 
     def __init__(self, energy, dtype=np.float64):
         coupling, self.dtype = dtype(energy.coupling), dtype
+        self._hidden = energy.hidden
         self.weights = coupling * energy.weights.astype(dtype, copy=False)
         self.bias = energy.visible.bias.astype(dtype, copy=False)
         self.hidden_bias = coupling * energy.hidden.bias.astype(dtype, copy=False)
@@ -38,6 +39,15 @@ class Marginal:
     def n_units(self):
         """Number of hidden units."""
         return self.weights.shape[1]
+
+    @property
+    def work(self):
+        """Multiply-adds of the log weight of a state of the hidden units."""
+        return self.weights.size
+
+    def states(self, start, stop):
+        """Return the hidden states numbered ``start`` to ``stop - 1``, one a row."""
+        return self._hidden.states(start, stop).astype(self.dtype)
 
     def phi(self, hidden):
         """Return the log weight of hidden units in a document of one word.

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skebm.energies._marginal import Marginal
-from skebm.energies.rbm import Chains
+from skebm.energies._bipartite import Bipartite
+from skebm.energies.replicated_softmax._marginal import Marginal
 from skebm.layers import Bernoulli, Categorical
 from skebm.utils._math import sigmoid, softplus_sum
 from skebm.utils._parallel import map_blocks, start_blocks
@@ -40,7 +40,7 @@ class Documents(NamedTuple):
         return self.weight @ self.rows / total, share @ self.hidden / total
 
 
-class ReplicatedSoftmax:
+class ReplicatedSoftmax(Bipartite):
     """Documents of any length, seen by binary hidden units.
 
     ``E(v, h) = -v @ bias - D h @ hidden_bias - v @ weights @ h`` for the counts ``v``
@@ -74,24 +74,14 @@ class ReplicatedSoftmax:
        NIPS 2009.
     """
 
+    option_names = ("lengths", "shares", "base", "coupling")
+
     def __init__(
-        self,
-        visible,
-        hidden,
-        weights,
-        *,
-        lengths=(1,),
-        shares=None,
-        base=None,
-        coupling=1.0,
+        self, visible, hidden, weights, *, lengths=(1,), shares=None, **options
     ):
-        self.visible = visible
-        self.hidden = hidden
-        self.weights = weights
+        super().__init__(visible, hidden, weights, **options)
         self.lengths = np.asarray(lengths)
         self.shares = np.ones(len(lengths)) if shares is None else np.asarray(shares)
-        self.base = visible if base is None else base
-        self.coupling = coupling
 
     def __repr__(self):
         return f"ReplicatedSoftmax(n_words={self.n_features}, {self.hidden!r})"
@@ -124,48 +114,14 @@ class ReplicatedSoftmax:
         return energy
 
     @property
-    def n_features(self):
-        """Number of words that there are."""
-        return self.weights.shape[0]
-
-    @property
-    def dtype(self):
-        """The dtype of the parameters and of what is drawn."""
-        return self.weights.dtype
+    def sites(self):
+        """None: the columns are counts, and ``visible`` is the layer of one word."""
+        return None
 
     @property
     def work(self):
         """Multiply-adds of a sweep, a document."""
         return 6 * self.weights.size
-
-    @property
-    def params(self):
-        """The learned arrays by name, shared with the model."""
-        return {
-            "weights": self.weights,
-            "visible.bias": self.visible.bias,
-            "hidden.bias": self.hidden.bias,
-        }
-
-    def replace(self, params):
-        """Return a model of the same kind with these parameters."""
-        return self._with(
-            self.visible.replace(bias=params["visible.bias"]),
-            self.hidden.replace(bias=params["hidden.bias"]),
-            params["weights"],
-        )
-
-    def astype(self, dtype):
-        """Return a copy with parameters of this dtype."""
-        parts = self.visible, self.hidden, self.weights
-        return self._with(
-            *(part.astype(dtype) for part in parts), base=self.base.astype(dtype)
-        )
-
-    def _with(self, visible, hidden, weights, **options):
-        names = "lengths", "shares", "base", "coupling"
-        same = {name: getattr(self, name) for name in names}
-        return type(self)(visible, hidden, weights, **{**same, **options})
 
     # -- energy and gradient ---------------------------------------------------------
 
@@ -184,18 +140,7 @@ class ReplicatedSoftmax:
         inputs = self.inputs(x) if inputs is None else inputs
         return sigmoid(self._coupled(inputs))
 
-    def grad(self, x, weight=None, inputs=None):
-        """Return d F / d params, summed over rows with ``weight`` (default: the mean).
-
-        Hidden units enter by their expectation given ``x``, at the same time index.
-        """
-        return self._gradient(self.start_phases(x, weight, inputs).result())
-
-    def start_phases(self, x, weight=None, inputs=None):
-        """Begin to make :class:`Documents` of rows: with their hidden means.
-
-        Parameters are those of ``RBM.start_phases``.
-        """
+    def _start_phases(self, x, weight, inputs):
         if weight is None:
             weight = np.full(x.shape[0], 1 / x.shape[0])
         weight = weight.astype(self.dtype, copy=False)
@@ -206,24 +151,14 @@ class ReplicatedSoftmax:
 
         return start_blocks(phase, x.shape[0], 0)
 
-    def contrast(self, data, model, offsets=None):
-        """Return positive minus negative phase: the gradient of -log p, centered.
+    def _gradient(self, phases, offsets):
+        """Return d F / d params, summed over phases with signed weights.
 
-        Parameters
-        ----------
-        data, model : list of Documents
-        offsets : tuple of ndarray, default=None
-            ``(mu, lam)``, about the frequencies of the words and the mean hidden units.
-            With the energy written in ``v - D mu`` and ``h - lam`` weights and biases
-            no longer move each other; and lengths that differ between data and chains
-            no longer show in the gradient.
+        Offsets are about the frequencies of the words and the mean hidden units. With
+        the energy written in ``v - D mu`` and ``h - lam`` weights and biases no longer
+        move each other; and lengths that differ between data and chains no longer show
+        in the gradient.
         """
-        return self._gradient(data + [phase.negative() for phase in model], offsets)
-
-    def _gradient(self, phases, offsets=None):
-        """Return d F / d params, summed over phases with signed weights."""
-        if offsets is None:
-            offsets = tuple(np.zeros(n, self.dtype) for n in self.weights.shape)
         mu, lam = offsets
         rows, hidden, lengths, weight = zip(*phases, strict=True)
         weight, lengths = np.concatenate(weight), np.concatenate(lengths)
@@ -276,8 +211,13 @@ class ReplicatedSoftmax:
         log_weight += self.visible.bias
         return log_weight - np.logaddexp.reduce(log_weight, axis=1)[:, None]
 
-    def _coupled(self, inputs):
-        return inputs if self.coupling == 1 else inputs * self.dtype.type(self.coupling)
+    def activity_grad(self, x, weight):
+        """Return the gradient of ``sum(weight * activity(x))`` by name.
+
+        The hidden biases grow with the length of a document.
+        """
+        factor = self.coupling * lengths_of(x)
+        return self._activity_grad(x, weight, factor.astype(self.dtype))
 
     # -- sampling --------------------------------------------------------------------
 
@@ -285,10 +225,6 @@ class ReplicatedSoftmax:
     def marginal(self):
         """The hidden units with the words summed out, a :class:`Marginal`."""
         return Marginal(self)
-
-    def chains(self, x):
-        """Return the state of chains that stand at the documents ``x``."""
-        return Chains(x, self.inputs(x))
 
     def gibbs_sweep(self, chains, random):
         """Draw all hidden units, then all words: chains keep their lengths.
@@ -322,8 +258,8 @@ class ReplicatedSoftmax:
 
     @property
     def reference(self):
-        """The model of independent words, whose partition function is known."""
-        return self.interpolate(0.0)
+        """The model of independent words."""
+        return IndependentWords(self.base, self.lengths, self.shares, self.n_hidden)
 
     def interpolate(self, beta):
         """Return the model on the way from the reference (0) to this one (1)."""
@@ -331,14 +267,43 @@ class ReplicatedSoftmax:
         coupling = self.coupling * beta
         return self._with(visible, self.hidden, self.weights, coupling=coupling)
 
-    def sample_reference(self, n_chains, random):
-        """Draw chains from the reference, their lengths spread as those of documents.
+    def draw_lengths(self, n_rows, random):
+        """Draw lengths of documents from those that there are."""
+        share = np.cumsum(self.shares)
+        uniform = random.uniform((n_rows, 1))[:, 0] * share[-1]
+        return self.lengths[np.searchsorted(share[:-1], uniform)]
+
+
+class IndependentWords:
+    """The reference of a replicated softmax: words independent of each other.
+
+    Parameters
+    ----------
+    layer : Categorical
+        The frequencies of the words.
+    lengths, shares : ndarray
+        As for :class:`ReplicatedSoftmax`.
+    n_hidden : int
+        Hidden units, which see no words.
+    """
+
+    def __init__(self, layer, lengths, shares, n_hidden):
+        self.layer, self.lengths, self.shares = layer, lengths, shares
+        self.n_hidden = n_hidden
+
+    def energy(self, x):
+        """Return the energy of each document, in nats, float64, shape (n,)."""
+        energy = np.asarray(self.layer.energy(x), dtype=np.float64)
+        return energy - self.n_hidden * np.log(2)
+
+    def sample(self, n_rows, random):
+        """Draw documents, their lengths spread as those of documents.
 
         The lengths do not depend on ``random``: so tempered replicas can exchange rows.
         """
-        inputs = np.zeros((n_chains, self.n_features), dtype=self.dtype)
-        lengths = spread(self.lengths, self.shares, n_chains)
-        return self.chains(random.multinomial(self.base.mean(inputs), lengths))
+        inputs = np.zeros((n_rows, self.layer.n_units), dtype=self.layer.bias.dtype)
+        lengths = spread(self.lengths, self.shares, n_rows)
+        return random.multinomial(self.layer.mean(inputs), lengths)
 
 
 def lengths_of(x):

@@ -1,0 +1,283 @@
+"""What every energy offers, made from ``energy``, ``grad`` and ``params``."""
+
+import copy
+
+import numpy as np
+from sklearn.utils.metaestimators import available_if
+
+from skebm.energies import _sites
+from skebm.energies._enumeration import Enumeration
+from skebm.energies._reference import Independent
+from skebm.utils._parallel import start_blocks
+
+
+def _derived():
+    """Return the module of energies that are made of another energy."""
+    # Here, since its classes inherit the one below.
+    from skebm.energies import _derived
+
+    return _derived
+
+
+def _has_sites(energy):
+    return energy.sites is not None
+
+
+def _has_two_values(energy):
+    return _has_sites(energy) and _sites.have_two_values(energy.sites)
+
+
+class Energy:
+    """A number for every configuration, low where it looks right.
+
+    A subclass has three members:
+
+    - ``energy(x)`` returns the energy of each row, in nats, float64, shape (n,). Where
+      the model has hidden units this is the free energy;
+    - ``grad(x, weight=None)`` returns d energy / d params as a dict from names to
+      arrays, summed over the rows with ``weight``, of shape (n,). ``None`` takes the
+      mean;
+    - ``params`` is a dict from the same names to the arrays, which updates change in
+      place.
+
+    This class makes the rest from them. An energy overrides what it can do faster.
+
+    **Chains.** The state of Markov chains belongs to the energy: ``chains(x)`` returns
+    the state of chains that stand at the rows of ``x``, and everybody else hands it
+    back to ``configurations``, ``chain_energy``, ``take`` and ``join``. An energy may
+    keep in it what the next move needs. The states of all ``interpolate(beta)`` are
+    interchangeable.
+
+    **Capabilities.** Some consumers need more, and say so in a sentence where it is
+    missing: ``gibbs_sweep(chains, random)``, ``grad_x(x)``, ``reconstruct(x)``,
+    ``conditional_log_prob(x)``, ``clamped``, and pairs of a value and its gradient:
+    ``flip_energies(x)`` and ``flip_grad(x, weight)``, ``class_energy(x)`` and
+    ``class_grad(x, weight)``, ``activity(x)`` and ``activity_grad(x, weight)``. An
+    energy with a ``visible`` layer of finitely many values has most of them by
+    enumeration of one variable after the other.
+
+    Attributes
+    ----------
+    base : layer or None
+        The layer of independent units from which the reference is made.
+    visible : layer or None
+        The layer that says which values the columns take.
+    fused : object or None
+        Kernels that do the work of a whole minibatch: see
+        :class:`skebm.energies.rbm.FusedRBM`.
+    """
+
+    base = None
+    visible = None
+    fused = None
+
+    @classmethod
+    def of(cls, energy):
+        """Return the energy itself, or a user's object with all these methods."""
+        if isinstance(energy, Energy):
+            return energy
+        return _derived().UserEnergy(energy)
+
+    def __repr__(self):
+        return f"{type(self).__name__}()"
+
+    @property
+    def _label(self):
+        """What sentences call the energy."""
+        return type(self).__name__
+
+    def _overrides(self, name):
+        """Tell whether the energy has its own method under this name."""
+        return getattr(type(self), name) is not getattr(Energy, name)
+
+    @property
+    def dtype(self):
+        """The dtype of the parameters and of what is drawn."""
+        return np.result_type(*self.params.values())
+
+    @property
+    def work(self):
+        """Multiply-adds of a move, a row."""
+        return sum(value.size for value in self.params.values())
+
+    @property
+    def n_hidden(self):
+        """Number of hidden units."""
+        return 0
+
+    @property
+    def weight_names(self):
+        """Names of the parameters that penalties shrink."""
+        return tuple(name for name in self.params if name == "weights")
+
+    # -- copies ----------------------------------------------------------------------
+
+    def replace(self, params):
+        """Return an energy of the same kind with copies of these parameters."""
+        twin = copy.deepcopy(self)
+        for name, value in twin.params.items():
+            value[...] = params[name]
+        return twin
+
+    def astype(self, dtype):
+        """Return a copy with parameters of this dtype."""
+        if self.dtype != dtype:
+            raise TypeError(
+                f"The parameters of {self._label} are {self.dtype}, and it "
+                f"has no astype method that makes them {np.dtype(dtype)}."
+            )
+        return copy.deepcopy(self)
+
+    def project(self):
+        """Bring the parameters back into the domain where the model exists."""
+
+    # -- chains ----------------------------------------------------------------------
+
+    def chains(self, x):
+        """Return the state of chains that stand at the rows of ``x``."""
+        return x
+
+    def configurations(self, chains):
+        """Return where chains stand, shape (n_chains, n_features)."""
+        return getattr(chains, "visible", chains)
+
+    def chain_energy(self, chains):
+        """Return the energy of each chain, in nats, float64, shape (n_chains,)."""
+        return self.energy(self.configurations(chains))
+
+    def features(self, chains):
+        """Return numbers by which chains differ, shape (n_chains, n), to watch them."""
+        return self.configurations(chains)
+
+    def n_chains(self, chains):
+        """Return the number of chains."""
+        return self.configurations(chains).shape[0]
+
+    def take(self, chains, rows):
+        """Return some of the chains, by a slice or by numbers."""
+        if isinstance(chains, tuple):
+            return type(chains)(*(array[rows] for array in chains))
+        return chains[rows]
+
+    def join(self, parts):
+        """Return the chains of a list of states, one after the other."""
+        if isinstance(parts[0], tuple):
+            arrays = zip(*parts, strict=True)
+            return type(parts[0])(*map(np.concatenate, arrays))
+        return np.concatenate(parts)
+
+    def put(self, chains, x):
+        """Return chains at these rows, in place of where ``chains`` stand."""
+        return self.chains(x)
+
+    # -- the reference ---------------------------------------------------------------
+
+    @property
+    def reference(self):
+        """The distribution from which annealing starts; see :class:`Independent`."""
+        if self.base is None:
+            raise AttributeError(f"{self._label} has no reference.")
+        return Independent(self.base)
+
+    def interpolate(self, beta):
+        """Return the energy on the way from the reference (0) to this one (1)."""
+        return _derived().Blend(self.reference, self, beta)
+
+    def scaled(self, beta):
+        """Return the energy times ``beta``, an inverse temperature above 0."""
+        return _derived().Scaled(self, beta)
+
+    # -- energies whose variables take finitely many values --------------------------
+
+    @property
+    def sites(self):
+        """The layer that says which values the variables take; None if too many."""
+        layer = self.visible
+        return layer if layer is not None and layer.finite else None
+
+    @property
+    def enumerable(self):
+        """All configurations, one by one, or None where they are not finitely many.
+
+        See :class:`Enumeration`.
+        """
+        return None if self.sites is None else Enumeration(self, self.sites)
+
+    @available_if(_has_sites)
+    def gibbs_sweep(self, chains, random):
+        """Draw the variables one after the other, each given all others."""
+        x = _sites.swept(self, self.configurations(chains), random)
+        return self.put(chains, x)
+
+    @available_if(_has_sites)
+    def conditional_log_prob(self, x):
+        """Return ``log p(x_i | all other x)`` for every variable, in nats, float64."""
+        return _sites.conditional_log_prob(self, x)
+
+    @available_if(_has_two_values)
+    def flip_energies(self, x):
+        """Return ``energy(x with unit i flipped) - energy(x)`` for every unit."""
+        return _sites.flip_energies(self, x)
+
+    @available_if(_has_two_values)
+    def flip_grad(self, x, weight):
+        """Return the gradient of ``sum(weight * flip_energies(x))`` by name."""
+        return _sites.flip_grad(self, x, weight)
+
+    @property
+    def clamped(self):
+        """The model of holes in rows given the rest."""
+        if self.sites is None or self.base is None:
+            raise AttributeError(
+                f"{self._label} has no model of holes: its columns take more "
+                "than finitely many values, or it has no base layer."
+            )
+        return _derived().ClampedSites(self)
+
+    @property
+    def closed_log_partition(self):
+        """The log partition function in nats where it has a closed form, else None."""
+        return None
+
+    # -- the gradient of the likelihood ----------------------------------------------
+
+    def start_phase(self, x, weight=None):
+        """Begin what a gradient needs of rows, on another thread if one is free.
+
+        Parameters
+        ----------
+        x : {ndarray, CSR matrix} of shape (n, n_features)
+        weight : ndarray of shape (n,), default=None
+            None weighs all rows alike, with sum 1.
+
+        Returns
+        -------
+        job
+            ``result()`` returns what :meth:`contrast` takes.
+        """
+        return start_blocks(lambda _: self.grad(x, weight), x.shape[0], 0)
+
+    def start_chain_phase(self, chains, weight=None):
+        """Begin what a gradient needs of chains; see :meth:`start_phase`."""
+        return self.start_phase(self.configurations(chains), weight)
+
+    def contrast(self, positive, negative, offsets=None):
+        """Return the gradient of -log p: positive minus negative phase.
+
+        Parameters
+        ----------
+        positive, negative
+            Results of :meth:`start_phase` or :meth:`start_chain_phase`.
+        offsets : object, default=None
+            Of the centered gradient, for an energy that has one.
+        """
+        (data,), (model,) = positive, negative
+        return {name: data[name] - model[name] for name in data}
+
+    def initial_offsets(self):
+        """Return the offsets of the centered gradient, None where there is none."""
+        return None
+
+    def offset_targets(self, positive):
+        """Return what offsets move to, from the positive phase."""
+        return None

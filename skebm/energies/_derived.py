@@ -1,0 +1,161 @@
+"""Energies that are made of another energy: on the way, scaled, clamped, a user's."""
+
+from sklearn.utils.metaestimators import available_if
+
+from skebm.energies._base import Energy
+from skebm.energies._clamped_sites import ClampedSites
+
+__all__ = ["Blend", "ClampedSites", "Scaled", "UserEnergy"]
+
+# Methods of a user's energy that return another energy.
+_MAKERS = frozenset({"astype", "interpolate", "replace", "scaled"})
+
+
+def _has_slope(blend):
+    return all(hasattr(end, "grad_x") for end in (blend.start, blend.end))
+
+
+class Blend(Energy):
+    """The energy ``(1 - beta) * start.energy(x) + beta * end.energy(x)``.
+
+    Parameters
+    ----------
+    start : reference
+        Any object with ``energy``, ``sample`` and ``log_partition``.
+    end : energy
+    beta : float
+    """
+
+    def __init__(self, start, end, beta):
+        self.start, self.end, self.beta = start, end, beta
+        self.visible, self.base = end.visible, end.base
+
+    @property
+    def params(self):
+        """The parameters of ``end``."""
+        return self.end.params
+
+    @property
+    def work(self):
+        """Multiply-adds of a move, a row."""
+        return self.end.work
+
+    @property
+    def reference(self):
+        """The reference, ``start``."""
+        return self.start
+
+    def energy(self, x):
+        """Return the energy of each row, in nats, float64, shape (n,)."""
+        return self._mixed(self.start.energy(x), self.end.energy(x))
+
+    def grad(self, x, weight=None):
+        """Return d energy / d params, summed over rows with ``weight``."""
+        gradient = self.end.grad(x, weight)
+        return {name: self.beta * value for name, value in gradient.items()}
+
+    @available_if(_has_slope)
+    def grad_x(self, x):
+        """Return d energy / d x, of the shape of ``x``."""
+        return self._mixed(self.start.grad_x(x), self.end.grad_x(x))
+
+    def _mixed(self, start, end):
+        return (1 - self.beta) * start + self.beta * end
+
+
+class Scaled(Energy):
+    """The energy ``beta * whole.energy(x)``.
+
+    Parameters
+    ----------
+    whole : Energy
+    beta : float
+    """
+
+    def __init__(self, whole, beta):
+        self.whole, self.beta = whole, beta
+        self.visible, self.base = whole.visible, whole.base
+
+    @property
+    def params(self):
+        """The parameters of the whole energy."""
+        return self.whole.params
+
+    @property
+    def work(self):
+        """Multiply-adds of a move, a row."""
+        return self.whole.work
+
+    @property
+    def reference(self):
+        """The reference of the whole energy: annealing may start anywhere."""
+        return self.whole.reference
+
+    def energy(self, x):
+        """Return the energy of each row, in nats, float64, shape (n,)."""
+        return self.beta * self.whole.energy(x)
+
+    def grad(self, x, weight=None):
+        """Return d energy / d params, summed over rows with ``weight``."""
+        gradient = self.whole.grad(x, weight)
+        return {name: self.beta * value for name, value in gradient.items()}
+
+
+class UserEnergy(Energy):
+    """A user's object with the methods of an energy that it has not got itself.
+
+    Parameters
+    ----------
+    energy : object
+        With ``energy(x)``, ``grad(x, weight)`` and ``params``.
+    """
+
+    def __init__(self, energy):
+        self._users = energy
+
+    def __getattribute__(self, name):
+        """Return what the user's object has under a public name, else the default."""
+        if name.startswith("_"):
+            return object.__getattribute__(self, name)
+        users = object.__getattribute__(self, "_users")
+        if not hasattr(users, name):
+            return object.__getattribute__(self, name)
+        value = getattr(users, name)
+        if name in _MAKERS:
+            return lambda *args: Energy.of(value(*args))
+        return value
+
+    def __repr__(self):
+        return f"Energy.of({self._users!r})"
+
+    @property
+    def _label(self):
+        return type(self._users).__name__
+
+    def _overrides(self, name):
+        return hasattr(self._users, name)
+
+    @property
+    def reference(self):
+        """The reference that the object describes by methods of its own."""
+        if hasattr(self._users, "sample_reference"):
+            return _ReferenceMethods(self)
+        return Energy.reference.fget(self)
+
+
+class _ReferenceMethods:
+    """The reference of an energy with sample_reference and log_partition_reference."""
+
+    def __init__(self, energy):
+        self._energy = energy
+
+    def energy(self, x):
+        return self._energy.interpolate(0.0).energy(x)
+
+    def sample(self, n_rows, random):
+        chains = self._energy.sample_reference(n_rows, random)
+        return self._energy.configurations(chains)
+
+    @property
+    def log_partition(self):
+        return self._energy.log_partition_reference()

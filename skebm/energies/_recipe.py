@@ -1,0 +1,131 @@
+"""What the parameter ``energy`` of an estimator takes: how to make an energy."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from skebm.utils._moments import moments
+
+# Learning rates where nothing better is known: of Adam, and of plain descent where
+# values are bounded, and where a step that is too long explodes.
+_ADAM_RATE, _BOUNDED_RATE, _UNBOUNDED_RATE = 0.003, 0.1, 0.01
+
+
+class Summary(NamedTuple):
+    """What a recipe may know of the rows of a first fit.
+
+    Attributes
+    ----------
+    n_rows : float
+        Their number, or their total weight.
+    mean, variance : ndarray of shape (n_units,), float64
+    dtype : dtype
+        Of the rows.
+    count_variance : float
+        The largest variance of a column of counts; 0 if there is none.
+    spread : float
+        The largest eigenvalue of the correlations of real columns.
+    """
+
+    n_rows: float
+    mean: np.ndarray
+    variance: np.ndarray
+    dtype: np.dtype
+    count_variance: float = 0.0
+    spread: float = 1.0
+
+    @classmethod
+    def of(cls, X, weight, **facts):
+        """Return the summary of rows.
+
+        Parameters
+        ----------
+        X : {ndarray, CSR matrix} of shape (n, n_units)
+        weight : ndarray of shape (n,) or None
+            How many rows each row counts for.
+        **facts
+            Other attributes.
+        """
+        n_rows = X.shape[0] if weight is None else weight.sum()
+        return cls(n_rows, *moments(X, weight), X.dtype, **facts)
+
+    def without_rows(self):
+        """Return what an estimator keeps of it after the first fit."""
+        return self
+
+
+class Recipe(BaseEstimator):
+    """Base of recipes: hyperparameters, and an energy made from them.
+
+    Attributes
+    ----------
+    monitor : str
+        What is noted of a training: a name of :data:`skebm.monitoring.MONITORS`.
+    """
+
+    monitor = "density"
+
+    def build(self, layer, summary, random):
+        """Return the energy from which training starts.
+
+        Parameters
+        ----------
+        layer : layer
+            The units of the columns; its parameters are not set yet.
+        summary : Summary
+        random : Random
+
+        Returns
+        -------
+        Energy
+            At the marginals of the rows, so that its reference explains them as well as
+            independent columns can.
+        """
+        raise NotImplementedError
+
+    def learning_rate(self, layer, summary, objective, optimizer):
+        """Return the learning rate that ``"auto"`` stands for."""
+        if is_adaptive(optimizer):
+            return getattr(objective, "adam_rate", _ADAM_RATE)
+        return _BOUNDED_RATE if layer.finite else _UNBOUNDED_RATE
+
+    def attributes(self, energy, order):
+        """Return the fitted attributes of an estimator with this energy.
+
+        Parameters
+        ----------
+        energy : Energy
+        order : ndarray of int of shape (n_units,)
+            The units in the order of the columns.
+
+        Returns
+        -------
+        dict of str to object
+        """
+        return {}
+
+
+def is_adaptive(optimizer):
+    """Tell whether steps are scaled by the gradients' size, as those of Adam are."""
+    return getattr(optimizer, "is_adaptive", True)
+
+
+def marginals(layer, summary):
+    """Return two equal layers at the marginals of the rows: visible, and reference.
+
+    They are two objects since updates in place must not move the reference.
+    """
+    base = layer.from_moments(summary.mean, summary.variance, summary.n_rows)
+    base = base.astype(summary.dtype)
+    return base.astype(summary.dtype), base
+
+
+def small_weights(shape, dtype, random):
+    """Return the weights from which training starts, so small that they do nothing."""
+    return random.normal(shape, dtype) * dtype.type(0.01)
+
+
+def columns_of(weights, order):
+    """Return weights as ``components_``, of shape (n_components, n_units)."""
+    return np.ascontiguousarray(weights[order].T)

@@ -1,0 +1,48 @@
+"""The states of the hidden units of an RBM, one by one."""
+
+import numpy as np
+
+from skebm.energies._enumeration import Enumeration
+
+
+class HiddenEnumeration(Enumeration):
+    """The states of the hidden side, the visible one summed out."""
+
+    def log_weights(self, start, stop):
+        """Return minus the free energies of hidden states, float64."""
+        return -self._double.T.energy(self._double.hidden.states(start, stop))
+
+    def draw(self, numbers, random):
+        """Draw configurations given the hidden states with these numbers."""
+        energy = self._energy
+        inputs = energy.coupling * (self._states(numbers) @ energy.weights.T)
+        return energy.visible.sample(inputs.astype(energy.dtype, copy=False), random)
+
+
+def hidden_log_weights(energy, x, holes):
+    """Return all hidden states, and the log weight of each given each row.
+
+    Parameters
+    ----------
+    energy : RBM
+    x : ndarray of shape (n, n_visible)
+    holes : ndarray of bool of shape (n, n_visible)
+
+    Returns
+    -------
+    states : ndarray of shape (n_states, n_hidden)
+    log_weight : ndarray of shape (n, n_states)
+    """
+    states = energy.hidden.states(0, int(energy.hidden.n_states))
+    back = energy.coupling * (states @ energy.weights.T)
+    per_variable = energy.visible.cgfs(back.astype(energy.dtype, copy=False))
+    received = energy.coupling * energy.inputs(np.where(holes, 0, x))
+    log_weight = received.astype(np.float64) @ states.T - energy.hidden.energy(states)
+    log_weight += missing(energy.visible, holes) @ per_variable.T
+    return states, log_weight
+
+
+def missing(layer, holes):
+    """Return which variables the holes in units are, shape (n, n_variables)."""
+    first = np.unique(layer.variables, return_index=True)[1]
+    return holes[:, first]

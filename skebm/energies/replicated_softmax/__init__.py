@@ -1,0 +1,23 @@
+"""Replicated softmaxes: documents as counts of words."""
+
+from skebm.energies.replicated_softmax._marginal import Marginal
+from skebm.energies.replicated_softmax.recipe import (
+    DocumentSummary,
+    ReplicatedSoftmaxRecipe,
+)
+from skebm.energies.replicated_softmax.replicated_softmax import (
+    Documents,
+    ReplicatedSoftmax,
+    lengths_of,
+    spread,
+)
+
+__all__ = [
+    "DocumentSummary",
+    "Documents",
+    "Marginal",
+    "ReplicatedSoftmax",
+    "ReplicatedSoftmaxRecipe",
+    "lengths_of",
+    "spread",
+]

@@ -1,0 +1,83 @@
+"""How estimators make replicated softmaxes."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skebm.energies._recipe import (
+    Recipe,
+    columns_of,
+    is_adaptive,
+    small_weights,
+)
+from skebm.energies.replicated_softmax.replicated_softmax import (
+    ReplicatedSoftmax,
+    lengths_of,
+)
+
+# Gradients grow with the length of documents and the frequency of a word: so plain
+# descent moves frequent words only (asv_bench/compare/newsgroups.py).
+_ADAM_RATE, _ADAM_RATE_TIMES_LENGTH, _DESCENT_RATE = 0.01, 0.5, 0.3
+
+
+class DocumentSummary(NamedTuple):
+    """What a recipe may know of the documents of a first fit.
+
+    Attributes
+    ----------
+    X : {ndarray, CSR matrix} of shape (n, n_words)
+    weight : ndarray of shape (n,) or None
+    mean_length : float
+        At least 1.
+    """
+
+    X: np.ndarray
+    weight: np.ndarray | None
+    mean_length: float
+
+    @classmethod
+    def of(cls, X, weight):
+        """Return the summary of documents."""
+        mean_length = np.average(lengths_of(X), weights=weight)
+        return cls(X, weight, max(mean_length, 1.0))
+
+    def without_rows(self):
+        """Return what is left to keep once the energy is made."""
+        return self._replace(X=None, weight=None)
+
+
+class ReplicatedSoftmaxRecipe(Recipe):
+    """A replicated softmax.
+
+    Parameters
+    ----------
+    n_components : int, default=50
+        Number of hidden units, the topics.
+    """
+
+    monitor = "documents"
+
+    def __init__(self, n_components=50):
+        self.n_components = n_components
+
+    def build(self, layer, summary, random):
+        """Return a model at the words' frequencies; ``layer`` is not used."""
+        shape = summary.X.shape[1], self.n_components
+        weights = small_weights(shape, summary.X.dtype, random)
+        return ReplicatedSoftmax.from_documents(summary.X, summary.weight, weights)
+
+    def learning_rate(self, layer, summary, objective, optimizer):
+        """Return the learning rate that ``"auto"`` stands for."""
+        if is_adaptive(optimizer):
+            return min(_ADAM_RATE, _ADAM_RATE_TIMES_LENGTH / summary.mean_length)
+        return _DESCENT_RATE / summary.mean_length
+
+    def attributes(self, energy, order):
+        """Return weights and biases; ``order`` is not used."""
+        components = columns_of(energy.weights, slice(None))
+        return {
+            "components_": components,
+            "intercept_visible_": energy.visible.bias.copy(),
+            "intercept_hidden_": energy.hidden.bias.copy(),
+            "_n_features_out": len(components),
+        }

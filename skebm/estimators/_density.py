@@ -1,0 +1,165 @@
+"""What densities of the rows of a table share: a fit, and scores."""
+
+import numpy as np
+from sklearn.base import DensityMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skebm.estimators._base import TrainingRows, check_weight, fit_hooks
+from skebm.estimators._conditional import ConditionalMixin, has_holes
+from skebm.estimators._table_estimator import TableEstimator
+from skebm.inference import conditionals
+from skebm.monitoring import Mixing
+from skebm.objectives import OBJECTIVES
+from skebm.utils._parallel import use_threads
+from skebm.utils._sklearn import fit_context, is_fitted
+from skebm.utils._validation import resolve
+
+
+class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
+    """A normalised density of the rows of a table."""
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Learn the distribution of the rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many rows each row counts for.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a value lies outside its column's domain, or a column holds neither
+            numbers nor categories; the sentence names the column.
+        """
+        go_on = self.warm_start and is_fitted(self)
+        return self._fit(X, None, sample_weight, go_on)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Go once through these rows, on from where the last call ended.
+
+        The learning rate stays at ``learning_rate``: the end of a stream is unknown.
+        Parameters are those of :meth:`fit`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._fit(X, None, sample_weight, is_fitted(self), n_iter=1)
+
+    def _training_rows(self, X, y, sample_weight, go_on):
+        """Return the rows of a fit in the units of the visible layer."""
+        hooks = fit_hooks(X, None, sample_weight)
+        weight = check_weight(sample_weight, X)
+        X = self._check_rows(X, weight=weight, reset=not go_on)
+        if not go_on:
+            self._settle(X, weight)
+        Z = self._encoding.encode(X)
+        return TrainingRows(Z, weight, self._encoding.layer(Z.dtype), hooks)
+
+    def _objective(self):
+        return resolve(self.objective, OBJECTIVES, "objective")
+
+    def _fitted_attributes(self, training):
+        attributes = super()._fitted_attributes(training)
+        energy, objective = attributes["_energy"], self._objective()
+        attributes["_mixing"] = Mixing.of(energy, training, objective, self.n_jobs)
+        return attributes
+
+    @property
+    def chains_rhat_(self):
+        """R-hat of the training's chains under the fitted model."""
+        return self._chains().figures.rhat
+
+    @property
+    def chains_ess_(self):
+        """Effective sample size of the training's chains under the fitted model."""
+        return self._chains().figures.ess
+
+    def _chains(self):
+        mixing = getattr(self, "_mixing", None)
+        if mixing is None:
+            raise AttributeError(
+                "There are no persistent chains to look at. Fit with objective='pcd'."
+            )
+        return mixing
+
+    # -- scores ----------------------------------------------------------------------
+
+    def energy_samples(self, X):
+        """Return the free energy of each row: low where it looks right.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            In nats.
+        """
+        check_is_fitted(self)
+        return -self._log_density(self._check_rows(X))
+
+    def score_samples(self, X):
+        """Return the log-likelihood of each row.
+
+        That is ``-energy_samples(X) - log_partition_.value``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            For values strictly inside (0, 1) of Bernoulli units the formula is
+            evaluated as it stands (the plug-in value).
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            In nats: log-probabilities, or log-densities in the units of ``X``.
+        """
+        return -self.energy_samples(X) - self.log_partition_.value
+
+    def score(self, X, y=None):
+        """Return the mean log-likelihood of the rows, in nats: what GridSearchCV needs.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        y : Ignored
+        """
+        return float(self.score_samples(X).mean())
+
+    def pseudo_log_likelihood(self, X, per_feature=False):
+        """Return ``sum_i log p(x_i | all other x)`` of each row, exactly.
+
+        It needs no partition function, and tells per column what is surprising.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        per_feature : bool, default=False
+            Whether to return the terms instead of their sum.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_features), float64
+            In nats.
+        """
+        Z = self._encoded(X)
+        if has_holes(Z):
+            terms = self._terms(Z) - self._encoding.log_volumes(Z)
+            return terms if per_feature else np.nansum(terms, axis=1)
+        with use_threads(self.n_jobs):
+            terms = self._encoding.in_order(conditionals(self._energy, Z))
+        terms -= self._encoding.log_volumes(Z)
+        return terms if per_feature else terms.sum(axis=1)

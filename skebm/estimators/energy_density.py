@@ -1,0 +1,144 @@
+"""Density of rows by any energy."""
+
+from skebm.energies import ENERGIES
+from skebm.estimators._base import store
+from skebm.estimators._density import TableDensity
+from skebm.objectives import OBJECTIVES
+from skebm.partition import AIS, Auto
+from skebm.samplers import SAMPLERS
+from skebm.utils._sklearn import HasMethods
+from skebm.utils._validation import lookup, resolve
+
+
+class EnergyDensity(TableDensity):
+    """Density of the rows of a table by any energy.
+
+    The energy says what is modelled, and everything else is that of
+    :class:`RBMDensity`: columns are read as they stand, training estimates the gradient
+    of the likelihood by chains, scores are normalised log-densities, and drawn rows
+    come from the same distribution.
+
+    Parameters
+    ----------
+    energy : {"rbm"} or recipe, default="rbm"
+        What is modelled: a name of :data:`skebm.energies.ENERGIES`, or an object with
+        ``build(layer, summary, random)`` that returns an energy, with ``BaseEstimator``
+        as its base; see :class:`skebm.energies.Recipe`.
+    kernel : {"gibbs"} or sampler, default="gibbs"
+        What moves chains in training, sampling, filling holes and estimating the log
+        partition function: a sampler with ``move``.
+    visible : str, list or dict, default="auto"
+        Units of the columns; see :class:`RBMDensity`.
+    objective : {"pcd", "cd", "pseudo_likelihood", "ratio_matching", "mpf"} or \
+objective, default="pcd"
+        Estimate of the gradient; see :mod:`skebm.objectives`. A name takes chains that
+        ``kernel`` moves.
+    l2 : float or "auto", default="auto"
+        Penalty on the weights of the energy; see :class:`RBMDensity`. ``"auto"`` is 0
+        for an energy without weights.
+    partition : {"auto", "exact", "ais", "trajectory"} or method, default="auto"
+        How ``log_partition_`` is computed; see :mod:`skebm.partition`.
+    optimizer, learning_rate, schedule, batch_size, n_iter, max_time, average, l1, \
+l1b, sparsity_target, sparsity_cost, resample_inputs, handle_unknown, early_stopping, \
+validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
+        As for :class:`RBMDensity`.
+
+    Attributes
+    ----------
+    energy_ : Energy
+        The fitted energy. Its rows are in the units of the layer.
+    log_partition_ : LogPartition
+        ``value``, ``lower``, ``upper``, ``stderr``, ``ess`` and ``method`` of log Z in
+        nats, computed at first use.
+    chains_rhat_, chains_ess_ : float
+        Whether the chains of the training mix; see :class:`RBMDensity`.
+    unit_names_ : ndarray of str of shape (n_units,)
+    history_ : dict of str to list
+        One row an epoch; see :class:`RBMDensity`.
+    n_iter_ : int
+        Number of epochs that were run.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+
+    See Also
+    --------
+    RBMDensity : The same with a restricted Boltzmann machine, whose hidden units are
+        features.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skebm import EnergyDensity
+    >>> from skebm.energies import RBMRecipe
+    >>> X = (load_digits().data > 7).astype(float)
+    >>> density = EnergyDensity(RBMRecipe(16), n_iter=5, random_state=0).fit(X)
+    >>> density.sample(3, random_state=0).shape
+    (3, 64)
+    """
+
+    _parameter_constraints = {
+        **{
+            name: constraint
+            for name, constraint in TableDensity._parameter_constraints.items()
+            if name not in ("n_components", "hidden")
+        },
+        "energy": [str, HasMethods(["build"])],
+        "kernel": [str, HasMethods(["move"])],
+    }
+
+    def __init__(
+        self,
+        energy="rbm",
+        *,
+        kernel="gibbs",
+        visible="auto",
+        objective="pcd",
+        optimizer="auto",
+        learning_rate="auto",
+        schedule="linear",
+        batch_size="auto",
+        n_iter="auto",
+        max_time=None,
+        average=0.999,
+        l1=0.0,
+        l2="auto",
+        l1b=0.0,
+        sparsity_target=0.1,
+        sparsity_cost=0.0,
+        partition="auto",
+        resample_inputs=False,
+        handle_unknown="error",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=5,
+        tol=1e-4,
+        warm_start=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        store(self, locals())
+
+    @property
+    def _kernel(self):
+        return self.kernel
+
+    def _recipe(self):
+        return resolve(self.energy, ENERGIES, "energy")
+
+    def _objective(self):
+        if not isinstance(self.objective, str):
+            return super()._objective()
+        objective = lookup(self.objective, OBJECTIVES, "objective")()
+        if hasattr(objective, "sampler"):
+            objective.set_params(sampler=resolve(self.kernel, SAMPLERS, "kernel"))
+        return objective
+
+    def _partition(self):
+        if self.partition == "auto":
+            return Auto(ais=AIS(kernel=self.kernel))
+        return super()._partition()
+
+    def _fitted_attributes(self, training):
+        attributes = super()._fitted_attributes(training)
+        return {**attributes, "energy_": attributes["_energy"]}

@@ -1,0 +1,37 @@
+"""Members of weighted populations that go on: systematic resampling."""
+
+import numpy as np
+
+
+def systematic(log_weight, random):
+    """Return the members of each population that go on, copies side by side.
+
+    Each member goes on as often as its share of the weight says, up to less than one
+    [1]_.
+
+    Parameters
+    ----------
+    log_weight : ndarray of shape (n_populations, n_members)
+    random : Random
+        One uniform for each population is drawn.
+
+    Returns
+    -------
+    ndarray of int of shape (n_populations, n_members)
+
+    References
+    ----------
+    .. [1] G. Kitagawa. "Monte Carlo filter and smoother for non-Gaussian nonlinear
+       state space models". Journal of Computational and Graphical Statistics 5 (1996).
+    """
+    share = np.exp(log_weight - log_weight.max(axis=1, keepdims=True)).cumsum(axis=1)
+    n_populations, n_members = share.shape
+    ticks = np.arange(n_members) + random.uniform((n_populations, 1))
+    ticks *= share[:, -1:] / n_members
+    return np.minimum(positions(share, ticks), n_members - 1)
+
+
+def positions(cumulative, ticks):
+    """Return ``numpy.searchsorted`` of each row, of the shape of ``ticks``."""
+    pairs = zip(cumulative, ticks, strict=True)
+    return np.array([np.searchsorted(row, ticks_of) for row, ticks_of in pairs], int)

@@ -1,0 +1,89 @@
+"""The density of any energy: one that is known by name, and one of a user's own."""
+
+import numpy as np
+import pytest
+
+from skebm import EnergyDensity, RBMDensity
+from skebm.energies import Energy, RBMRecipe, Recipe
+from tests.models import assert_frequencies, heavy
+
+SMALL = {"n_iter": 30, "random_state": 0}
+
+
+@pytest.fixture
+def bits(rng):
+    return (rng.random((101, 4)) < rng.choice([0.2, 0.8], (101, 1))).astype(float)
+
+
+@pytest.mark.parametrize("objective", ["pcd", "cd", "pseudo_likelihood"])
+def test_an_rbm_by_its_recipe_is_an_rbm_density(bits, objective):
+    one = RBMDensity(5, objective=objective, **SMALL).fit(bits)
+    other = EnergyDensity(RBMRecipe(5), objective=objective, **SMALL).fit(bits)
+    np.testing.assert_array_equal(one.score_samples(bits), other.score_samples(bits))
+    np.testing.assert_array_equal(
+        one.sample(7, random_state=3), other.sample(7, random_state=3)
+    )
+    assert one.log_partition_.value == other.log_partition_.value
+
+
+def test_unknown_names_are_refused_in_a_sentence(bits):
+    with pytest.raises(ValueError, match="energy='boltz' is not known"):
+        EnergyDensity("boltz").fit(bits)
+    with pytest.raises(ValueError, match="kernel='nuts' is not known"):
+        EnergyDensity(RBMRecipe(3), kernel="nuts").fit(bits)
+
+
+class Pairs(Energy):
+    """``E(x) = visible.energy(x) - x @ J @ x / 2`` in plain NumPy."""
+
+    def __init__(self, visible, base, couplings):
+        self.visible, self.base, self.couplings = visible, base, couplings
+
+    @property
+    def params(self):
+        return {"bias": self.visible.bias, "couplings": self.couplings}
+
+    def energy(self, x):
+        pairs = ((x @ self.couplings) * x).sum(axis=1) / 2
+        return np.asarray(self.visible.energy(x), dtype=np.float64) - pairs
+
+    def grad(self, x, weight=None):
+        weight = np.full(len(x), 1 / len(x)) if weight is None else weight
+        weight = weight.astype(x.dtype)
+        couplings = -(x.T @ (weight[:, None] * x)) / 2
+        return {**self.visible.grad(x, weight), "couplings": couplings}
+
+
+class PairsRecipe(Recipe):
+    def build(self, layer, summary, random):
+        base = layer.from_moments(summary.mean, summary.variance, summary.n_rows)
+        base = base.astype(summary.dtype)
+        n = layer.n_units
+        couplings = np.zeros((n, n), dtype=summary.dtype)
+        return Pairs(base.astype(summary.dtype), base, couplings)
+
+
+@heavy
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("objective", ["pcd", "cd", "pseudo_likelihood"])
+def test_an_energy_of_ones_own_learns_and_is_normalised(bits, objective, dtype):
+    X = bits.astype(dtype)
+    spec = {"objective": objective, "n_iter": 1000, "random_state": 0}
+    spec["learning_rate"] = 0.1
+    model = EnergyDensity(PairsRecipe(), **spec).fit(X)
+    independent = EnergyDensity(PairsRecipe(), **{**spec, "n_iter": 0}).fit(X)
+    assert model.score(X) > independent.score(X) + 0.2
+    states = (np.arange(16)[:, None] >> np.arange(4) & 1).astype(dtype)
+    probability = np.exp(model.score_samples(states))
+    np.testing.assert_allclose(probability.sum(), 1, rtol=1e-5)
+    drawn = model.sample(4001, random_state=3)
+    assert_frequencies(drawn, states, probability / probability.sum())
+
+
+@heavy
+def test_holes_of_an_energy_of_ones_own(bits):
+    model = EnergyDensity(PairsRecipe(), n_iter=100, random_state=0).fit(bits)
+    row = np.array([[np.nan, 1.0, 0.0, np.nan]])
+    filled = [[a, 1.0, 0.0, b] for a in (0.0, 1.0) for b in (0.0, 1.0)]
+    total = np.logaddexp.reduce(model.score_samples(np.array(filled)))
+    np.testing.assert_allclose(model.score_samples(row), total, rtol=1e-6)
