@@ -58,7 +58,7 @@ class Layer:
         return np.arange(self.n_units)
 
     @property
-    def n_features(self):
+    def n_variables(self):
         """Number of variables: a block of categories counts as one."""
         return int(self.variables.max(initial=-1)) + 1
 
@@ -110,13 +110,13 @@ class Layer:
         return slice(feature, feature + 1), values, 0.0
 
     def cgfs(self, inputs):
-        """Return the log normaliser of each variable, (n, n_features), float64.
+        """Return the log normaliser of each variable, (n, n_variables), float64.
 
         The log of the sum (or integral) of ``exp(x @ inputs - energy(x))`` over the
         values of one variable.
         """
-        out = np.empty((len(inputs), self.n_features))
-        for feature in range(self.n_features):
+        out = np.empty((len(inputs), self.n_variables))
+        for feature in range(self.n_variables):
             _, _, log_weight = self._weighed(feature, inputs)
             out[:, feature] = logsumexp(log_weight, axis=1)
         return out
@@ -128,7 +128,7 @@ class Layer:
     def mode(self, inputs):
         """Return the most probable ``x`` given its inputs."""
         out = np.empty_like(inputs)
-        for feature in range(self.n_features):
+        for feature in range(self.n_variables):
             columns, values, log_weight = self._weighed(feature, inputs)
             out[:, columns] = values[log_weight.argmax(axis=1)]
         return out

@@ -42,15 +42,15 @@ class Columns(Layer):
     @property
     def variables(self):
         """The variable that each unit belongs to."""
-        counts = [layer.n_features for layer in self.layers]
+        counts = [layer.n_variables for layer in self.layers]
         firsts = np.cumsum([0, *counts])
         pairs = zip(self.layers, firsts, strict=False)
         return np.concatenate([layer.variables + first for layer, first in pairs])
 
     @property
-    def n_features(self):
+    def n_variables(self):
         """Number of variables: a block of categories counts as one."""
-        return sum(layer.n_features for layer in self.layers)
+        return sum(layer.n_variables for layer in self.layers)
 
     @property
     def limits(self):
@@ -125,8 +125,8 @@ class Columns(Layer):
     def alternatives(self, feature, low, high):
         """Return what else the variable numbered ``feature`` could be."""
         position = 0
-        while feature >= self.layers[position].n_features:
-            feature -= self.layers[position].n_features
+        while feature >= self.layers[position].n_variables:
+            feature -= self.layers[position].n_variables
             position += 1
         layer, start = self.layers[position], self.slices[position].start
         inner, values, log_weight = layer.alternatives(feature, low, high)
@@ -138,7 +138,7 @@ class Columns(Layer):
         return sum(layer.energy(part) for layer, part in self._parts(x))
 
     def cgfs(self, inputs):
-        """Return the log normaliser of each variable, (n, n_features), float64."""
+        """Return the log normaliser of each variable, (n, n_variables), float64."""
         return self._joined("cgfs", inputs)
 
     def cgf(self, inputs):

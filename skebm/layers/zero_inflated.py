@@ -57,32 +57,32 @@ class ZeroInflated(Real):
         return cls(np.concatenate(bias), log_precision)
 
     def _real(self, x):
-        return x[:, self.n_features :]
+        return x[:, self.n_variables :]
 
     @property
-    def n_features(self):
+    def n_variables(self):
         """Number of variables."""
         return len(self.log_precision)
 
     @property
     def variables(self):
         """The variable that each unit belongs to: both halves count alike."""
-        return np.tile(np.arange(self.n_features), 2)
+        return np.tile(np.arange(self.n_variables), 2)
 
     @property
     def curvature(self):
         """Infinite for ``z``, the precision for ``u``."""
-        return np.concatenate([np.full(self.n_features, np.inf), self.precision])
+        return np.concatenate([np.full(self.n_variables, np.inf), self.precision])
 
     @property
     def limits(self):
         """Smallest and largest value of each unit."""
-        ends = np.repeat([[0.0, 1.0], [-np.inf, np.inf]], self.n_features, axis=0)
+        ends = np.repeat([[0.0, 1.0], [-np.inf, np.inf]], self.n_variables, axis=0)
         return ends[:, 0], ends[:, 1]
 
     def alternatives(self, feature, low, high):
         """Return 0 with weight 1, and a grid of numbers."""
-        k, precision = self.n_features, float(self.precision[feature])
+        k, precision = self.n_variables, float(self.precision[feature])
         bias = float(self.bias[k + feature])
         means = (bias + low) / precision, (bias + high) / precision
         grid, step = normal_grid(means, precision**-0.5)
@@ -94,7 +94,7 @@ class ZeroInflated(Real):
 
     def _parts(self, inputs):
         """Return log odds of a number against 0, and the mean of the number."""
-        k, precision = self.n_features, self.precision
+        k, precision = self.n_variables, self.precision
         field = inputs + self.bias
         center = field[:, k:] / precision
         slab = (field[:, k:] * center + np.log(2 * np.pi / precision)) / 2

@@ -87,7 +87,7 @@ def _check_cgf(layer, inputs):
         total = np.logaddexp.reduce(log_weight, axis=1)
     elif hasattr(layer, "alternatives"):
         terms = (
-            _weighed(layer, feature, inputs) for feature in range(layer.n_features)
+            _weighed(layer, feature, inputs) for feature in range(layer.n_variables)
         )
         total = sum(np.logaddexp.reduce(a + b, axis=1) for _, a, b in terms)
     else:
@@ -109,7 +109,7 @@ def _weighed(layer, feature, inputs):
 
 def _check_variables(layer, inputs, x):
     """Check what a layer says of each variable: normaliser, mode and columns."""
-    variables, n = np.asarray(layer.variables), layer.n_features
+    variables, n = np.asarray(layer.variables), layer.n_variables
     right = variables.shape == (layer.n_units,) and set(variables) == set(range(n))
     require(right, f"layer.variables is no number below {n} for each unit.")
     empty = layer.energy(np.zeros_like(x))
