@@ -7,7 +7,7 @@ from skebm.layers._base import Layer
 
 
 class Ternary(Layer):
-    """Units in {-1, 0, +1}: ``energy(x) = x**2 @ cost - x @ bias``.
+    """Units in {-1, 0, +1}: ``energy(x) = abs(x) @ cost - x @ bias``.
 
     The values of a unit can be votes: against, absent, in favour.
 
@@ -45,12 +45,12 @@ class Ternary(Layer):
         return cls(np.log(plus / minus) / 2, np.log(zero) - np.log(plus * minus) / 2)
 
     def energy(self, x):
-        """Return the energy of each row of ``x``, shape (n,)."""
-        return (x * x) @ self.cost - x @ self.bias
+        """Return the energy of each row of ``x``, an array or a CSR matrix."""
+        return abs(x) @ self.cost - x @ self.bias
 
     def grad(self, x, weight):
         """Return d energy / d params, summed over rows with ``weight``."""
-        return {"bias": -(weight @ x), "cost": weight @ (x * x)}
+        return {"bias": -(weight @ x), "cost": weight @ abs(x)}
 
     def cgfs(self, inputs):
         """Return the log of the sum over the three values of each unit, float64."""

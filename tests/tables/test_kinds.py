@@ -1,8 +1,11 @@
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import yeojohnson, yeojohnson_llf
 
-from skebm import RBMDensity
+from skebm import RBMDensity, tables
 from skebm.estimators._plan import make_plan
 from skebm.tables.curves import Curve
 from skebm.tables.encoding import Encoding
@@ -197,3 +200,13 @@ def test_columns_that_are_nearly_the_same_lower_the_rate(rng):
         for rows in (X, rng.normal(size=X.shape))
     ]
     assert rates == [pytest.approx(2.5 / 71, rel=0.05), 0.1]
+
+
+@pytest.mark.parametrize("path", sorted(Path(tables.__file__).parent.glob("*.py")))
+def test_only_the_folder_of_kinds_knows_their_names(path):
+    strings = [
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert not KINDS.keys() & set(strings)
