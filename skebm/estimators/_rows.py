@@ -88,7 +88,8 @@ class TableMixin:
 
     def _encoded(self, X):
         """Return ``X``, or rows that were read, in the units of the layer."""
-        return self._encoding.encode(self._read(X).numbers)
+        rows = self._read(X)
+        return self._encoding.encode(rows.numbers)
 
     def _restore(self, rows):
         """Return rows that were read, or filled, as what ``fit`` got."""

@@ -14,8 +14,8 @@ class Gaussian(Real):
         Mean times precision of a unit without inputs.
     log_precision : ndarray of shape (n_units,) or None
         Log of the inverse of the variance given the inputs, learned within bounds.
-        ``None`` fixes the variance at 1, as hidden units need: their weights could
-        make up for any other one.
+        ``None`` fixes the variance at 1. Hidden units need that: a model with another
+        variance is the same as one with 1 and scaled weights.
     """
 
     domain = "finite numbers"

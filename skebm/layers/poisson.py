@@ -10,8 +10,8 @@ from skebm.layers._discrete import draws, sums
 class Poisson(Layer):
     """Counts 0, 1, 2, ...: ``energy(x) = sum(nu * log x! - bias * x)``.
 
-    ``nu = exp(log_shape)`` is 1 for the Poisson distribution itself; at
-    another temperature it has another shape (Conway-Maxwell-Poisson [1]_).
+    ``nu = exp(log_shape)`` is 1 for the Poisson distribution. At another temperature
+    the distribution has another shape: it is a Conway-Maxwell-Poisson one [1]_.
 
     Parameters
     ----------

@@ -23,8 +23,8 @@ class ReLU(Real):
     bias : ndarray of shape (n_units,)
         Mean times precision of a unit without inputs, before the cut.
     log_precision : ndarray of shape (n_units,) or None
-        ``None`` fixes the precision at 1, as hidden units need: their weights could
-        make up for any other one.
+        ``None`` fixes the precision at 1. Hidden units need that: a model with another
+        precision is the same as one with 1 and scaled weights.
 
     References
     ----------
@@ -143,7 +143,7 @@ def _draws(t, uniform):
     """Overwrite each mean by the number beyond which the share ``uniform`` lies."""
     for i in range(len(t)):
         if t[i] > _TAIL:
-            t[i] = max(t[i] - _quantile(uniform[i] * _cdf(t[i])), 0.0)
+            t[i] = max(t[i] - _quantile(float(uniform[i]) * _cdf(t[i])), 0.0)
         else:
             t[i] = _tail_draw(-t[i], -math.log(uniform[i]))
 

@@ -125,7 +125,10 @@ class ZeroInflated(Real):
 
     @staticmethod
     def outside(X):
-        """Return which entries of ``X`` are not in {0, 1}, or not the number of one."""
+        """Return which entries of ``X`` do not belong to a pair of ``z`` and ``u``.
+
+        A ``z`` is 0 or 1, and a ``u`` is finite, and 0 where its ``z`` is.
+        """
         z, u = np.split(X, 2, axis=1)
         wrong = (z != 0) & (z != 1)
         return np.concatenate([wrong, ~np.isfinite(u) | ((z == 0) & (u != 0))], axis=1)

@@ -27,7 +27,7 @@ class BernoulliKind(Kind):
         self.is_binary = is_binary
 
     def is_numbered(self, is_auto, is_numeric):
-        """Two numbers are numbered if "auto" chose the kind; 0 and 1 are then so."""
+        """Whether "auto" chose the kind, or the values are not numbers."""
         return is_auto or not is_numeric
 
     def check_values(self, values, label):
