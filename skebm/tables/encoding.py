@@ -40,16 +40,19 @@ class Encoding(NamedTuple):
         if weight is not None:
             X, weight = X[weight > 0], weight[weight > 0]
         sizes, columns = np.asarray(sizes), columns_by_kind(kinds)
-        fitted = [
-            find_kind(name).fit(_take(X, where), sizes[where], weight)
-            for name, where in columns.items()
-        ]
+        fitted = []
+        for name, where in columns.items():
+            kind = find_kind(name).fit(_take(X, where), sizes[where], weight)
+            kind.name = name
+            fitted.append(kind)
         return cls(tuple(fitted), tuple(columns.values()))
 
     @classmethod
     def identity(cls, kind, n_features):
         """Return the encoding that leaves columns of one kind as they are."""
-        return cls((find_kind(kind).unchanged(n_features),), (np.arange(n_features),))
+        unchanged = find_kind(kind).unchanged(n_features)
+        unchanged.name = kind
+        return cls((unchanged,), (np.arange(n_features),))
 
     @property
     def n_features(self):

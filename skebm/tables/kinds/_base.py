@@ -22,7 +22,8 @@ class Kind:
     Attributes
     ----------
     name : str
-        What ``visible`` calls the kind; :func:`find_kind` sets it.
+        What ``visible`` calls the kind; the registry's key, which :func:`find_kind`
+        and :class:`Encoding` set.
     layer_class : type
         The class of the layer.
     domain : str or None
@@ -49,6 +50,7 @@ class Kind:
         correlated, and their number if they are all the same. 1 for other kinds.
     """
 
+    name = None
     layer_class = None
     domain = None
     learns_limits = False
