@@ -82,7 +82,7 @@ def lattices(layer):
             for own, part in zip(layer.layers, layer.slices, strict=True)
             for units, *rest in lattices(own)
         ]
-    return [_lattice(layer, k) for k in range(layer.n_features)]
+    return [_lattice(layer, k) for k in range(layer.n_variables)]
 
 
 def _lattice(layer, k):

@@ -44,11 +44,10 @@ NEIGHBOURS = {
     "estimators/imputer.py": {"density"},
     "inference/conditionals.py": {"completion"},
     "partition/auto.py": {"ais", "exact", "trajectory"},
-    "tables/column.py": {"curves"},
+    "tables/column.py": {"kinds"},
     "tables/declaration.py": {"kinds"},
     "tables/encoding.py": {"kinds"},
-    "tables/kinds.py": {"curves"},
-    "tables/table.py": {"column", "declaration"},
+    "tables/table.py": {"column", "declaration", "kinds"},
 }
 
 

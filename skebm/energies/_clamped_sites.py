@@ -88,7 +88,7 @@ class ClampedSites(Energy):
         visible : ndarray of shape (n_chains, n_features)
         """
         x, mean = chains.visible.copy(), np.empty(chains.visible.shape)
-        for variable in range(_sites.n_variables(self)):
+        for variable in range(self.visible.n_variables):
             here = _sites.site(self.whole, x, variable)
             mean[:, here.columns] = here.mean()
             _sites.put(here, here.draw(random.fold(variable)), x, chains.holes)
@@ -97,7 +97,7 @@ class ClampedSites(Energy):
     def climb(self, chains):
         """Return chains whose holes took their most probable value, each in turn."""
         x = chains.visible.copy()
-        for variable in range(_sites.n_variables(self)):
+        for variable in range(self.visible.n_variables):
             here = _sites.site(self.whole, x, variable)
             _sites.put(here, here.mode(), x, chains.holes)
         return chains._replace(visible=x)

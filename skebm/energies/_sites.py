@@ -39,27 +39,21 @@ class Site(NamedTuple):
         return self.values[self.probability.argmax(axis=1)]
 
 
-def n_variables(energy):
-    """Return the number of variables of the visible layer."""
-    return int(energy.visible.variables.max(initial=-1)) + 1
-
-
 def have_two_values(layer):
     """Tell whether each unit of a layer takes two values."""
-    n_variables = int(layer.variables.max(initial=-1)) + 1
-    return n_variables == layer.n_units and all(
+    return layer.n_variables == layer.n_units and all(
         len(layer.alternatives(variable, 0.0, 0.0)[1]) == 2
-        for variable in range(n_variables)
+        for variable in range(layer.n_variables)
     )
 
 
 def site(energy, x, variable):
     """Return the distribution of a variable given the others, for each row."""
-    columns, values, log_weight = _weighed(energy, x, variable)
+    columns, values, log_weight = _log_weights(energy, x, variable)
     return Site(columns, values, softmax(log_weight, axis=1))
 
 
-def _weighed(energy, x, variable):
+def _log_weights(energy, x, variable):
     """Return columns and values of a variable, and the values' log weights by row."""
     columns, values, log_weight = energy.visible.alternatives(variable, 0.0, 0.0)
     rows = np.repeat(x[None], len(values), axis=0)
@@ -70,10 +64,10 @@ def _weighed(energy, x, variable):
 
 def conditional_log_prob(energy, x):
     """Return ``log p(x_i | all other x)`` for every variable, (n, n_variables)."""
-    out = np.empty((len(x), n_variables(energy)))
+    out = np.empty((len(x), energy.visible.n_variables))
     here = -energy.energy(x)
     for variable in range(out.shape[1]):
-        _, _, log_weight = _weighed(energy, x, variable)
+        _, _, log_weight = _log_weights(energy, x, variable)
         out[:, variable] = here - np.logaddexp.reduce(log_weight, axis=1)
     return out
 
@@ -90,7 +84,7 @@ def swept(energy, x, random, holes=None):
         The cells that may change; None is all of them.
     """
     x = x.copy()
-    for variable in range(n_variables(energy)):
+    for variable in range(energy.visible.n_variables):
         here = site(energy, x, variable)
         put(here, here.draw(random.fold(variable)), x, holes)
     return x

@@ -61,12 +61,12 @@ class ConditionalMixin:
             with use_threads(self.n_jobs):
                 rows = draw(energy, n_samples, random, self._kernel)
             return self._as_input(rows)
-        given = self._given_rows(given)
-        Z = self._encoded(given)
+        rows = self._read(self._given_rows(given))
+        Z = self._encoded(rows)
         with use_threads(self.n_jobs):
-            rows = draw_holes(energy, Z, np.isnan(Z), n_samples, random, self._kernel)
-        rows = rows.reshape(-1, rows.shape[-1])
-        return self._restored(rows, self._check_rows(given), given, n_samples)
+            drawn = draw_holes(energy, Z, np.isnan(Z), n_samples, random, self._kernel)
+        numbers = self._encoding.decode(drawn.reshape(-1, drawn.shape[-1]))
+        return self._restore(rows.filled(numbers, n_samples))
 
     def conditional_log_prob(self, X, given):
         """Return ``log p(other columns | given columns)`` of each row.
@@ -109,12 +109,14 @@ class ConditionalMixin:
         ndarray or DataFrame of shape (n_samples, n_features)
         """
         check_is_fitted(self)
-        given = self._given_rows(X)
-        Z = self._encoded(given)
+        rows = self._read(self._given_rows(X))
+        Z = self._encoded(rows)
         random = Random.from_state(random_state)
         with use_threads(self.n_jobs):
-            rows = complete_holes(self._energy, Z, np.isnan(Z), random, self._kernel)
-        return self._restored(rows, self._check_rows(given), given)
+            completed = complete_holes(
+                self._energy, Z, np.isnan(Z), random, self._kernel
+            )
+        return self._restore(rows.filled(self._encoding.decode(completed)))
 
     def posterior_mean(self, X):
         """Return the rows with their missing cells at the best guess for each.
@@ -131,8 +133,10 @@ class ConditionalMixin:
         -------
         ndarray or DataFrame of shape (n_samples, n_features)
         """
-        units, decoded = self._posterior(X, np.mean)
-        return self._filled(X, self._encoding.best_guess(units, decoded))
+        rows = self._read(X)
+        units, decoded = self._posterior(rows, np.mean)
+        guess = self._encoding.best_guess(units, decoded)
+        return self._restore(rows.with_filled_holes(guess))
 
     def posterior_interval(self, X, coverage=0.9):
         """Return rows with missing numbers at the ends of a posterior interval.
@@ -155,9 +159,12 @@ class ConditionalMixin:
         def ends(kept, axis):
             return np.moveaxis(np.quantile(kept, [tail, 1 - tail], axis=axis), 0, 1)
 
-        _, limits = self._posterior(X, ends)
-        numbers = np.where(self._is_number, limits, np.nan)
-        return tuple(self._filled(X, numbers[:, k]) for k in (0, 1))
+        rows = self._read(X)
+        _, limits = self._posterior(rows, ends)
+        numbers = np.where(self._table.holds_numbers, limits, np.nan)
+        return tuple(
+            self._restore(rows.with_filled_holes(numbers[:, k])) for k in (0, 1)
+        )
 
     def _posterior(self, X, summary):
         """Return means of units and a summary of decoded draws for rows with holes."""
@@ -175,19 +182,6 @@ class ConditionalMixin:
                 summary,
             )
         return units, decoded
-
-    def _restored(self, Z, rows, given, n_each=1):
-        """Return units as rows like the given ones, where those are missing."""
-        rows = np.repeat(rows, n_each, axis=0)
-        rows = np.where(np.isnan(rows), self._encoding.decode(Z), rows)
-        return self._table.restore(rows, _index(given, n_each))
-
-    def _filled(self, X, values):
-        """Return X with the rows that have holes filled from ``values``."""
-        rows = self._check_rows(X).copy()
-        some = np.isnan(rows).any(axis=1)
-        rows[some] = np.where(np.isnan(rows[some]), values, rows[some])
-        return self._table.restore(rows, _index(X))
 
     def _log_density(self, rows):
         """Return the log-density of validated rows but for log Z, holes summed out."""
@@ -216,12 +210,6 @@ class ConditionalMixin:
                 )
                 terms[rows, feature] = without - whole[rows]
         return terms
-
-    @property
-    def _is_number(self):
-        """Whether each column holds numbers, rather than categories or two values."""
-        two = ["bernoulli", "spin", "categorical"]
-        return ~np.isin(self._table.kinds, two)
 
     def _expected(self, Z):
         """Return the expectations of hidden and visible units given encoded rows."""
@@ -270,9 +258,3 @@ class ConditionalMixin:
 def has_holes(Z):
     """Tell whether encoded rows have missing units."""
     return isinstance(Z, np.ndarray) and bool(np.isnan(Z).any())
-
-
-def _index(given, n_each=1):
-    """Return the labels of the given rows, each so many times, if they have some."""
-    index = getattr(given, "index", None)
-    return index.repeat(n_each) if hasattr(index, "repeat") else None

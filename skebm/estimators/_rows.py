@@ -1,5 +1,7 @@
 """What all estimators do with rows: check them, and read them as numbers and units."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
@@ -14,6 +16,55 @@ from sklearn.utils.validation import check_is_fitted
 from skebm.tables.encoding import Encoding
 from skebm.tables.table import Table, as_frame, by_columns, is_frame
 from skebm.utils._sklearn import check_sample_weight, validate_data
+from skebm.utils._sparse import dense
+
+
+class Rows(NamedTuple):
+    """Rows that have been validated and read as numbers, so that this is done once.
+
+    Attributes
+    ----------
+    numbers : {ndarray, CSR matrix} of shape (n_samples, n_features)
+        NaN where a cell is missing.
+    index : Index or None
+        Labels of the rows, if they were a pandas frame.
+    """
+
+    numbers: object
+    index: pd.Index | None = None
+
+    @property
+    def holes(self):
+        """Which cells are missing, bool, shape (n_samples, n_features)."""
+        return np.isnan(dense(self.numbers))
+
+    def filled(self, numbers, n_each=1):
+        """Return the rows with numbers in their holes.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (n_samples * n_each, n_features)
+            Used where a cell is missing.
+        n_each : int, default=1
+            How many times each row is repeated.
+        """
+        repeated = np.repeat(dense(self.numbers), n_each, axis=0)
+        index = None if self.index is None else self.index.repeat(n_each)
+        return Rows(np.where(np.isnan(repeated), numbers, repeated), index)
+
+    def with_filled_holes(self, numbers):
+        """Return the rows with numbers in the holes of rows that have holes.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (n_incomplete, n_features)
+            For the rows with holes only, in their order.
+        """
+        complete = dense(self.numbers).copy()
+        incomplete = self.holes.any(axis=1)
+        rest = Rows(complete[incomplete])
+        complete[incomplete] = rest.filled(numbers).numbers
+        return Rows(complete, self.index)
 
 
 class TableMixin:
@@ -23,31 +74,47 @@ class TableMixin:
     ``_table`` (what the columns hold) and ``_encoding`` (how they become units).
     """
 
+    def _read(self, X):
+        """Return rows of a fitted estimator as :class:`Rows`, which stay as they are.
+
+        A method that needs rows more than once begins with this, and hands the result
+        to others in place of ``X``.
+        """
+        check_is_fitted(self)
+        if isinstance(X, Rows):
+            return X
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        return Rows(self._check_rows(X), index)
+
+    def _encoded(self, X):
+        """Return ``X``, or rows that were read, in the units of the layer."""
+        rows = self._read(X)
+        return self._encoding.encode(rows.numbers)
+
+    def _restore(self, rows):
+        """Return rows that were read, or filled, as what ``fit`` got."""
+        return self._table.restore(rows.numbers, rows.index)
+
+    def _as_input(self, Z, like=None):
+        """Return units as what ``fit`` got, with the labels of ``like``."""
+        has_labels = isinstance(like, pd.DataFrame | Rows)
+        index = like.index if has_labels else None
+        return self._restore(Rows(self._encoding.decode(Z), index))
+
     def _check_rows(self, X, y="no_validation", weight=None, reset=False):
         """Return validated rows as numbers; on ``reset``, learn what columns hold."""
         names = pd.Index(X.columns) if is_frame(X) else None
-        holes = get_tags(self).input_tags.allow_nan
+        takes_holes = get_tags(self).input_tags.allow_nan
         if self._reads_columns(X) if reset else self._table.by_columns:
             X, y = self._check_columns(X, y, reset)
         else:
-            options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
-            options["order"] = "C"  # as the kernels ask for
-            options["ensure_all_finite"] = "allow-nan" if holes else True
-            if _is_unlabelled(y):
-                X = validate_data(self, X, reset=reset, **options)
-            else:
-                X, y = validate_data(self, X, y, reset=reset, **options)
-        if issparse(X) and np.isnan(X.data).any():
-            raise ValueError(
-                "X is sparse and has missing values (NaN). Pass it as an array, where "
-                "they are drawn from the model, or fill them in first."
-            )
+            X, y = self._check_array(X, y, reset, takes_holes)
         if reset:
             self._table = Table.fit(X, self.visible, weight, names)
             X = self._table.matrix(X, remedy="use visible='gaussian'")
         else:
             X = self._table.matrix(X, self.handle_unknown)
-        if not holes:
+        if not takes_holes:
             self._table.refuse_holes(X, type(self).__name__)
         return X if _is_unlabelled(y) else (X, y)
 
@@ -56,7 +123,7 @@ class TableMixin:
         return by_columns(X, self.visible)
 
     def _check_columns(self, X, y, reset):
-        """Return rows as a frame, whose columns the table will look at."""
+        """Return rows as a frame, whose cells the table will check."""
         frame = as_frame(X)
         validate_data(self, X, reset=reset, skip_check_array=True)
         if not _is_unlabelled(y):
@@ -65,10 +132,21 @@ class TableMixin:
             check_consistent_length(frame, y)
         return frame, y
 
-    def _encoded(self, X):
-        """Return validated rows of a fitted estimator in the units of its layer."""
-        check_is_fitted(self)
-        return self._encoding.encode(self._check_rows(X))
+    def _check_array(self, X, y, reset, takes_holes):
+        """Return rows as an array or CSR matrix of finite numbers, or NaN."""
+        options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+        options["order"] = "C"  # as the kernels ask for
+        options["ensure_all_finite"] = "allow-nan" if takes_holes else True
+        if _is_unlabelled(y):
+            X = validate_data(self, X, reset=reset, **options)
+        else:
+            X, y = validate_data(self, X, y, reset=reset, **options)
+        if issparse(X) and np.isnan(X.data).any():
+            raise ValueError(
+                "X is sparse and has missing values (NaN). Pass it as an array, where "
+                "they are drawn from the model, or fill them in first."
+            )
+        return X, y
 
     def _settle(self, X, weight):
         """Learn how the columns of a table become units."""
@@ -81,6 +159,7 @@ class TableMixin:
         return self._table.unit_names
 
     def _check_weight(self, sample_weight, X):
+        """Return the weights of the rows, float64, or None."""
         if sample_weight is None:
             return None
         weight = check_sample_weight(
@@ -91,11 +170,6 @@ class TableMixin:
                 "sample_weight is zero for all rows: nothing to learn from."
             )
         return weight
-
-    def _as_input(self, Z, like=None):
-        """Return units as what ``fit`` got, on the index of ``like``."""
-        index = like.index if isinstance(like, pd.DataFrame) else None
-        return self._table.restore(self._encoding.decode(Z), index)
 
 
 def _is_unlabelled(y):

@@ -21,9 +21,6 @@ from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._validation import lookup
 
-# Units whose parameters need nothing beside them.
-_PLAIN = "bernoulli", "spin", "gaussian"
-
 
 class RBMDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TableDensity):
     """Density of rows by a restricted Boltzmann machine.
@@ -328,13 +325,14 @@ objective, default="pcd"
         components = check_array(components, dtype=[np.float64, np.float32])
         dtype, (n_components, n_features) = components.dtype, components.shape
         given = {"bias": (intercept_visible, n_features, "intercept_visible")}
-        if visible == "gaussian":
+        layer_class = lookup(visible, LAYERS, "visible")
+        if hasattr(layer_class, "precision"):
             variance = (
                 np.ones(n_features) if variance_visible is None else variance_visible
             )
             log_precision = -np.log(np.asarray(variance, dtype=np.float64))
             given["log_precision"] = log_precision, n_features, "variance_visible"
-        layer = lookup(visible, {kind: LAYERS[kind] for kind in _PLAIN}, "visible")(
+        layer = layer_class(
             **{name: _vector(*value, dtype) for name, value in given.items()}
         )
         bias = _vector(intercept_hidden, n_components, "intercept_hidden", dtype)

@@ -24,20 +24,30 @@ class Layer:
 
     A layer has the density ``p(x | inputs) = exp(x @ inputs - energy(x) -
     cgf(inputs))``: every unit couples to the rest of the model by its value ``x``, in
-    the layer's natural parameters. A layer does not know which model it is part of.
-    The energy of a part of a row that is all zero is 0: so holes are filled with 0.
+    the layer's natural parameters. A layer does not know which model it is in. The
+    energy of a variable whose units are all 0 is 0, so that holes can be filled with 0.
+
+    A subclass adds ``zeros``, ``from_moments``, ``energy``, ``mean`` and ``sample``;
+    ``values``, or ``alternatives`` and ``limits``; ``grad`` if it has parameters
+    besides the bias. It has its own ``interpolate`` and ``scaled`` if its energy is not
+    linear in its parameters.
 
     Attributes
     ----------
     finite : bool
         Whether a unit takes finitely many values.
-    params : dict of str to ndarray
-        The learned arrays, shared with the layer: an update in place changes it.
-    structure : dict
-        Arguments of the layer that are not learned, such as the sizes of blocks.
+    values : tuple of float
+        The values of a unit, if all units have the same ones.
+    domain : str
+        What rows of the layer hold, for sentences: "units take ...".
+    param_names : tuple of str
+        Names of the arguments that are learned.
+    structure_names : tuple of str
+        Names of the arguments that are not learned, such as the sizes of blocks.
     """
 
     finite = True
+    domain = "values within their domain"
     param_names = ("bias",)
     structure_names = ()
 
@@ -58,7 +68,7 @@ class Layer:
         return np.arange(self.n_units)
 
     @property
-    def n_features(self):
+    def n_variables(self):
         """Number of variables: a block of categories counts as one."""
         return int(self.variables.max(initial=-1)) + 1
 
@@ -72,31 +82,51 @@ class Layer:
 
     @property
     def curvature(self):
-        """Of a parabola that the energy outgrows, for each unit: shape (n_units,).
+        """Curvature of a parabola below the energy of each unit, shape (n_units,).
 
-        Infinite for units whose values are bounded, 0 where no parabola will do.
+        Up to a linear function, the energy grows at least as fast as this parabola.
+        Infinite for units whose values are bounded, 0 where there is no parabola.
         """
         return np.full(self.n_units, np.inf if self.finite else 0.0)
 
     @property
     def n_states(self):
         """Number of configurations; infinite also where a float cannot hold it."""
-        return 2**self.n_units if self.finite and self.n_units < 1024 else np.inf
+        if not self.finite or self.n_units * np.log2(len(self.values)) >= 1024:
+            return np.inf
+        return len(self.values) ** self.n_units
 
     def states(self, start, stop):
         """Return the configurations numbered ``start`` to ``stop - 1``, one a row."""
-        bits = np.arange(start, stop)[:, None] >> np.arange(self.n_units) & 1
-        return np.asarray(self.values, dtype=self.bias.dtype)[bits]
+        number, unit = np.arange(start, stop)[:, None], np.arange(self.n_units)
+        n_values = len(self.values)
+        if n_values == 2:  # a shift is much faster than a division
+            digits = number >> unit & 1
+        else:
+            digits = number // n_values**unit % n_values
+        return np.asarray(self.values, dtype=self.bias.dtype)[digits]
 
-    def alternatives(self, feature, low, high):
-        """Return what else a variable could be, to sum (or integrate) it out.
+    def outside(self, X):
+        """Return which entries of ``X`` are not values of their units.
 
         Parameters
         ----------
-        feature : int
+        X : ndarray of shape (n, n_units)
+        """
+        if hasattr(self, "values"):
+            return ~np.isin(X, self.values)
+        low, high = self.limits
+        return ~(np.isfinite(X) & (low <= X) & (high >= X))
+
+    def alternatives(self, variable, low, high):
+        """Return the possible values of a variable, to sum (or integrate) it out.
+
+        Parameters
+        ----------
+        variable : int
         low, high : float
-            The range of the inputs that the rest of the model can give it, where it is
-            not bounded.
+            The range of the inputs that the rest of the model can give the variable, if
+            its values are not bounded.
 
         Returns
         -------
@@ -107,18 +137,18 @@ class Layer:
             Log of the weight of each value in the sum.
         """
         values = np.asarray(self.values, dtype=self.bias.dtype)[:, None]
-        return slice(feature, feature + 1), values, 0.0
+        return slice(variable, variable + 1), values, 0.0
 
     def cgfs(self, inputs):
-        """Return the log normaliser of each variable, (n, n_features), float64.
+        """Return the log normaliser of each variable, (n, n_variables), float64.
 
-        The log of the sum (or integral) of ``exp(x @ inputs - energy(x))`` over the
-        values of one variable.
+        It is the log of the sum (or integral) of ``exp(x @ inputs - energy(x))`` over
+        the values of one variable.
         """
-        out = np.empty((len(inputs), self.n_features))
-        for feature in range(self.n_features):
-            _, _, log_weight = self._weighed(feature, inputs)
-            out[:, feature] = logsumexp(log_weight, axis=1)
+        out = np.empty((len(inputs), self.n_variables))
+        for variable in range(self.n_variables):
+            _, _, log_weight = self._log_weights(variable, inputs)
+            out[:, variable] = logsumexp(log_weight, axis=1)
         return out
 
     def cgf(self, inputs):
@@ -128,23 +158,23 @@ class Layer:
     def mode(self, inputs):
         """Return the most probable ``x`` given its inputs."""
         out = np.empty_like(inputs)
-        for feature in range(self.n_features):
-            columns, values, log_weight = self._weighed(feature, inputs)
+        for variable in range(self.n_variables):
+            columns, values, log_weight = self._log_weights(variable, inputs)
             out[:, columns] = values[log_weight.argmax(axis=1)]
         return out
 
-    def _weighed(self, feature, inputs):
-        """Return columns and values of a variable, and the log-weights given inputs."""
+    def _log_weights(self, variable, inputs):
+        """Return columns and values of a variable, and log-weights given the inputs."""
         ends = (inputs.min(initial=0), inputs.max(initial=0))
-        columns, values, log_weight = self.alternatives(feature, *ends)
-        alone = np.zeros((len(values), self.n_units), dtype=values.dtype)
-        alone[:, columns] = values
-        own = np.asarray(log_weight - self.energy(alone), dtype=np.float64)
-        return columns, values, inputs[:, columns] @ values.T + own
+        columns, values, log_weight = self.alternatives(variable, *ends)
+        x = np.zeros((len(values), self.n_units), dtype=values.dtype)
+        x[:, columns] = values
+        without_inputs = np.asarray(log_weight - self.energy(x), dtype=np.float64)
+        return columns, values, inputs[:, columns] @ values.T + without_inputs
 
     @property
     def params(self):
-        """The learned arrays by name."""
+        """The learned arrays by name, not copied: an update in place is the layer's."""
         return {name: getattr(self, name) for name in self.param_names}
 
     @property
@@ -164,16 +194,15 @@ class Layer:
 
     def interpolate(self, other, beta):
         """Return the layer on the way from this one (0) to ``other`` (1)."""
-        theirs = other.params
         return self.replace(
             **{
-                name: (1 - beta) * mine + beta * theirs[name]
-                for name, mine in self.params.items()
+                name: (1 - beta) * value + beta * other.params[name]
+                for name, value in self.params.items()
             }
         )
 
     def scaled(self, beta):
-        """Return the layer whose energy is ``beta`` times this one's.
+        """Return the layer whose energy is ``beta`` times the energy of this one.
 
         Parameters
         ----------
@@ -201,8 +230,8 @@ class Layer:
         gradient = {"bias": weight @ self.mean(inputs)}
         if len(self.params) == 1:
             return gradient
-        for variable in range(self.n_features):
-            columns, values, log_weight = self._weighed(variable, inputs)
+        for variable in range(self.n_variables):
+            columns, values, log_weight = self._log_weights(variable, inputs)
             share = (weight @ softmax(log_weight, axis=1)).astype(self.bias.dtype)
             alone = np.zeros((len(values), self.n_units), dtype=self.bias.dtype)
             alone[:, columns] = values
@@ -215,7 +244,7 @@ class Layer:
         """Bring the parameters back into their domain, in place."""
 
     def gauge(self, rows):
-        """Take out of ``rows``, in place, what no distribution depends on.
+        """Remove from ``rows``, in place, what no distribution depends on.
 
         Parameters
         ----------
@@ -225,6 +254,6 @@ class Layer:
         Returns
         -------
         float or ndarray of shape ``rows.shape[1:]``
-            What was taken out, summed over blocks of units; 0.0 where all of it counts.
+            What was removed, summed over blocks of units; 0.0 if nothing was.
         """
         return 0.0

@@ -1,7 +1,8 @@
-"""Units with the values 0, 1, 2, ..., by sums over a table of log base measures.
+"""Sums over the values 0, 1, 2, ... of units, with a table of log base measures.
 
-Fields are arrays of shape (n, n_units). A table, float64 of shape (n_units, n_values),
-holds the log base measure of each value, minus infinity for those beyond a unit's last.
+A field is inputs plus bias, of shape (n, n_units). A table, float64 of shape (n_units,
+n_values), holds the log base measure of each value; it is minus infinity for values
+that a unit does not have.
 """
 
 import numpy as np
@@ -25,7 +26,7 @@ def modes(field, table):
 
 
 def draws(field, table, uniform):
-    """Return the values that uniforms of the same shape stand for."""
+    """Return draws by inversion, from uniforms of the same shape."""
     out = np.empty_like(field, order="C")
     _draws(np.ascontiguousarray(field), table, n_values(table), uniform, out)
     return out
@@ -37,45 +38,45 @@ def n_values(table):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _weigh(field, base, line, out):
-    """Fill ``out`` with weights that are 1 at the largest; return the log of that."""
-    top = base[0]
-    for x in range(len(line)):
-        line[x] = x * field + base[x]
-        top = max(top, line[x])
-    for x in range(len(line)):
-        line[x] -= top
-    fill_exp(line, out)
+def _weigh(field, log_base, exponent, out):
+    """Fill ``out`` with weights relative to the largest; return its log."""
+    top = log_base[0]
+    for x in range(len(exponent)):
+        exponent[x] = x * field + log_base[x]
+        top = max(top, exponent[x])
+    for x in range(len(exponent)):
+        exponent[x] -= top
+    fill_exp(exponent, out)
     return top
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _sums(field, table, n_values, log_sum, mean):
-    room = np.empty((2, table.shape[1]))
+    buffer = np.empty((2, table.shape[1]))
     for r in range(len(field)):
         for i in range(len(table)):
-            line = room[1, : n_values[i]]
-            top = _weigh(field[r, i], table[i], room[0, : n_values[i]], line)
+            weight = buffer[1, : n_values[i]]
+            top = _weigh(field[r, i], table[i], buffer[0, : n_values[i]], weight)
             total = first = 0.0
-            for x in range(len(line)):
-                total += line[x]
-                first += x * line[x]
+            for x in range(len(weight)):
+                total += weight[x]
+                first += x * weight[x]
             log_sum[r, i] = np.log(total) + top
             mean[r, i] = first / total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _draws(field, table, n_values, uniform, out):
-    room = np.empty((2, table.shape[1]))
+    buffer = np.empty((2, table.shape[1]))
     for r in range(len(field)):
         for i in range(len(table)):
-            line = room[1, : n_values[i]]
-            _weigh(field[r, i], table[i], room[0, : n_values[i]], line)
+            weight = buffer[1, : n_values[i]]
+            _weigh(field[r, i], table[i], buffer[0, : n_values[i]], weight)
             total = 0.0
-            for x in range(len(line)):
-                total += line[x]
+            for x in range(len(weight)):
+                total += weight[x]
             height, reached, which = uniform[r, i] * total, 0.0, 0
-            for x in range(len(line) - 1):
-                reached += line[x]
+            for x in range(len(weight) - 1):
+                reached += weight[x]
                 which += reached < height
             out[r, i] = which

@@ -4,17 +4,17 @@ import numpy as np
 
 from skebm.layers._base import Layer
 
-# A standardised column explains at most 99.9 % of its variance; the bound keeps a
-# column that is constant, or a copy of another, from an infinite density.
+# The inputs explain at most 99.9 % of the variance of a standardised column. Without
+# this bound a column that is constant, or a copy of another, has an infinite density.
 LOG_PRECISION_BOUNDS = np.log(0.1), np.log(1000.0)
-# A longer grid tells of weights that explode.
+# A longer grid means that weights explode.
 _MAX_STEPS = 100_000
 
 
 class Real(Layer):
     """Units with the energy ``sum(exp(log_precision) u**2 / 2) - x @ bias``.
 
-    ``u`` are the real units, all of ``x`` unless ``_real`` says otherwise.
+    ``u`` are the real units: all of ``x``, unless a subclass has another ``_real``.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class Real(Layer):
         return self.replace(bias=bias, log_precision=np.log(precision))
 
     def scaled(self, beta):
-        """Return the layer whose energy is ``beta`` times this one's."""
+        """Return the layer whose energy is ``beta`` times the energy of this one."""
         beta = self.bias.dtype.type(beta)
         return self.replace(
             bias=beta * self.bias, log_precision=np.log(beta * self.precision)
@@ -97,14 +97,14 @@ def normal_grid(mean, scale):
     Parameters
     ----------
     mean : pair of float
-        The smallest and the largest mean of normal densities with standard deviation
-        ``scale``: for mixtures of those a step of 0.75 of it is exact to rounding.
+        The smallest and the largest mean of a mixture of normal densities.
     scale : float
+        Their standard deviation. A step of 0.75 times the scale is exact to rounding.
 
     Raises
     ------
     FloatingPointError
-        If the means are further apart than any weights of use can make them.
+        If the means are further apart than useful weights make them.
     """
     step = 0.75 * scale
     low, high = mean[0] - 8 * scale, mean[1] + 8 * scale

@@ -20,12 +20,12 @@ class Bernoulli(Layer):
 
     @classmethod
     def zeros(cls, n_units, dtype=np.float64):
-        """Return a layer of fair coins."""
+        """Return a layer whose two values are equally likely."""
         return cls(np.zeros(n_units, dtype=dtype))
 
     @classmethod
     def from_moments(cls, mean, variance, n_rows):
-        """Return the independent layer with these marginals, one row smoothed in."""
+        """Return the layer whose units have these means, one row being smoothed in."""
         p = (mean * n_rows + 0.5) / (n_rows + 1)
         return cls(np.log(p / (1 - p)))
 
@@ -55,5 +55,5 @@ class Bernoulli(Layer):
 
     @staticmethod
     def outside(X):
-        """Return which entries of ``X`` are no value and no probability of one."""
+        """Return which entries of ``X`` are not values or probabilities."""
         return (X < 0) | (X > 1)

@@ -13,8 +13,8 @@ _ROWS = 16
 class Categorical(Layer):
     """Variables with categories, each a block of units of which exactly one is 1.
 
-    ``energy(x) = -x @ bias``. A number that is added to all units of a block changes no
-    probability; :meth:`gauge` keeps the sum over each block at zero [1]_.
+    ``energy(x) = -x @ bias``. Adding a number to the bias of all units of a block does
+    not change probabilities; :meth:`gauge` keeps the sum over each block at zero [1]_.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Categorical(Layer):
 
     @Constructor
     def from_moments(cls, mean, variance, n_rows, sizes=None):  # noqa: N805
-        """Return the layer with these frequencies, one row smoothed in."""
+        """Return the layer with these frequencies, one row being smoothed in."""
         layer = cls.zeros(len(mean), np.float64, sizes)
         share = 1 / layer.sizes[layer.variables]
         layer.bias[:] = np.log((mean * n_rows + share) / (n_rows + 1))
@@ -96,9 +96,9 @@ class Categorical(Layer):
         np.put_along_axis(out, self.starts + which, 1, axis=1)
         return out
 
-    def alternatives(self, feature, low, high):
+    def alternatives(self, variable, low, high):
         """Return the whole block and its one-hot rows."""
-        start, size = self.starts[feature], self.sizes[feature]
+        start, size = self.starts[variable], self.sizes[variable]
         block = slice(int(start), int(start + size))
         return block, np.eye(size, dtype=self.bias.dtype), 0.0
 
@@ -140,7 +140,7 @@ class Categorical(Layer):
         self.gauge(self.bias)
 
     def gauge(self, rows):
-        """Take each block's mean out of its rows; return the sum of those means."""
+        """Remove each block's mean from its rows; return the sum of the means."""
         mean = np.add.reduceat(rows, self.starts, axis=0)
         mean /= self.sizes.astype(rows.dtype).reshape(-1, *[1] * (rows.ndim - 1))
         rows -= np.repeat(mean, self.sizes, axis=0)
@@ -148,12 +148,12 @@ class Categorical(Layer):
 
     @staticmethod
     def outside(X):
-        """Return which entries of ``X`` are no probability."""
+        """Return which entries of ``X`` are not probabilities."""
         return (X < 0) | (X > 1)
 
 
-# Blocks are too short to be worth a vector's while: so some rows go through each block
-# side by side, and loops are over rows, of a length that the compiler knows.
+# Blocks are too short for vector instructions. So several rows go through each block
+# side by side, and the inner loops are over rows, whose number the compiler knows.
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
 def _load(inputs, bias, row, start, lines, terms, top, total):
     """Fill ``terms``, (size, n_rows), with exponentials that are 1 at the largest.
@@ -205,7 +205,7 @@ def _pick(inputs, bias, sizes, uniform, out):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill(inputs, bias, sizes, log_sum, mean):
-    """Fill in the log of the sum over each block, and the shares in it."""
+    """Fill in the log of the sum over each block, and the probabilities."""
     lines = np.zeros(sizes.max() * _ROWS, dtype=inputs.dtype)
     terms, top = np.empty_like(lines), np.empty(_ROWS, dtype=inputs.dtype)
     total = np.empty_like(top)

@@ -1,4 +1,4 @@
-"""Layers of several kinds side by side."""
+"""Layers side by side."""
 
 import itertools
 
@@ -23,10 +23,11 @@ class Columns(Layer):
         edges = np.cumsum([0] + [layer.n_units for layer in self.layers])
         self.slices = [slice(*pair) for pair in itertools.pairwise(edges)]
 
-    def _parts(self, x):
+    def _blocks(self, x):
+        """Return pairs of a layer and its columns of ``x``."""
         return [
-            (layer, x[:, part])
-            for layer, part in zip(self.layers, self.slices, strict=True)
+            (layer, x[:, columns])
+            for layer, columns in zip(self.layers, self.slices, strict=True)
         ]
 
     @property
@@ -42,15 +43,15 @@ class Columns(Layer):
     @property
     def variables(self):
         """The variable that each unit belongs to."""
-        counts = [layer.n_features for layer in self.layers]
+        counts = [layer.n_variables for layer in self.layers]
         firsts = np.cumsum([0, *counts])
         pairs = zip(self.layers, firsts, strict=False)
         return np.concatenate([layer.variables + first for layer, first in pairs])
 
     @property
-    def n_features(self):
+    def n_variables(self):
         """Number of variables: a block of categories counts as one."""
-        return sum(layer.n_features for layer in self.layers)
+        return sum(layer.n_variables for layer in self.layers)
 
     @property
     def limits(self):
@@ -60,7 +61,7 @@ class Columns(Layer):
 
     @property
     def curvature(self):
-        """Of a parabola that the energy outgrows, for each unit."""
+        """Curvature of a parabola below the energy of each unit."""
         return np.concatenate([layer.curvature for layer in self.layers])
 
     @property
@@ -84,66 +85,66 @@ class Columns(Layer):
         }
 
     def replace(self, **params):
-        """Return layers of the same kinds with these parameters."""
+        """Return the same layers with these parameters."""
         return Columns(
             layer.replace(**{name: params[f"{k}.{name}"] for name in layer.params})
             for k, layer in enumerate(self.layers)
         )
 
     def zeros(self, n_units, dtype=np.float64):
-        """Return layers of the same kinds without biases."""
+        """Return the same layers without biases."""
         return Columns(layer.zeros(layer.n_units, dtype) for layer in self.layers)
 
     def from_moments(self, mean, variance, n_rows):
-        """Return the independent layers with these marginals."""
+        """Return the layers whose units have these moments."""
         return Columns(
-            layer.from_moments(mean[part], variance[part], n_rows)
-            for layer, part in zip(self.layers, self.slices, strict=True)
+            layer.from_moments(mean[columns], variance[columns], n_rows)
+            for layer, columns in zip(self.layers, self.slices, strict=True)
         )
 
     def interpolate(self, other, beta):
         """Return the layers on the way from these (0) to ``other`` (1)."""
         return Columns(
-            mine.interpolate(its, beta)
-            for mine, its in zip(self.layers, other.layers, strict=True)
+            start.interpolate(end, beta)
+            for start, end in zip(self.layers, other.layers, strict=True)
         )
 
     def scaled(self, beta):
-        """Return the layers whose energies are ``beta`` times these ones'."""
+        """Return the layers whose energies are ``beta`` times the energies of these."""
         return Columns(layer.scaled(beta) for layer in self.layers)
 
     def states(self, start, stop):
         """Return the configurations numbered ``start`` to ``stop - 1``, one a row."""
         number = np.arange(start, stop)
-        parts = []
+        blocks = []
         for layer in self.layers:
             n_states = int(layer.n_states)
-            parts.append(layer.states(0, n_states)[number % n_states])
+            blocks.append(layer.states(0, n_states)[number % n_states])
             number //= n_states
-        return np.concatenate(parts, axis=1)
+        return np.concatenate(blocks, axis=1)
 
-    def alternatives(self, feature, low, high):
-        """Return what else the variable numbered ``feature`` could be."""
+    def alternatives(self, variable, low, high):
+        """Return the possible values of a variable, from its layer."""
         position = 0
-        while feature >= self.layers[position].n_features:
-            feature -= self.layers[position].n_features
+        while variable >= self.layers[position].n_variables:
+            variable -= self.layers[position].n_variables
             position += 1
         layer, start = self.layers[position], self.slices[position].start
-        inner, values, log_weight = layer.alternatives(feature, low, high)
+        inner, values, log_weight = layer.alternatives(variable, low, high)
         columns = slice(start + inner.start, start + inner.stop, inner.step)
         return columns, values, log_weight
 
     def energy(self, x):
         """Return the energy of each row of ``x``, shape (n,)."""
-        return sum(layer.energy(part) for layer, part in self._parts(x))
+        return sum(layer.energy(block) for layer, block in self._blocks(x))
 
     def cgfs(self, inputs):
-        """Return the log normaliser of each variable, (n, n_features), float64."""
+        """Return the log normaliser of each variable, (n, n_variables), float64."""
         return self._joined("cgfs", inputs)
 
     def cgf(self, inputs):
         """Return the log of the integral of ``exp(x @ inputs - energy(x))``."""
-        return sum(layer.cgf(part) for layer, part in self._parts(inputs))
+        return sum(layer.cgf(block) for layer, block in self._blocks(inputs))
 
     def mean(self, inputs):
         """Return the expectation of ``x`` given its inputs."""
@@ -153,16 +154,16 @@ class Columns(Layer):
         """Return the most probable ``x`` given its inputs."""
         return self._joined("mode", inputs)
 
-    def _joined(self, method, inputs):
-        parts = [getattr(layer, method)(part) for layer, part in self._parts(inputs)]
-        return np.concatenate(parts, axis=1)
+    def _joined(self, method, x):
+        blocks = [getattr(layer, method)(block) for layer, block in self._blocks(x)]
+        return np.concatenate(blocks, axis=1)
 
     def sample(self, inputs, random):
         """Draw ``x`` given its inputs."""
         return np.concatenate(
             [
-                layer.sample(part, random.fold(k))
-                for k, (layer, part) in enumerate(self._parts(inputs))
+                layer.sample(block, random.fold(k))
+                for k, (layer, block) in enumerate(self._blocks(inputs))
             ],
             axis=1,
         )
@@ -171,15 +172,15 @@ class Columns(Layer):
         """Return d energy / d params, summed over rows with ``weight``."""
         return {
             f"{k}.{name}": value
-            for k, (layer, part) in enumerate(self._parts(x))
-            for name, value in layer.grad(part, weight).items()
+            for k, (layer, block) in enumerate(self._blocks(x))
+            for name, value in layer.grad(block, weight).items()
         }
 
     def cgf_grad(self, inputs, weight):
         """Return d cgf / d params, summed over rows with ``weight``."""
         return {
             f"{k}.{name}": value
-            for k, (layer, columns) in enumerate(self._parts(inputs))
+            for k, (layer, columns) in enumerate(self._blocks(inputs))
             for name, value in layer.cgf_grad(columns, weight).items()
         }
 
@@ -189,6 +190,10 @@ class Columns(Layer):
             layer.project()
 
     def gauge(self, rows):
-        """Take out of ``rows`` what no distribution depends on, part by part."""
-        parts = zip(self.layers, self.slices, strict=True)
-        return sum(layer.gauge(rows[part]) for layer, part in parts)
+        """Remove from ``rows`` what no distribution depends on, layer by layer."""
+        pairs = zip(self.layers, self.slices, strict=True)
+        return sum(layer.gauge(rows[units]) for layer, units in pairs)
+
+    def outside(self, X):
+        """Return which entries of ``X`` are outside the domain of their layer."""
+        return self._joined("outside", X)

@@ -9,10 +9,11 @@ from skebm.layers._base import Constructor, Layer
 from skebm.layers._discrete import draws, modes, sums
 from skebm.utils._sparse import dense
 
-# A shape of 1 / 20 is a geometric distribution nearly, one of 20 all but a constant.
+# A shape of 1 / 20 is nearly a geometric distribution, one of 20 nearly a constant.
 _LOG_SHAPE_BOUNDS = -np.log(20.0), np.log(20.0)
-# The solution for given moments: no mean is so close to 0 that its bias is larger.
-_MAX_BIAS, _N_BISECTIONS = 500.0, 50
+# No mean is so close to 0 that the bias of its layer is larger.
+_MAX_BIAS = 500.0
+_N_BISECTIONS = 50
 
 
 class Count(Layer):
@@ -68,30 +69,29 @@ class Count(Layer):
 
     @Constructor
     def from_moments(cls, mean, variance, n_rows, maximum=1):  # noqa: N805
-        """Return the independent layer with these marginals, one row smoothed in.
+        """Return the layer whose units have these moments, one row being smoothed in.
 
-        The mean is met, and the variance as far as the bounds of the shape allow. The
-        row that is smoothed in is spread evenly over the values.
+        The means are exact, and the variances are as near as the bounds of the shape
+        allow. The row that is smoothed in is spread evenly over the values.
         """
         layer = cls.zeros(len(mean), np.float64, maximum)
         top = layer.maximum
-        flat = top / 2, top * (2 * top + 1) / 6
-        mean, square = (
-            (own * n_rows + prior) / (n_rows + 1)
-            for own, prior in zip((mean, variance + mean**2), flat, strict=True)
-        )
+        # The moments of a uniform distribution over the values.
+        flat_mean, flat_square = top / 2, top * (2 * top + 1) / 6
+        square = ((variance + mean**2) * n_rows + flat_square) / (n_rows + 1)
+        mean = (mean * n_rows + flat_mean) / (n_rows + 1)
 
         def is_wide(log_shape):
             layer.log_shape[:] = log_shape
-            layer._meet(mean)
+            layer._set_bias(mean)
             return layer._moments()[1] > square - mean**2
 
         _bisect(is_wide, _LOG_SHAPE_BOUNDS, len(mean))
-        layer.log_shape[top == 1] = 0  # which has no say there
+        layer.log_shape[top == 1] = 0  # where it changes nothing
         return layer
 
-    def _meet(self, mean):
-        """Set the bias to where the means are these."""
+    def _set_bias(self, mean):
+        """Set the bias so that the units have these means."""
 
         def is_below(bias):
             self.bias[:] = bias
@@ -101,11 +101,10 @@ class Count(Layer):
 
     def _moments(self):
         """Return mean and variance of each unit without inputs."""
-        log_share = self.bias[:, None] * np.arange(self._table.shape[1]) + self._table
-        share = softmax(log_share, axis=1)
-        value = np.arange(share.shape[1])
-        mean = share @ value
-        return mean, share @ value**2 - mean**2
+        value = np.arange(self._table.shape[1])
+        probability = softmax(self.bias[:, None] * value + self._table, axis=1)
+        mean = probability @ value
+        return mean, probability @ value**2 - mean**2
 
     @property
     def limits(self):
@@ -126,10 +125,10 @@ class Count(Layer):
             number //= maximum + 1
         return np.stack(digits, axis=1).astype(self.bias.dtype)
 
-    def alternatives(self, feature, low, high):
+    def alternatives(self, variable, low, high):
         """Return all values of the unit."""
-        values = np.arange(self.maximum[feature] + 1, dtype=self.bias.dtype)
-        return slice(feature, feature + 1), values[:, None], 0.0
+        values = np.arange(self.maximum[variable] + 1, dtype=self.bias.dtype)
+        return slice(variable, variable + 1), values[:, None], 0.0
 
     @cached_property
     def _log_binomial(self):
@@ -144,14 +143,14 @@ class Count(Layer):
     def _table(self):
         return np.exp(self.log_shape.astype(np.float64))[:, None] * self._log_binomial
 
-    def _base(self, x):
+    def _log_binomials(self, x):
         """Return ``log C(maximum, x)`` of each entry, in the dtype of ``x``."""
         number = np.rint(dense(x)).astype(np.intp)
         return self._log_binomial[np.arange(self.n_units), number].astype(x.dtype)
 
     def energy(self, x):
         """Return the energy of each row of ``x``, shape (n,)."""
-        return -(x @ self.bias) - self._base(x) @ np.exp(self.log_shape)
+        return -(x @ self.bias) - self._log_binomials(x) @ np.exp(self.log_shape)
 
     def cgfs(self, inputs):
         """Return the log of the sum over the values of each unit, float64."""
@@ -177,7 +176,7 @@ class Count(Layer):
         return self.replace(bias=bias, log_shape=np.log(shape))
 
     def scaled(self, beta):
-        """Return the layer whose energy is ``beta`` times this one's."""
+        """Return the layer whose energy is ``beta`` times the energy of this one."""
         beta = self.bias.dtype.type(beta)
         return self.replace(
             bias=beta * self.bias, log_shape=np.log(beta) + self.log_shape
@@ -185,7 +184,7 @@ class Count(Layer):
 
     def grad(self, x, weight):
         """Return d energy / d params, summed over rows with ``weight``."""
-        slope = -np.exp(self.log_shape) * (weight @ self._base(x))
+        slope = -np.exp(self.log_shape) * (weight @ self._log_binomials(x))
         return {**super().grad(x, weight), "log_shape": slope}
 
     def project(self):
@@ -193,12 +192,12 @@ class Count(Layer):
         np.clip(self.log_shape, *_LOG_SHAPE_BOUNDS, out=self.log_shape)
 
     def outside(self, X):
-        """Return which entries of ``X`` are no count up to the maximum."""
+        """Return which entries of ``X`` are not counts up to the maximum."""
         return ~((X >= 0) & (self.maximum >= X) & (np.rint(X) == X))
 
 
 def _bisect(is_low, ends, n):
-    """Call ``is_low`` with ever better solutions, one for each of ``n`` equations."""
+    """Call ``is_low`` with better and better solutions of ``n`` equations."""
     low, high = (np.full(n, float(end)) for end in ends)
     for _ in range(_N_BISECTIONS):
         middle = (low + high) / 2

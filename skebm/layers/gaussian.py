@@ -14,26 +14,26 @@ class Gaussian(Real):
         Mean times precision of a unit without inputs.
     log_precision : ndarray of shape (n_units,) or None
         Log of the inverse of the variance given the inputs, learned within bounds.
-        ``None`` fixes the variance at 1: so for hidden units, whose scale would
-        otherwise be free (the gauge).
+        ``None`` fixes the variance at 1. Hidden units need that: a model with another
+        variance is the same as one with 1 and scaled weights.
     """
 
     domain = "finite numbers"
 
     @classmethod
     def from_moments(cls, mean, variance, n_rows):
-        """Return the independent layer with these marginals, within the bounds."""
+        """Return the layer whose units have these moments, within the bounds."""
         log_precision = -np.log(np.maximum(variance, 1e-12))
         log_precision = np.clip(log_precision, *LOG_PRECISION_BOUNDS)
         return cls(mean * np.exp(log_precision), log_precision)
 
-    def alternatives(self, feature, low, high):
+    def alternatives(self, variable, low, high):
         """Return a grid: see :func:`skebm.layers._real.normal_grid`."""
-        precision, bias = float(self.precision[feature]), float(self.bias[feature])
+        precision, bias = float(self.precision[variable]), float(self.bias[variable])
         means = (bias + low) / precision, (bias + high) / precision
         values, step = normal_grid(means, precision**-0.5)
         values = values.astype(self.bias.dtype)[:, None]
-        return slice(feature, feature + 1), values, np.log(step)
+        return slice(variable, variable + 1), values, np.log(step)
 
     def cgfs(self, inputs):
         """Return the log of the integral of each unit, (n, n_units), float64."""
@@ -63,5 +63,5 @@ class Gaussian(Real):
 
     @staticmethod
     def outside(X):
-        """Return which entries of ``X`` are no real number."""
+        """Return which entries of ``X`` are not finite numbers."""
         return ~np.isfinite(X)

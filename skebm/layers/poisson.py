@@ -10,8 +10,8 @@ from skebm.layers._discrete import draws, sums
 class Poisson(Layer):
     """Counts 0, 1, 2, ...: ``energy(x) = sum(nu * log x! - bias * x)``.
 
-    ``nu = exp(log_shape)`` is 1 for the Poisson distribution itself; other shapes
-    (Conway-Maxwell-Poisson [1]_) are what becomes of it at another temperature.
+    ``nu = exp(log_shape)`` is 1 for the Poisson distribution. At another temperature
+    the distribution has another shape: it is a Conway-Maxwell-Poisson one [1]_.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Poisson(Layer):
 
     @classmethod
     def from_moments(cls, mean, variance, n_rows):
-        """Return the independent layer with these means, half a count smoothed in."""
+        """Return the layer whose units have these means, half a count smoothed in."""
         return cls(np.log((mean * n_rows + 0.5) / (n_rows + 1)))
 
     @property
@@ -58,14 +58,14 @@ class Poisson(Layer):
         return np.exp(self.log_shape)
 
     def _table(self, field):
-        """Return minus ``nu log x!`` for the values that these fields make likely."""
+        """Return ``-nu log x!`` for the values that are likely with these fields."""
         return -self._shape[:, None] * gammaln(_values(field, self._shape) + 1)
 
-    def alternatives(self, feature, low, high):
+    def alternatives(self, variable, low, high):
         """Return the values beyond which less than 1e-16 of the distribution lies."""
-        values = _values(self.bias[feature] + high, self._shape[feature])
+        values = _values(self.bias[variable] + high, self._shape[variable])
         values = values.astype(self.bias.dtype)
-        return slice(feature, feature + 1), values[:, None], 0.0
+        return slice(variable, variable + 1), values[:, None], 0.0
 
     def energy(self, x):
         """Return the energy of each row of ``x``, shape (n,)."""
@@ -95,7 +95,7 @@ class Poisson(Layer):
         if self.log_shape is None:
             rate = np.exp(field.astype(np.float64))
             drawn = np.ceil(pdtrik(uniform, rate))
-            # The inverse is that of a continuous function: one less may do, too.
+            # The inverse of a continuous function may be one too large.
             drawn -= pdtr(np.maximum(drawn - 1, 0), rate) >= uniform
             return np.maximum(drawn, 0).astype(inputs.dtype)
         return draws(field, self._table(field), uniform)
@@ -109,7 +109,7 @@ class Poisson(Layer):
         return self.replace(bias=bias, log_shape=np.log(shape))
 
     def scaled(self, beta):
-        """Return the layer whose energy is ``beta`` times this one's."""
+        """Return the layer whose energy is ``beta`` times the energy of this one."""
         beta = self.bias.dtype.type(beta)
         return self.replace(bias=beta * self.bias, log_shape=np.log(beta * self._shape))
 
@@ -122,12 +122,12 @@ class Poisson(Layer):
 
     @staticmethod
     def outside(X):
-        """Return which entries of ``X`` are no count."""
+        """Return which entries of ``X`` are not counts."""
         return ~((X >= 0) & (np.rint(X) == X) & np.isfinite(X))
 
 
 def _values(field, shape):
-    """Return the counts up to where the largest of these fields makes them unlikely."""
+    """Return the counts that are likely with the largest of these fields."""
     mode = np.exp(np.max(field / shape, initial=0, axis=None))
     # Near its mode the distribution has the variance mode / shape.
     width = np.sqrt(mode / np.min(shape)) + 1 / np.min(shape)

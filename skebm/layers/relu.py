@@ -23,8 +23,8 @@ class ReLU(Real):
     bias : ndarray of shape (n_units,)
         Mean times precision of a unit without inputs, before the cut.
     log_precision : ndarray of shape (n_units,) or None
-        ``None`` fixes the precision at 1: so for hidden units, whose scale would
-        otherwise be free.
+        ``None`` fixes the precision at 1. Hidden units need that: a model with another
+        precision is the same as one with 1 and scaled weights.
 
     References
     ----------
@@ -36,9 +36,9 @@ class ReLU(Real):
 
     @classmethod
     def from_moments(cls, mean, variance, n_rows):
-        """Return the independent layer of precision 1 with these means.
+        """Return the layer of precision 1 whose units have these means.
 
-        A row of zero bias is smoothed in.
+        A row that is drawn without biases is smoothed in.
         """
         layer, nothing = cls.zeros(len(mean)), np.zeros((1, len(mean)))
         mean = (mean * n_rows + layer.mean(nothing)[0]) / (n_rows + 1)
@@ -54,10 +54,10 @@ class ReLU(Real):
         """Zero and infinity."""
         return np.zeros(self.n_units), np.full(self.n_units, np.inf)
 
-    def alternatives(self, feature, low, high):
+    def alternatives(self, variable, low, high):
         """Return nodes of Gauss's rule on intervals that fit the decay from 0 on."""
-        scale = float(self.precision[feature]) ** -0.5
-        field = np.array([low, high]) + float(self.bias[feature])
+        scale = float(self.precision[variable]) ** -0.5
+        field = np.array([low, high]) + float(self.bias[variable])
         # Far from its cut a density falls like exp(field * x).
         width = min(scale, 1 / max(-field[0], 1e-12))
         edges = [0.0]
@@ -69,7 +69,7 @@ class ReLU(Real):
         values = np.array(edges[:-1])[:, None] + half * (node + 1)
         values = values.ravel().astype(self.bias.dtype)
         log_weight = np.log(half * weight).ravel()
-        return slice(feature, feature + 1), values[:, None], log_weight
+        return slice(variable, variable + 1), values[:, None], log_weight
 
     def _standard(self, inputs):
         """Return the mean before the cut in standard deviations, float64."""
@@ -101,7 +101,7 @@ class ReLU(Real):
 
     @staticmethod
     def outside(X):
-        """Return which entries of ``X`` are no number from 0 on."""
+        """Return which entries of ``X`` are not finite numbers from 0 on."""
         return ~(np.isfinite(X) & (X >= 0))
 
 
@@ -128,7 +128,7 @@ def _log_integrals(t):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _means(t):
-    """Overwrite each mean of a normal density by that of its part from 0 on."""
+    """Overwrite each mean by the mean of the density that is cut off at 0."""
     for i in range(len(t)):
         if t[i] > _TAIL:
             density = math.exp(-(t[i] * t[i] + _LOG_2PI) / 2)
@@ -140,19 +140,19 @@ def _means(t):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _draws(t, uniform):
-    """Overwrite each mean by the number beyond which the part ``uniform`` lies."""
+    """Overwrite each mean by the number beyond which the share ``uniform`` lies."""
     for i in range(len(t)):
         if t[i] > _TAIL:
-            t[i] = max(t[i] - _quantile(uniform[i] * _cdf(t[i])), 0.0)
+            t[i] = max(t[i] - _quantile(float(uniform[i]) * _cdf(t[i])), 0.0)
         else:
             t[i] = _tail_draw(-t[i], -math.log(uniform[i]))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _tail_draw(start, height):
-    """Return how far beyond ``start`` minus the log of the part that is left is this.
+    """Return how far beyond ``start`` the share ``exp(-height)`` of the tail lies.
 
-    A step of Newton's method from where the density itself has fallen by that.
+    One step of Newton's method, from where the density has fallen by that factor.
     """
     x = 2 * height / (math.sqrt(start * start + 2 * height) + start)
     rest = _log_integral(-start - x)

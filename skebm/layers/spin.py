@@ -20,12 +20,12 @@ class Spin(Layer):
 
     @classmethod
     def zeros(cls, n_units, dtype=np.float64):
-        """Return a layer of fair spins."""
+        """Return a layer whose two values are equally likely."""
         return cls(np.zeros(n_units, dtype=dtype))
 
     @classmethod
     def from_moments(cls, mean, variance, n_rows):
-        """Return the independent layer with these marginals, one row smoothed in."""
+        """Return the layer whose units have these means, one row being smoothed in."""
         return cls(np.arctanh(mean * n_rows / (n_rows + 1)))
 
     def energy(self, x):
@@ -57,5 +57,5 @@ class Spin(Layer):
 
     @staticmethod
     def outside(X):
-        """Return which entries of ``X`` are no value."""
+        """Return which entries of ``X`` are not values."""
         return np.abs(X) != 1

@@ -16,8 +16,8 @@ class ZeroInflated(Real):
     Parameters
     ----------
     bias : ndarray of shape (2 * k,)
-        Log odds of a number but for the integral over it, then mean times precision of
-        the numbers without inputs.
+        First for each ``z`` the log odds of a number, without the log of the integral
+        over it; then for each ``u`` mean times precision without inputs.
     log_precision : ndarray of shape (k,)
         Log of the inverse of the numbers' variance given the inputs, within bounds.
 
@@ -44,7 +44,7 @@ class ZeroInflated(Real):
 
     @classmethod
     def from_moments(cls, mean, variance, n_rows):
-        """Return the independent layer with these marginals, one row smoothed in."""
+        """Return the layer whose variables have these moments, one row smoothed in."""
         k = len(mean) // 2
         on = (mean[:k] * n_rows + 0.5) / (n_rows + 1)
         center = mean[k:] / on
@@ -57,44 +57,44 @@ class ZeroInflated(Real):
         return cls(np.concatenate(bias), log_precision)
 
     def _real(self, x):
-        return x[:, self.n_features :]
+        return x[:, self.n_variables :]
 
     @property
-    def n_features(self):
+    def n_variables(self):
         """Number of variables."""
         return len(self.log_precision)
 
     @property
     def variables(self):
-        """The variable that each unit belongs to: both halves count alike."""
-        return np.tile(np.arange(self.n_features), 2)
+        """The variable that each unit belongs to, the same in both halves."""
+        return np.tile(np.arange(self.n_variables), 2)
 
     @property
     def curvature(self):
         """Infinite for ``z``, the precision for ``u``."""
-        return np.concatenate([np.full(self.n_features, np.inf), self.precision])
+        return np.concatenate([np.full(self.n_variables, np.inf), self.precision])
 
     @property
     def limits(self):
         """Smallest and largest value of each unit."""
-        ends = np.repeat([[0.0, 1.0], [-np.inf, np.inf]], self.n_features, axis=0)
+        ends = np.repeat([[0.0, 1.0], [-np.inf, np.inf]], self.n_variables, axis=0)
         return ends[:, 0], ends[:, 1]
 
-    def alternatives(self, feature, low, high):
+    def alternatives(self, variable, low, high):
         """Return 0 with weight 1, and a grid of numbers."""
-        k, precision = self.n_features, float(self.precision[feature])
-        bias = float(self.bias[k + feature])
+        k, precision = self.n_variables, float(self.precision[variable])
+        bias = float(self.bias[k + variable])
         means = (bias + low) / precision, (bias + high) / precision
         grid, step = normal_grid(means, precision**-0.5)
         values = np.ones((1 + len(grid), 2), dtype=self.bias.dtype)
         values[0], values[1:, 1] = 0, grid
         log_weight = np.full(len(values), np.log(step))
         log_weight[0] = 0
-        return slice(feature, feature + k + 1, k), values, log_weight
+        return slice(variable, variable + k + 1, k), values, log_weight
 
-    def _parts(self, inputs):
+    def _odds_and_center(self, inputs):
         """Return log odds of a number against 0, and the mean of the number."""
-        k, precision = self.n_features, self.precision
+        k, precision = self.n_variables, self.precision
         field = inputs + self.bias
         center = field[:, k:] / precision
         slab = (field[:, k:] * center + np.log(2 * np.pi / precision)) / 2
@@ -102,30 +102,33 @@ class ZeroInflated(Real):
 
     def cgfs(self, inputs):
         """Return the log of sum and integral over each variable, float64."""
-        return np.logaddexp(0, self._parts(inputs)[0].astype(np.float64))
+        return np.logaddexp(0, self._odds_and_center(inputs)[0].astype(np.float64))
 
     def mean(self, inputs):
         """Return the expectation of ``x`` given its inputs."""
-        odds, center = self._parts(inputs)
+        odds, center = self._odds_and_center(inputs)
         on = sigmoid(odds)
         return np.concatenate([on, on * center], axis=1)
 
     def mode(self, inputs):
         """Return the better of 0 and the mean number, by their probabilities."""
-        odds, center = self._parts(inputs)
+        odds, center = self._odds_and_center(inputs)
         on = (odds > 0).astype(inputs.dtype)
         return np.concatenate([on, on * center], axis=1)
 
     def sample(self, inputs, random):
         """Draw ``x`` given its inputs."""
-        odds, center = self._parts(inputs)
+        odds, center = self._odds_and_center(inputs)
         on = random.fold(0).bernoulli(sigmoid(odds))
         noise = random.fold(1).normal(on.shape, inputs.dtype)
         return np.concatenate([on, on * (center + noise / np.sqrt(self.precision))], 1)
 
     @staticmethod
     def outside(X):
-        """Return which entries of ``X`` are no number, or no ``z`` and its ``u``."""
+        """Return which entries of ``X`` do not belong to a pair of ``z`` and ``u``.
+
+        A ``z`` is 0 or 1, and a ``u`` is finite, and 0 where its ``z`` is.
+        """
         z, u = np.split(X, 2, axis=1)
         wrong = (z != 0) & (z != 1)
         return np.concatenate([wrong, ~np.isfinite(u) | ((z == 0) & (u != 0))], axis=1)

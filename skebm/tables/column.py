@@ -6,32 +6,28 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from skebm.tables.curves import Curve, observed
+from skebm.tables.kinds import Kind, find_kind
+from skebm.tables.kinds.auto import kind_of_column
 
-# The rules of "auto"; see the docstring of RBMDensity.
-_MAX_COUNTS, _MAX_COUNT = 20, 20
-_ZERO_SHARE, _MIN_OTHERS = 0.5, 20
-_MIN_GAIN = 0.05
 # Numbers beyond have no variance that a float could hold.
 _LARGEST = 1e150
-# What pandas finds in a column of objects that is neither number nor category.
-_NO_VALUES = {
+# What pandas finds in a column of objects that are neither numbers nor categories.
+_NOT_VALUES = {
     *("complex", "datetime", "datetime64", "date", "time"),
     *("timedelta", "timedelta64", "period", "interval"),
 }
 
 
 class Column(NamedTuple):
-    """How the values of one column are numbered.
+    """What a column holds, and how its values are numbered.
 
     Attributes
     ----------
     label : str
-        What sentences call it.
-    kind : str
-        Its codec's name.
+        What sentences call the column.
+    kind : Kind
     dtype : dtype or None
-        What it is given back as; None for floats.
+        What the column is given back as; None for floats.
     number : dtype or None
         The dtype of its numbers, where they were objects.
     values : Index or None
@@ -39,7 +35,7 @@ class Column(NamedTuple):
     """
 
     label: str
-    kind: str
+    kind: Kind
     dtype: object = None
     number: object = None
     values: pd.Index | None = None
@@ -52,9 +48,14 @@ class Column(NamedTuple):
         ----------
         series : Series
         kind : str
-            ``"auto"`` leaves the choice to the values.
+            The name of a kind, or ``"auto"``: then the values decide.
         label : str
         weight : ndarray of shape (n,) or None
+
+        Raises
+        ------
+        ValueError
+            If the column has no value, or cannot be of this kind.
         """
         check_dtype(series, label)
         seen = series.notna().to_numpy()
@@ -63,26 +64,16 @@ class Column(NamedTuple):
                 f"{label} of X has no value: it is missing in every row. Leave it out."
             )
         known = series[seen].infer_objects()
-        is_number = is_numeric(known.dtype)
-        by_rule = kind == "auto"
-        if by_rule:
-            kind = "categorical"
-            if is_number and types.is_bool_dtype(known.dtype):
-                kind = "bernoulli"
-            elif is_number:
-                kind = kind_of_numbers(floats(series, label, kind), weight)
-        values = None
-        if kind == "categorical" or (
-            kind == "bernoulli" and (by_rule or not is_number)
-        ):
-            values = known_values(known)
-        if kind == "bernoulli" and values is not None and len(values) > 2:
-            raise ValueError(
-                f"Bernoulli units take two values, but {label} of X has {len(values)}. "
-                "Use visible='categorical' for it."
-            )
-        dtype = series.dtype
-        if values is None and not is_number:
+        is_numeric, is_auto = _is_numeric(known.dtype), kind == "auto"
+        if is_auto:
+            numbers = _floats(series, label, kind) if is_numeric else None
+            is_boolean = is_numeric and types.is_bool_dtype(known.dtype)
+            kind = kind_of_column(numbers, is_boolean, weight)
+        kind, values, dtype = find_kind(kind), None, series.dtype
+        if kind.is_numbered(is_auto, is_numeric):
+            values = distinct_values(known)
+            kind.check_values(values, label)
+        elif not is_numeric:
             dtype = None  # numbers that were written as text
         return cls(label, kind, dtype, known.dtype, values)
 
@@ -92,16 +83,16 @@ class Column(NamedTuple):
         return 0 if self.values is None else len(self.values)
 
     def numbers(self, series, handle_unknown):
-        """Return the column's numbers, float64: NaN where it is missing.
+        """Return the column's numbers, float64: NaN where one is missing.
 
         Raises
         ------
         ValueError
-            If a value is not known, unless that is to count as missing.
+            If a value is not known and ``handle_unknown`` is ``"error"``.
         """
         check_dtype(series, self.label)
         if self.values is None:
-            return floats(series, self.label, self.kind)
+            return _floats(series, self.label, self.kind.name)
         missing = series.isna().to_numpy()
         position = self.values.get_indexer(np.asarray(series, dtype=object))
         unknown = (position < 0) & ~missing
@@ -123,21 +114,19 @@ class Column(NamedTuple):
         """
         number = np.asarray(number, dtype=np.float64)
         hole = np.isnan(number)
-        if self.values is not None:
-            # Between two integers lies what is neither.
-            real = types.is_float_dtype(self.number)
-            if self.kind == "bernoulli" and self.size == 2 and real:
-                low, high = (float(value) for value in self.values)
-                # As a sum of both, which is exact at either end.
-                number = low * (1 - number) + high * number
-                return self._restore_numbers(number, hole)
-            which = np.rint(np.where(hole, 0, number)).astype(np.intp)
-            series = pd.Series(self.values.take(which), dtype=object)
-            series[hole] = np.nan
-            return (
-                series if _holds_no_hole(self.dtype, hole) else _as(series, self.dtype)
-            )
-        return self._restore_numbers(number, hole)
+        if self.values is None:
+            return self._restore_numbers(number, hole)
+        # Between two integers lies neither of them, between two real numbers a third.
+        is_real = types.is_float_dtype(self.number)
+        if self.kind.averages_values and self.size == 2 and is_real:
+            low, high = (float(value) for value in self.values)
+            # A sum of both is exact at either end.
+            number = low * (1 - number) + high * number
+            return self._restore_numbers(number, hole)
+        position = np.rint(np.where(hole, 0, number)).astype(np.intp)
+        series = pd.Series(self.values.take(position), dtype=object)
+        series[hole] = np.nan
+        return series if _cannot_hold(self.dtype, hole) else _cast(series, self.dtype)
 
     def _restore_numbers(self, number, hole):
         if self.dtype is None:
@@ -145,37 +134,37 @@ class Column(NamedTuple):
         if types.is_bool_dtype(self.number):
             number = np.where(hole, np.nan, number >= 0.5)
         elif types.is_integer_dtype(self.number):
-            number = np.clip(np.rint(number), *_bounds(self.number))
+            number = np.clip(np.rint(number), *_integer_bounds(self.number))
         series = pd.Series(number)
-        if _holds_no_hole(self.dtype, hole):
+        if _cannot_hold(self.dtype, hole):
             return series
         if types.is_object_dtype(self.dtype):
             seen = series[~hole].astype(self.number)
             series = series.astype(object)
             series[~hole] = seen.astype(object)
             return series
-        return _as(series, self.dtype)
+        return _cast(series, self.dtype)
 
 
-def _as(series, dtype):
+def _cast(series, dtype):
     same = dtype is None or series.dtype == dtype
     return series if same else series.astype(dtype)
 
 
-def _holds_no_hole(dtype, hole):
-    """Whether there are holes that NumPy's whole numbers and booleans cannot hold."""
+def _cannot_hold(dtype, hole):
+    """Whether there are holes and a dtype of NumPy has no value for them."""
     return isinstance(dtype, np.dtype) and dtype.kind in "biu" and hole.any()
 
 
-def _bounds(dtype):
+def _integer_bounds(dtype):
     """Return the smallest and largest float that an integer dtype can hold."""
     limits = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
     high = float(limits.max)
     return float(limits.min), high if high <= limits.max else np.nextafter(high, 0)
 
 
-def is_numeric(dtype):
-    """Whether a dtype holds numbers or booleans, those of Arrow too, as such."""
+def _is_numeric(dtype):
+    """Whether a dtype, Arrow's included, holds numbers or booleans."""
     if isinstance(dtype, pd.CategoricalDtype):
         return False
     return types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
@@ -184,14 +173,14 @@ def is_numeric(dtype):
 def check_dtype(series, label):
     """Refuse a column that holds neither numbers nor categories."""
     dtype, found = series.dtype, str(series.dtype)
-    numeric = is_numeric(dtype) and not types.is_complex_dtype(dtype)
+    numeric = _is_numeric(dtype) and not types.is_complex_dtype(dtype)
     category = isinstance(dtype, pd.CategoricalDtype) or types.is_string_dtype(dtype)
     if types.is_object_dtype(dtype):
         found = types.infer_dtype(series, skipna=True)
-        category = found not in _NO_VALUES
+        category = found not in _NOT_VALUES
         if found.startswith("mixed"):
             category = series.map(pd.api.types.is_scalar).all()
-            found = "objects that are no single values"
+            found = "objects that are not single values"
     if not (numeric or category):
         raise ValueError(
             f"{label} of X holds {found}. Turn the column into numbers or categories, "
@@ -199,8 +188,8 @@ def check_dtype(series, label):
         )
 
 
-def floats(series, label, kind):
-    """Return a column's numbers as float64, NaN where it is missing."""
+def _floats(series, label, kind):
+    """Return a column's numbers as float64, NaN where one is missing."""
     out = np.full(len(series), np.nan)
     seen = series.notna().to_numpy()
     values = series[seen]
@@ -230,7 +219,7 @@ def _is_number(value):
     return True
 
 
-def known_values(known):
+def distinct_values(known):
     """Return the values of a column without holes: declared ones, or sorted ones."""
     if isinstance(known.dtype, pd.CategoricalDtype):
         return pd.Index(known.dtype.categories, dtype=object)
@@ -242,20 +231,3 @@ def known_values(known):
     except TypeError:  # of several types
         values = sorted(values, key=lambda v: (type(v).__name__, str(v)))
     return pd.Index(values, dtype=object)
-
-
-def kind_of_numbers(x, weight):
-    """Return what "auto" makes of numbers."""
-    x, weight = observed(x, weight)
-    distinct = np.unique(x)
-    if len(distinct) == 2:
-        return "bernoulli"
-    whole = distinct[0] >= 0 and (distinct == np.floor(distinct)).all()
-    if whole and 2 < len(distinct) <= _MAX_COUNTS and distinct[-1] <= _MAX_COUNT:
-        return "count"
-    zeros = np.average(x == 0, weights=weight)
-    if zeros >= _ZERO_SHARE and len(distinct) > _MIN_OTHERS + 1:
-        return "zero_inflated"
-    if len(distinct) > 2 and Curve.gain(x, weight) > _MIN_GAIN:
-        return "yeo_johnson"
-    return "gaussian"

@@ -8,11 +8,12 @@ from scipy.special import boxcox1p, inv_boxcox1p
 
 from skebm.utils._moments import moments
 
-# What a transform may give back, in shares of the largest number seen.
+# A decoded number is at most this many times the largest one that fit has seen.
 _REACH = 10.0
 # Powers for which the Yeo-Johnson transform maps the real line onto itself.
 _POWERS = 0.0, 2.0
-# Relative to a spread below this, every smooth transform is a straight line.
+# Numbers whose spread, relative to their mean, is below this do not need a transform:
+# every smooth function is a straight line there.
 _NARROW = 1e-6
 
 
@@ -21,9 +22,10 @@ class Curve(NamedTuple):
 
     With ``t = log(1 + |x| / unit)``, the Yeo-Johnson transform [1]_ is ``sign(x)
     (exp(q t) - 1) / q``, where ``q`` is ``power`` for positive numbers and ``2 -
-    power`` for negative ones. The power lies in [0, 2], where that maps the real line
-    onto itself: so every number has a density, and every draw is a number. What is
-    decoded lies within ``low`` and ``high``, ten times as far out as the numbers seen.
+    power`` for negative ones. The power lies in [0, 2], where the transform maps the
+    real line onto itself: so every number has a density, and every draw is a number.
+    Decoded numbers lie within ``low`` and ``high``, ten times as far out as the numbers
+    seen.
 
     Attributes
     ----------
@@ -45,21 +47,31 @@ class Curve(NamedTuple):
     high: float = np.inf
 
     @classmethod
-    def fit(cls, x, weight, kind="power"):
-        """Return the curve of largest weighted likelihood; NaN is left out."""
+    def fit(cls, x, weight, family="power"):
+        """Return the curve of largest weighted likelihood.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n,)
+            NaN is left out.
+        weight : ndarray of shape (n,) or None
+        family : {"power", "log"}, default="power"
+            The Yeo-Johnson transform, or the logarithm.
+        """
         x, weight = observed(x, weight)
-        if not len(x):  # nothing to learn from: a column of zeros
+        if not len(x):  # a column of zeros: any curve will do
             x, weight = np.ones(1), None
         top = _REACH * (np.abs(x).max(initial=0) or 1.0)
-        if kind == "log":
+        if family == "log":
             curve = cls(np.nan, 1.0, low=x.min(initial=1) / _REACH, high=top)
         else:
             unit = float(np.average(np.abs(x), weights=weight)) or 1.0
-            curve = cls(_power(x / unit, weight), unit, low=-top, high=top)
-        location, scale = standards(curve._bend(x)[:, None], weight)
+            curve = cls(_best_power(x / unit, weight), unit, low=-top, high=top)
+        location, scale = standards(curve._transform(x)[:, None], weight)
         return curve._replace(location=float(location[0]), scale=float(scale[0]))
 
-    def _bend(self, x):
+    def _transform(self, x):
+        """Return the transform, which is not standardised yet."""
         x = np.asarray(x, dtype=np.float64)
         if np.isnan(self.power):
             return np.log(np.where(x > 0, x, np.nan))
@@ -68,10 +80,10 @@ class Curve(NamedTuple):
 
     def encode(self, x):
         """Return the standardised transform of numbers."""
-        return (self._bend(x) - self.location) / self.scale
+        return (self._transform(x) - self.location) / self.scale
 
     def decode(self, z):
-        """Return the numbers, within the curve's reach."""
+        """Return the numbers, within ``low`` and ``high``."""
         y = np.asarray(z, dtype=np.float64) * self.scale + self.location
         with np.errstate(over="ignore"):
             if np.isnan(self.power):
@@ -98,10 +110,10 @@ class Curve(NamedTuple):
         mean, variance = moments(x[:, None], weight)
         if np.sqrt(variance[0]) <= _NARROW * abs(mean[0]):
             return 0.0
-        return np.log(variance[0]) / 2 - _loss(_power(x, weight), x, weight)
+        return np.log(variance[0]) / 2 - _loss(_best_power(x, weight), x, weight)
 
 
-def _power(x, weight):
+def _best_power(x, weight):
     """Return the power of largest likelihood."""
     return float(
         minimize_scalar(_loss, bounds=_POWERS, args=(x, weight), method="bounded").x
@@ -109,14 +121,15 @@ def _power(x, weight):
 
 
 def _loss(power, x, weight):
-    """Return the negative log-likelihood a row of numbers in their unit.
+    """Return the negative log-likelihood a row of numbers, up to a constant.
 
-    That of a normal density of the transform, times the slope, less what all share.
+    The density of a number is a normal density of its transform, times the slope of the
+    transform.
     """
-    bent = Curve(power, 1.0)._bend(x)
-    scale = standards(bent[:, None], weight)[1][0]
-    slope = (power - 1) * np.sign(x) * np.log1p(np.abs(x))
-    return np.log(scale) - np.average(slope, weights=weight)
+    transformed = Curve(power, 1.0)._transform(x)
+    scale = standards(transformed[:, None], weight)[1][0]
+    log_slope = (power - 1) * np.sign(x) * np.log1p(np.abs(x))
+    return np.log(scale) - np.average(log_slope, weights=weight)
 
 
 def observed(x, weight):

@@ -1,50 +1,36 @@
-"""What the parameter ``visible`` says of each column."""
+"""What the parameter ``visible`` declares about each column."""
 
-import numpy as np
-from scipy.sparse import issparse
-
-from skebm.tables.kinds import CODECS
+from skebm.tables.kinds import check_name
 from skebm.utils._sklearn import get_column_indices
-from skebm.utils._validation import lookup
 
 
 def declared_kinds(visible, X):
-    """Return the kind of each column of ``X`` that ``visible`` declares, or "auto".
+    """Return the name of the kind of each column of ``X``, or "auto".
+
+    Parameters
+    ----------
+    visible : str, dict or list
+        See :class:`skebm.RBMDensity`.
+    X : {ndarray, CSR matrix, DataFrame} of shape (n_samples, n_features)
 
     Raises
     ------
     ValueError
-        If a kind is not known, or a column has none or two.
+        If a kind is not known, or a column is not declared or declared twice.
     """
     n_features = X.shape[1]
-    known = {"auto": None, **CODECS}
     if isinstance(visible, str):
-        lookup(visible, known, "visible")
+        check_name(visible)
         return [visible] * n_features
     if isinstance(visible, dict):
-        # NumPy's own strings are none for scikit-learn.
+        # scikit-learn does not take NumPy's strings for names of columns.
         keys = [str(key) if isinstance(key, str) else key for key in visible]
         visible = [(None, *pair) for pair in zip(visible.values(), keys, strict=True)]
     elif all(isinstance(kind, str) for kind in visible):
-        for kind in dict.fromkeys(visible):
-            lookup(kind, known, "visible")
-        if len(visible) != n_features:
-            raise ValueError(
-                f"visible names {len(visible)} layers, but X has {n_features} columns. "
-                "Name one layer for all columns, or one for each."
-            )
-        return [str(kind) for kind in visible]
+        return _one_each(visible, n_features)
     kinds = ["auto"] * n_features
     for entry in visible:
-        if not (isinstance(entry, tuple | list) and len(entry) == 3):
-            raise ValueError(
-                "visible must be a name, a list of names, a dict from columns to names "
-                f"or a list of (name, layer, columns), but it holds {entry!r}."
-            )
-        _, kind, columns = entry
-        if not isinstance(kind, str):
-            raise ValueError(f"visible names layers by str, not by {kind!r}.")
-        lookup(kind, known, "visible")
+        kind, columns = _checked_entry(entry)
         columns = columns(X) if callable(columns) else columns
         for j in get_column_indices(X, columns):
             if kinds[j] != "auto":
@@ -53,13 +39,27 @@ def declared_kinds(visible, X):
     return kinds
 
 
-def array_rule(X, kinds):
-    """Settle "auto" columns of an array: Bernoulli if all of them lie in [0, 1]."""
-    rest = [j for j, kind in enumerate(kinds) if kind == "auto"]
-    if not rest:
-        return kinds
-    X = X if len(rest) == len(kinds) else X[:, rest]
-    values = X.data if issparse(X) else X
-    low, high = (f.reduce(values, axis=None, initial=0.0) for f in (np.fmin, np.fmax))
-    kind = "bernoulli" if low >= 0 and high <= 1 else "gaussian"
-    return [kind if own == "auto" else own for own in kinds]
+def _one_each(visible, n_features):
+    """Return a list with one name for each column, after a check."""
+    for kind in dict.fromkeys(visible):
+        check_name(kind)
+    if len(visible) != n_features:
+        raise ValueError(
+            f"visible names {len(visible)} layers, but X has {n_features} columns. "
+            "Name one layer for all columns, or one for each."
+        )
+    return [str(kind) for kind in visible]
+
+
+def _checked_entry(entry):
+    """Return kind and columns of an entry of ``visible``, or raise a sentence."""
+    if not (isinstance(entry, tuple | list) and len(entry) == 3):
+        raise ValueError(
+            "visible must be a name, a list of names, a dict from columns to names "
+            f"or a list of (name, layer, columns), but it holds {entry!r}."
+        )
+    _, kind, columns = entry
+    if not isinstance(kind, str):
+        raise ValueError(f"visible names layers by str, not by {kind!r}.")
+    check_name(kind)
+    return kind, columns

@@ -3,65 +3,56 @@
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils.extmath import randomized_svd
 
-from skebm.layers import Columns, Gaussian
-from skebm.tables.kinds import CODECS, Counts
+from skebm.layers import Columns
+from skebm.tables.kinds import columns_by_kind, find_kind
 from skebm.utils._sparse import dense
 
 
 class Encoding(NamedTuple):
-    """One codec for the columns of each kind, side by side.
+    """The kinds of a table's columns, side by side.
 
     Attributes
     ----------
-    codecs : tuple of Codec
+    kinds : tuple of Kind
+        Each is fitted to its columns.
     columns : tuple of ndarray of int
-        The columns of the table that each codec has.
-    spread : float
-        The largest eigenvalue of the correlations of real columns: 1 if there are none,
-        or no correlations, and their number if they are all the same.
+        The columns of the table that are of each kind.
     """
 
-    codecs: tuple
+    kinds: tuple
     columns: tuple
-    spread: float = 1.0
 
     @classmethod
     def fit(cls, X, kinds, sizes, weight):
-        """Fit the codecs of a table.
+        """Fit the kinds of a table.
 
         Parameters
         ----------
         X : {ndarray, CSR matrix} of shape (n, n_features)
             Numbers, with NaN where one is missing.
         kinds : sequence of str of length n_features
+            The name of each column's kind.
         sizes : sequence of int of length n_features
-            Number of known values of columns that are numbered.
+            Number of values of columns whose values are counted, else 0.
         weight : ndarray of shape (n,) or None
         """
         if weight is not None:
             X, weight = X[weight > 0], weight[weight > 0]
-        sizes, columns = np.asarray(sizes), _columns_of(kinds)
-        codecs = [
-            CODECS[kind].fit(_part(X, own), sizes[own], weight)
-            for kind, own in columns.items()
-        ]
-        real = [
-            _largest_eigenvalue(codec.encode(_some(_part(X, own))))
-            for codec, own in zip(codecs, columns.values(), strict=True)
-            if codec.units is Gaussian
-        ]
-        return cls(tuple(codecs), tuple(columns.values()), max([1.0, *real]))
+        sizes, columns = np.asarray(sizes), columns_by_kind(kinds)
+        fitted = []
+        for name, where in columns.items():
+            kind = find_kind(name).fit(_take(X, where), sizes[where], weight)
+            kind.name = name
+            fitted.append(kind)
+        return cls(tuple(fitted), tuple(columns.values()))
 
     @classmethod
     def identity(cls, kind, n_features):
         """Return the encoding that leaves columns of one kind as they are."""
-        if kind == "gaussian":
-            codec = CODECS[kind](np.zeros(n_features), np.ones(n_features))
-        else:
-            codec = CODECS[kind](n_features)
-        return cls((codec,), (np.arange(n_features),))
+        unchanged = find_kind(kind).unchanged(n_features)
+        unchanged.name = kind
+        return cls((unchanged,), (np.arange(n_features),))
 
     @property
     def n_features(self):
@@ -69,20 +60,20 @@ class Encoding(NamedTuple):
         return sum(map(len, self.columns))
 
     @property
-    def layer_names(self):
-        """The class names of the layers, in lower case."""
-        return tuple(codec.units.__name__.lower() for codec in self.codecs)
-
-    @property
     def variance_of_counts(self):
         """The largest variance of a column of counts; 0 if there is none."""
-        return max((c.variance for c in self.codecs if type(c) is Counts), default=0.0)
+        return max(kind.variance for kind in self.kinds)
+
+    @property
+    def spread(self):
+        """The largest eigenvalue of the correlations of real columns, at least 1."""
+        return max(1.0, *(kind.spread for kind in self.kinds))
 
     @property
     def variables(self):
         """The column of the table that each unit belongs to, int, shape (n_units,)."""
-        pairs = zip(self.codecs, self.columns, strict=True)
-        return np.concatenate([columns[codec.variables] for codec, columns in pairs])
+        pairs = zip(self.kinds, self.columns, strict=True)
+        return np.concatenate([columns[kind.variables] for kind, columns in pairs])
 
     @property
     def order(self):
@@ -91,7 +82,7 @@ class Encoding(NamedTuple):
 
     def layer(self, dtype):
         """Return the visible layer."""
-        layers = [codec.layer(dtype) for codec in self.codecs]
+        layers = [kind.layer(dtype) for kind in self.kinds]
         return layers[0] if len(layers) == 1 else Columns(layers)
 
     def encode(self, X):
@@ -99,85 +90,80 @@ class Encoding(NamedTuple):
 
         A column that is NaN is NaN in all its units.
         """
-        if len(self.codecs) == 1:
-            return self.codecs[0].encode(X)
-        X, pairs = dense(X), zip(self.codecs, self.columns, strict=True)
-        units = np.empty((len(X), len(self.variables)), dtype=X.dtype)
+        if len(self.kinds) == 1:
+            return self.kinds[0].encode(X)
+        X, pairs = dense(X), zip(self.kinds, self.columns, strict=True)
+        Z = np.empty((len(X), len(self.variables)), dtype=X.dtype)
         start = 0
-        for codec, columns in pairs:
-            stop = start + len(codec.variables)
-            units[:, start:stop] = codec.encode(X[:, columns])
+        for kind, columns in pairs:
+            stop = start + len(kind.variables)
+            Z[:, start:stop] = kind.encode(X[:, columns])
             start = stop
-        return units
+        return Z
 
     def decode(self, Z):
         """Return the rows in the table's numbers, from units or their expectations."""
-        if len(self.codecs) == 1:
-            return self.codecs[0].decode(Z)
-        parts = [codec.decode(part) for codec, part in self._parts(Z)]
-        return self.in_order(np.concatenate(parts, axis=1))
+        if len(self.kinds) == 1:
+            return self.kinds[0].decode(Z)
+        blocks = [kind.decode(block) for kind, block in self._blocks(Z)]
+        return self.in_order(np.concatenate(blocks, axis=1))
 
     def best_guess(self, Z, decoded):
-        """Return the best guess of the table's numbers; see :class:`Codec`."""
-        pairs = zip(self._parts(Z), self.columns, strict=True)
-        parts = [c.best_guess(part, decoded[:, own]) for (c, part), own in pairs]
-        return self.in_order(np.concatenate(parts, axis=1))
-
-    def log_volumes(self, Z):
-        """Return what a unit volume stands for in the user's units, as a log.
-
-        A density of the user's values is that of the units less these, summed over
-        columns: change of variables.
+        """Return the best guess of the table's numbers.
 
         Parameters
         ----------
         Z : ndarray of shape (n, n_units)
-            Rows in the units of the layer; columns beyond are left aside.
+            Expectations of the units.
+        decoded : ndarray of shape (n, n_features)
+            Means of decoded draws.
+        """
+        pairs = zip(self._blocks(Z), self.columns, strict=True)
+        guesses = [
+            kind.best_guess(block, decoded[:, columns])
+            for (kind, block), columns in pairs
+        ]
+        return self.in_order(np.concatenate(guesses, axis=1))
+
+    def log_volumes(self, Z):
+        """Return the log of the volume, in the user's units, of a unit volume of ``Z``.
+
+        By the change of variables, the log-density of the user's values is the
+        log-density of the units less these, summed over columns.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n, n_units)
+            Rows in the units of the layer; further columns are ignored.
 
         Returns
         -------
         ndarray of shape (n, n_features) or (1, n_features), float64
             In nats; 0 for values that are counted, and for holes.
         """
-        parts = [codec.log_volumes(part) for codec, part in self._parts(Z)]
-        n_rows = max(map(len, parts))
-        parts = [np.broadcast_to(p, (n_rows, p.shape[1])) for p in parts]
-        return self.in_order(np.concatenate(parts, axis=1))
+        volumes = [kind.log_volumes(block) for kind, block in self._blocks(Z)]
+        n_rows = max(map(len, volumes))
+        volumes = [np.broadcast_to(v, (n_rows, v.shape[1])) for v in volumes]
+        return self.in_order(np.concatenate(volumes, axis=1))
 
     def log_volume(self, Z):
         """Return the sum of :meth:`log_volumes` over columns, (n,) or (1,)."""
         return self.log_volumes(Z).sum(axis=1)
 
-    def in_order(self, parts):
-        """Return what stands codec after codec in the order of the table's columns."""
-        if len(self.codecs) == 1:
-            return parts
-        return parts[:, np.argsort(np.concatenate(self.columns))]
+    def in_order(self, by_kind):
+        """Return columns that stand kind after kind in the order of the table."""
+        if len(self.kinds) == 1:
+            return by_kind
+        return by_kind[:, np.argsort(np.concatenate(self.columns))]
 
-    def _parts(self, Z):
+    def _blocks(self, Z):
+        """Yield each kind with its units."""
         start = 0
-        for codec in self.codecs:
-            stop = start + len(codec.variables)
-            yield codec, Z[:, start:stop]
+        for kind in self.kinds:
+            stop = start + len(kind.variables)
+            yield kind, Z[:, start:stop]
             start = stop
 
 
-def _columns_of(kinds):
-    """Return the columns of each kind, in the order of first appearance."""
-    kinds = np.asarray(kinds)
-    return {str(kind): np.flatnonzero(kinds == kind) for kind in dict.fromkeys(kinds)}
-
-
-def _some(X, n_rows=2000):
-    """Return about so many rows at most, from everywhere."""
-    return X[:: max(1, X.shape[0] // n_rows)]
-
-
-def _largest_eigenvalue(Z):
-    """Return that of the second moments of rows; holes count as the mean, 0."""
-    Z = np.nan_to_num(dense(Z))
-    return float(randomized_svd(Z, 1, random_state=0)[1][0] ** 2 / len(Z))
-
-
-def _part(X, columns):
+def _take(X, columns):
     return X if len(columns) == X.shape[1] else X[:, columns]

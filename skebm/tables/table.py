@@ -1,22 +1,15 @@
-"""Frames and arrays as numbers: categories numbered, holes NaN; and back."""
+"""Frames and arrays as numbers: values numbered, holes NaN; and back."""
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from skebm.tables.column import Column, known_values
-from skebm.tables.declaration import array_rule, declared_kinds
+from skebm.tables.column import Column, distinct_values
+from skebm.tables.declaration import declared_kinds
+from skebm.tables.kinds import KINDS, columns_by_kind, find_kind
+from skebm.tables.kinds.auto import kind_of_array
 from skebm.utils._sparse import dense
-
-# A count may become this many times the largest that was seen.
-_HEADROOM = 2
-_DOMAINS = {
-    "bernoulli": "values in [0, 1]",
-    "spin": "the values -1 and +1",
-    "count": "whole numbers from 0 to twice the largest that fit has seen",
-    "zero_inflated": "0 and positive numbers where fit has seen no others",
-}
 
 
 class Table:
@@ -28,25 +21,34 @@ class Table:
     names : Index or None
         Names of a frame's columns; None gives arrays back.
     dtype : dtype or None
-        Of the numbers, for tables that are read column by column; None keeps that of
-        the rows.
+        The dtype of the numbers, for tables that are read column by column; None keeps
+        the dtype of the rows.
 
     Attributes
     ----------
+    kinds : tuple of str
+        The name of each column's kind.
     low, high : ndarray of shape (n_features,)
         Smallest and largest number that each column may hold.
     """
 
     def __init__(self, columns, names=None, dtype=None):
         self.columns, self.names, self.dtype = list(columns), names, dtype
-        self.kinds = tuple(column.kind for column in self.columns)
-        self.low, self.high = np.repeat([[-np.inf], [np.inf]], len(self.kinds), axis=1)
-        self._limit("bernoulli", 0, 1)
-        self._limit("spin", -1, 1)
+        self.kinds = tuple(column.kind.name for column in self.columns)
+        nothing = np.zeros(len(self.columns))
+        self.low, self.high = nothing.copy(), nothing.copy()
+        self._set_limits(nothing, nothing)
 
-    def _limit(self, kind, low, high):
-        own = np.array(self.kinds) == kind
-        self.low[own], self.high[own] = low, high
+    def _set_limits(self, low, high):
+        """Set the limits by the smallest and largest numbers that fit has seen."""
+        for kind, where in self._groups():
+            limits = kind.limits(low[where], high[where])
+            self.low[where], self.high[where] = limits
+
+    def _groups(self):
+        """Return pairs of a kind and the columns that are of this kind."""
+        groups = columns_by_kind(self.kinds).values()
+        return [(self.columns[where[0]].kind, where) for where in groups]
 
     @classmethod
     def fit(cls, X, visible, weight=None, names=None):
@@ -59,27 +61,23 @@ class Table:
         visible : str, dict or list
             See :class:`skebm.RBMDensity`.
         weight : ndarray of shape (n_samples,), default=None
-            Of the rows; one of weight 0 has no say, save that its values are known.
+            Weights of the rows. A row of weight 0 does not count, except that its
+            values are known.
         names : array-like of str, default=None
             Names of the columns of what was a frame.
 
         Raises
         ------
         ValueError
-            If a column cannot be what it is declared to be, or holds nothing.
+            If a column cannot be what it is declared to be, or has no value.
         """
         kinds = declared_kinds(visible, X)
         if isinstance(X, pd.DataFrame):
             self = cls._of_frame(X, kinds, weight, names)
         else:
             self = cls._of_array(X, kinds, names)
-        if "count" in self.kinds or "zero_inflated" in self.kinds:
-            low, high = _range(self._numbers(X, "error"))
-            own = np.array(self.kinds)
-            counts, inflated = own == "count", own == "zero_inflated"
-            self.low[counts] = 0
-            self.high[counts] = np.maximum(_HEADROOM * np.floor(high[counts]), 1)
-            self.low[inflated] = np.where(low[inflated] < 0, -np.inf, 0)
+        if any(column.kind.learns_limits for column in self.columns):
+            self._set_limits(*_range(self._numbers(X, "error")))
         return self
 
     @classmethod
@@ -96,7 +94,10 @@ class Table:
 
     @classmethod
     def _of_array(cls, X, kinds, names):
-        kinds = array_rule(X, kinds)
+        if undeclared := [j for j, kind in enumerate(kinds) if kind == "auto"]:
+            rest = X if len(undeclared) == len(kinds) else X[:, undeclared]
+            chosen = kind_of_array(rest)
+            kinds = [chosen if kind == "auto" else kind for kind in kinds]
         hole = np.isnan(X.data if issparse(X) else X)
         if hole.any() and not issparse(X) and (empty := hole.all(axis=0)).any():
             raise ValueError(
@@ -104,18 +105,18 @@ class Table:
                 "every row. Leave it out."
             )
         columns = []
-        for j, kind in enumerate(kinds):
+        for j, kind in enumerate(map(find_kind, kinds)):
             values = None
-            if kind == "categorical":
+            if kind.is_numbered(is_auto=False, is_numeric=True):
                 column = pd.Series(dense(X[:, [j]])[:, 0])
-                values = known_values(column.dropna())
+                values = distinct_values(column.dropna())
             columns.append(Column(_label(j, names), kind, None, X.dtype, values))
         return cls(columns, names)
 
     @classmethod
     def of_kind(cls, kind, n_features):
         """Return the table of an array whose columns are all of one kind."""
-        return cls(Column(_label(j), kind) for j in range(n_features))
+        return cls(Column(_label(j), find_kind(kind)) for j in range(n_features))
 
     @property
     def by_columns(self):
@@ -124,13 +125,18 @@ class Table:
 
     @property
     def sizes(self):
-        """Number of values of columns whose values are numbered, else 0."""
+        """Number of values of columns whose values are counted, else 0."""
         return np.array(
             [
-                int(high) + 1 if column.kind == "count" else column.size
+                column.kind.n_values(column.size, high)
                 for column, high in zip(self.columns, self.high, strict=True)
             ]
         )
+
+    @property
+    def holds_numbers(self):
+        """Whether each column holds numbers, not categories or one of two values."""
+        return np.array([column.kind.holds_numbers for column in self.columns])
 
     @property
     def unit_names(self):
@@ -138,8 +144,12 @@ class Table:
         names = self.names
         if names is None:
             names = [f"x{j}" for j in range(len(self.kinds))]
-        pairs = zip(names, self.columns, strict=True)
-        return np.array([n for name, c in pairs for n in _unit_names(name, c)], object)
+        units = [
+            unit
+            for name, column in zip(names, self.columns, strict=True)
+            for unit in column.kind.unit_names(name, column.values)
+        ]
+        return np.array(units, object)
 
     # -- to numbers ------------------------------------------------------------------
 
@@ -150,15 +160,15 @@ class Table:
         ----------
         X : {ndarray, CSR matrix, DataFrame} of shape (n_samples, n_features)
         handle_unknown : {"error", "missing"}, default="error"
-            What becomes of values that ``fit`` has not seen in columns whose values are
-            numbered, and of numbers that are no count.
+            Whether to raise an error, or to take a value as missing, where ``fit`` has
+            not seen a numbered value or a number is not a possible count.
         remedy : str
             For the sentence about numbers outside a column's domain.
 
         Returns
         -------
         {ndarray, CSR matrix} of shape (n_samples, n_features)
-            Itself, if there is nothing to change.
+            ``X`` itself, if there is nothing to change.
 
         Raises
         ------
@@ -166,19 +176,26 @@ class Table:
             If a value is not known or outside its column's domain.
         """
         numbers = self._numbers(X, handle_unknown)
-        for kind in _DOMAINS.keys() & set(self.kinds):
-            own = np.flatnonzero(np.array(self.kinds) == kind)
-            numbers = self._checked(numbers, kind, own, handle_unknown, remedy)
+        for kind, where in self._groups():
+            if kind.domain is None:
+                continue
+            outside = self._outside(kind, numbers, where)
+            if outside is None:
+                continue
+            if kind.outside_is_unknown and handle_unknown == "missing":
+                numbers = self._without(kind, numbers, where)
+            else:
+                self._refuse(kind, where[outside], remedy)
         return numbers
 
     def _numbers(self, X, handle_unknown):
         if isinstance(X, pd.DataFrame):
-            parts = [
+            columns = [
                 column.numbers(X.iloc[:, j], handle_unknown)
                 for j, column in enumerate(self.columns)
             ]
             # In the order of rows, which the kernels ask for.
-            return np.ascontiguousarray(np.transpose(parts), dtype=self.dtype)
+            return np.ascontiguousarray(np.transpose(columns), dtype=self.dtype)
         numbered = [j for j, column in enumerate(self.columns) if column.size]
         if numbered:
             X = dense(X).copy()
@@ -187,29 +204,33 @@ class Table:
                 X[:, j] = self.columns[j].numbers(series, handle_unknown)
         return X
 
-    def _checked(self, X, kind, own, handle_unknown, remedy):
-        """Return numbers within their domains, or raise a sentence."""
-        part = X if len(own) == X.shape[1] else X[:, own]
-        low, high = self.low[own], self.high[own]
-        if issparse(part):
-            part = part.tocoo()
-            bad = outside(kind, part.data, low[part.col], high[part.col])
-            columns = np.unique(part.col[bad])
-            if kind == "spin":  # 0 is none
-                columns = np.arange(len(own))
+    def _outside(self, kind, numbers, where):
+        """Return which columns of a kind hold numbers outside its domain, or None."""
+        X = numbers if len(where) == numbers.shape[1] else numbers[:, where]
+        low, high = self.low[where], self.high[where]
+        if issparse(X):
+            X = X.tocoo()
+            wrong = kind.outside(np.zeros(len(where)), low, high)  # the zeros left out
+            wrong[X.col[kind.outside(X.data, low[X.col], high[X.col])]] = True
         else:
-            bad = outside(kind, part, low, high)
-            columns = np.flatnonzero(bad.any(axis=0)) if bad.any() else []
-        if len(columns) == 0:
-            return X
-        if kind == "count" and handle_unknown == "missing":
-            X = dense(X).copy()
-            X[:, own] = np.where(outside(kind, X[:, own], low, high), np.nan, X[:, own])
-            return X
-        labels = [self.columns[j].label for j in own[columns]]
+            wrong = kind.outside(X, low, high)
+            wrong = wrong.any(axis=0) if wrong.any() else np.zeros(len(where), bool)
+        return wrong if wrong.any() else None
+
+    def _without(self, kind, numbers, where):
+        """Return the numbers with NaN in place of those outside the domain."""
+        numbers = dense(numbers).copy()
+        X = numbers[:, where]
+        wrong = kind.outside(X, self.low[where], self.high[where])
+        numbers[:, where] = np.where(wrong, np.nan, X)
+        return numbers
+
+    def _refuse(self, kind, columns, remedy):
+        """Raise a sentence that names the columns with numbers outside the domain."""
+        labels = [self.columns[j].label for j in columns]
         more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
         raise ValueError(
-            f"{kind.replace('_', '-').capitalize()} units take {_DOMAINS[kind]}, but "
+            f"{kind.name.replace('_', '-').capitalize()} units take {kind.domain}, but "
             f"{', '.join(labels[:5])}{more} of X has others. Scale the columns, or "
             f"{remedy}."
         )
@@ -238,7 +259,7 @@ class Table:
         numbers : ndarray of shape (n, n_features)
             Expectations are rounded where a column's dtype has whole numbers.
         index : Index, default=None
-            Of the frame.
+            The labels of a frame's rows.
         """
         if self.names is None and not self.by_columns:
             if not any(column.size for column in self.columns):
@@ -259,18 +280,23 @@ class Table:
 
 
 def by_columns(X, visible):
-    """Whether rows have to be read column by column: not all of them are numbers.
+    """Whether rows have to be read column by column: not all cells are numbers.
 
-    Frames are, unless they are but an array: without names, and all numbers. So are
-    arrays of objects or strings, if ``visible`` declares what they hold.
+    A frame is read by columns, unless it is an array in all but type: without names,
+    and with numbers only. An array of objects or strings is read by columns if
+    ``visible`` declares what its columns hold.
     """
     if is_frame(X):
         if any(isinstance(name, str) for name in X.columns):
             return True
         return not all(isinstance(d, np.dtype) and d.kind in "biuf" for d in X.dtypes)
-    if isinstance(visible, str) and visible != "categorical":
+    if isinstance(visible, str) and not _takes_text(visible):
         return False
     return not issparse(X) and np.asarray(X).dtype.kind in "OUS"
+
+
+def _takes_text(name):
+    return name in KINDS and KINDS[name].takes_text
 
 
 def is_frame(X):
@@ -284,8 +310,8 @@ def as_frame(X):
         if is_frame(X):
             X = pd.DataFrame({name: X[name].to_numpy() for name in X.columns})
         else:
-            kind = None if hasattr(X, "dtype") else object
-            X = check_array(dense(X), dtype=kind, ensure_all_finite=False)
+            dtype = None if hasattr(X, "dtype") else object
+            X = check_array(dense(X), dtype=dtype, ensure_all_finite=False)
             X = pd.DataFrame(X).infer_objects()
     for n, what in zip(X.shape, ("sample", "feature"), strict=True):
         if n == 0:
@@ -294,16 +320,6 @@ def as_frame(X):
                 "is required."
             )
     return X
-
-
-def outside(kind, x, low, high):
-    """Return which numbers lie outside the domain of their kind; no hole does."""
-    wrong = (x < low) | (x > high)
-    if kind == "count":
-        wrong |= np.abs(x - np.floor(x)) > 0
-    elif kind == "spin":
-        wrong |= np.abs(np.abs(x) - 1) > 0
-    return wrong
 
 
 def _range(numbers):
@@ -319,13 +335,3 @@ def _label(j, names=None):
         return f"column {j}"
     name = names[j]
     return repr(str(name)) if isinstance(name, str) else f"column {name!r}"
-
-
-def _unit_names(name, column):
-    if column.kind == "categorical":
-        return [f"{name}={value}" for value in column.values]
-    if column.kind == "zero_inflated":
-        return [f"{name}!=0", str(name)]
-    if column.size == 2 and list(column.values) != [0, 1]:
-        return [f"{name}={column.values[1]}"]
-    return [str(name)]

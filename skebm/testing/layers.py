@@ -97,7 +97,7 @@ def _check_cgf(layer, inputs):
         total = np.logaddexp.reduce(log_weight, axis=1)
     elif hasattr(layer, "alternatives"):
         terms = (
-            _weighed(layer, feature, inputs) for feature in range(layer.n_features)
+            _weighed(layer, feature, inputs) for feature in range(layer.n_variables)
         )
         total = sum(np.logaddexp.reduce(a + b, axis=1) for _, a, b in terms)
     else:
@@ -119,7 +119,7 @@ def _weighed(layer, feature, inputs):
 
 def _check_variables(layer, inputs, x):
     """Check the columns, the normaliser and the mode of each variable."""
-    variables, n = np.asarray(layer.variables), layer.n_features
+    variables, n = np.asarray(layer.variables), layer.n_variables
     right = variables.shape == (layer.n_units,) and set(variables) == set(range(n))
     sentence = f"layer.variables does not hold a number from 0 to {n - 1} for each unit"
     require(right, f"{sentence}, with every number in use.")

@@ -149,7 +149,7 @@ def test_parameters_come_in_the_order_of_the_columns(mixed):
     units[:, 1:4] = pd.get_dummies(mixed["job"])
     units[:, 4], units[:, 5] = mixed["size"] == 7, mixed["flag"]
     units[:, 6] = (mixed["age"] - mixed["age"].mean()) / mixed["age"].std(ddof=0)
-    curve = rbm._encoding.codecs[KINDS.index("yeo_johnson") - 1].curves[0]
+    curve = rbm._encoding.kinds[KINDS.index("yeo_johnson") - 1].curves[0]
     units[:, 7] = curve.encode(mixed["wage"])
     gain = np.log(mixed["gain"].where(mixed["gain"] > 0))
     units[:, 8] = gain.notna()

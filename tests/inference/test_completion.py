@@ -23,7 +23,7 @@ def energy():
 
 def with_holes(energy, variables):
     """Return N copies of a row that miss these variables."""
-    missing = np.zeros((N, energy.visible.n_features), dtype=bool)
+    missing = np.zeros((N, energy.visible.n_variables), dtype=bool)
     missing[:, variables] = True
     rows = np.tile(all_states(energy.visible)[5], (N, 1))
     rows[units_of(energy.visible, missing)] = np.nan

@@ -26,7 +26,7 @@ def energy():
 
 
 def row_with_holes(energy, variables=(0, 2), number=5):
-    missing = np.zeros((1, energy.visible.n_features), dtype=bool)
+    missing = np.zeros((1, energy.visible.n_variables), dtype=bool)
     missing[:, list(variables)] = True
     return all_states(energy.visible)[[number]], units_of(energy.visible, missing)
 

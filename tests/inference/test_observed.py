@@ -33,8 +33,8 @@ def brute_force(energy, rows, holes):
 
 def some_holes(energy, rows):
     """Return holes in a different set of variables for each row."""
-    n_features = energy.visible.n_features
-    bits = np.arange(len(rows))[:, None] >> np.arange(n_features) & 1
+    n_variables = energy.visible.n_variables
+    bits = np.arange(len(rows))[:, None] >> np.arange(n_variables) & 1
     return units_of(energy.visible, bits == 1)
 
 

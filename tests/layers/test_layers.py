@@ -83,7 +83,7 @@ def test_alternatives_sum_a_variable_out(kind, rng):
     inputs = rng.normal(size=(1, layer.n_units))
     x = layer.sample(inputs, _random())
     total = 0.0
-    for feature in range(layer.n_features):
+    for feature in range(layer.n_variables):
         columns, _, _ = layer.alternatives(feature, 0.0, 0.0)
         received = inputs[0, columns]
         columns, values, log_weight = layer.alternatives(
@@ -166,7 +166,7 @@ def test_gaussian_draws_are_normal():
 def test_columns_are_their_layers_side_by_side(rng):
     layer = make("columns")
     assert layer.n_units == 7
-    assert layer.n_features == 5
+    assert layer.n_variables == 5
     assert not layer.finite
     assert layer.n_states == np.inf
     inputs = rng.normal(size=(3, 7))
@@ -391,7 +391,7 @@ def test_rectified_draws_have_the_truncated_normal_distribution(t):
 @pytest.mark.parametrize("kind", ["gaussian", "relu", "zero_inflated"])
 def test_cgfs_of_real_units_are_integrals(kind):
     layer = make(kind)
-    n = layer.n_features
+    n = layer.n_variables
     inputs = np.random.default_rng(3).normal(size=(1, layer.n_units))
     for k in range(n):
         unit = np.flatnonzero(layer.variables == k)

@@ -18,7 +18,7 @@ def rows_of(energy, n):
 
 
 def with_holes(energy, x):
-    holes = np.random.default_rng(3).random((len(x), energy.visible.n_features)) < 0.3
+    holes = np.random.default_rng(3).random((len(x), energy.visible.n_variables)) < 0.3
     return np.where(units_of(energy.visible, holes), np.nan, x)
 
 

@@ -1,12 +1,15 @@
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import yeojohnson, yeojohnson_llf
 
-from skebm import RBMDensity
+from skebm import RBMDensity, tables
 from skebm.estimators._plan import make_plan
 from skebm.tables.curves import Curve
 from skebm.tables.encoding import Encoding
-from skebm.tables.kinds import CODECS
+from skebm.tables.kinds import KINDS, find_kind
 from skebm.utils._moments import moments
 
 N = 101
@@ -30,23 +33,23 @@ def columns(kind, rng):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("kind", CODECS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_round_trip(kind, dtype, rng):
     X, sizes = columns(kind, rng)
     X = X.astype(dtype)
     X[3, 1] = np.nan
-    codec = CODECS[kind].fit(X, sizes, None)
-    Z = codec.encode(X)
+    fitted = find_kind(kind).fit(X, sizes, None)
+    Z = fitted.encode(X)
     assert Z.dtype == dtype
-    assert Z.shape == (N, codec.layer(dtype).n_units) == (N, len(codec.variables))
-    np.testing.assert_array_equal(codec.variables, codec.layer(dtype).variables)
-    hole = np.isnan(X)[:, codec.variables]
+    assert Z.shape == (N, fitted.layer(dtype).n_units) == (N, len(fitted.variables))
+    np.testing.assert_array_equal(fitted.variables, fitted.layer(dtype).variables)
+    hole = np.isnan(X)[:, fitted.variables]
     np.testing.assert_array_equal(np.isnan(Z), hole)
-    assert not codec.layer(dtype).outside(Z)[~hole].any()
-    back = codec.decode(Z)
+    assert not fitted.layer(dtype).outside(Z)[~hole].any()
+    back = fitted.decode(Z)
     assert back.dtype == dtype
     np.testing.assert_allclose(back, X, rtol=1e-5 if dtype == np.float32 else 1e-9)
-    volumes = np.broadcast_to(codec.log_volumes(Z), X.shape)
+    volumes = np.broadcast_to(fitted.log_volumes(Z), X.shape)
     assert np.isfinite(volumes).all()
 
 
@@ -54,33 +57,34 @@ def test_round_trip(kind, dtype, rng):
 def test_units_are_standardised_and_volumes_are_slopes(kind, rng):
     X, sizes = columns(kind, rng)
     weight = rng.random(N)
-    codec = CODECS[kind].fit(X, sizes, weight)
-    mean, variance = moments(codec.encode(X), weight)
+    fitted = find_kind(kind).fit(X, sizes, weight)
+    mean, variance = moments(fitted.encode(X), weight)
     np.testing.assert_allclose(mean, 0, atol=1e-9)
     np.testing.assert_allclose(variance, 1)
     step = 1e-6 * X.std(axis=0)
-    slope = (codec.encode(X + step) - codec.encode(X - step)) / (2 * step)
-    volumes = np.broadcast_to(codec.log_volumes(codec.encode(X)), X.shape)
+    slope = (fitted.encode(X + step) - fitted.encode(X - step)) / (2 * step)
+    volumes = np.broadcast_to(fitted.log_volumes(fitted.encode(X)), X.shape)
     np.testing.assert_allclose(volumes, -np.log(slope), atol=1e-5)
 
 
 def test_volumes_of_holes_and_zeros_are_one(rng):
     X, sizes = columns("zero_inflated", rng)
     X[5] = np.nan
-    codec = CODECS["zero_inflated"].fit(X, sizes, None)
-    volumes = codec.log_volumes(codec.encode(X))
+    fitted = find_kind("zero_inflated").fit(X, sizes, None)
+    volumes = fitted.log_volumes(fitted.encode(X))
     other = np.isnan(X) | (X == 0)
     assert (volumes[other] == 0).all()
     assert (volumes[~other] != 0).all()
     step = 1e-6 * np.abs(X)
-    up, down = codec.encode(X + step)[:, 3:], codec.encode(X - step)[:, 3:]
+    up, down = fitted.encode(X + step)[:, 3:], fitted.encode(X - step)[:, 3:]
     slope = ((up - down) / np.where(other, 1, 2 * step))[~other]
     np.testing.assert_allclose(volumes[~other], -np.log(slope), atol=1e-4)
 
 
 def test_zeros_are_off_and_other_numbers_on(rng):
     X, sizes = columns("zero_inflated", rng)
-    on, number = np.split(CODECS["zero_inflated"].fit(X, sizes, None).encode(X), 2, 1)
+    fitted = find_kind("zero_inflated").fit(X, sizes, None)
+    on, number = np.split(fitted.encode(X), 2, axis=1)
     np.testing.assert_array_equal(on, X != 0)
     np.testing.assert_array_equal(number[X == 0], 0)
     for u, x in zip(number.T, X.T, strict=True):
@@ -108,8 +112,8 @@ def test_weight_is_repetition(kind, rng):
     X, sizes = columns(kind, rng)
     X[3, 1] = np.nan
     weight = rng.integers(1, 4, N)
-    one = CODECS[kind].fit(X, sizes, weight.astype(float))
-    other = CODECS[kind].fit(np.repeat(X, weight, axis=0), sizes, None)
+    one = find_kind(kind).fit(X, sizes, weight.astype(float))
+    other = find_kind(kind).fit(np.repeat(X, weight, axis=0), sizes, None)
     np.testing.assert_allclose(one.encode(X), other.encode(X), rtol=1e-3, atol=1e-4)
 
 
@@ -131,11 +135,11 @@ def test_gain_is_of_the_likelihood_in_the_units_of_the_user(rng):
 @pytest.mark.parametrize("kind", ["yeo_johnson", "zero_inflated"])
 def test_what_is_decoded_is_finite_and_within_reach(kind, rng):
     X, sizes = columns(kind, rng)
-    codec = CODECS[kind].fit(X, sizes, None)
+    fitted = find_kind(kind).fit(X, sizes, None)
     far = np.array([-1e9, -40, 40, 1e9])[:, None] * np.ones(3)
     if kind == "zero_inflated":
         far = np.hstack([np.ones_like(far), far])
-    back = codec.decode(far)
+    back = fitted.decode(far)
     assert np.isfinite(back).all()
     assert (np.abs(back) <= 10 * np.abs(X).max(axis=0) * (1 + 1e-12)).all()
     if kind == "zero_inflated":
@@ -146,9 +150,9 @@ def test_what_is_decoded_is_finite_and_within_reach(kind, rng):
 @pytest.mark.parametrize("value", [0.0, 7.0, -1e6])
 def test_constant_columns_keep_their_unit(kind, value):
     X = np.full((5, 2), value)
-    codec = CODECS[kind].fit(X, np.zeros(2, int), None)
-    np.testing.assert_allclose(codec.decode(codec.encode(X)), X)
-    assert np.isfinite(codec.encode(X)).all()
+    fitted = find_kind(kind).fit(X, np.zeros(2, int), None)
+    np.testing.assert_allclose(fitted.decode(fitted.encode(X)), X)
+    assert np.isfinite(fitted.encode(X)).all()
 
 
 def test_moments_leave_holes_out(rng):
@@ -167,13 +171,13 @@ def test_moments_leave_holes_out(rng):
 
 
 def test_expectations_decode_to_what_is_most_probable():
-    codec = CODECS["categorical"](np.array([3, 1]))
+    fitted = KINDS["categorical"](np.array([3, 1]))
     np.testing.assert_array_equal(
-        codec.decode(np.array([[0.2, 0.3, 0.5, 1]])), [[2, 0]]
+        fitted.decode(np.array([[0.2, 0.3, 0.5, 1]])), [[2, 0]]
     )
-    codec = CODECS["zero_inflated"]([Curve(1.0, 1.0)])
+    fitted = KINDS["zero_inflated"]([Curve(1.0, 1.0)])
     rows = np.array([[0.4, 0.4], [0.8, 2.4], [1.0, -2.0]])
-    np.testing.assert_allclose(codec.decode(rows), [[0], [3], [-2]])
+    np.testing.assert_allclose(fitted.decode(rows), [[0], [3], [-2]])
 
 
 def test_spread_is_the_largest_eigenvalue_of_the_correlations(rng):
@@ -197,3 +201,13 @@ def test_columns_that_are_nearly_the_same_lower_the_rate(rng):
         plan = make_plan(model, model._energy, model._energy.visible, len(rows))
         rates.append(plan.learning_rate)
     assert rates == [pytest.approx(2.5 / 71, rel=0.05), 0.1]
+
+
+@pytest.mark.parametrize("path", sorted(Path(tables.__file__).parent.glob("*.py")))
+def test_only_the_folder_of_kinds_knows_their_names(path):
+    strings = [
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert not KINDS.keys() & set(strings)

@@ -15,8 +15,8 @@ def conditionals_by_sum(energy, x):
         return -np.logaddexp(0, -flips.energies(x))
     inputs = energy.inputs(x)
     own = _hidden_part(energy, inputs)
-    out = np.empty((len(x), energy.visible.n_features))
-    for feature in range(energy.visible.n_features):
+    out = np.empty((len(x), energy.visible.n_variables))
+    for feature in range(energy.visible.n_variables):
         out[:, feature] = own + _conditional(energy, x, inputs, feature)
     return out
 

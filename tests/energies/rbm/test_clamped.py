@@ -25,8 +25,8 @@ def energy(request):
 
 def patterns(energy):
     """Return holes in every set of variables, one a row."""
-    bits = np.arange(2**energy.visible.n_features)[:, None]
-    variables = bits >> np.arange(energy.visible.n_features) & 1
+    bits = np.arange(2**energy.visible.n_variables)[:, None]
+    variables = bits >> np.arange(energy.visible.n_variables) & 1
     return units_of(energy.visible, variables == 1)
 
 

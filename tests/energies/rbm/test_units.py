@@ -141,7 +141,7 @@ def test_conditionals(energy):
     x = rows(energy, 5)
     actual = energy.conditional_log_prob(x)
     own = -energy.energy(x)
-    assert actual.shape == (5, energy.visible.n_features)
+    assert actual.shape == (5, energy.visible.n_variables)
     for k, (units, values, log_weight) in enumerate(lattices(energy.visible)):
         total = []
         for value in values:

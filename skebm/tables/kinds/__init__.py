@@ -1,0 +1,62 @@
+"""The kinds of columns: which layer models a column, and what its cells may be.
+
+This folder is the only place that knows kinds by name.
+"""
+
+import numpy as np
+
+from skebm.layers import LAYERS
+from skebm.tables.kinds._base import Kind, LayerKind
+from skebm.tables.kinds.discrete import CategoricalKind, CountKind
+from skebm.tables.kinds.real import GaussianKind, YeoJohnsonKind, ZeroInflatedKind
+from skebm.tables.kinds.two_valued import BernoulliKind, SpinKind
+from skebm.utils._validation import lookup
+
+# Kinds that an estimator's `visible` names. A layer of LAYERS without an entry here has
+# the kind `LayerKind`.
+KINDS = {
+    "bernoulli": BernoulliKind,
+    "spin": SpinKind,
+    "gaussian": GaussianKind,
+    "yeo_johnson": YeoJohnsonKind,
+    "zero_inflated": ZeroInflatedKind,
+    "count": CountKind,
+    "categorical": CategoricalKind,
+}
+
+__all__ = ["KINDS", "Kind", "LayerKind", "check_name", "columns_by_kind", "find_kind"]
+
+
+def check_name(name):
+    """Raise a sentence unless ``name`` is "auto", in KINDS or in LAYERS."""
+    lookup(name, dict.fromkeys(["auto", *KINDS, *LAYERS]), "visible")
+
+
+def find_kind(name):
+    """Return the kind of this name, which has no columns yet.
+
+    Raises
+    ------
+    ValueError
+        If neither KINDS nor LAYERS has the name.
+    """
+    check_name(name)
+    kind = KINDS[name]() if name in KINDS else LayerKind(LAYERS[name])
+    kind.name = name
+    return kind
+
+
+def columns_by_kind(names):
+    """Return the columns of each kind, in the order in which kinds first appear.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The name of each column's kind.
+
+    Returns
+    -------
+    dict of str to ndarray of int
+    """
+    names = np.asarray(names)
+    return {str(name): np.flatnonzero(names == name) for name in dict.fromkeys(names)}

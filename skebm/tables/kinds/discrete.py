@@ -1,0 +1,116 @@
+"""Columns of counts, and columns of categories."""
+
+import numpy as np
+
+from skebm.layers import Categorical, Count
+from skebm.tables.kinds._base import Kind
+from skebm.utils._moments import moments
+from skebm.utils._sparse import dense
+
+# A count may become this many times the largest one that fit has seen.
+_HEADROOM = 2
+
+
+class CountKind(Kind):
+    """Whole numbers from 0 to ``sizes - 1``.
+
+    Parameters
+    ----------
+    sizes : ndarray of int of shape (n_columns,), default=()
+        Number of values of each column.
+    variance : float, default=0.0
+        The largest variance of a column.
+    """
+
+    layer_class = Count
+    domain = "whole numbers from 0 to twice the largest that fit has seen"
+    learns_limits = True
+    outside_is_unknown = True
+
+    def __init__(self, sizes=(), variance=0.0):
+        super().__init__(len(sizes))
+        self.sizes, self.variance = sizes, variance
+
+    def n_values(self, n_numbered, high):
+        """Return the number of whole numbers from 0 to the limit."""
+        return int(high) + 1
+
+    def limits(self, low, high):
+        """Return 0, and twice the largest count."""
+        return np.zeros(len(low)), np.maximum(_HEADROOM * np.floor(high), 1)
+
+    def outside(self, X, low, high):
+        """Return which numbers are not whole, or not within the limits."""
+        return (low > X) | (high < X) | (np.abs(X - np.floor(X)) > 0)
+
+    def fit(self, X, sizes, weight):
+        """Take the numbers of values, and the largest variance."""
+        return CountKind(sizes, float(moments(X, weight)[1].max()))
+
+    @property
+    def structure(self):
+        """The largest count of each column."""
+        return {"maximum": self.sizes - 1}
+
+
+class CategoricalKind(Kind):
+    """Categories that are numbered from 0 to ``sizes - 1``, as blocks of one-hot units.
+
+    Parameters
+    ----------
+    sizes : ndarray of int of shape (n_columns,), default=()
+        Number of categories of each column.
+    """
+
+    layer_class = Categorical
+    takes_text = True
+    holds_numbers = False
+
+    def __init__(self, sizes=()):
+        super().__init__(len(sizes))
+        self.sizes = sizes
+
+    def is_numbered(self, is_auto, is_numeric):
+        """Categories always are."""
+        return True
+
+    def unit_names(self, name, values):
+        """Return one name for each category."""
+        return [f"{name}={value}" for value in values]
+
+    def fit(self, X, sizes, weight):
+        """Take the numbers of categories."""
+        return CategoricalKind(sizes)
+
+    @property
+    def variables(self):
+        """The column that each unit belongs to."""
+        return np.repeat(np.arange(self.n_columns), self.sizes)
+
+    @property
+    def structure(self):
+        """The sizes of the blocks."""
+        return {"sizes": self.sizes}
+
+    @property
+    def _blocks(self):
+        ends = self.sizes.cumsum()
+        return [slice(*pair) for pair in zip(ends - self.sizes, ends, strict=True)]
+
+    def encode(self, X):
+        """Return one-hot blocks."""
+        X = dense(X)
+        out = np.zeros((len(X), self.sizes.sum()), dtype=X.dtype)
+        for number, block in zip(X.T, self._blocks, strict=True):
+            seen = np.flatnonzero(~np.isnan(number))
+            out[seen, block.start + number[seen].astype(np.intp)] = 1
+            out[np.isnan(number), block] = np.nan
+        return out
+
+    def decode(self, Z):
+        """Return the number of the most probable category."""
+        out = np.empty((len(Z), self.n_columns), dtype=Z.dtype)
+        for j, block in enumerate(self._blocks):
+            hole = np.isnan(Z[:, block.start])
+            out[:, j] = np.where(hole, np.nan, Z[:, block].argmax(axis=1))
+        return out

@@ -1,0 +1,175 @@
+"""Columns of real numbers: standardised, transformed, or often exactly 0."""
+
+import numpy as np
+from sklearn.utils.extmath import randomized_svd
+
+from skebm.layers import Gaussian, ZeroInflated
+from skebm.tables.curves import Curve, standards
+from skebm.tables.kinds._base import Kind
+from skebm.utils._sparse import dense
+
+# Rows from which the spread is estimated.
+_N_SPREAD_ROWS = 2000
+
+
+class GaussianKind(Kind):
+    """Numbers less ``location``, in units of ``scale``.
+
+    Parameters
+    ----------
+    location, scale : ndarray of shape (n_columns,), default=()
+    spread : float, default=1.0
+        See :class:`Kind`.
+    """
+
+    layer_class = Gaussian
+
+    def __init__(self, location=(), scale=(), spread=1.0):
+        super().__init__(len(scale))
+        self.location, self.scale, self.spread = location, scale, spread
+
+    def fit(self, X, sizes, weight):
+        """Take location and scale from the data."""
+        kind = GaussianKind(*standards(X, weight))
+        kind.spread = _spread(kind, X)
+        return kind
+
+    def unchanged(self, n_columns):
+        """Return the kind of location 0 and scale 1."""
+        return GaussianKind(np.zeros(n_columns), np.ones(n_columns))
+
+    @property
+    def _is_identity(self):
+        return not self.location.any() and (self.scale == 1).all()
+
+    def encode(self, X):
+        """Standardise in float64: a float32 column may lie far from 0 for its width."""
+        if self._is_identity:
+            return X
+        return ((dense(X) - self.location) / self.scale).astype(X.dtype)
+
+    def decode(self, Z):
+        """Undo :meth:`encode`."""
+        if self._is_identity:
+            return Z
+        return (Z * self.scale + self.location).astype(Z.dtype)
+
+    def log_volumes(self, Z):
+        """Return the log of the scale."""
+        return np.where(np.isnan(Z), 0.0, np.log(self.scale))
+
+
+class YeoJohnsonKind(Kind):
+    """Numbers that are standardised after a Yeo-Johnson transform of each column.
+
+    Parameters
+    ----------
+    curves : list of Curve of length n_columns, default=()
+    spread : float, default=1.0
+        See :class:`Kind`.
+    """
+
+    layer_class = Gaussian
+
+    def __init__(self, curves=(), spread=1.0):
+        super().__init__(len(curves))
+        self.curves, self.spread = curves, spread
+
+    def fit(self, X, sizes, weight):
+        """Fit a curve to each column."""
+        kind = YeoJohnsonKind([Curve.fit(x, weight) for x in dense(X).T])
+        kind.spread = _spread(kind, X)
+        return kind
+
+    def unchanged(self, n_columns):
+        """Return the kind whose curves are straight lines."""
+        return type(self)([Curve(power=1.0, unit=1.0)] * n_columns)
+
+    def _map_columns(self, method, rows):
+        columns = [
+            getattr(curve, method)(column)
+            for curve, column in zip(self.curves, rows.T, strict=True)
+        ]
+        return np.ascontiguousarray(np.transpose(columns))
+
+    def encode(self, X):
+        """Transform and standardise."""
+        return self._map_columns("encode", dense(X)).astype(X.dtype)
+
+    def decode(self, Z):
+        """Undo :meth:`encode`, within the reach of the curves."""
+        return self._map_columns("decode", Z).astype(Z.dtype)
+
+    def best_guess(self, Z, decoded):
+        """Return the mean of decoded draws, which is not the decoded mean."""
+        return decoded
+
+    def log_volumes(self, Z):
+        """Return the log of the width that a unit width stands for, at each value."""
+        return np.nan_to_num(self._map_columns("log_width", Z), nan=0.0)
+
+
+class ZeroInflatedKind(YeoJohnsonKind):
+    """Columns that are often 0: units ``[z_1..z_k, u_1..u_k]``, with 0 as ``z = 0``.
+
+    Other numbers have ``z = 1``. They are standardised after their logarithm if all of
+    a column are positive, else after a Yeo-Johnson transform.
+    """
+
+    layer_class = ZeroInflated
+    domain = "0 and positive numbers where fit has seen no others"
+    learns_limits = True
+
+    def limits(self, low, high):
+        """Return 0 if fit has seen no negative number, and infinity."""
+        return np.where(low < 0, -np.inf, 0), np.full(len(high), np.inf)
+
+    def outside(self, X, low, high):
+        """Return which numbers are below the limit of their column."""
+        return low > X
+
+    def unit_names(self, name, values):
+        """Return the names of the unit that tells 0 from numbers, and of the number."""
+        return [f"{name}!=0", str(name)]
+
+    def fit(self, X, sizes, weight):
+        """Fit a curve to the numbers of each column that are not 0."""
+        X = dense(X)
+        others = np.where(X == 0, np.nan, X)
+        families = ["log" if np.nanmin(x, initial=0) == 0 else "power" for x in X.T]
+        pairs = zip(others.T, families, strict=True)
+        return ZeroInflatedKind([Curve.fit(x, weight, family) for x, family in pairs])
+
+    @property
+    def variables(self):
+        """The column that each unit belongs to."""
+        return np.tile(np.arange(self.n_columns), 2)
+
+    def encode(self, X):
+        """Return whether each cell is not 0, and its number."""
+        X = dense(X)
+        on = np.where(np.isnan(X), np.nan, X != 0).astype(X.dtype)
+        number = super().encode(np.where(X == 0, np.nan, X))
+        return np.concatenate([on, np.where(on == 0, 0, number).astype(X.dtype)], 1)
+
+    def decode(self, Z):
+        """Return 0 or the number; of expectations, the more probable of the two."""
+        on, number = np.split(Z, 2, axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            number = super().decode(number / on)
+        return np.where(on < 0.5, 0, number).astype(Z.dtype)
+
+    def log_volumes(self, Z):
+        """Return the log of the width where there is a number, else 0."""
+        on, number = np.split(Z, 2, axis=1)
+        return np.where(on == 1, super().log_volumes(number), 0.0)
+
+
+def _spread(kind, X):
+    """Return the largest eigenvalue of the correlations, from some of the rows.
+
+    A hole counts as the mean, 0.
+    """
+    step = max(1, X.shape[0] // _N_SPREAD_ROWS)
+    Z = np.nan_to_num(dense(kind.encode(X[::step])))
+    return float(randomized_svd(Z, 1, random_state=0)[1][0] ** 2 / len(Z))
