@@ -310,7 +310,7 @@ class DoublesDtype(Bernoulli):
         (WrongMode, "not the most probable"),
         (WrongScale, "beta times the energy"),
         (WrongCgfs, "sum over layer.alternatives"),
-        (WrongGauge, "does not leave x @ rows"),
+        (WrongGauge, "does not leave x @ weights"),
         (WrongVariables, "has columns"),
         (ShiftedEnergy, "row of zeros is not 0"),
     ],
@@ -382,8 +382,8 @@ class OwnClock(Gibbs):
         (StaleHidden, "chi-square"),
         (Sticky, "chi-square"),
         (OutsideDomain, "left the domain"),
-        (InPlace, "changes the state|no function"),
-        (OwnClock, "no function"),
+        (InPlace, "changes the state|not a function"),
+        (OwnClock, "not a function"),
     ],
 )
 def test_wrong_samplers_fail(kind, sentence):
@@ -470,7 +470,7 @@ class Forgetful(PCD):
         (PCD(sampler=Biased()), "is not zero"),
         (Forgetful(n_steps=1, n_chains=1009), "is not zero"),
         (MissingName(), "has the keys"),
-        (Updates(), "changes energy.params|no function"),
+        (Updates(), "changes energy.params|not a function"),
         (Double(), "dtype"),
     ],
     ids=lambda value: type(value).__name__,

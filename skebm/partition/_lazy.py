@@ -76,7 +76,7 @@ class LogPartition(_LazyEstimates):
     value : float
         The estimate.
     lower, upper : float
-        Bracket of ``value``. Both ends equal ``value`` if the method is exact. Otherwise
+        Bracket of ``value``. Both ends equal ``value`` if the method is exact. Else
         ``lower`` is the forward estimate minus three standard errors, and ``upper`` is
         the reverse estimate plus three standard errors.
     stderr : float
@@ -184,7 +184,7 @@ class LengthPartitions(_LazyEstimates):
         lengths = np.asarray(lengths, dtype=np.float64).reshape(-1)
         longest_seen = max(1, int(self._energy.lengths[-1]))
         # The value at one length must not depend on which other lengths are asked for.
-        # So estimates end at the longest document of fit, or at a power of two times it.
+        # So estimates end at the longest document of fit, times a power of two.
         doublings = np.ceil(np.log2(np.maximum(lengths / longest_seen, 1)))
         tops = longest_seen * 2 ** doublings.astype(int)
         numbers = np.zeros((5, len(lengths)))

@@ -1,7 +1,8 @@
-"""Contract checks for parts, ours and yours: each failure is a sentence.
+"""Checks that layers, energies, samplers and objectives keep their contracts.
 
-They take any object with the methods, so that an energy written in plain NumPy can be
-checked before it is trained.
+The checks take any object that has the methods of the part, so that an energy written
+in plain NumPy can be checked before it is trained. The message of a failed check is a
+sentence that says what is wrong.
 """
 
 from skebm.testing.energies import check_energy, check_objective, check_sampler

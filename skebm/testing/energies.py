@@ -1,4 +1,4 @@
-"""The contracts of energies, and of what draws from them and learns them."""
+"""Checks of energies, samplers and objectives."""
 
 import copy
 
@@ -17,7 +17,7 @@ from skebm.testing._base import (
 )
 from skebm.utils._random import Random
 
-# The probability that a chi-square test all but never falls below.
+# The p-value of a correct sampler all but never falls below this.
 _P_VALUE = 1e-6
 
 
@@ -27,24 +27,28 @@ def check_energy(energy, X=None, random_state=0):
     Parameters
     ----------
     energy : energy
-        Any object with ``energy(x)``, ``grad(x, weight)`` and ``params``. Its
+        Any object with ``energy(x)``, ``grad(x, weight)`` and ``params``. The methods
         ``replace``, ``astype``, ``interpolate``, ``grad_x``, ``inputs``,
-        ``gibbs_sweep`` and ``conditional_log_prob`` are checked where they exist.
+        ``gibbs_sweep`` and ``conditional_log_prob`` are checked if they exist.
     X : ndarray of shape (n, n_features), default=None
-        Configurations to try; None draws some from ``energy.sample_reference``.
+        Configurations to try. None draws some from ``energy.sample_reference``.
     random_state : int, RandomState or None, default=0
+        Seed of the random numbers of the check.
 
     Raises
     ------
     AssertionError
-        With a sentence that says what is wrong.
+        If the contract is broken. The message says what is wrong.
     """
     random = Random.from_state(random_state)
     X = _configurations(energy, X, random.fold(0))
     for name, value in energy.params.items():
         updatable = isinstance(value, np.ndarray) and value.flags.carray and value.ndim
-        sentence = "is no C-contiguous array of an axis or more: updates would miss it"
-        require(updatable, f"energy.params[{name!r}] {sentence}.")
+        sentence = (
+            f"energy.params[{name!r}] is not a C-contiguous array with at least one "
+            "axis, so optimizers cannot update it in place."
+        )
+        require(updatable, sentence)
     before, values = X.copy(), energy.energy(X)
     require_like(values, (len(X),), None, "energy.energy(X)")
     for rows in (slice(None, None, -1), slice(1, 2)):
@@ -104,7 +108,10 @@ def _check_capabilities(energy, X, values, random):
 
 
 def _enumerated(energy):
-    """Return all configurations and their probabilities, or None if there are many."""
+    """Return all configurations and their probabilities.
+
+    None if the configurations are not finite in number, or more than ``MAX_STATES``.
+    """
     layer = getattr(energy, "visible", None)
     if not getattr(layer, "finite", False) or layer.n_states > MAX_STATES:
         return None
@@ -114,42 +121,49 @@ def _enumerated(energy):
 
 
 def check_sampler(sampler, energy, random_state=0):
-    """Check that a sampler draws from the distribution of a small energy.
+    """Check that a sampler draws from the distribution of an energy.
 
     Parameters
     ----------
     sampler : sampler
         Any object with ``init(energy, n_chains, random)`` and ``step(energy, state,
-        random)``, whose states have ``visible``.
+        random)``. The states that both methods return have an attribute ``visible``.
     energy : energy
-        With a finite visible layer of at most 1024 configurations, and weights so
-        small that 50 steps forget the start.
+        An energy whose visible layer is finite and has at most 1024 configurations.
+        Its weights must be so small that chains forget their start in 50 steps.
     random_state : int, RandomState or None, default=0
+        Seed of the random numbers of the check.
 
     Raises
     ------
     AssertionError
-        With a sentence that says what is wrong.
+        If the contract is broken. The message says what is wrong.
     """
     random = Random.from_state(random_state)
     if (enumerated := _enumerated(energy)) is None:
-        raise ValueError("check_sampler needs few visible configurations.")
+        raise ValueError(
+            f"check_sampler needs few visible configurations: at most {MAX_STATES}."
+        )
     states, probability = enumerated
     state = sampler.init(energy, N_DRAWS, random.fold(0))
-    kept, like = state.visible.copy(), ((N_DRAWS, states.shape[1]), states.dtype)
+    before, like = state.visible.copy(), ((N_DRAWS, states.shape[1]), states.dtype)
     require_like(state.visible, *like, "sampler.init(...).visible")
     moved, same = (sampler.step(energy, state, random.fold(1)) for _ in range(2))
     require_like(moved.visible, *like, "sampler.step(...).visible")
-    sentence = "sampler.step is no function of energy, state and random."
+    sentence = (
+        "sampler.step is not a function of energy, state and random: two calls with "
+        "the same arguments return different states."
+    )
     require(moved.visible == same.visible, sentence)
-    require(state.visible == kept, "sampler.step changes the state it was given.")
+    require(state.visible == before, "sampler.step changes the state it was given.")
     for t in range(50):
         state = sampler.step(energy, state, random.fold(2, t))
     _check_frequencies(state.visible, states, probability, "After 50 steps from init")
     drawn = random.fold(3).categorical(np.tile(probability, (N_DRAWS, 1))) @ states
     drawn = drawn.astype(states.dtype)
     start = energy.chains(drawn) if hasattr(energy, "chains") else None
-    if type(start) is type(state):  # else it is made of more than configurations
+    # A state of another type holds more than configurations, such as replicas.
+    if type(start) is type(state):
         for t in range(3):
             start = sampler.step(energy, start, random.fold(4, t))
         what = "After 3 steps from exact draws"
@@ -164,16 +178,16 @@ def _check_frequencies(x, states, probability, what):
     require(hits.any(axis=1), f"{what}, the sampler left the domain of its energy.")
     order = np.argsort(probability)
     counts, expected = hits.sum(axis=0)[order], len(x) * probability[order]
-    # The rarest configurations share a bin of which at least 5 are expected.
+    # The rarest configurations share a bin, so that its expected count is at least 5.
     bins = np.r_[0, np.arange(np.searchsorted(expected.cumsum(), 5) + 1, len(order))]
-    counts, expected = (np.add.reduceat(part, bins) for part in (counts, expected))
+    counts, expected = (np.add.reduceat(n, bins) for n in (counts, expected))
     p_value = chisquare(counts, expected).pvalue
-    sentence = f"{what}, the states have not the distribution of the energy"
+    sentence = f"{what}, the states do not have the distribution of the energy"
     require(p_value > _P_VALUE, f"{sentence} (chi-square test, p = {p_value:.1e}).")
 
 
 def check_objective(objective, energy, X=None, random_state=0):
-    """Check that an objective estimates a gradient that learns the data.
+    """Check that an objective estimates a gradient along which the data are learned.
 
     Parameters
     ----------
@@ -181,17 +195,20 @@ def check_objective(objective, energy, X=None, random_state=0):
         Any object with ``init(energy, random)`` and ``gradient(energy, X, weight,
         state, random)``.
     energy : energy
-        Where it has at most 1024 visible configurations, expectations are checked:
-        the gradient vanishes for data that have the energy's own distribution, points
-        uphill for others, and is the exact one if the state has persistent ``chains``.
+        The energy whose gradient is estimated. If it has at most 1024 visible
+        configurations, the mean of the estimates is checked as well. The mean is zero
+        for data that have the distribution of the energy. For other data a step along
+        it raises the likelihood. If the state has persistent ``chains``, the mean is
+        the exact gradient of the negative log-likelihood.
     X : ndarray of shape (n, n_features), default=None
-        Data to try; None draws some from ``energy.sample_reference``.
+        Data to try. None draws some from ``energy.sample_reference``.
     random_state : int, RandomState or None, default=0
+        Seed of the random numbers of the check.
 
     Raises
     ------
     AssertionError
-        With a sentence that says what is wrong.
+        If the contract is broken. The message says what is wrong.
     """
     random = Random.from_state(random_state)
     X = _configurations(energy, X, random.fold(0))
@@ -206,7 +223,10 @@ def check_objective(objective, energy, X=None, random_state=0):
     for name, value in before.items():
         what = f"objective.gradient(...)[{name!r}]"
         require_like(gradient[name], value.shape, value.dtype, what)
-        sentence = f"{what} is no function of its arguments, or changes its state"
+        sentence = (
+            f"{what} is not a function of the arguments, or the call changes the state "
+            "it was given"
+        )
         require_close(again[name], gradient[name], sentence)
         same = energy.params[name] == value
         require(same, "objective.gradient changes energy.params.")
@@ -216,17 +236,19 @@ def check_objective(objective, energy, X=None, random_state=0):
 
 
 def _check_expectation(objective, energy, X, enumerated, random):
-    if hasattr(objective, "centered"):  # the same fixed points, other lengths
+    # Centering changes the length of the gradient but not where it is zero.
+    if hasattr(objective, "centered"):
         objective = copy.deepcopy(objective)
         objective.centered = False
     states, probability = enumerated
-    # Many rows of each, so that chains that start at the data average their noise out.
+    # Each state occurs in 31 rows, so that the noise of chains that start at the data
+    # averages out.
     rows = np.repeat(states, 31, axis=0), np.repeat(probability / 31, 31)
-    own, error = _mean_gradient(objective, energy, *rows, random.fold(0))
+    mean, error = _mean_gradient(objective, energy, *rows, random.fold(0))
     require(
-        np.abs(own) <= SIGMAS * error + 1e-5,
-        "The mean of objective.gradient is not zero for data that have the energy's "
-        f"own distribution, but {np.abs(own).max():.3g}.",
+        np.abs(mean) <= SIGMAS * error + 1e-5,
+        "The mean of objective.gradient is not zero for data that have the "
+        f"distribution of the energy, but {np.abs(mean).max():.3g}.",
     )
     share = np.full(len(X), 1 / len(X))
     mean, error = _mean_gradient(objective, energy, X, share, random.fold(1))
@@ -243,15 +265,19 @@ def _check_expectation(objective, energy, X, enumerated, random):
 
 
 def _mean_gradient(objective, energy, X, weight, random, n_runs=31, n_calls=17):
-    """Return the mean and its standard error over runs that forgot their start."""
-    last = []
+    """Return the mean of the gradient and its standard error, over independent runs.
+
+    A run takes the last of its gradients, when its chains have forgotten their start.
+    """
+    last_gradients = []
     for run in range(n_runs):
         state = objective.init(energy, random.fold(run, 0))
         for t in range(n_calls):
             draws = random.fold(run, 1, t)
             gradient, state = objective.gradient(energy, X, weight, state, draws)
-        last.append(_flat(gradient))
-    return np.mean(last, axis=0), np.std(last, axis=0, ddof=1) / np.sqrt(n_runs)
+        last_gradients.append(_flat(gradient))
+    stderr = np.std(last_gradients, axis=0, ddof=1) / np.sqrt(n_runs)
+    return np.mean(last_gradients, axis=0), stderr
 
 
 def _flat(gradient):

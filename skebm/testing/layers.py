@@ -1,4 +1,4 @@
-"""The contract of layers."""
+"""Check of layers."""
 
 import numpy as np
 
@@ -23,15 +23,16 @@ def check_layer(layer, random_state=0):
     ----------
     layer : layer
         Any object with ``energy``, ``cgf``, ``mean``, ``sample``, ``grad`` and
-        ``params``. Its ``states`` (where ``finite``), ``interpolate``, ``astype``,
-        ``variables``, ``alternatives``, ``cgfs``, ``mode``, ``scaled`` and ``gauge``
-        are checked where they exist.
+        ``params``. The methods ``states`` (of layers that are ``finite``),
+        ``interpolate``, ``astype``, ``variables``, ``alternatives``, ``cgfs``,
+        ``mode``, ``scaled`` and ``gauge`` are checked if they exist.
     random_state : int, RandomState or None, default=0
+        Seed of the random numbers of the check.
 
     Raises
     ------
     AssertionError
-        With a sentence that says what is wrong.
+        If the contract is broken. The message says what is wrong.
     """
     random = Random.from_state(random_state)
     for k, part in enumerate(getattr(layer, "layers", ())):
@@ -46,14 +47,17 @@ def check_layer(layer, random_state=0):
     rest = layer.sample(inputs[3:], random.fold(1).rows(3))
     require(
         rest == x[3:],
-        "layer.sample draws other values for a block of rows than for all rows: draw "
-        "from the `random` it is given.",
+        "layer.sample draws other values for a block of rows than for all rows. Draw "
+        "from its argument `random` only.",
     )
     if hasattr(layer, "interpolate"):
         other = layer.replace(**{name: v + 1 for name, v in layer.params.items()})
         for beta, end in ((0, layer), (1, other)):
             same = layer.interpolate(other, dtype.type(beta)).energy(x)
-            sentence = "layer.interpolate(other, beta) is not layer at 0, other at 1"
+            sentence = (
+                "layer.interpolate(other, beta) is not the layer itself at beta=0, or "
+                "not the other layer at beta=1"
+            )
             require_close(same, end.energy(x), sentence, 1e-4, 1e-4)
     layer, inputs, x = in_float64(layer), inputs.astype(float), x.astype(float)
     weight = random.fold(2).uniform((N_ROWS,))
@@ -65,7 +69,7 @@ def check_layer(layer, random_state=0):
         _check_variables(layer, inputs, x)
     if hasattr(layer, "scaled"):
         scaled = layer.scaled(0.7)
-        sentence = "layer.scaled(beta) has not beta times the energy"
+        sentence = "layer.scaled(beta) does not have beta times the energy"
         require_close(scaled.energy(x), 0.7 * layer.energy(x), sentence)
         _check_cgf(scaled, inputs)
     if hasattr(layer, "gauge"):
@@ -73,7 +77,13 @@ def check_layer(layer, random_state=0):
 
 
 def _check_cgf(layer, inputs):
-    """Check ``cgf`` against ``mean`` and the sum over states; return the variances."""
+    """Check ``cgf`` against ``mean`` and against the sum over states.
+
+    Returns
+    -------
+    ndarray of shape (n, n_units)
+        Variances of the units: derivatives of the means.
+    """
     slope, variance = np.empty_like(inputs), np.empty_like(inputs)
     for i, unit in enumerate(1e-5 * np.eye(inputs.shape[1])):
         slope[:, i] = (layer.cgf(inputs + unit) - layer.cgf(inputs - unit)) / 2e-5
@@ -98,9 +108,9 @@ def _check_cgf(layer, inputs):
 
 
 def _weighed(layer, feature, inputs):
-    """Return columns of a variable, log-densities of its values, and their weights."""
-    own = layer.variables == feature
-    ends = inputs[:, own].min(), inputs[:, own].max()
+    """Return a variable's columns, its values' log-densities, and their log-weights."""
+    in_variable = layer.variables == feature
+    ends = inputs[:, in_variable].min(), inputs[:, in_variable].max()
     columns, values, log_weight = layer.alternatives(feature, *ends)
     alone = np.zeros((len(values), layer.n_units))
     alone[:, columns] = values
@@ -108,10 +118,11 @@ def _weighed(layer, feature, inputs):
 
 
 def _check_variables(layer, inputs, x):
-    """Check what a layer says of each variable: normaliser, mode and columns."""
+    """Check the columns, the normaliser and the mode of each variable."""
     variables, n = np.asarray(layer.variables), layer.n_features
     right = variables.shape == (layer.n_units,) and set(variables) == set(range(n))
-    require(right, f"layer.variables is no number below {n} for each unit.")
+    sentence = f"layer.variables does not hold a number from 0 to {n - 1} for each unit"
+    require(right, f"{sentence}, with every number in use.")
     empty = layer.energy(np.zeros_like(x))
     require(empty == 0, "layer.energy of a row of zeros is not 0.")
     cgfs, mode = layer.cgfs(inputs), layer.mode(inputs)
@@ -121,48 +132,66 @@ def _check_variables(layer, inputs, x):
     require_close(layer.cgf(inputs), cgfs.sum(axis=1), sentence, 1e-6, 1e-6)
     for feature in range(n):
         columns, log_density, log_weight = _weighed(layer, feature, inputs)
-        own = np.flatnonzero(variables == feature)
-        named = np.arange(layer.n_units)[columns]
-        sentence = f"layer.alternatives({feature}, ...) has columns {named}, not {own}."
-        require(np.array_equal(named, own), sentence)
+        expected = np.flatnonzero(variables == feature)
+        actual = np.arange(layer.n_units)[columns]
+        sentence = f"layer.alternatives({feature}, ...) has columns {actual}"
+        require(np.array_equal(actual, expected), f"{sentence}, not {expected}.")
         total = np.logaddexp.reduce(log_density + log_weight, axis=1)
         sentence = "layer.cgfs is not the log of the sum over layer.alternatives"
         require_close(cgfs[:, feature], total, sentence, 1e-6, 1e-6)
         alone = np.where(variables == feature, mode, 0)
-        reached = (inputs * alone).sum(axis=1) - layer.energy(alone)
-        _check_mode(reached, alone.any(axis=1), log_density, log_weight)
+        at_mode = (inputs * alone).sum(axis=1) - layer.energy(alone)
+        _check_mode(at_mode, alone.any(axis=1), log_density, log_weight)
 
 
-def _check_mode(reached, on, log_density, log_weight):
+def _check_mode(at_mode, is_on, log_density, log_weight):
     """Check that no value of a variable is more probable than its mode.
 
-    ``reached`` is the log-density there. Where 0 is a point beside a density, which
-    weights show that differ, it is compared with all numbers together.
+    A zero-inflated variable has a probability at 0 and a density elsewhere. Its value 0
+    has another weight than its other values, and the probability of 0 is compared with
+    the probability of all other values together.
+
+    Parameters
+    ----------
+    at_mode : ndarray of shape (n,)
+        Log-densities at the modes.
+    is_on : ndarray of bool of shape (n,)
+        Whether the mode is not 0.
+    log_density, log_weight : ndarray
+        What ``_weighed`` returns.
     """
     sentence = "layer.mode is not the most probable value"
     if np.ndim(log_weight) and log_weight[0] == 0:
         numbers = np.logaddexp.reduce((log_density + log_weight)[:, 1:], axis=1)
-        likely = numbers > log_density[:, 0]
-        require(on == likely, f"{sentence}: it takes 0 for a number or the reverse.")
-        reached, log_density = reached[on], log_density[on, 1:]
+        should_be_on = numbers > log_density[:, 0]
+        mixed_up = f"{sentence}: it is 0 instead of a number, or a number instead of 0."
+        require(is_on == should_be_on, mixed_up)
+        at_mode, log_density = at_mode[is_on], log_density[is_on, 1:]
     best = log_density.max(axis=1, initial=-np.inf)
-    require(reached >= best - 1e-9 * (1 + np.abs(best)), f"{sentence}.")
+    require(at_mode >= best - 1e-9 * (1 + np.abs(best)), f"{sentence}.")
 
 
 def _check_gauge(layer, x, random):
-    """Check that a gauge moves all energies of a row of weights by one constant."""
+    """Check that a gauge changes the inputs of hidden units by the constant it returns.
+
+    A second call must not move the weights any more.
+    """
     weights = random.normal((layer.n_units, 3))
-    kept = weights.copy()
-    taken = np.broadcast_to(layer.gauge(weights), (3,))
-    sentence = "layer.gauge(rows) does not leave x @ rows, but for what it returns"
-    require_close(x @ weights + taken, x @ kept, sentence)
+    before = weights.copy()
+    constant = np.broadcast_to(layer.gauge(weights), (3,))
+    sentence = (
+        "layer.gauge(weights) does not leave x @ weights as it was, up to the constant "
+        "that it returns"
+    )
+    require_close(x @ weights + constant, x @ before, sentence)
     again = weights.copy()
     layer.gauge(again)
-    require_close(again, weights, "layer.gauge(rows) of rows in the gauge moves them")
+    sentence = "layer.gauge(weights) moves weights that are in the gauge already"
+    require_close(again, weights, sentence)
 
 
 def _check_layer_draws(layer, inputs, variance, random):
-    """Compare mean and variance of many draws with their exact values."""
+    """Compare the mean and the variance of many draws with the exact values."""
     mean = layer.mean(inputs[None])[0]
     x = layer.sample(np.tile(inputs, (N_DRAWS, 1)), random)
     squares = (x - mean) ** 2
