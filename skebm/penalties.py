@@ -19,9 +19,10 @@ class Penalties(BaseEstimator):
         Factor of ``sum w**2 / 2`` over all weights.
     l1b : float, default=0.0
         Factor of ``sum_j (sum_i |w_ij|)**2 / (2 n_visible)``, the L1b penalty [1]_. The
-        price of a weight grows with ``sum |w|`` of its hidden unit. Every hidden unit
-        therefore keeps a few weights, whereas ``l1`` switches whole units off. If all
-        weights have the same size, the penalty equals that of ``l2``.
+        price of a weight grows with ``sum |w|`` of its hidden unit. The penalty
+        therefore tends to leave every hidden unit a few weights, whereas ``l1`` tends
+        to switch whole units off. If all weights have the same size, the penalty equals
+        that of ``l2``.
     sparsity_target : float in (0, 1), default=0.1
         Share of rows for which a hidden unit should be on.
     sparsity_cost : float, default=0.0

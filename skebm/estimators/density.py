@@ -131,8 +131,8 @@ objective, default="pcd"
         small data sets from being overfitted.
     l1b : float, default=0.0
         Penalty on the square of the ``sum |w|`` of each hidden unit, in the scale of
-        ``l2``. Every hidden unit keeps a few weights, and no hidden unit is switched
-        off; see :class:`skebm.penalties.Penalties`.
+        ``l2``. It tends to leave every hidden unit a few weights, whereas ``l1`` tends
+        to switch whole units off; see :class:`skebm.penalties.Penalties`.
     sparsity_target : float in (0, 1), default=0.1
         Share of rows for which a hidden unit should be on. It has no effect if
         ``sparsity_cost`` is 0.
