@@ -22,7 +22,7 @@ class Penalties(BaseEstimator):
         price of a weight grows with ``sum |w|`` of its hidden unit. The penalty
         therefore tends to leave every hidden unit a few weights, whereas ``l1`` tends
         to switch whole units off. If all weights have the same size, the penalty equals
-        that of ``l2``.
+        the ``l2`` penalty.
     sparsity_target : float in (0, 1), default=0.1
         Share of rows for which a hidden unit should be on.
     sparsity_cost : float, default=0.0

@@ -22,7 +22,7 @@ def main():
     """Print a line for each fit, and the means over seeds."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, help="of PCD, in place of its default")
+    parser.add_argument("--steps", type=int, help="number of steps of PCD")
     parser.add_argument("--params", default="", help="e.g. learning_rate=0.2")
     arguments = parser.parse_args()
     params = dict(pair.split("=") for pair in arguments.params.split(",") if pair)

@@ -276,8 +276,8 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="folder of all results")
     models = ["skebm", *PEERS]
     parser.add_argument("--models", nargs="+", choices=models, default=models)
-    parser.add_argument("--seconds", type=float, default=120, help="of the peers")
-    parser.add_argument("--budgets", nargs="+", type=float, help="of skebm")
+    parser.add_argument("--seconds", type=float, default=120, help="for the peers")
+    parser.add_argument("--budgets", nargs="+", type=float, help="in seconds, for skebm")
     parser.add_argument("--rates", nargs="+", type=float)
     parser.add_argument("--validate", action="store_true")
     steps = ["train", "evaluate", "plot"]
@@ -286,13 +286,13 @@ def main():
         "--peer-threads",
         type=int,
         default=cpu_count(),
-        help="the faster number by speed.py --only a",
+        help="the faster number, according to speed.py --only a",
     )
     parser.add_argument("--max-temperatures", type=int, default=16_000)
     parser.add_argument("--seed", type=int, default=0)
     figure = Path(__file__).with_name("mnist_curve.svg")
     parser.add_argument("--figure", type=Path, default=figure)
-    parser.add_argument("--bottom", type=float, default=-160, help="of the figure")
+    parser.add_argument("--bottom", type=float, default=-160, help="lower limit of the figure")
     arguments = parser.parse_args()
     if arguments.budgets is None:
         arguments.budgets = list(checkpoints(arguments.seconds)[-4:])

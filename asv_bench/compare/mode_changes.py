@@ -127,7 +127,7 @@ def effective(seen):
 def main():
     """Print a table for each model."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=30, help="a sampler")
+    parser.add_argument("--seconds", type=float, default=30, help="for each sampler")
     parser.add_argument("--components", type=int, default=100)
     parser.add_argument("--epochs", type=int, default=60)
     arguments = parser.parse_args()

@@ -363,10 +363,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", default="a,b,c,d,e")
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--updates", type=int, default=300, help="a turn")
+    parser.add_argument("--updates", type=int, default=300, help="number in a turn")
     parser.add_argument("--busy", action="store_true")
-    parser.add_argument("--one", action="store_true", help="thread, and no more")
-    parser.add_argument("--no-rbms", action="store_true", help="nor torch")
+    parser.add_argument("--one", action="store_true", help="use one thread only")
+    parser.add_argument("--no-rbms", action="store_true", help="run without rbms and torch")
     arguments = parser.parse_args()
     if arguments.no_rbms:
         del PEERS["rbms"]

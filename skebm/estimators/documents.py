@@ -442,7 +442,7 @@ class DocumentDensity(
     def similarity(self, X, Y=None):
         """Return the cosine similarities of documents.
 
-        The cosines are those of the rows that :meth:`transform` returns.
+        The cosines are computed from the features that :meth:`transform` returns.
 
         Parameters
         ----------
