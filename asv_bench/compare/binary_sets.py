@@ -248,9 +248,9 @@ def main():
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--hidden", nargs="+", type=int, default=HIDDEN)
     parser.add_argument("--updates", nargs="+", type=int, default=UPDATES)
-    parser.add_argument("--max-time", type=float, default=60, help="in seconds, for each fit")
+    parser.add_argument("--max-time", type=float, default=60, help="seconds of a fit")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--validate", action="store_true", help="do not use the test rows")
+    parser.add_argument("--validate", action="store_true", help="skip the test rows")
     arguments = parser.parse_args()
     lines = Lines(arguments.out)
     for name in arguments.sets:

@@ -277,7 +277,7 @@ def main():
     models = ["skebm", *PEERS]
     parser.add_argument("--models", nargs="+", choices=models, default=models)
     parser.add_argument("--seconds", type=float, default=120, help="for the peers")
-    parser.add_argument("--budgets", nargs="+", type=float, help="in seconds, for skebm")
+    parser.add_argument("--budgets", nargs="+", type=float, help="for skebm")
     parser.add_argument("--rates", nargs="+", type=float)
     parser.add_argument("--validate", action="store_true")
     steps = ["train", "evaluate", "plot"]
@@ -292,7 +292,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     figure = Path(__file__).with_name("mnist_curve.svg")
     parser.add_argument("--figure", type=Path, default=figure)
-    parser.add_argument("--bottom", type=float, default=-160, help="lower limit of the figure")
+    parser.add_argument("--bottom", type=float, default=-160, help="lower y limit")
     arguments = parser.parse_args()
     if arguments.budgets is None:
         arguments.budgets = list(checkpoints(arguments.seconds)[-4:])

@@ -366,7 +366,7 @@ def main():
     parser.add_argument("--updates", type=int, default=300, help="number in a turn")
     parser.add_argument("--busy", action="store_true")
     parser.add_argument("--one", action="store_true", help="use one thread only")
-    parser.add_argument("--no-rbms", action="store_true", help="run without rbms and torch")
+    parser.add_argument("--no-rbms", action="store_true", help="without rbms, torch")
     arguments = parser.parse_args()
     if arguments.no_rbms:
         del PEERS["rbms"]

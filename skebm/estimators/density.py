@@ -193,8 +193,8 @@ objective, default="pcd"
         Rank-normalised split R-hat (1 is best) and effective sample size of the
         persistent chains of the training; see :mod:`skebm.metrics`. The chains run on
         for as long as 110 updates under the fitted model. Of several quantities, the
-        one that mixes worst counts. The values are computed at first use, and absent if the
-        objective has no persistent chains. Values of R-hat above 1.01 are common and
+        one that mixes worst counts. The values are computed at first use, and absent if
+        the objective has no persistent chains. Values of R-hat above 1.01 are common and
         harmless, since chains only need to keep up with the learning. ``fit`` warns if
         chains never leave their modes.
     history_ : dict of str to list
