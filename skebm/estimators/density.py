@@ -194,9 +194,9 @@ objective, default="pcd"
         persistent chains of the training; see :mod:`skebm.metrics`. The chains run on
         for as long as 110 updates under the fitted model. Of several quantities, the
         one that mixes worst counts. The values are computed at first use, and absent if
-        the objective has no persistent chains. Values of R-hat above 1.01 are common and
-        harmless, since chains only need to keep up with the learning. ``fit`` warns if
-        chains never leave their modes.
+        the objective has no persistent chains. Values of R-hat above 1.01 are common
+        and harmless, since chains only need to keep up with the learning. ``fit`` warns
+        if chains never leave their modes.
     history_ : dict of str to list
         Measurements with one entry for each epoch, NaN where nothing was measured. They
         are the pseudo-likelihood and the reconstruction error of a fixed subsample of
