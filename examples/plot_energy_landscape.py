@@ -2,10 +2,11 @@
 The energy landscape of a few clusters
 ======================================
 
-Real-valued columns get Gaussian visible units whose variance is learned. With binary
-hidden units the model is a mixture of normal densities, one for each state of the
-hidden units, with shared structure: few parameters, many components. Here log Z is
-exact, so the grid's probabilities must sum to one: the last line printed checks it.
+Real columns get Gaussian visible units, whose variances are learned. With binary hidden
+units, the model is a mixture of normal densities. It has one component for each state
+of the hidden units, and the components share a small number of parameters. log Z is
+exact here, so the probabilities of the cells of a grid must sum to one. The example
+prints this sum at its end.
 """
 
 import os
@@ -24,8 +25,8 @@ density.set_params(n_iter=20 if SHORT else 500).fit(X)
 detector = EBMAnomalyDetector(density, contamination=0.02).fit(X)
 
 # %%
-# Low energy looks right: dark regions are where the model expects rows. The contour is
-# the detector's threshold, with two rows in a hundred outside.
+# The model expects rows in the dark regions, which have low energies. The contour is
+# the threshold of the detector. Two of a hundred rows lie outside.
 low, high = X.min(axis=0) - 2, X.max(axis=0) + 2
 side = [np.linspace(*ends, 200) for ends in zip(low, high, strict=True)]
 grid = np.stack(np.meshgrid(*side), axis=-1).reshape(-1, 2)
@@ -50,4 +51,4 @@ panels[1].legend(loc="upper right")
 plt.show()
 
 cell = np.prod([axis[1] - axis[0] for axis in side])
-print(f"The grid holds a probability of {np.exp(log_density).sum() * cell:.4f}")
+print(f"Sum of the probabilities: {np.exp(log_density).sum() * cell:.4f}")

@@ -1,12 +1,12 @@
 """
-Missing cells
-=============
+Imputation of missing values
+============================
 
-A table of measurements and a diagnosis loses a part of its cells at random.
-:class:`skebm.EnergyImputer` learns the joint density of all columns from what is left,
-and fills in each missing number by its posterior mean and each missing category by the
-most probable one. It also says how sure it is: nine of ten missing numbers should lie
-in their 90 % intervals.
+This example removes cells at random from a table of measurements and diagnoses.
+:class:`skebm.EnergyImputer` learns the joint density of all columns from the remaining
+cells. It replaces a missing number by the posterior mean, and a missing category by the
+most probable category. It also returns posterior intervals: nine of ten missing numbers
+should lie in their 90 % intervals.
 """
 
 import os
@@ -23,7 +23,7 @@ from skebm import EnergyImputer
 SHORT = bool(os.environ.get("SKEBM_EXAMPLE_SHORT"))
 
 # %%
-# Ten numbers and a category; every second row is for training.
+# The table has ten numbers and a category. Every second row is a training row.
 data = load_breast_cancer(as_frame=True)
 table = data.data.iloc[:, :10].rename(columns=lambda name: name.removeprefix("mean "))
 numbers = list(table.columns)
@@ -34,17 +34,17 @@ train, test = table[::2], table[1::2]
 
 
 def pierce(frame, share, seed):
-    """Return the frame without a share of its cells, and which are gone."""
+    """Return the frame without a share of its cells, and where cells are missing."""
     holes = np.random.default_rng(seed).random(frame.shape) < share
     pierced = frame.mask(holes)
     return pierced.astype({"diagnosis": table["diagnosis"].dtype}), holes
 
 
 # %%
-# How far off are the numbers, in standard deviations? The imputers of scikit-learn see
-# the diagnosis as a number.
+# The error of the imputed numbers is measured in standard deviations. The imputers of
+# scikit-learn get the diagnosis as a number.
 def as_numbers(frame):
-    """Return the frame with the diagnosis as 0 or 1."""
+    """Return the frame with the diagnosis as a number, 0 or 1."""
     codes = frame["diagnosis"].cat.codes.astype(float)
     return frame.assign(diagnosis=codes.where(codes >= 0))
 
@@ -53,7 +53,7 @@ shares = [0.3] if SHORT else [0.1, 0.2, 0.3, 0.4, 0.5]
 errors = {}
 for share in shares:
     pierced, _ = pierce(train, share, 0)
-    question, holes = pierce(test, share, 1)
+    incomplete, holes = pierce(test, share, 1)
     imputers = {
         "mean": SimpleImputer(),
         "KNNImputer": KNNImputer(),
@@ -63,21 +63,21 @@ for share in shares:
     for name, imputer in imputers.items():
         if name == "EnergyImputer":
             imputer.set_output(transform="pandas").fit(pierced)
-            filled = imputer.transform(question)[numbers]
+            filled = imputer.transform(incomplete)[numbers]
         else:
             imputer.fit(as_numbers(pierced))
-            filled = imputer.transform(as_numbers(question))[:, : len(numbers)]
-        gone = holes[:, : len(numbers)]
-        error = np.asarray(filled)[gone] - test[numbers].to_numpy()[gone]
+            filled = imputer.transform(as_numbers(incomplete))[:, : len(numbers)]
+        missing = holes[:, : len(numbers)]
+        error = np.asarray(filled)[missing] - test[numbers].to_numpy()[missing]
         errors.setdefault(name, []).append(np.sqrt(np.mean(error**2)))
 
 # %%
-# The intervals of one column, at the last share.
+# These are the intervals of one column at the largest share of missing cells.
 column = "radius"
-lower, upper = imputer.posterior_interval(question)
-gone = holes[:, numbers.index(column)]
-truth = test[column][gone].sort_values()
-low, high, guess = (part[column][truth.index] for part in (lower, upper, filled))
+lower, upper = imputer.posterior_interval(incomplete)
+missing = holes[:, numbers.index(column)]
+truth = test[column][missing].sort_values()
+low, high, guess = (frame[column][truth.index] for frame in (lower, upper, filled))
 inside = ((low <= truth) & (truth <= high)).mean()
 
 # %%
@@ -99,7 +99,7 @@ axes[1].vlines(rank, low, high, color="C0", alpha=0.35, label="90 % interval")
 axes[1].plot(rank, guess, "o", color="C0", markersize=3, label="posterior mean")
 axes[1].plot(rank, truth, "_", color="k", markersize=6, label="true value")
 axes[1].set(
-    xlabel=f"rows that miss the {column}, by their true value",
+    xlabel=f"rows without the {column}, in the order of its true value",
     ylabel=f"{column} (standard deviations)",
     title=f"{inside:.0%} of the true values inside, {shares[-1]:.0%} of cells missing",
 )

@@ -2,18 +2,18 @@
 Density, classes and anomalies of handwritten digits
 ====================================================
 
-The three estimators on scikit-learn's digits (8 x 8 pixels), each beside what
-scikit-learn offers for the same task:
+This example compares three estimators with estimators of scikit-learn for the same
+tasks, on scikit-learn's digits (8 x 8 pixels):
 
-- :class:`~skebm.RBMDensity` beside the parameters that ``BernoulliRBM`` learns, both
-  scored by the same log-likelihood, with the bracket within which log Z is known;
-- :class:`~skebm.EnergyClassifier` beside ``LogisticRegression``;
-- :class:`~skebm.EBMAnomalyDetector` beside ``IsolationForest``, for a few images of one
-  digit hidden among all images of the others, averaged over the ten digits.
+- :class:`~skebm.RBMDensity` and ``BernoulliRBM``: the test log-likelihood of both sets
+  of parameters, with the bracket of log Z;
+- :class:`~skebm.EnergyClassifier` and ``LogisticRegression``: the test accuracy;
+- :class:`~skebm.EBMAnomalyDetector` and ``IsolationForest``: the AUROC for a few images
+  of one digit among all images of the other digits, averaged over the ten digits.
 """
 
 # %%
-# Data: pixels that are on or off, and the grey values scaled to [0, 1].
+# The data are grey values that are scaled to [0, 1], and binary pixels.
 import os
 from pathlib import Path
 
@@ -42,8 +42,8 @@ rows_train, rows_test = train_test_split(
 table = []
 
 # %%
-# How plausible is an image? Log-likelihood of unseen ones, in nats. The peer's
-# parameters are scored by the same code, so the figures can be compared.
+# The densities are compared by the log-likelihood of the test images in nats. The same
+# code scores the parameters of both models, so the figures can be compared.
 rbm = RBMDensity(n_components=64, n_iter=N_ITER, random_state=0)
 rbm.set_callbacks(ProgressBar())
 rbm.fit(binary[rows_train])
@@ -56,7 +56,7 @@ peer_density = RBMDensity.from_parameters(
 
 
 def log_likelihood(density):
-    """Return the mean on the test images, and the bracket that log Z leaves."""
+    """Return the mean log-likelihood of the test images, and its bracket."""
     mean, log_z = density.score(binary[rows_test]), density.log_partition_
     low, high = (mean + log_z.value - end for end in (log_z.upper, log_z.lower))
     return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
@@ -67,7 +67,7 @@ table.append(
 )
 
 # %%
-# Which digit is it?
+# The classifiers are compared by the accuracy on the test images.
 classifier = EnergyClassifier(n_iter=N_ITER, random_state=0)
 classifier.set_callbacks(ProgressBar())
 classifier.fit(grey[rows_train], digit[rows_train])
@@ -76,8 +76,8 @@ scores = [m.score(grey[rows_test], digit[rows_test]) for m in (classifier, logis
 table.append(("test accuracy", *(f"{score:.3f}" for score in scores)))
 
 # %%
-# Which images don't belong? One in ten images of a digit stays among the others; no
-# labels are used for fitting.
+# The detectors get all images of nine digits and one in ten images of the remaining
+# digit, which are the anomalies. Fitting does not use the labels.
 aurocs = []
 for odd in range(2 if SHORT else 10):
     is_odd = np.flatnonzero(digit == odd)
@@ -100,13 +100,13 @@ table["peer"] = ["BernoulliRBM", "LogisticRegression", "IsolationForest"]
 print(table.to_string())
 
 # %%
-# What the model learned: filters, images drawn from it, and how training went.
+# The figure shows the filters, images drawn from the model, and the training curve.
 figure = plt.figure(figsize=(10, 3.6), layout="constrained")
 left, middle, right = figure.subfigures(1, 3, width_ratios=(1, 1, 1.15))
 
 
 def show(panel, images, title, **options):
-    """Draw images in a grid."""
+    """Show images in a grid."""
     panel.suptitle(title, fontsize=11)
     side = int(np.sqrt(len(images)))
     for axes, image in zip(panel.subplots(side, side).flat, images, strict=False):

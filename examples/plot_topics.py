@@ -2,11 +2,12 @@
 Topics of short documents
 =========================
 
-:class:`~skebm.DocumentDensity` on documents whose topics are known: words are drawn
-from one or two of five topics, as in a newspaper where a story may be about sports and
-money. Its hidden units come on together, so they can name both topics of a story. The
-perplexities say how well unseen documents are foretold, between the frequencies of
-words alone and the best that knowing the true topics allows.
+This example fits :class:`~skebm.DocumentDensity` to documents whose topics are known.
+The words of a document are drawn from one or two of five topics, as in a newspaper
+where a story may be about sports and money. Several hidden units can be on in one
+document, so they can represent both topics. The perplexity measures how well the model
+predicts unseen documents. It lies between the perplexity of the word frequencies alone
+and the perplexity of the true distribution.
 """
 
 import os
@@ -30,12 +31,12 @@ words = np.array([word for topic in VOCABULARY.values() for word in topic.split(
 n_topics, n_words = len(VOCABULARY), len(words)
 
 # %%
-# Some words of a topic come more often than others, those of other topics seldom. In
-# three of ten cases a document has two topics, else one.
+# A topic gives its words different probabilities, and gives the words of other topics
+# small probabilities. Three of ten documents have two topics, and the others have one.
 rng = np.random.default_rng(0)
 topics = np.full((n_topics, n_words), 0.004)
-for k, own in enumerate(np.split(np.arange(n_words), n_topics)):
-    topics[k, own] = np.linspace(0.14, 0.03, len(own))
+for k, columns in enumerate(np.split(np.arange(n_words), n_topics)):
+    topics[k, columns] = np.linspace(0.14, 0.03, len(columns))
 topics /= topics.sum(axis=1, keepdims=True)
 SETS = [[k] for k in range(n_topics)]
 SETS += [[j, k] for j in range(n_topics) for k in range(j)]
@@ -44,7 +45,7 @@ shares = np.array([topics[s].mean(axis=0) for s in SETS])
 
 
 def draw(n):
-    """Return counts of documents, and the number of the set of topics of each."""
+    """Return the counts of documents, and the number of each document's topic set."""
     which = rng.choice(len(SETS), n, p=chance)
     lengths = rng.integers(5, 40, n)
     rows = [rng.multinomial(d, shares[s]) for d, s in zip(lengths, which, strict=True)]
@@ -55,7 +56,7 @@ train, _ = draw(300 if SHORT else 3000)
 test, which = draw(1000)
 
 # %%
-# Fit, and compare how well unseen documents are foretold.
+# Fit the model, and compare the perplexities of unseen documents.
 model = DocumentDensity(n_components=8, n_iter=5 if SHORT else 60, random_state=0)
 model.fit(train)
 frequency = np.asarray(train.sum(axis=0)).ravel() / train.sum()
@@ -63,17 +64,17 @@ truth = np.logaddexp.reduce(test @ np.log(shares).T + np.log(chance), axis=1)
 print(f"words alone:     {np.exp(-(test @ np.log(frequency)).sum() / test.sum()):.2f}")
 print(f"DocumentDensity: {model.perplexity(test):.2f}")
 print(f"the truth:       {np.exp(-truth.sum() / test.sum()):.2f}")
-for k, own in enumerate(model.topics(5, words)):
-    print(f"topic {k}:", *own)
+for k, topic_words in enumerate(model.topics(5, words)):
+    print(f"topic {k}:", *topic_words)
 
 # %%
-# Left: what each hidden unit does to the odds of each word. Middle: how often units are
-# on, for documents of each topic alone. Right: documents of one topic lie together,
-# those of two between them.
+# The left panel shows how each hidden unit changes the log-odds of each word. The
+# middle panel shows how often each hidden unit is on, for documents with one topic. The
+# right panel shows that documents with the same topic are similar.
 order = np.argsort(model.components_.argmax(axis=1), kind="stable")
-alone = [which == k for k in range(n_topics)]
+has_topic = [which == k for k in range(n_topics)]
 features = model.transform(test)
-activity = np.array([features[own].mean(axis=0) for own in alone])
+activity = np.array([features[rows].mean(axis=0) for rows in has_topic])
 
 figure, panels = plt.subplots(
     1, 3, figsize=(12, 3.8), layout="constrained", width_ratios=(1.5, 0.9, 1)
@@ -92,7 +93,8 @@ panels[1].set_title("Units that are on")
 nearest = model.similarity(test[which < n_topics], test[which < n_topics])
 by_topic = np.argsort(which[which < n_topics], kind="stable")
 panels[2].imshow(nearest[np.ix_(by_topic, by_topic)], cmap="viridis", vmin=0, vmax=1)
-ticks = np.cumsum([own.sum() for own in alone]) - np.array([a.sum() for a in alone]) / 2
+n_documents = np.array([rows.sum() for rows in has_topic])
+ticks = np.cumsum(n_documents) - n_documents / 2
 panels[2].set_xticks(ticks, VOCABULARY)
 panels[2].set_yticks(ticks, VOCABULARY)
 panels[2].set_title("Similarity of documents")

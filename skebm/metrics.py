@@ -1,4 +1,4 @@
-"""Do chains mix, does a density overfit: figures to look at beside the score."""
+"""Scorers, convergence diagnostics of Markov chains, and a measure of overfitting."""
 
 import numpy as np
 from scipy.special import ndtri
@@ -12,9 +12,11 @@ _TAILS = 0.05, 0.95
 def rhat(draws):
     """Return the rank-normalised split R-hat of each quantity [1]_.
 
-    The spread of all draws over that within a chain: 1 where every half of every chain
-    looks like all the others. Locations are compared, and distances from the median,
-    and the larger ratio is returned. The paper asks for 1.01 before means are quoted.
+    R-hat is the ratio of the standard deviation of all draws to the standard deviation
+    of the draws within a chain. Every chain is split into halves. The ratio is 1 if all
+    halves have the same distribution. It is computed for the values and for their
+    distances from the median, and the larger ratio is returned. The paper recommends
+    to use the draws only if R-hat is below 1.01.
 
     Parameters
     ----------
@@ -24,13 +26,14 @@ def rhat(draws):
     Returns
     -------
     float, or ndarray of shape (n_quantities,)
-        At least about 1; infinite where no chain moves but they differ; NaN for a
-        quantity that is the same in all draws.
+        The value is at least about 1. It is infinite if no chain moves and the chains
+        differ, and NaN for a quantity that is the same in all draws.
 
     Raises
     ------
     ValueError
-        If the shape is another, draws are fewer than 8, or one is not finite.
+        If ``draws`` has another shape, has fewer than 8 draws, or has a value that is
+        not finite.
 
     References
     ----------
@@ -47,35 +50,41 @@ def rhat(draws):
     """
     x, shape = _halves(draws)
     folded = np.abs(x - np.median(x, axis=(0, 1)))
-    both = [_spread_ratio(_normal_scores(part)) for part in (x, folded)]
-    return np.fmax(*both).reshape(shape)[()]
+    ratios = [_spread_ratio(_normal_scores(values)) for values in (x, folded)]
+    return np.fmax(*ratios).reshape(shape)[()]
 
 
 def ess(draws, kind="bulk"):
     """Return the effective sample size of each quantity [1]_.
 
-    The number of independent draws that would tell as much about it, over all chains,
-    by Geyer's initial monotone sequence of autocorrelations [2]_. Chains that disagree
-    count as correlated.
+    The effective sample size is the number of independent draws that would be as
+    informative about the quantity as the draws of all chains. It is estimated by
+    Geyer's initial monotone sequence of autocorrelations [2]_. Differences between
+    chains raise the autocorrelations.
 
     Parameters
     ----------
     draws : array-like of shape (n_draws, n_chains) or (n_draws, n_chains, n_quantities)
         Real numbers, in the order in which the chains drew them.
     kind : {"bulk", "tail", "mean"}, default="bulk"
-        ``"bulk"``: of ranks, which exists for every distribution; ``"tail"``: of the
-        5 % and the 95 % quantile, the smaller one; ``"mean"``: of the mean.
+        What the sample size refers to:
+
+        - ``"bulk"``: the ranks of the draws, which have a finite variance for every
+          distribution;
+        - ``"tail"``: the 5 % and the 95 % quantile, of which the smaller sample size is
+          returned;
+        - ``"mean"``: the mean of the quantity.
 
     Returns
     -------
     float, or ndarray of shape (n_quantities,)
-        Above ``n_draws * n_chains`` where draws balance each other; NaN for a quantity
-        that is the same in all draws.
+        The value is above ``n_draws * n_chains`` if successive draws are negatively
+        correlated, and NaN for a quantity that is the same in all draws.
 
     Raises
     ------
     ValueError
-        As for :func:`rhat`, and if ``kind`` is none of the three.
+        If ``draws`` is refused by :func:`rhat`, or ``kind`` is not known.
 
     References
     ----------
@@ -98,63 +107,72 @@ def ess(draws, kind="bulk"):
 
 
 def pseudo_likelihood_scorer(estimator, X, y=None):
-    """Return the mean pseudo-log-likelihood of the rows, to pass as ``scoring=``.
+    """Return the mean pseudo-log-likelihood of the rows.
 
-    It needs no partition function: so a search over large models costs seconds where
-    their log-likelihood costs minutes.
+    The function can be passed as ``scoring=`` to :class:`GridSearchCV
+    <sklearn.model_selection.GridSearchCV>`. The pseudo-log-likelihood does not need the
+    partition function, so for large models it takes seconds where the log-likelihood
+    takes minutes.
 
     Parameters
     ----------
     estimator : fitted estimator with ``pseudo_log_likelihood``
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
     y : Ignored
 
     Returns
     -------
     float
-        In nats a row; higher is better.
+        Nats a row; higher is better.
     """
     return float(np.mean(estimator.pseudo_log_likelihood(X)))
 
 
 def energy_gap(estimator, X_train, X_held_out):
-    """Return how far the energy of held-out rows lies above that of training rows.
+    """Return the mean energy of held-out rows minus the mean energy of training rows.
 
-    The partition function cancels, so the gap is that of log-likelihoods. About zero
-    for a model that generalises; where it grows while training goes on, the model
-    learns its rows by heart [1]_.
+    The partition function cancels in the difference. The gap therefore equals the
+    difference of the mean log-likelihoods of training and held-out rows. It is about
+    zero for a model that generalises. If it grows during training, the model overfits
+    [1]_.
 
     Parameters
     ----------
     estimator : fitted estimator with ``energy``
-    X_train, X_held_out : {array-like, sparse matrix} of shape (n, n_features)
+    X_train : {array-like, sparse matrix, DataFrame} of shape (n_train, n_features)
+    X_held_out : {array-like, sparse matrix, DataFrame} of shape (n_new, n_features)
 
     Returns
     -------
-    gap, stderr : float
-        Difference of the mean energies and its standard error, in nats a row.
+    gap : float
+        Difference of the mean energies, in nats a row.
+    stderr : float
+        Standard error of the gap, in nats a row.
 
     References
     ----------
     .. [1] G. Hinton. "A practical guide to training restricted Boltzmann machines".
        Technical report UTML 2010-003, University of Toronto.
     """
-    train, new = (np.asarray(estimator.energy(X)) for X in (X_train, X_held_out))
-    variance = sum(np.var(part, ddof=1) / len(part) for part in (train, new))
-    return float(new.mean() - train.mean()), float(np.sqrt(variance))
+    train, held_out = (np.asarray(estimator.energy(X)) for X in (X_train, X_held_out))
+    variance = sum(np.var(e, ddof=1) / len(e) for e in (train, held_out))
+    return float(held_out.mean() - train.mean()), float(np.sqrt(variance))
 
 
 def _halves(draws):
-    """Return half chains, shape (n // 2, 2 * n_chains, n_quantities), and a shape."""
+    """Return the halves of all chains, and the shape of the result.
+
+    The halves have shape (n_draws // 2, 2 * n_chains, n_quantities).
+    """
     draws = np.asarray(draws, dtype=np.float64)
     if draws.ndim not in (2, 3) or len(draws) < _MIN_DRAWS or 0 in draws.shape:
         raise ValueError(
-            f"draws must have shape (n_draws, n_chains) or (n_draws, n_chains, "
+            "draws must have shape (n_draws, n_chains) or (n_draws, n_chains, "
             f"n_quantities) with at least {_MIN_DRAWS} draws, but has {draws.shape}. "
             "Make a single chain a column: draws[:, None]."
         )
     if not np.isfinite(draws).all():
-        raise ValueError("draws must be finite. Leave diverged chains out.")
+        raise ValueError("draws must be finite. Leave out chains that diverged.")
     half, shape = len(draws) // 2, draws.shape[2:]
     draws = draws.reshape(*draws.shape[:2], -1)
     return np.concatenate([draws[:half], draws[-half:]], axis=1), shape
@@ -182,7 +200,7 @@ def _spread_ratio(x):
 
 def _ess(x):
     n, n_chains = x.shape[:2]
-    # Padded to twice the length, so that the ends do not meet.
+    # The Fourier transform is periodic; zeros behind the draws keep the ends apart.
     spectrum = np.fft.rfft(x - x.mean(axis=0), 2 * n, axis=0)
     covariance = np.fft.irfft(np.abs(spectrum) ** 2, 2 * n, axis=0)[:n].mean(axis=1) / n
     within = covariance[0] * n / (n - 1)
@@ -192,10 +210,11 @@ def _ess(x):
     rho[0] = np.where(total > 0, 1.0, np.nan)
     rho = rho[: n - n % 2]
     pairs = rho[::2] + rho[1::2]
-    # Sums of neighbours are positive and fall, so noise begins where they do not.
+    # For a reversible chain the sums of neighbours are positive and decrease. The sums
+    # after the first negative one are noise.
     ended = np.logical_or.accumulate(pairs < 0, axis=0)
     time = -1 + 2 * np.where(ended, 0, np.minimum.accumulate(pairs, axis=0)).sum(axis=0)
-    # What is left of the first pair that was cut off, if it begins above zero.
+    # The first pair that was cut off adds its first member, if that is positive.
     n_pairs = np.where(ended.any(axis=0), ended.argmax(axis=0), len(pairs))
     even = np.vstack([rho[::2], np.zeros_like(total)])
     time += np.maximum(np.take_along_axis(even, n_pairs[None], axis=0)[0], 0)

@@ -1,4 +1,4 @@
-"""What a fit pays for large weights and busy hidden units, besides misfit."""
+"""Penalties on large weights and on hidden units that are often on."""
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -16,17 +16,18 @@ class Penalties(BaseEstimator):
     l1 : float, default=0.0
         Factor of ``sum |w|`` over all weights.
     l2 : float, default=0.0
-        Factor of ``sum w**2 / 2``.
+        Factor of ``sum w**2 / 2`` over all weights.
     l1b : float, default=0.0
         Factor of ``sum_j (sum_i |w_ij|)**2 / (2 n_visible)``, the L1b penalty [1]_. The
-        more weights a hidden unit has, the more it pays for each: so every unit keeps
-        few, where ``l1`` switches whole units off. For weights of one size it equals
-        ``l2``.
+        price of a weight grows with ``sum |w|`` of its hidden unit. The penalty
+        therefore tends to leave every hidden unit a few weights, whereas ``l1`` tends
+        to switch whole units off. If all weights have the same size, the penalty equals
+        the ``l2`` penalty.
     sparsity_target : float in (0, 1), default=0.1
-        Wanted share of rows for which a hidden unit is on.
+        Share of rows for which a hidden unit should be on.
     sparsity_cost : float, default=0.0
-        Factor of the cross-entropy between that target and the units' mean activity
-        over a minibatch, summed over units, less its minimum [2]_, [3]_.
+        Factor of the Kullback-Leibler divergence between the target and the mean
+        activity over a minibatch, summed over hidden units [2]_, [3]_.
 
     References
     ----------
@@ -52,12 +53,13 @@ class Penalties(BaseEstimator):
         return [name for name in names if getattr(self, name)]
 
     def check(self, energy):
-        """Raise a sentence if the energy lacks what a penalty is about.
+        """Check that the energy has the weights and hidden units that are penalised.
 
         Raises
         ------
         ValueError
-            If there are no weights to shrink, or no two-valued hidden units to switch.
+            If a penalty on the weights is set and the energy has no weights, or if
+            ``sparsity_cost`` is set and the hidden units do not have two values.
         """
         active = [name for name in self.active if name != "sparsity_cost"]
         if active and not energy.weight_names:
@@ -74,19 +76,23 @@ class Penalties(BaseEstimator):
 
     @property
     def only_decay(self):
-        """Whether weights decay and nothing else happens."""
+        """Whether ``l2`` is the only penalty that is not zero, or all are zero."""
         return set(self.active) <= {"l2"}
 
     def value(self, energy, X, weight=None):
-        """Return the sum of the terms, in nats a row.
+        """Return the sum of the penalties, in nats a row.
 
         Parameters
         ----------
         energy : energy
         X : {ndarray, CSR matrix} of shape (n, n_visible)
-            A minibatch, for the mean activity.
+            Minibatch over which the activity of the hidden units is averaged.
         weight : ndarray of shape (n,), default=None
-            Shares of the rows, with sum 1; None takes equal ones.
+            Shares of the rows, with sum 1. None gives all rows the same share.
+
+        Returns
+        -------
+        float
         """
         total = 0.0
         for name in energy.weight_names:
@@ -103,27 +109,29 @@ class Penalties(BaseEstimator):
     def add_gradient(self, gradient, energy, X, weight=None):
         """Add the derivative of :meth:`value` to ``gradient``, in place."""
         for name in energy.weight_names:
-            weights, total = energy.params[name], gradient[name]
-            number = total.dtype.type
+            weights, slope = energy.params[name], gradient[name]
+            number = slope.dtype.type
             if self.l2:
-                total += number(self.l2) * weights
+                slope += number(self.l2) * weights
             if self.l1:
-                total += number(self.l1) * np.sign(weights)
+                slope += number(self.l1) * np.sign(weights)
             if self.l1b:
                 block = number(self.l1b) * np.abs(weights).mean(axis=0)
-                total += block * np.sign(weights)
+                slope += block * np.sign(weights)
         if self.sparsity_cost:
             self._add_pull(gradient, energy, X, weight)
 
     def _add_pull(self, gradient, energy, X, weight):
-        """Pull the mean activity of every hidden unit towards the target.
+        """Add the derivative of the sparsity penalty to ``gradient``, in place.
 
-        On average over rows the slope is at most ``q - target``, the rule of the
-        practical guide, and equal to it where all rows agree.
+        The derivative pulls the mean activity ``q`` of every hidden unit towards the
+        target. Averaged over rows it is at most ``q - target``, which is the rule of
+        the practical guide [3]_. It equals ``q - target`` if a hidden unit has the same
+        activity for all rows.
         """
         share, q, active = _activity(energy, X, weight)
         q = q.astype(np.float64)
-        # A unit that is off (or on) for all rows to the last digit has no slope left.
+        # A unit that is off for all rows, or on, to the last digit has a slope of 0.
         spread = np.maximum(q * (1 - q), np.finfo(active.dtype).tiny)
         slope = self.sparsity_cost * (q - self.sparsity_target) / spread
         pull = energy.activity_grad(X, share[:, None] * slope)
@@ -132,7 +140,17 @@ class Penalties(BaseEstimator):
 
 
 def _activity(energy, X, weight):
-    """Return each row's share, the units' mean activity, and that given each row."""
+    """Return the activity of the hidden units, averaged over rows and given each row.
+
+    Returns
+    -------
+    share : ndarray of shape (n,)
+        Shares of the rows, with sum 1.
+    mean : ndarray of shape (n_hidden,)
+        Mean activity of each hidden unit.
+    active : ndarray of shape (n, n_hidden)
+        Probability that each hidden unit is on, given each row.
+    """
     active = energy.activity(X)
     share = row_weights(weight, X.shape[0], active.dtype)
     return share, share @ active, active

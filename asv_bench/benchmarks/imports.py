@@ -1,4 +1,4 @@
-"""What ``import skebm`` costs beyond ``sklearn.base`` and ``numba``."""
+"""Cost of ``import skebm`` beyond ``sklearn.base`` and ``numba``."""
 
 from .common import run_fresh
 
@@ -26,30 +26,30 @@ def _median(position, n_runs=5):
 
 
 class Imports:
-    """Each number is the median of five fresh processes."""
+    """Times and numbers of imported modules; a time is the median of five processes."""
 
     timeout = 300
 
     def track_floor(self):
-        """Time ``sklearn.base`` and ``numba`` alone."""
+        """Time the import of ``sklearn.base`` and ``numba`` alone."""
         return _median(0)
 
     track_floor.unit = "s"
 
     def track_extra(self):
-        """Time ``skebm`` after them."""
+        """Time the import of ``skebm`` after ``sklearn.base`` and ``numba``."""
         return _median(1)
 
     track_extra.unit = "s"
 
     def track_packages(self):
-        """Count the top-level packages that only ``skebm`` loads, itself included."""
+        """Count the top-level packages that only ``skebm`` loads, including itself."""
         return int(run_fresh(_MODULES).split()[0])
 
     track_packages.unit = "packages"
 
     def track_modules(self):
-        """Count the modules of others that only ``skebm`` loads."""
+        """Count the modules of other packages that only ``skebm`` loads."""
         return int(run_fresh(_MODULES).split()[1])
 
     track_modules.unit = "modules"

@@ -1,4 +1,4 @@
-"""Draws."""
+"""Steps of the samplers, and random numbers."""
 
 from skebm.layers import LAYERS
 from skebm.samplers import SAMPLERS
@@ -9,13 +9,13 @@ from .common import SHAPES, make_data, make_rbm
 
 
 class Steps:
-    """One step of 1000 chains with each registered sampler, float32."""
+    """One step of 1000 chains with each registered sampler, in float32."""
 
     params = (list(SAMPLERS), list(LAYERS), [*SHAPES, (64, 11)])
     param_names = ("sampler", "visible", "shape")
 
     def setup(self, sampler, visible, shape):
-        """Start the chains, and step once so that everything is compiled."""
+        """Start the chains, and step once to compile."""
         X = make_data(visible, 1000, shape[0])
         self.rbm = make_rbm(visible, shape, X)
         self.sampler = SAMPLERS[sampler]()
@@ -28,31 +28,31 @@ class Steps:
         self.time_step(sampler, visible, shape)
 
     def time_step(self, sampler, visible, shape):
-        """Move all chains once."""
+        """Make one step with all chains."""
         with use_threads():
             self.sampler.step(self.rbm, self.state, Random(0).fold(4))
 
 
 class Draws:
-    """A million numbers of each kind, on one thread."""
+    """A million random numbers of each distribution, on one thread."""
 
     params = (["float32", "float64"],)
     param_names = ("dtype",)
     shape = 1000, 1000
 
     def setup(self, dtype):
-        """Compile."""
+        """Compile the functions."""
         self.probability = Random(0).fold(0).uniform(self.shape, dtype)
         self.time_bernoulli(dtype)
 
     def time_uniform(self, dtype):
-        """Uniforms."""
+        """Draw uniform numbers."""
         Random(0).uniform(self.shape, dtype)
 
     def time_normal(self, dtype):
-        """Normals, by inversion."""
+        """Draw normal numbers by inversion."""
         Random(0).normal(self.shape, dtype)
 
     def time_bernoulli(self, dtype):
-        """Comparisons with probabilities."""
+        """Draw 0 or 1 from probabilities."""
         Random(0).bernoulli(self.probability)

@@ -9,36 +9,36 @@ from .common import SHAPES, make_data, make_rbm
 
 
 class Scores:
-    """1000 rows, float32."""
+    """Scores of 1000 rows, in float32."""
 
     params = (list(LAYERS), list(SHAPES))
     param_names = ("visible", "shape")
 
     def setup(self, visible, shape):
-        """Build the model, and call everything once so that it is compiled."""
+        """Build the model, and call the methods once to compile."""
         self.X = make_data(visible, 1000, shape[0])
         self.rbm = make_rbm(visible, shape, self.X)
         self.time_energy(visible, shape)
         self.time_hidden_mean(visible, shape)
 
     def time_energy(self, visible, shape):
-        """Free energy of each row."""
+        """Compute the free energy of each row."""
         with use_threads():
             self.rbm.energy(self.X)
 
     def time_hidden_mean(self, visible, shape):
-        """Features of each row."""
+        """Compute the expectations of the hidden units of each row."""
         with use_threads():
             self.rbm.hidden_mean(self.X)
 
     def time_conditionals(self, visible, shape):
-        """Exact conditionals of ten rows."""
+        """Compute the exact conditionals of ten rows."""
         with use_threads():
             self.rbm.conditional_log_prob(self.X[:10])
 
 
 class LogZ:
-    """log Z of a Bernoulli RBM."""
+    """Log partition functions of Bernoulli RBMs."""
 
     timeout = 300
 

@@ -1,4 +1,4 @@
-"""The first fit of a process, and updates a second over the registries."""
+"""The first fit of a process, and updates a second of all registered parts."""
 
 import tempfile
 import time
@@ -30,14 +30,14 @@ class FirstFit:
     timeout = 300
 
     def track_cold(self):
-        """Start from an empty compiler cache."""
+        """Time the fit with an empty compiler cache."""
         with tempfile.TemporaryDirectory() as folder:
             return float(run_fresh(_FIRST_FIT, NUMBA_CACHE_DIR=folder))
 
     track_cold.unit = "s"
 
     def track_warm(self):
-        """Find the cache that another process has filled."""
+        """Time the fit with a compiler cache that another process has filled."""
         with tempfile.TemporaryDirectory() as folder:
             run_fresh(_FIRST_FIT, NUMBA_CACHE_DIR=folder)
             return float(run_fresh(_FIRST_FIT, NUMBA_CACHE_DIR=folder))
@@ -46,14 +46,14 @@ class FirstFit:
 
 
 class Updates:
-    """Updates a second with batches and chains of 100 rows, float32."""
+    """Updates a second with batches of 100 rows and 100 chains, in float32."""
 
     params = (list(LAYERS), list(OBJECTIVES), list(OPTIMIZERS), list(SHAPES))
     param_names = ("visible", "objective", "optimizer", "shape")
     n_updates = 20
 
     def setup(self, visible, objective, optimizer, shape):
-        """Build the model, and run once so that everything is compiled."""
+        """Build the model, and run one epoch to compile."""
         self.X = make_data(visible, _BATCH * self.n_updates, shape[0])
         energy = make_rbm(visible, shape, self.X)
         needs = getattr(OBJECTIVES[objective], "requires", ())
@@ -76,7 +76,7 @@ class Updates:
         train(self.training, self.X, None, self.plan, lambda training, rate: None)
 
     def track_updates(self, visible, objective, optimizer, shape):
-        """Take the best of three epochs."""
+        """Return the updates a second of the fastest of three epochs."""
         best = float("inf")
         for _ in range(3):
             start = time.perf_counter()

@@ -1,7 +1,7 @@
-"""What the side-by-side scripts share: data, the floor, and the updates of the peers.
+"""Data sets, the floor of the matrix products, and single updates of the peers.
 
-Peers are imported where they are used: scripts that compare with scikit-learn alone run
-in the environment of the package.
+All scripts of this folder use this module. It imports a peer only where the peer is
+used, so scripts that compare with scikit-learn alone run in the environment of skebm.
 """
 
 import os
@@ -44,7 +44,7 @@ def load_binary(name):
 
 
 def load_census():
-    """Return training and test frames of adult census, "?" as missing, and no label."""
+    """Return training and test frames of adult census, without labels."""
     import pandas as pd
 
     frames = []
@@ -64,7 +64,7 @@ def load_census():
 
 
 def load_wine(color="white"):
-    """Return the frame of a wine's measurements and its grade."""
+    """Return a data frame of the measurements and the grades of wines."""
     import pandas as pd
 
     with np.load(folder() / "tabular" / "wine_quality.npz") as data:
@@ -76,13 +76,13 @@ def load_wine(color="white"):
 
 
 def products(shape, n_rows, n_chains, dtype):
-    """Return a function of the matrix products of one PCD-1 update, and no more."""
+    """Return a function that does only the matrix products of one PCD-1 update."""
     n_visible, n_hidden = shape
     rng = np.random.default_rng(0)
     weights = rng.random(shape).astype(dtype)
     both = rng.random((n_rows + n_chains, n_visible)).astype(dtype)
     hidden = rng.random((n_rows + n_chains, n_hidden)).astype(dtype)
-    # One product for the gradients of both phases, as a good implementation has it.
+    # A good implementation gets the gradients of both phases from one product.
     out = np.empty_like(both), np.empty_like(hidden), np.empty_like(weights)
 
     def update():
@@ -100,16 +100,17 @@ def flops(shape, n_rows, n_chains):
 
 
 class Floor:
-    """The products of many updates, on all cores at once with BLAS on one thread each.
+    """The matrix products of many updates, which set a floor for the time of training.
 
-    Every core does whole updates of its own, so that nothing is split and nobody waits.
+    Each core does whole updates with BLAS on one thread, so no product is split and no
+    core waits for another.
 
     Parameters
     ----------
     shape : tuple of int
-        Visible and hidden units.
+        Numbers of visible and hidden units.
     n_rows, n_chains : int
-        Of one update.
+        Numbers of rows and chains in one update.
     dtype : dtype
     """
 
@@ -120,7 +121,7 @@ class Floor:
         self.updates = list(make)
 
     def run(self, n_updates):
-        """Do this many updates, shared by the cores."""
+        """Do this many updates, divided among the cores."""
         share = -(-n_updates // self.n_cores)
 
         def work(update):
@@ -131,7 +132,7 @@ class Floor:
             list(pool.map(work, self.updates))
 
     def gflops(self, n_updates=200):
-        """Return the rate of the products now, in GFLOP/s."""
+        """Return the present rate of the products, in GFLOP/s."""
         self.run(n_updates // 10)
         start = time.perf_counter()
         self.run(n_updates)
@@ -142,16 +143,19 @@ class Floor:
 
 
 class SklearnRBM:
-    """`BernoulliRBM`, an update at a time; it has as many chains as a batch has rows.
+    """Single updates of `BernoulliRBM`, which has one chain for each row of a batch.
 
     Parameters
     ----------
     train : ndarray of shape (n, n_features)
-        Sets the dtype.
-    n_components, n_chains : int
+        Training rows. Their dtype is the dtype of the training.
+    n_components : int
+    n_chains : int
+        Number of chains, and of rows in a batch.
     rate : float
+        Learning rate.
     n_threads : int
-        Threads of BLAS.
+        Number of threads of BLAS.
     seed : int
     """
 
@@ -164,12 +168,12 @@ class SklearnRBM:
 
     @contextmanager
     def threads(self):
-        """Set the number of threads."""
+        """Set the number of threads inside the block."""
         with threadpool_limits(self.n_threads, "blas"):
             yield
 
     def draw(self, n_rows):
-        """Return a batch, grey values drawn as 0 or 1."""
+        """Return a batch in which grey values are drawn as 0 or 1."""
         rows = self.train[self.draws.integers(0, len(self.train), n_rows)]
         drawn = self.draws.random(rows.shape, dtype=np.float32) < rows
         return drawn.astype(self.train.dtype)
@@ -179,17 +183,18 @@ class SklearnRBM:
         self.model.partial_fit(rows)
 
     def parameters(self):
-        """Return components, visible and hidden intercept, copied."""
+        """Return copies of the components and of the visible and hidden intercepts."""
         model = self.model
         arrays = model.components_, model.intercept_visible_, model.intercept_hidden_
         return [np.array(a, dtype=self.train.dtype) for a in arrays]
 
 
 class Rbms:
-    """The loop of `rbms.training.pcd.train` without its progress bar and its files.
+    """Single updates of `rbms.training.pcd.train`, without progress bar and files.
 
-    Batches come without the permutation of all rows that its data set draws for each.
-    Parameters are those of :class:`SklearnRBM`; ``n_threads`` are torch's.
+    The data set of `rbms` draws a permutation of all rows for each batch. This class
+    draws the rows of a batch directly. The parameters have the meaning that they have
+    in :class:`SklearnRBM`; ``n_threads`` is the number of threads of torch.
     """
 
     def __init__(self, train, n_components, n_chains, rate, n_threads, seed=0):
@@ -211,7 +216,7 @@ class Rbms:
 
     @contextmanager
     def threads(self):
-        """Set the number of threads."""
+        """Set the number of threads inside the block."""
         before = self.torch.get_num_threads()
         self.torch.set_num_threads(self.n_threads)
         try:
@@ -220,7 +225,7 @@ class Rbms:
             self.torch.set_num_threads(before)
 
     def draw(self, n_rows):
-        """Return a batch, grey values drawn as 0 or 1."""
+        """Return a batch in which grey values are drawn as 0 or 1."""
         return self.torch.bernoulli(
             self.train[self.torch.randint(len(self.train), (n_rows,))]
         )
@@ -233,7 +238,7 @@ class Rbms:
         self.optimizer.step()
 
     def parameters(self):
-        """Return components, visible and hidden intercept, copied."""
+        """Return copies of the components and of the visible and hidden intercepts."""
         model = self.model
         arrays = model.weight_matrix.T, model.vbias, model.hbias
         return [a.contiguous().numpy().copy() for a in arrays]

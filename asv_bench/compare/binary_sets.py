@@ -2,12 +2,13 @@
 
     SKEBM_DATA=... python asv_bench/compare/binary_sets.py --out sets.jsonl [--sets dna]
 
-`RBMDensity` with its defaults; the number of hidden units and of updates are chosen on
-the validation rows from the grid below; then the choice is fitted once for each seed,
-and scored on the test rows. log Z is exact where a side has at most 20 units, else
-bracketed by AIS and its reverse. Beside it: a mixture of Bernoullis by EM, its size
-chosen on the same validation rows, and a Chow-Liu tree. Every finished step is a line
-of `--out`, and a step that has its line there is not run again. The table comes last.
+`RBMDensity` runs with its defaults, except for the number of hidden units and of
+updates. The script chooses them from the grid below on the validation rows. It then
+fits the chosen model once for each seed and scores it on the test rows. log Z is exact
+if one side has at most 20 units; else AIS and its reverse bracket it. The script also
+scores a mixture of Bernoullis, whose size is chosen on the same validation rows and
+which is fitted by EM, and a Chow-Liu tree. It appends every finished step to `--out` as
+a line and does not run steps that have a line. At the end it prints the table.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from scipy.special import logsumexp
 from skebm import RBMDensity
 from skebm.partition import AIS, Auto
 
-# Test nats of a mixture of Bernoullis by an earlier script: the bar that was set.
+# Test nats of mixtures of Bernoullis from an earlier script; they set the bar.
 SETS = {
     "nltcs": -6.00,
     "plants": -13.10,
@@ -39,7 +40,7 @@ SETS = {
 HIDDEN, UPDATES = (20, 100, 200), (1500, 8000, 24000)
 BASELINES = "mixture", "tree"
 MIXTURES = (20, 100, 300)
-# What the estimator gets besides: nothing, or what has become of the defaults since.
+# Other parameters of the estimator. None are needed: they have become the defaults.
 CONFIG: dict = {}
 _BATCH = 100
 # Validation only ranks models, so its log Z may be known to half a nat.
@@ -69,7 +70,7 @@ def fit(rows, n_components, n_updates, seed, max_time, partition):
 
 
 def score(model, rows):
-    """Return the mean log-likelihood with its bracket, and how log Z was found."""
+    """Return the mean log-likelihood with its bracket, and the method of log Z."""
     log_z, mean = model.log_partition_, model.score(rows)
     return {
         "nats": mean,
@@ -115,7 +116,7 @@ def bernoulli_mixture(X, n_components, seed=0, n_iter=60, prior=0.1):
 
 
 def mixture_terms(X, log_weight, logit):
-    """Return the log of each component's part of each row's probability."""
+    """Return the log of what each component adds to the probability of each row."""
     return X @ logit.T - np.logaddexp(0, logit).sum(axis=1) + log_weight
 
 
@@ -138,7 +139,7 @@ def tree(parts, key, max_time, prior=0.1):
     X, _, rows = (part.astype(np.float64) for part in parts)
     n = len(X) + 4 * prior
     both = X.T @ X + prior
-    # A column with itself is never both on and off: the prior alone would say so.
+    # A column cannot be on and off at once, so the prior must not count such cases.
     np.fill_diagonal(both, X.sum(axis=0) + 2 * prior)
     one = both.diagonal() / n
     joint = {(1, 1): both / n}
@@ -164,7 +165,7 @@ def tree(parts, key, max_time, prior=0.1):
 
 
 class Lines:
-    """Finished steps: a file with a line of JSON for each."""
+    """A file of finished steps, with a line of JSON for each step."""
 
     def __init__(self, path):
         self.path = Path(path)
@@ -176,7 +177,7 @@ class Lines:
         return [row for row in self.rows if key.items() <= row.items()]
 
     def do(self, step, parts, max_time, **key):
-        """Return the line of a step, which is run if it has none."""
+        """Return the line of a step; run the step first if it has no line."""
         key = {"step": step.__name__, **key}
         if not self.find(**key):
             row = key | step(parts, key, max_time)
@@ -214,7 +215,7 @@ def run(name, lines, arguments):
 
 
 def table(lines):
-    """Print a row a set."""
+    """Print a row for each data set."""
     titles = ["set", "hidden", "updates", "RBMDensity", "range", "bracket", "log Z"]
     titles += ["fit (s)", *BASELINES, "earlier mixture"]
     print("\n| " + " | ".join(titles) + " |\n|" + " --- |" * len(titles))
@@ -241,7 +242,7 @@ def table(lines):
 
 
 def main():
-    """Run the sets that are asked for; print the table of all that is known."""
+    """Run the chosen data sets, and print the table of all finished steps."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", required=True, help="file of JSON lines")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
@@ -249,7 +250,7 @@ def main():
     parser.add_argument("--updates", nargs="+", type=int, default=UPDATES)
     parser.add_argument("--max-time", type=float, default=60, help="seconds of a fit")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--validate", action="store_true", help="leave the test alone")
+    parser.add_argument("--validate", action="store_true", help="skip the test rows")
     arguments = parser.parse_args()
     lines = Lines(arguments.out)
     for name in arguments.sets:

@@ -1,8 +1,9 @@
-"""How often the bracket of AIS holds the exact log Z, and how wide it is.
+"""How often the bracket of AIS contains the exact log Z, and how wide it is.
 
-Two trained RBMs small enough to enumerate: 784-16 on thresholded MNIST and 500-20 on
-the nips word set. AIS and its reverse are forced with partition="ais" and run with many
-seeds. Needs the folder of data sets in SKEBM_DATA.
+The script trains two RBMs that are small enough for enumeration: a 784-16 RBM on
+thresholded MNIST and a 500-20 RBM on the nips word set. It computes log Z of both by
+enumeration, and by AIS and its reverse with many seeds. SKEBM_DATA is the folder of the
+data sets.
 
     SKEBM_DATA=... python asv_bench/compare/bracket.py [--seeds 100] [--model 784-16]
 """
@@ -25,7 +26,7 @@ def load(name):
 
 
 def main():
-    """Print the share of brackets that hold and their widths, a line a model."""
+    """Print how many brackets contain log Z and how wide they are, for each model."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--model", choices=["784-16", "500-20"], action="append")

@@ -1,16 +1,18 @@
-"""Held-out log-density of adult census, with no more said than `RBMDensity().fit(X)`.
+"""Held-out log-density of adult census for `RBMDensity().fit(X)` with its defaults.
 
     SKEBM_DATA=... python asv_bench/compare/census.py [--seeds 3]
 
-The official split: 32,561 rows to train on, 16,281 to test; "?" is missing. All figures
-are nats a row in the original units, of what was observed of a row. Two independent
-models to compare with: Gaussians and smoothed frequencies; and the marginals of the
-same units that the model has, which know already of counts and of columns that are
-mostly zero, so that what is above them comes from interactions alone.
+The split is the official one: 32,561 training rows and 16,281 test rows. The value "?"
+is missing. All figures are nats a row in the original units, of the observed values of
+a row. The script compares with two models of independent columns. The first model has
+Gaussians and smoothed frequencies. The second model has the marginals of the units that
+the RBM has, which include counts and columns that are mostly zero. The gain over the
+second model therefore comes from interactions alone.
 
-Then: are drawn rows like real ones? The association of every pair of columns (Cramer's
-V, the correlation ratio, or Pearson's correlation of ranks), in drawn rows and in one
-half of the test rows, is compared with that in the other half.
+The script also compares drawn rows with real rows. It measures the association of every
+pair of columns by Cramer's V, the correlation ratio, or Pearson's correlation of ranks.
+It compares the associations in drawn rows, and in one half of the test rows, with the
+associations in the other half.
 """
 
 import argparse
@@ -27,23 +29,23 @@ _N_DRAWS = 8140
 
 
 def independent(train, test):
-    """Return the mean log-density of Gaussians and frequencies with one more row."""
+    """Return the mean log-density of Gaussians and of smoothed frequencies."""
     total = np.zeros(len(test))
     for name, column in train.items():
-        own = test[name]
+        values = test[name]
         if isinstance(column.dtype, pd.CategoricalDtype):
             counts = column.value_counts()  # of all levels
             log_p = np.log((counts + 1) / (counts.sum() + len(counts)))
-            total += own.map(log_p).astype(float).fillna(0.0).to_numpy()
+            total += values.map(log_p).astype(float).fillna(0.0).to_numpy()
         else:
             spread = column.std(ddof=0)
-            z = (own - column.mean()) / spread
+            z = (values - column.mean()) / spread
             total += (-(z**2) / 2 - np.log(spread * np.sqrt(2 * np.pi))).to_numpy()
     return total.mean()
 
 
 def association(frame):
-    """Return how closely each pair of columns is associated, in [0, 1]."""
+    """Return the strength of association of each pair of columns, in [0, 1]."""
     out = []
     for a, b in itertools.combinations(frame.columns, 2):
         pair = frame[[a, b]].dropna()
@@ -66,7 +68,7 @@ def association(frame):
 
 
 def precisions(model):
-    """Return the smallest variance of a real unit given the hidden ones, by column."""
+    """Return the smallest variances of real units given the hidden units, by layer."""
     layer = model._energy.visible
     return {
         f"{type(part).__name__}": float(np.exp(-part.log_precision.max()))
@@ -76,7 +78,7 @@ def precisions(model):
 
 
 def main():
-    """Fit, score, draw; print."""
+    """Fit, score and draw with each seed, and print a line for each."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
     seeds = range(parser.parse_args().seeds)

@@ -1,14 +1,15 @@
-"""A hundred fits of RBMDensity with its defaults: 20 data sets, 5 seeds.
+"""A hundred fits of RBMDensity with its defaults: 20 data sets with 5 seeds each.
 
     SKEBM_DATA=... python asv_bench/compare/default_fits.py --out fits.jsonl
 
-Does a user who sets nothing get a model that beats independent columns, without
-warnings, on any kind of table? Each fit takes at most 2000 rows, as they are: nothing
-is scaled by hand, but columns that are constant there are left out. It scores at most
-1000 others; the seed chooses both, and the draws of the fit. The independent model is
-fitted to the same rows: smoothed frequencies of binary columns, normal densities of
-real ones. Every fit is a line of `--out`, and one that has its line there is not run
-again. The table at the end has the worst of the seeds for each set.
+The script asks whether a user who sets no parameter gets a model that beats independent
+columns without warnings, on many kinds of table. Each fit takes at most 2000 rows and
+scores at most 1000 other rows. Columns are not scaled, and columns that are constant in
+the training rows are left out. The seed chooses the rows and is the seed of the fit.
+The model of independent columns is fitted to the same rows. It has smoothed frequencies
+for binary columns and normal densities for real columns. The script appends every fit
+to `--out` as a line and does not run fits that have a line. At the end it prints a
+table with the worst seed of each data set.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from skebm import RBMDensity
 from skebm.partition import AIS, Auto
 
 _N_TRAIN, _N_TEST = 2000, 1000
-# log Z only has to tell a gain from a loss.
+# log Z only has to be accurate enough to tell a gain from a loss.
 _ROUGH = Auto(ais=AIS(tolerance=0.2, max_temperatures=4000))
 
 
@@ -38,7 +39,7 @@ def array(path, name):
 
 
 def adult_census():
-    """Return the columns of the census that are numbers."""
+    """Return the numeric columns of adult census."""
     names = "age", "fnlwgt", "education_num", "capital_gain", "capital_loss"
     names = *names, "hours_per_week"
     file = "tabular/adult_census.npz"
@@ -95,15 +96,15 @@ SETS = {
 
 
 def split(name, seed):
-    """Return training and held-out rows, float32 where they are 0 or 1."""
+    """Return training and held-out rows; binary rows are float32."""
     X = SETS[name]()
     X = X.reshape(len(X), -1)
     rows = np.random.default_rng(seed).permutation(len(X))
     n_train = min(_N_TRAIN, 2 * len(X) // 3)
     train, test = X[rows[:n_train]], X[rows[n_train : n_train + _N_TEST]]
-    keep = np.ptp(train.astype(np.float64), axis=0) > 0
+    varies = np.ptp(train.astype(np.float64), axis=0) > 0
     dtype = np.float32 if is_binary(X) else np.float64
-    return train[:, keep].astype(dtype), test[:, keep].astype(dtype)
+    return train[:, varies].astype(dtype), test[:, varies].astype(dtype)
 
 
 def is_binary(X):
@@ -125,7 +126,7 @@ def independent(train, rows):
 
 
 def fit(name, seed):
-    """Return what there is to say of one fit."""
+    """Return the figures of one fit."""
     train, test = split(name, seed)
     model = RBMDensity(random_state=seed, partition=_ROUGH)
     with warnings.catch_warnings(record=True) as caught:
@@ -159,7 +160,7 @@ def fit(name, seed):
 
 
 def table(rows):
-    """Print the worst of the seeds of each set, and a sum of all."""
+    """Print the worst seed of each data set, and how many fits are good."""
     titles = ["set", "rows", "columns", "fits", "held-out gain", "training gain"]
     titles += ["widest bracket", "diverged", "went back", "warned", "slowest (s)"]
     print("\n| " + " | ".join(titles) + " |\n|" + " --- |" * len(titles))
@@ -188,7 +189,7 @@ def table(rows):
 
 
 def main():
-    """Run the fits that have no line yet; print the table of all."""
+    """Run the fits that have no line yet, and print the table of all fits."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, required=True, help="file of JSON lines")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))

@@ -1,16 +1,17 @@
-"""Missing cells filled in: `EnergyImputer`, `IterativeImputer`, `KNNImputer`.
+"""Imputation by `EnergyImputer`, `IterativeImputer` and `KNNImputer`.
 
     SKEBM_DATA=... python asv_bench/compare/imputation.py [--sets census wine] \
 [--shares 0.1 0.3 0.5] [--seeds 1] [--rows 10000]
 
-Cells are removed at random, in the rows to train on as in those to test on; fitted on
-the former, applied to the latter, and scored at the cells that were removed there. Half
-as many test rows as training rows. The imputers of scikit-learn see standardised
-numbers and one-hot categories (a missing category is missing in its whole block, and
-the largest of the imputed block is the guess); ours sees the frame. Everything has its
-defaults. The error of numbers is that of standardised ones, over all columns together,
-and once more as the mean of the columns' own, which the long tails of two columns do
-not rule.
+The script removes cells of the training rows and of the test rows at random. It fits
+the imputers to the training rows, applies them to the test rows, and scores them at the
+removed cells of the test rows. There are half as many test rows as training rows. All
+imputers have their defaults. The imputers of scikit-learn get standardised numbers and
+one-hot categories. A missing category is missing in its whole block, and the largest
+value of the imputed block is the guess. `EnergyImputer` gets the data frame. The error
+of numbers is the root mean squared error of standardised numbers, over all columns
+together. The script also prints the mean of the errors of the columns, on which the
+long tails of two columns have less influence.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from skebm import EnergyImputer
 
 
 def split(name, seed, n_rows):
-    """Return rows to train on and to test on."""
+    """Return training and test rows."""
     if name == "census":
         parts = [part.sample(frac=1, random_state=seed) for part in load_census()]
     else:
@@ -44,7 +45,7 @@ def numbers_of(frame):
 
 
 def pierce(frame, share, random):
-    """Return the frame with a share of its cells removed, and which those are."""
+    """Return the frame without a share of its cells, and where cells were removed."""
     holes = pd.DataFrame(
         (random.random(frame.shape) < share) & frame.notna(), columns=frame.columns
     )
@@ -53,7 +54,7 @@ def pierce(frame, share, random):
 
 
 class OneHot:
-    """An imputer of numbers as one of frames."""
+    """An imputer of data frames that wraps an imputer of numeric arrays."""
 
     def __init__(self, imputer, train):
         self.imputer, self.numbers = imputer, numbers_of(train)
@@ -66,7 +67,7 @@ class OneHot:
         }
 
     def encode(self, frame):
-        """Return numbers, standardised and one-hot."""
+        """Return an array of standardised numbers and one-hot categories."""
         parts = [((frame[self.numbers] - self.location) / self.scale).to_numpy()]
         for name, levels in self.levels.items():
             codes = frame[name].cat.codes.to_numpy()
@@ -81,7 +82,7 @@ class OneHot:
         return self
 
     def transform(self, frame):
-        """Return the frame without holes."""
+        """Return the frame with its missing cells filled in."""
         rows, out = self.imputer.transform(self.encode(frame)), {}
         start = len(self.numbers)
         for j, name in enumerate(self.numbers):
@@ -94,11 +95,15 @@ class OneHot:
 
 
 def score(imputed, test, holes, scale):
-    """Return error of numbers over all, and by column, and accuracy of categories."""
+    """Return the errors of numbers and the accuracy of categories.
+
+    The errors are the error over all numbers and the mean of the errors by column.
+    """
     errors, hits = [], []
     for name in test:
-        own = holes[name].to_numpy()
-        truth, guess = test[name][own], imputed[name].set_axis(test.index)[own]
+        removed = holes[name].to_numpy()
+        truth = test[name][removed]
+        guess = imputed[name].set_axis(test.index)[removed]
         if name in scale:
             errors.append((guess.astype(float) - truth) / scale[name])
         else:
@@ -110,7 +115,10 @@ def score(imputed, test, holes, scale):
 
 
 def coverage(imputer, pierced, test, holes):
-    """Return the share of removed numbers that lie in their 90 % interval."""
+    """Return the share of removed numbers that lie in their 90 % intervals.
+
+    The result has the share over all numbers and the shares by column.
+    """
     lower, upper = imputer.posterior_interval(pierced)
     inside = [
         ((lower[name] <= test[name]) & (test[name] <= upper[name]))[holes[name]]
@@ -120,7 +128,7 @@ def coverage(imputer, pierced, test, holes):
 
 
 def main():
-    """Run all and print a line each."""
+    """Compare the imputers on all data sets, shares of missing cells and seeds."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--sets", nargs="+", default=["census", "wine"])
     parser.add_argument("--shares", nargs="+", type=float, default=[0.1, 0.3, 0.5])

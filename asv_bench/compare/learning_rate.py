@@ -1,9 +1,10 @@
-"""Which learning rate fits which data: the evidence behind ``learning_rate="auto"``.
+"""Validation likelihoods at several learning rates, on which ``"auto"`` is based.
 
-Small models with exact log Z, default settings but for the rate and the momentum, on
-the sets that scikit-learn brings along (a third is held out) and on the training and
-validation parts of the binary sets; test parts are not touched. Prints validation nats,
-means over seeds, and what each rate loses against the best one of its row.
+The script fits small models with exact log Z. All parameters except the learning rate
+and the momentum have their defaults. The data are the data sets of scikit-learn, of
+which a third is held out, and the training and validation parts of the binary sets. The
+test parts are not used. The script prints the mean validation nats over seeds, and what
+each rate loses against the best rate of its row.
 
     SKEBM_DATA=... python asv_bench/compare/learning_rate.py [--momentum 0.9]
 """
@@ -32,7 +33,7 @@ BINARY = "nltcs", "mushrooms", "plants", "dna"
 
 
 def load(name):
-    """Return training and validation rows; real columns with unit variance."""
+    """Return training and validation rows; real columns are standardised."""
     if name in BUNDLED:
         X = BUNDLED[name]().data
         if name == "digits":
@@ -49,7 +50,7 @@ def load(name):
 
 
 def main():
-    """Print a line of nats and one of losses for each set and size of model."""
+    """Print a line of nats and a line of losses for each data set and model size."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--momentum", type=float, default=0.0)

@@ -1,8 +1,9 @@
 """Exact test log-likelihood of a small RBM on thresholded MNIST (protocol C).
 
-784 visible and 16 hidden units, 50 epochs, batches of 100, otherwise the defaults;
-log Z by enumeration. Also on inverted images, where training without centering loses
-tens of nats. Needs the folder of data sets in SKEBM_DATA.
+The RBM has 784 visible and 16 hidden units and is trained for 50 epochs with batches of
+100. All other parameters have their defaults, and log Z is computed by enumeration. The
+script also trains on inverted images, on which training without centering loses tens of
+nats. SKEBM_DATA is the folder of the data sets.
 
     SKEBM_DATA=... python asv_bench/compare/mnist_784_16.py [--seeds 3]
 """
@@ -18,10 +19,10 @@ from skebm.objectives import PCD
 
 
 def main():
-    """Print a row a fit, and the mean of each protocol."""
+    """Print a line for each fit, and the means over seeds."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, help="of PCD, in place of its default")
+    parser.add_argument("--steps", type=int, help="number of steps of PCD")
     parser.add_argument("--params", default="", help="e.g. learning_rate=0.2")
     arguments = parser.parse_args()
     params = dict(pair.split("=") for pair in arguments.params.split(",") if pair)

@@ -2,19 +2,20 @@
 
     SKEBM_DATA=... python asv_bench/compare/mnist_curve.py --out curve [--validate]
 
-Protocol A: trained on grey values as probabilities, drawn anew at each visit; tested on
-one Bernoulli sample of the test images. All models: PCD-1, batches and chains of 100,
-float32. BernoulliRBM and rbms go at a constant rate, the only one they offer, and are
-stopped for a checkpoint at times that double; skebm's schedule ends with its time, so
-each budget is a fit of its own. The time of the peers is that of their updates; that of
-skebm is the whole of `fit`, with checks of the rows and looks at the model. Neither has
-compilation in it. Every set of parameters is scored by the same code: `RBMDensity` with
-the bracket of AIS.
+Protocol A: the grey values of the training images are probabilities, from which each
+visit draws a binary image anew. The test set is one Bernoulli sample of the test
+images. All models use PCD-1, batches of 100 rows, 100 chains, and float32. BernoulliRBM
+and rbms have a constant learning rate, since they offer no other. Their training pauses
+for a checkpoint at times that double. The schedule of skebm ends with the time budget,
+so each budget of skebm is a separate fit. The time of the peers is the time of their
+updates. The time of skebm is the time of the whole `fit`, which also checks the rows
+and monitors the model. Compilation is not included. The same code scores the parameters
+of all models: `RBMDensity` with the bracket of AIS.
 
-Rates are chosen by `--validate`: trained on 50,000 images, scored on the other 10,000.
-The choice is kept in `--out` and taken by the run without `--validate`. Steps leave
-files in `--out`, and a step that has left one is not run again: `--steps train` needs
-the peers' environment, `--steps evaluate plot` does not.
+`--validate` chooses the learning rates: it trains on 50,000 images and scores the other
+10,000. The chosen rates are stored in `--out`, and the run without `--validate` uses
+them. Each step leaves files in `--out`, and a step with a file is not run again.
+`--steps train` needs the environment of the peers; `--steps evaluate plot` does not.
 """
 
 import argparse
@@ -49,7 +50,7 @@ def load(validate):
 
 
 def checkpoints(seconds):
-    """Return about eight times that double up to the budget."""
+    """Return eight times that double up to the budget, in seconds."""
     return seconds / 2.0 ** np.arange(7, -1, -1)
 
 
@@ -75,7 +76,7 @@ def train_peer(name, seconds, rate, train, arguments):
 
 
 def train_skebm(name, seconds, rate, train, arguments):
-    """Return the same of skebm at the end of its budget."""
+    """Return the time, the rows seen and the parameters of skebm at its budget."""
     options = {
         "learning_rate": rate,
         "batch_size": _BATCH,
@@ -85,7 +86,7 @@ def train_skebm(name, seconds, rate, train, arguments):
     }
     RBMDensity(_SHAPE[1], n_iter=1, **options).fit(train[: 3 * _BATCH])
     start = time.perf_counter()
-    # More epochs than there can be: the schedule follows the clock.
+    # There are more epochs than the time allows, so the schedule follows the clock.
     model = RBMDensity(_SHAPE[1], n_iter=100_000, max_time=seconds, **options)
     model.fit(train)
     spent = time.perf_counter() - start
@@ -95,7 +96,7 @@ def train_skebm(name, seconds, rate, train, arguments):
 
 
 def train_all(jobs, arguments):
-    """Train what has no file yet."""
+    """Train the models that have no file yet."""
     train, _ = load(arguments.validate)
     floor = Floor(_SHAPE, _BATCH, _BATCH)
     for job in jobs:
@@ -148,7 +149,7 @@ def evaluate(parameters, rows, arguments):
 
 
 def evaluate_all(jobs, arguments):
-    """Score the checkpoints that have no score yet, in a file of lines beside them."""
+    """Score the checkpoints that have no score yet, and append the scores to a file."""
     _, rows = load(arguments.validate)
     for job in jobs:
         path = path_of(job, "npz", arguments)
@@ -175,17 +176,17 @@ def evaluate_all(jobs, arguments):
 
 
 def scores(job, arguments):
-    """Return the scores of a run that are known, by time."""
+    """Return the known scores of a run in the order of time."""
     path = path_of(job, "jsonl", arguments)
     lines = path.read_text().splitlines() if path.exists() else []
     return sorted(map(json.loads, lines), key=lambda entry: entry["seconds"])
 
 
-# -- tell ------------------------------------------------------------------------------
+# -- tables and figure -----------------------------------------------------------------
 
 
-def tell(jobs, arguments):
-    """Print the table of all scores, draw the figure."""
+def report(jobs, arguments):
+    """Print the table of all scores, and draw the figure."""
     titles = "model", "rate", "seconds", "test nats", "bracket", "rows/s", "products"
     print("| " + " | ".join(titles) + " |\n|" + " --- |" * len(titles))
     curves = {}
@@ -203,7 +204,7 @@ def tell(jobs, arguments):
 
 
 def plot(curves, arguments):
-    """Draw a curve a model."""
+    """Draw a curve for each model."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -226,7 +227,7 @@ def plot(curves, arguments):
 
 
 def draw(axes, name, curve):
-    """Draw a model's scores with their brackets."""
+    """Draw the scores of a model with their brackets."""
     seconds, nats, lower, upper = np.array(
         [[entry[k] for k in ("seconds", "nats", "lower", "upper")] for entry in curve]
     ).T
@@ -242,7 +243,7 @@ def draw(axes, name, curve):
 
 
 def choose(jobs, arguments):
-    """Print the validation scores; keep the best rate of each model and budget."""
+    """Print the validation scores, and store the best rate of each model and budget."""
     best = {}
     for name, seconds, rate in jobs:
         for entry in scores((name, seconds, rate), arguments)[-1:]:
@@ -270,13 +271,13 @@ def plan(arguments):
 
 
 def main():
-    """Do the steps that are asked for."""
+    """Run the chosen steps."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, required=True, help="folder of all results")
     models = ["skebm", *PEERS]
     parser.add_argument("--models", nargs="+", choices=models, default=models)
-    parser.add_argument("--seconds", type=float, default=120, help="of the peers")
-    parser.add_argument("--budgets", nargs="+", type=float, help="of skebm")
+    parser.add_argument("--seconds", type=float, default=120, help="for the peers")
+    parser.add_argument("--budgets", nargs="+", type=float, help="for skebm")
     parser.add_argument("--rates", nargs="+", type=float)
     parser.add_argument("--validate", action="store_true")
     steps = ["train", "evaluate", "plot"]
@@ -285,13 +286,13 @@ def main():
         "--peer-threads",
         type=int,
         default=cpu_count(),
-        help="the faster number by speed.py --only a",
+        help="the faster number, according to speed.py --only a",
     )
     parser.add_argument("--max-temperatures", type=int, default=16_000)
     parser.add_argument("--seed", type=int, default=0)
     figure = Path(__file__).with_name("mnist_curve.svg")
     parser.add_argument("--figure", type=Path, default=figure)
-    parser.add_argument("--bottom", type=float, default=-160, help="of the figure")
+    parser.add_argument("--bottom", type=float, default=-160, help="lower y limit")
     arguments = parser.parse_args()
     if arguments.budgets is None:
         arguments.budgets = list(checkpoints(arguments.seconds)[-4:])
@@ -302,7 +303,7 @@ def main():
     if "evaluate" in arguments.steps:
         evaluate_all(jobs, arguments)
     if "plot" in arguments.steps:
-        (choose if arguments.validate else tell)(jobs, arguments)
+        (choose if arguments.validate else report)(jobs, arguments)
 
 
 if __name__ == "__main__":

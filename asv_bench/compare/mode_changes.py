@@ -1,16 +1,17 @@
-"""How often chains change mode: plain Gibbs sampling against tempering.
+"""How often chains change mode with Gibbs sampling and with tempering.
 
-Two models with two modes each, trained by RBMDensity: an RBM on the zeros and ones of
-thresholded MNIST, and one on two planted clusters, which need no data. The same number
-of chains of each sampler takes turns in one process. A chain's mode is the nearest
-class mean to the visible means given its hidden means, so no sampler has a say in it,
-and only steps from clearly one to clearly the other count.
-Time is that of the processor, on one thread: other work on the machine counts little.
+The script trains two RBMs with two modes each: one on the zeros and ones of thresholded
+MNIST, and one on two planted clusters. The samplers take turns in one process with the
+same number of chains. The visible means given the hidden means of a chain are compared
+with the means of the two classes, and the nearest class is the mode of the chain. This
+rule is the same for all samplers. Only steps from clearly one mode to clearly the other
+mode count as changes. Times are processor times on one thread, so that other work on
+the machine has little influence.
 
-Changes a second count every change between two steps of the chains at the model, with
-the time of all rungs. An exchange that is taken back at the next step counts twice, so
-the last figure is the sharper one: independent modes a second, from the variance of the
-means of single chains.
+Changes a second are the changes between successive steps of the chains at the model,
+divided by the time of all rungs. An exchange that is reversed at the next step counts
+twice. The last figure is therefore more informative: the number of independent modes a
+second, which is estimated from the variance of the means of single chains.
 
     SKEBM_DATA=... python asv_bench/compare/mode_changes.py [--seconds 30]
 """
@@ -28,13 +29,14 @@ from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 
 N_CHAINS, N_TURNS, N_ADAPT = 100, 10, 300
-# A chain is clearly in a mode if its squared distance to that mean is at most this
-# share of the other: a row between them that wavers is no change.
+# A chain is clearly in a mode if its squared distance to the mean of that mode is at
+# most this share of its squared distance to the other mean. A row that wavers between
+# the two means does not count as a change.
 CLEAR = 0.6
 
 
 def load_digits():
-    """Return the zeros and ones of MNIST's training part, and which they are."""
+    """Return the images of zeros and ones in the training part of MNIST, and labels."""
     with np.load(folder() / "mnist.npz") as data:
         labels = data["y_train"].astype(int)
     rows = labels < 2
@@ -42,7 +44,7 @@ def load_digits():
 
 
 def plant_clusters(n_rows=5000, n_columns=100, noise=0.1):
-    """Return noisy copies of two random rows, and of which of them they are."""
+    """Return noisy copies of two random rows, and the number of the copied row."""
     random = Random(0)
     centers = (random.fold(0).uniform((2, n_columns)) < 0.5).astype(np.float32)
     labels = (random.fold(1).uniform((n_rows, 1))[:, 0] < 0.5).astype(int)
@@ -51,7 +53,7 @@ def plant_clusters(n_rows=5000, n_columns=100, noise=0.1):
 
 
 def modes(energy, visible, means):
-    """Return the number of the nearest class mean to each chain, -1 where in doubt."""
+    """Return the class whose mean is nearest to each chain, -1 if it is unclear."""
     rows = energy.reconstruct(visible)
     distance = np.square(rows[:, None] - means).sum(axis=2)
     clear = distance.min(axis=1) < CLEAR * distance.max(axis=1)
@@ -59,7 +61,7 @@ def modes(energy, visible, means):
 
 
 def decided(seen):
-    """Return modes with the last clear one in place of each doubtful one."""
+    """Replace each unclear mode by the last clear mode of its chain."""
     last = seen[0]
     last = np.where(last < 0, 0, last)
     out = np.empty_like(seen)
@@ -69,7 +71,7 @@ def decided(seen):
 
 
 def starts(energy, ladder):
-    """Return sampler and state of each contender, at the chains of the training."""
+    """Return name, sampler and state of each sampler, at the chains of the training."""
     here = energy.chains(energy.configurations(ladder.top))
     yield "Gibbs", Gibbs(), here
     tempering = ParallelTempering()
@@ -86,7 +88,7 @@ def starts(energy, ladder):
 
 
 def compare(energy, ladder, means, seconds):
-    """Return a row of figures a sampler; they take turns."""
+    """Run the samplers in turn, and return a row of figures for each."""
     runs = [[*start, [], 0.0] for start in starts(energy, ladder)]
     for turn in range(N_TURNS):
         for number, run in enumerate(runs):
@@ -117,7 +119,7 @@ def compare(energy, ladder, means, seconds):
 def effective(seen):
     """Return how many independent modes the chains have drawn since their start.
 
-    The mean of a chain over n such draws has an n-th of the mode's variance.
+    The mean of a chain over n independent draws has the variance of the mode over n.
     """
     share = seen.mean()
     spread = np.square(seen.mean(axis=0) - share).mean()
@@ -125,9 +127,9 @@ def effective(seen):
 
 
 def main():
-    """Print a table a model."""
+    """Print a table for each model."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=30, help="a sampler")
+    parser.add_argument("--seconds", type=float, default=30, help="for each sampler")
     parser.add_argument("--components", type=int, default=100)
     parser.add_argument("--epochs", type=int, default=60)
     arguments = parser.parse_args()

@@ -2,13 +2,14 @@
 
     SKEBM_DATA=... python asv_bench/compare/newsgroups.py [--validate] [--seeds 3]
 
-Counts of 1000 words, split by date; 50 topics each. Perplexity is that of the words of
-the test documents in sequence, ``exp(-log p / number of words)``. That of
-`DocumentDensity` has the bracket of its partition functions. That of LDA is estimated
-by importance sampling from each document's variational posterior, with its topics
-fixed at their means; its own ``perplexity`` is a bound that also pays for not knowing
-the topics, and is printed, too. `--validate` compares settings on a sixth of the
-training documents and leaves the test part alone.
+The documents are counts of 1000 words and are split by date. Both models have 50
+topics. The perplexity ``exp(-log p / number of words)`` refers to the words of the test
+documents in sequence. The perplexity of `DocumentDensity` has the bracket of its
+partition functions. The perplexity of LDA is estimated by importance sampling from the
+variational posterior of each document, with the topics fixed at their means. The script
+also prints LDA's own ``perplexity``, which is a bound that includes the uncertainty of
+the topics. `--validate` compares settings on a sixth of the training documents and does
+not use the test documents.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from skebm import DocumentDensity
 
 N_TOPICS = 50
-# Tried on the validation part; the first of each is what the test part sees.
+# Settings that --validate compares. The test uses the first setting of each model.
 OURS = {
     "20 epochs": {"n_iter": 20},
     "10 epochs": {"n_iter": 10},
@@ -55,7 +56,7 @@ _N_DRAWS = 200
 
 
 def load():
-    """Return counts of training and test documents, their groups, the words."""
+    """Return counts of training and test documents, their groups, and the names."""
     with np.load(folder() / "text" / "newsgroups_w1000.npz") as data:
         parts = [
             csr_matrix(
@@ -73,7 +74,7 @@ def load():
 
 
 def ours(seed, settings, train, rows):
-    """Fit and score our model."""
+    """Fit and score `DocumentDensity`."""
     start = time.perf_counter()
     model = DocumentDensity(N_TOPICS, random_state=seed, **settings).fit(train)
     seconds = time.perf_counter() - start
@@ -101,10 +102,10 @@ def theirs(seed, settings, train, rows):
     ).fit(train)
     seconds = time.perf_counter() - start
     start = time.perf_counter()
-    few, many = (importance_perplexity(model, rows, n) for n in (20, _N_DRAWS))
+    rough, fine = (importance_perplexity(model, rows, n) for n in (20, _N_DRAWS))
     return model, {
-        "perplexity": f"{many:.1f}",
-        "with 20 draws": f"{few:.1f}",
+        "perplexity": f"{fine:.1f}",
+        "with 20 draws": f"{rough:.1f}",
         "its bound": f"{model.perplexity(rows):.1f}",
         "fit (s)": f"{seconds:.0f}",
         "score (s)": f"{time.perf_counter() - start:.0f}",
@@ -115,7 +116,7 @@ def importance_perplexity(model, rows, n_draws, seed=0):
     """Return LDA's perplexity given its mean topics, by importance sampling.
 
     ``p(words) = E_q[p(words | theta) p(theta) / q(theta)]`` with q the variational
-    posterior. On average it errs upwards, the less the more draws.
+    posterior. The estimate is too high on average, and less so with more draws.
     """
     rng, prior = np.random.default_rng(seed), model.doc_topic_prior_
     topics = model.components_ / model.components_.sum(axis=1, keepdims=True)
@@ -124,18 +125,19 @@ def importance_perplexity(model, rows, n_draws, seed=0):
     mean, total = model.transform(rows), len(topics) * prior + lengths
     log_prior, log_prob = gammaln(len(topics) * prior) - len(topics) * gammaln(prior), 0
     for i in np.flatnonzero(lengths):
-        own, gamma = rows[i], mean[i] * total[i]
+        document, gamma = rows[i], mean[i] * total[i]
         log_theta = np.log(rng.gamma(gamma, size=(n_draws, len(topics))) + 1e-300)
         log_theta -= logsumexp(log_theta, axis=1, keepdims=True)
         log_q = gammaln(gamma.sum()) - gammaln(gamma).sum()
-        log_weight = np.log(np.exp(log_theta) @ topics[:, own.indices]) @ own.data
+        word_probs = np.exp(log_theta) @ topics[:, document.indices]
+        log_weight = np.log(word_probs) @ document.data
         log_weight += log_theta @ (prior - gamma) + log_prior - log_q
         log_prob += logsumexp(log_weight) - np.log(n_draws)
     return np.exp(-log_prob / lengths.sum())
 
 
 def classify(model, train, rows, y_train, y_rows):
-    """Return the accuracy of a logistic regression on a model's features."""
+    """Return the accuracy of a logistic regression on the features of a model."""
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
     classifier.fit(model.transform(train), y_train)
     return f"{classifier.score(model.transform(rows), y_rows):.3f}"
@@ -144,8 +146,8 @@ def classify(model, train, rows, y_train, y_rows):
 def look(model, train, rows, y_train, y_rows, words, groups):
     """Print the topics with the largest weights and the neighbours of documents."""
     strongest = np.argsort(-np.square(model.components_).sum(axis=1))[:12]
-    for own in model.topics(10, words)[strongest]:
-        print("   ", *own)
+    for topic_words in model.topics(10, words)[strongest]:
+        print("   ", *topic_words)
     lengths = np.asarray(rows.sum(axis=1)).ravel()
     queries = np.flatnonzero(lengths > 30)[:1000]
     nearest = np.argsort(-model.similarity(rows[queries], train), axis=1)[:, :10]
@@ -156,7 +158,7 @@ def look(model, train, rows, y_train, y_rows, words, groups):
 
 
 def show(name, figures):
-    """Print a line."""
+    """Print the figures of a fit."""
     print(f"{name}:", ", ".join(f"{k} {v}" for k, v in figures.items()), flush=True)
 
 

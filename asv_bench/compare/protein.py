@@ -1,12 +1,12 @@
-"""Do drawn proteins have the statistics of real ones? The WW domain, 31 sites.
+"""Statistics of drawn and of real proteins of the WW domain, which has 31 sites.
 
     SKEBM_DATA=... python asv_bench/compare/protein.py [--seeds 3] [--distinct]
 
-70 % of the rows to train on, the others unseen; or, with `--distinct`, 70 % of the
-distinct sequences, so that no unseen row is equal to one that was seen. Frequencies of
-single sites, and covariances of all pairs of symbols at two sites, of drawn sequences
-against those of the unseen ones; beside them what the training rows themselves reach,
-which is the limit that sampling noise and the split set.
+The script trains on 70 % of the rows. With `--distinct` it trains on 70 % of the
+distinct sequences, so that no unseen row equals a training row. It compares the
+frequencies of symbols at single sites, and the covariances of all pairs of symbols at
+two sites, between drawn sequences and unseen sequences. It also compares the training
+rows with the unseen rows, which gives the limit that sampling noise and the split set.
 """
 
 import argparse
@@ -28,14 +28,14 @@ def load(seed, is_distinct):
     random, key = np.random.default_rng(seed), np.arange(len(codes))
     if is_distinct:
         key = np.unique(codes, axis=0, return_inverse=True)[1].ravel()
-    own = (random.random(key.max() + 1) < 0.7)[key]
+    in_train = (random.random(key.max() + 1) < 0.7)[key]
     frame = pd.DataFrame(
         {
             f"site{j}": pd.Categorical.from_codes(site, alphabet)
             for j, site in enumerate(codes.T)
         }
     )
-    return frame[own], frame[~own]
+    return frame[in_train], frame[~in_train]
 
 
 def statistics(frame):
@@ -50,13 +50,13 @@ def statistics(frame):
 
 
 def correlations(frame, target):
-    """Return how well both agree with the target's."""
+    """Return the correlations of both statistics with the target statistics."""
     pairs = zip(statistics(frame), target, strict=True)
-    return [float(np.corrcoef(own, its)[0, 1]) for own, its in pairs]
+    return [float(np.corrcoef(actual, wanted)[0, 1]) for actual, wanted in pairs]
 
 
 def main():
-    """Fit, draw, compare; print."""
+    """Fit and draw with each seed, and print a line of correlations for each."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--n-components", type=int, default=100)

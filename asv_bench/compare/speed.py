@@ -1,20 +1,22 @@
-"""Time of the same work in skebm, scikit-learn and rbms, run in turn in one process.
+"""Times of the same work in skebm, scikit-learn and rbms, in turn in one process.
 
     SKEBM_DATA=... python asv_bench/compare/speed.py [--only a,d] [--busy]
 
-(a) updates of a 784-500 RBM: PCD-1, batches of 100, 100 chains, float32, thresholded
-    MNIST; for skebm also grey values drawn anew at each visit.
-(b) as (a), batches of 10 and 10 chains.
-(c) as (a), float64.
-(d) a whole fit on scikit-learn's digits: 64-100, batches and chains of 10, 20 epochs.
+(a) updates of a 784-500 RBM on thresholded MNIST: PCD-1, batches of 100 rows, 100
+    chains, float32. For skebm also updates with grey values drawn anew at each visit.
+(b) as (a), with batches of 10 rows and 10 chains.
+(c) as (a), in float64.
+(d) a whole fit of a 64-100 RBM to scikit-learn's digits: batches of 10 rows, 10 chains,
+    20 epochs.
 (e) scores of 10,000 rows, features of 10,000 rows, 10 Gibbs sweeps of 1000 chains, and
     for skebm 1000 independent draws.
 
-Every line is a number of threads: a peer's best is the better of its two. A turn of all
-lines is followed by the next turn; the first one, with what it compiles, is not timed.
-The ratio is the median over turns of the time beside that of skebm's default line in
-the same turn. The floor is the matrix products alone, on all cores at once.
-`--busy` gives every line a second time in which another process keeps all cores busy.
+Each line of the table is a package with a number of threads, and the better line of a
+package counts. All lines run once in each turn. The first turn, which compiles, is not
+timed. A ratio is the median over turns of the time of a line divided by the time of
+skebm's first line in the same turn. The floor is the time of the matrix products alone,
+on all cores at once. `--busy` adds a second time for each line, in which another
+process keeps all cores busy.
 """
 
 import argparse
@@ -50,20 +52,21 @@ N_THREADS = {cpu_count(), 1}
 
 
 def race(title, lines, floor, n_turns, neighbour, unit="ms", scale=1e3):
-    """Run all lines in turn, print a table.
+    """Run all lines in turn, and print a table.
 
     Parameters
     ----------
     title : str
     lines : dict of str to callable
-        What to time. Ratios are to the first line that starts with "skebm".
+        Functions to time. Ratios refer to the first line whose name starts with
+        "skebm".
     floor : str or None
-        The line that the others are also compared with.
+        Name of a second line to which ratios refer.
     n_turns : int
     neighbour : Neighbour or None
     unit : str
     scale : float
-        From seconds of a line to its unit.
+        Factor from seconds to ``unit``.
     """
     modes = {"idle": nullcontext} | ({"busy": neighbour.at_work} if neighbour else {})
     for run in lines.values():
@@ -123,7 +126,7 @@ class Neighbour:
 
 
 def threads():
-    """Return the numbers of threads to try: all cores first."""
+    """Return the numbers of threads to try; the number of cores comes first."""
     return sorted(N_THREADS, reverse=True)
 
 
@@ -131,7 +134,7 @@ def threads():
 
 
 def peer_updates(peer, X, n_components, n_rows, n_updates, n_threads):
-    """Return a function that does many updates of a peer, batches cut in order."""
+    """Return a function that does many updates of a peer on successive batches."""
     one = peer(X, n_components, n_rows, 0.05, n_threads)
     starts = np.arange(n_updates) * n_rows % (len(X) - n_rows + 1)
 
@@ -144,7 +147,7 @@ def peer_updates(peer, X, n_components, n_rows, n_updates, n_threads):
 
 
 def sklearn_updates(X, n_components, n_rows, n_updates, n_threads):
-    """Return the same by one call of `fit`, which validates once."""
+    """Return a function that does many updates in one `fit` of `BernoulliRBM`."""
     one = SklearnRBM(X, n_components, n_rows, 0.05, n_threads)
     one.model.set_params(n_iter=1)
     rows = np.resize(X, (n_updates * n_rows, X.shape[1]))
@@ -157,7 +160,7 @@ def sklearn_updates(X, n_components, n_rows, n_updates, n_threads):
 
 
 def skebm_updates(X, n_components, n_rows, n_updates, n_jobs, resample=False):
-    """Return a function that does many updates of skebm, without looks at the model."""
+    """Return a function that does many updates of skebm without monitoring."""
     model = RBMDensity(
         n_components,
         objective=PCD(n_steps=1, n_chains=n_rows),
@@ -281,15 +284,15 @@ def fitted(X, n_threads):
         return ours, theirs, None
     third = PEERS["rbms"](X, _SHAPE[1], 10, 0.05, n_threads)
     new = np.ascontiguousarray(components.T), visible, hidden
-    for own, array in zip(third.model.parameters(), new, strict=True):
-        own.copy_(third.torch.from_numpy(array))
+    for parameter, array in zip(third.model.parameters(), new, strict=True):
+        parameter.copy_(third.torch.from_numpy(array))
     return ours, theirs, third
 
 
 def part_e(arguments, options):
-    """Race what a fitted model does."""
+    """Race the scores, features and sweeps of fitted models."""
     X = load_thresholded()[1]
-    few, n_steps = X[:1000], 10
+    start, n_steps = X[:1000], 10
     races = {
         "score_samples, 10,000 rows (BernoulliRBM: its own)": {},
         "transform, 10,000 rows": {},
@@ -297,11 +300,11 @@ def part_e(arguments, options):
     }
     for n in threads():
         ours, theirs, third = fitted(X, n)
-        runs = {"skebm": (nullcontext, skebm_uses(ours, X, few, n_steps))}
+        runs = {"skebm": (nullcontext, skebm_uses(ours, X, start, n_steps))}
         limit = partial(threadpool_limits, n, user_api="blas")
-        runs["BernoulliRBM"] = limit, sklearn_uses(theirs, X, few, n_steps)
+        runs["BernoulliRBM"] = limit, sklearn_uses(theirs, X, start, n_steps)
         if third is not None:
-            runs["rbms"] = third.threads, rbms_uses(third, few, n_steps)
+            runs["rbms"] = third.threads, rbms_uses(third, start, n_steps)
         for name, (context, uses) in runs.items():
             for lines, run in zip(races.values(), uses, strict=True):
                 lines[f"{name}, {n} threads"] = within(context, run)
@@ -312,30 +315,30 @@ def part_e(arguments, options):
     race(title, draws, None, n_turns=1, neighbour=None)
 
 
-def skebm_uses(model, X, few, n_steps):
+def skebm_uses(model, X, start, n_steps):
     """Return functions that score, transform and sweep."""
     return (
         lambda: model.score_samples(X),
         lambda: model.transform(X),
-        lambda: model.gibbs(few, n_steps, random_state=0),
+        lambda: model.gibbs(start, n_steps, random_state=0),
     )
 
 
-def sklearn_uses(model, X, few, n_steps):
-    """Return the same of `BernoulliRBM`, which does one sweep a call."""
+def sklearn_uses(model, X, start, n_steps):
+    """Return functions that score, transform and sweep by `BernoulliRBM`."""
 
     def sweeps():
-        rows = few
+        rows = start
         for _ in range(n_steps):
             rows = model.gibbs(rows)
 
     return lambda: model.score_samples(X), lambda: model.transform(X), sweeps
 
 
-def rbms_uses(one, few, n_steps):
-    """Return the same of rbms: its score is the free energy."""
+def rbms_uses(one, start, n_steps):
+    """Return functions that score (by free energies), transform and sweep by rbms."""
     model, rows = one.model, one.train
-    chains = model.init_chains(len(few), start_v=one.torch.from_numpy(few))
+    chains = model.init_chains(len(start), start_v=one.torch.from_numpy(start))
     return (
         lambda: model.compute_energy_visibles(rows),
         lambda: model.sample_hiddens({"visible": rows})["hidden_mag"],
@@ -357,14 +360,14 @@ PARTS = {"a": part_a, "b": part_b, "c": part_c, "d": part_d, "e": part_e}
 
 
 def main():
-    """Run the parts that are asked for."""
+    """Run the chosen parts."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", default="a,b,c,d,e")
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--updates", type=int, default=300, help="a turn")
+    parser.add_argument("--updates", type=int, default=300, help="number in a turn")
     parser.add_argument("--busy", action="store_true")
-    parser.add_argument("--one", action="store_true", help="thread, and no more")
-    parser.add_argument("--no-rbms", action="store_true", help="nor torch")
+    parser.add_argument("--one", action="store_true", help="use one thread only")
+    parser.add_argument("--no-rbms", action="store_true", help="without rbms, torch")
     arguments = parser.parse_args()
     if arguments.no_rbms:
         del PEERS["rbms"]

@@ -1,10 +1,11 @@
-"""One parallel region, two ways: skebm's crew of threads, and numba's `prange`.
+"""A parallel region by skebm's crew of threads, and by numba's `prange`.
 
     python asv_bench/compare/threads.py [--turns 5]
 
-A step of 100 chains of a 784-500 RBM in float32, in the same blocks by the same kernel,
-in turn: on one thread, by the crew, and by `prange` under OpenMP; idle, and beside two
-processes that keep both cores busy. Needs no data.
+The script times one step of 100 chains of a 784-500 RBM in float32. One thread, the
+crew, and `prange` under OpenMP take turns, with the same blocks and the same kernel.
+They run on an idle machine and beside two processes that keep both cores busy. The
+script needs no data.
 """
 
 import argparse
@@ -40,7 +41,7 @@ def _region(edges, inputs, weights, biases, low, high, keys, streams, visible, o
 
 
 def prange_step(energy, chains, random):
-    """Do what `Gibbs().step` does, in a region of numba's own."""
+    """Return what `Gibbs().step` returns, computed in a parallel region of numba."""
     parts = blocks(len(chains.inputs))
     edges = np.array([part.start for part in parts] + [parts[-1].stop])
     visible, out = np.empty_like(chains.visible), np.empty_like(chains.inputs)
@@ -54,7 +55,7 @@ def prange_step(energy, chains, random):
 
 
 def median(function, n=100):
-    """Return the median and the ninth decile of the milliseconds of a call."""
+    """Return the median and the ninth decile of the time of a call, in milliseconds."""
     spent = []
     for _ in range(n):
         start = time.perf_counter()
@@ -70,7 +71,7 @@ def main():
     n_turns = parser.parse_args().turns
     rng = np.random.default_rng(0)
     weights = 0.01 * rng.standard_normal((784, 500), dtype=np.float32)
-    # 13 % of the units are on, as in thresholded digits.
+    # 13 % of the units are on, as in thresholded MNIST digits.
     visible = Bernoulli(np.full(784, -1.9, dtype=np.float32))
     energy = RBM(visible, Bernoulli.zeros(500, np.float32), weights)
     chains = energy.chains(energy.reference.sample(100, Random(1)))

@@ -25,9 +25,10 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Training rows; NaN, None and pandas.NA are missing.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            How many rows each row counts for.
+            Weights of the rows. None gives every row the weight 1.
 
         Returns
         -------
@@ -37,18 +38,26 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
         Raises
         ------
         ValueError
-            If a value lies outside its column's domain, or a column holds neither
-            numbers nor categories; the sentence names the column.
+            If a value lies outside the domain of its column, or a column holds neither
+            numbers nor categories. The message names the column.
         """
         go_on = self.warm_start and is_fitted(self)
         return self._fit(X, None, sample_weight, go_on)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
-        """Go once through these rows, on from where the last call ended.
+        """Run one epoch over these rows, starting where the last call ended.
 
-        The learning rate stays at ``learning_rate``: the end of a stream is unknown.
-        Parameters are those of :meth:`fit`.
+        The learning rate stays at ``learning_rate``, since the end of a stream of rows
+        is unknown.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Training rows; NaN, None and pandas.NA are missing.
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows. None gives every row the weight 1.
 
         Returns
         -------
@@ -78,12 +87,12 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
 
     @property
     def chains_rhat_(self):
-        """R-hat of the training's chains under the fitted model."""
+        """R-hat of the persistent chains of the training, under the fitted model."""
         return self._chains().figures.rhat
 
     @property
     def chains_ess_(self):
-        """Effective sample size of the training's chains under the fitted model."""
+        """Effective sample size of the persistent chains, under the fitted model."""
         return self._chains().figures.ess
 
     def _chains(self):
@@ -97,7 +106,7 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
     # -- scores ----------------------------------------------------------------------
 
     def energy_samples(self, X):
-        """Return the free energy of each row: low where it looks right.
+        """Return the free energy of each row. Low energies are plausible rows.
 
         Parameters
         ----------
@@ -106,7 +115,7 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
         Returns
         -------
         ndarray of shape (n_samples,), float64
-            In nats.
+            Free energies in nats, in the units of ``X``.
         """
         check_is_fitted(self)
         return -self._log_density(self._check_rows(X))
@@ -114,46 +123,52 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
     def score_samples(self, X):
         """Return the log-likelihood of each row.
 
-        That is ``-energy_samples(X) - log_partition_.value``.
+        This is ``-energy_samples(X) - log_partition_.value``.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            For values strictly inside (0, 1) of Bernoulli units the formula is
-            evaluated as it stands (the plug-in value).
+            If Bernoulli units get values strictly between 0 and 1, the formula of the
+            log-likelihood is evaluated at these values (the plug-in value).
 
         Returns
         -------
         ndarray of shape (n_samples,), float64
-            In nats: log-probabilities, or log-densities in the units of ``X``.
+            Log-probabilities, or log-densities in the units of ``X``, in nats.
         """
         return -self.energy_samples(X) - self.log_partition_.value
 
     def score(self, X, y=None):
-        """Return the mean log-likelihood of the rows, in nats: what GridSearchCV needs.
+        """Return the mean log-likelihood of the rows.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         y : Ignored
+
+        Returns
+        -------
+        float
+            Nats a row; higher is better.
         """
         return float(self.score_samples(X).mean())
 
     def pseudo_log_likelihood(self, X, per_feature=False):
-        """Return ``sum_i log p(x_i | all other x)`` of each row, exactly.
+        """Return the pseudo-log-likelihood ``sum_i log p(x_i | all other x)`` of rows.
 
-        It needs no partition function, and tells per column what is surprising.
+        The conditionals are exact and do not need the partition function. With
+        ``per_feature=True`` they tell which values of a row are surprising.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         per_feature : bool, default=False
-            Whether to return the terms instead of their sum.
+            Whether to return the term of each column instead of their sum.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_features), float64
-            In nats.
+            Sums, or terms if ``per_feature`` is true, in nats.
         """
         Z = self._encoded(X)
         if has_holes(Z):

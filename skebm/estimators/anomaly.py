@@ -1,4 +1,4 @@
-"""Anomaly detection by high energy."""
+"""Anomaly detection with an energy-based density."""
 
 from numbers import Real
 
@@ -26,25 +26,28 @@ _FENCE = 3.0
 
 
 class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
-    """Anomalies are rows of low probability: of high energy.
+    """Detection of anomalies as rows of low probability density.
 
-    Follows scikit-learn's convention: higher scores are more normal, ``predict`` is +1
-    for inliers and -1 for outliers. Tables need no preprocessing: the columns of a data
-    frame are read as :class:`RBMDensity` does. Columns of arrays that hold exactly {0,
-    1} become Bernoulli units, all others standardised Gaussian ones.
+    The detector fits a density and flags rows whose log-density is below a threshold
+    [1]_. The signs follow scikit-learn: higher scores are more normal, and ``predict``
+    returns +1 for inliers and -1 for outliers. Tables need no preprocessing. The
+    columns of a data frame are read as :class:`RBMDensity` reads them. In an array, the
+    columns whose values are 0 and 1 get Bernoulli units, and all others get
+    standardised Gaussian units.
 
     Parameters
     ----------
     density : estimator with ``score_samples``, default=None
-        The density, cloned and fitted. None is an :class:`RBMDensity` with the
-        parameters below; another density brings its own.
+        The density, which is cloned and fitted. None is an :class:`RBMDensity` with the
+        parameters below. The parameters below have no effect on another density.
     contamination : "auto" or float in (0, 0.5], default="auto"
-        Share of outliers in the training rows, which sets the threshold. ``"auto"``
-        puts it three interquartile ranges below the first quartile of the scores, or
-        as high as it takes to flag one row.
+        Share of the training rows that are outliers, which sets the threshold.
+        ``"auto"`` sets the threshold three interquartile ranges below the first
+        quartile of the scores, or just above the lowest score if that is higher.
     n_components : int, default=4
-        Hidden units. Few are better than many: they cannot give the outliers of the
-        training rows a mode of their own. Up to 20, log Z is exact.
+        Number of hidden units. A small number is better, since the model then cannot
+        form a mode at the outliers among the training rows. Up to 20 hidden units the
+        partition function is exact.
     learning_rate, batch_size, n_iter, early_stopping, warm_start, n_jobs, \
 random_state, verbose
         As for :class:`RBMDensity`.
@@ -54,15 +57,18 @@ random_state, verbose
     density_ : estimator
         The fitted density.
     offset_ : float
-        ``decision_function = score_samples - offset_``, in nats.
+        Threshold of the scores, in nats:
+        ``decision_function(X) = score_samples(X) - offset_``.
     chains_rhat_, chains_ess_ : float
-        Those of ``density_``.
+        R-hat and effective sample size of the chains of ``density_``.
     history_ : dict of str to list
-        That of ``density_``.
+        Measurements of ``density_`` with one entry for each epoch.
     n_iter_ : int
-        That of ``density_``.
+        Number of epochs of ``density_``.
     n_features_in_ : int
+        Number of columns of ``X`` in ``fit``.
     feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns of ``X`` in ``fit``, if it had names.
 
     References
     ----------
@@ -115,9 +121,10 @@ random_state, verbose
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Training rows.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            How many rows each row counts for.
+            Weights of the rows. None gives every row the weight 1.
 
         Returns
         -------
@@ -196,16 +203,16 @@ random_state, verbose
 
     @property
     def chains_rhat_(self):
-        """R-hat of the density's chains, where it has persistent ones."""
+        """R-hat of the persistent chains of the density."""
         return self.density_.chains_rhat_
 
     @property
     def chains_ess_(self):
-        """Effective sample size of the density's chains, where it has such."""
+        """Effective sample size of the persistent chains of the density."""
         return self.density_.chains_ess_
 
     def score_samples(self, X):
-        """Return the log-density of each row: higher is more normal, in nats.
+        """Return the log-density of each row. Higher scores are more normal.
 
         Parameters
         ----------
@@ -214,16 +221,36 @@ random_state, verbose
         Returns
         -------
         ndarray of shape (n_samples,), float64
+            Log-densities in nats.
         """
         check_is_fitted(self)
         return self.density_.score_samples(self._check_rows(X))
 
     def decision_function(self, X):
-        """Return ``score_samples(X) - offset_``: negative for outliers."""
+        """Return the log-density of each row minus the threshold.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            ``score_samples(X) - offset_`` in nats, which is negative for outliers.
+        """
         return self.score_samples(X) - self.offset_
 
     def predict(self, X):
-        """Return +1 for inliers and -1 for outliers, shape (n_samples,)."""
+        """Return +1 for inliers and -1 for outliers.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), int
+        """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def __sklearn_tags__(self):

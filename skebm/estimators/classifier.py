@@ -1,4 +1,4 @@
-"""Classification by lowest energy."""
+"""Classification with a restricted Boltzmann machine."""
 
 from numbers import Real
 
@@ -35,53 +35,68 @@ def _has_generative_part(self):
 
 
 class EnergyClassifier(ClassifierMixin, TableEstimator):
-    """Classification by the label of lowest energy.
+    """Classification with a classification restricted Boltzmann machine.
 
-    A classification restricted Boltzmann machine [1]_: an energy of inputs and label,
-    with ``p(y | x)`` in closed form. It is trained on that (discriminative), on the
-    joint density (generative), or on a weighted sum of both (hybrid).
+    The model [1]_ gives every pair of a row and a label an energy. ``predict`` returns
+    the label of lowest energy, and ``p(y | x)`` is known in closed form. Training
+    maximises the likelihood of the labels given the rows (discriminative), the joint
+    likelihood of rows and labels (generative), or a weighted sum of both (hybrid).
 
     Parameters
     ----------
     n_components : int, default=100
         Number of hidden units.
     generative_weight : float in [0, 1], default=0.0
-        Share of the joint likelihood in the objective: 0 is purely discriminative,
-        1 purely generative; a few per cent regularise, and unlock ``score_samples``
-        and ``sample``.
+        Share of the joint likelihood in the objective. 0 is purely discriminative, and
+        1 is purely generative. A weight of a few per cent regularises the classifier.
+        With a weight above 0, the estimator has ``score_samples`` and ``sample``.
     class_weight : dict, "balanced" or None, default=None
-        Factors of the sample weights, by class.
+        Factors by which the weights of the rows of each class are multiplied.
     visible : str, dict or list, default="auto"
-        As for :class:`RBMDensity`, but a frame of nothing but numbers is read as an
-        array: whole numbers, too, are standardised.
+        Units of the columns, as for :class:`RBMDensity`, with one difference: a data
+        frame that has only numbers is read as an array. Columns of whole numbers are
+        therefore standardised as well.
     l2 : float or "auto", default=0.0
-        As for :class:`RBMDensity`.
+        Factor of ``sum w**2 / 2``, as for :class:`RBMDensity`.
     hidden, objective, optimizer, learning_rate, schedule, batch_size, \
 n_iter, max_time, average, l1, l1b, sparsity_target, sparsity_cost, partition, \
 resample_inputs, handle_unknown, early_stopping, validation_fraction, \
 n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
-        As for :class:`RBMDensity`; ``objective`` is that of the generative part, and
-        early stopping watches the log-likelihood of held-out labels.
+        As for :class:`RBMDensity`. ``objective`` estimates the gradient of the joint
+        likelihood, so it has no effect if ``generative_weight`` is 0. Early stopping
+        evaluates the log-likelihood of the labels of the held-out rows.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
+        Class labels.
     components_ : ndarray of shape (n_components, n_units)
-        Weights of the inputs, in standard deviations of a Gaussian column.
+        Weights between hidden units and inputs. The scale of a Gaussian column's unit
+        is the standard deviation of the column.
     class_components_ : ndarray of shape (n_components, n_classes)
-        Weights of the label.
+        Weights between hidden units and classes.
     intercept_visible_ : ndarray of shape (n_units,)
+        Biases of the inputs.
     unit_names_ : ndarray of str of shape (n_units,)
+        Names of the units of the inputs.
     intercept_class_ : ndarray of shape (n_classes,)
+        Biases of the classes.
     intercept_hidden_ : ndarray of shape (n_components,)
+        Biases of the hidden units.
     log_partition_ : LogPartition
-        Of the joint density; meaningful where a generative part was trained.
+        Log partition function of the joint density. It is meaningful only if
+        ``generative_weight`` is above 0.
     history_ : dict of str to list
-        A row an epoch: mean log-likelihood of the label and accuracy on a fixed
-        subsample, learning rate, seconds, and the same on held-out rows if any.
+        Measurements with one entry for each epoch: the mean log-likelihood of the label
+        and the accuracy on a fixed subsample of rows, the learning rate, and the
+        seconds since the start. With ``early_stopping`` there are also the
+        log-likelihood and the accuracy on the held-out rows.
     n_iter_ : int
+        Number of epochs run.
     n_features_in_ : int
+        Number of columns of ``X`` in ``fit``.
     feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns of ``X`` in ``fit``, if it had names.
 
     References
     ----------
@@ -141,15 +156,16 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
-        """Learn to tell the classes apart.
+        """Learn the energies of rows with labels.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Training rows.
         y : array-like of shape (n_samples,)
-            Labels of any kind, of at least two classes.
+            Labels of at least two classes.
         sample_weight : array-like of shape (n_samples,), default=None
-            How many rows each row counts for.
+            Weights of the rows. None gives every row the weight 1.
 
         Returns
         -------
@@ -161,15 +177,19 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Go once through these rows, on from where the last call ended.
+        """Run one epoch over these rows, starting where the last call ended.
 
         Parameters
         ----------
-        X, y, sample_weight
-            As for :meth:`fit`.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,)
+            Labels of the rows.
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come; needed at the first call only, where None
-            takes those of ``y``.
+            All classes that may occur in any call. Only the first call uses them. None
+            takes the classes of ``y`` in the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows. None gives every row the weight 1.
 
         Returns
         -------
@@ -267,18 +287,20 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
     # -- predictions -----------------------------------------------------------------
 
     def energy(self, X, y=None):
-        """Return the energy of rows with labels: low where they go together.
+        """Return the free energy of each row with a label.
+
+        A low energy means that the row and the label go together.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
-            A label for each row; None returns the energies of all classes.
+            A label for each row. None returns the energies of all classes.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes), float64
-            In nats, hidden units summed out.
+            Free energies in nats: the hidden units are summed out.
         """
         Z = self._encoded(X)
         energy = self._class_energy(Z) + self._encoding.log_volume(Z)[:, None]
@@ -306,12 +328,18 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         return tags
 
     def decision_function(self, X):
-        """Return negative energies: high for the class that fits.
+        """Return the negative energies of all classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
-            For two classes, ``E(x, classes_[0]) - E(x, classes_[1])``.
+            Negative energies in nats. For two classes the result is the difference
+            ``E(x, classes_[0]) - E(x, classes_[1])``, which is positive for
+            ``classes_[1]``.
         """
         energy = self.energy(X)
         if len(self.classes_) == 2:
@@ -319,16 +347,48 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         return -energy
 
     def predict(self, X):
-        """Return the class of lowest energy for each row."""
+        """Return the class of lowest energy for each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Class labels.
+        """
         energy = self.energy(X)
         return self.classes_[energy.argmin(axis=1)]
 
     def predict_proba(self, X):
-        """Return p(y | x), shape (n_samples, n_classes)."""
+        """Return the probability ``p(y | x)`` of each class.
+
+        The probabilities are exact.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities, in the order of ``classes_``.
+        """
         return softmax(-self._class_energy(self._encoded(X)), axis=1)
 
     def predict_log_proba(self, X):
-        """Return log p(y | x), shape (n_samples, n_classes)."""
+        """Return the log-probability ``log p(y | x)`` of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Log-probabilities in nats, in the order of ``classes_``.
+        """
         energy = -self.energy(X)
         return energy - np.logaddexp.reduce(energy, axis=1)[:, None]
 
@@ -336,14 +396,18 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
 
     @available_if(_has_generative_part)
     def score_samples(self, X):
-        """Return the log-likelihood of each row, its label summed out.
+        """Return the log-likelihood of each row, with the label summed out.
 
-        Only where ``generative_weight`` is above 0.
+        The method exists only if ``generative_weight`` is above 0.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
 
         Returns
         -------
         ndarray of shape (n_samples,), float64
-            In nats.
+            Log-probabilities, or log-densities in the units of ``X``, in nats.
         """
         Z = self._encoded(X)
         log_density = np.logaddexp.reduce(-self._class_energy(Z), axis=1)
@@ -352,19 +416,23 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
 
     @available_if(_has_generative_part)
     def sample(self, n_samples=1, *, y=None, random_state=None):
-        """Draw rows from the model, of one class if ``y`` names it.
+        """Draw rows from the model.
 
-        Only where ``generative_weight`` is above 0.
+        The method exists only if ``generative_weight`` is above 0.
 
         Parameters
         ----------
         n_samples : int, default=1
+            Number of rows.
         y : label, default=None
+            Class of the rows. None draws rows of all classes.
         random_state : int, RandomState or None, default=None
+            Seed of the random numbers. None draws differently at each call.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features), or DataFrame after a fit on one
+        ndarray or DataFrame of shape (n_samples, n_features)
+            Rows, as a data frame if ``fit`` got a data frame.
         """
         check_is_fitted(self)
         energy = self._energy

@@ -1,4 +1,4 @@
-"""Density estimation and features."""
+"""Density estimation with a restricted Boltzmann machine."""
 
 import numpy as np
 from sklearn.base import (
@@ -23,12 +23,13 @@ from skebm.utils._validation import lookup
 
 
 class RBMDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TableDensity):
-    """Density of rows by a restricted Boltzmann machine.
+    """Density estimation with a restricted Boltzmann machine.
 
-    Learns the distribution of the rows of ``X`` by persistent contrastive divergence
-    with the centered gradient [1]_, [2]_. Scores are normalised log-densities, drawn
-    rows come from the same distribution, and the hidden units are features for a
-    Pipeline. Parameters and attributes that
+    The estimator learns the distribution of the rows of ``X`` by persistent contrastive
+    divergence [1]_ with the centered gradient [2]_. ``score_samples`` returns
+    normalised log-densities, ``sample`` draws rows from the model, and ``transform``
+    returns the expectations of the hidden units, which can be features in a Pipeline.
+    Parameters and attributes that
     :class:`sklearn.neural_network.BernoulliRBM` has keep their meaning.
 
     Parameters
@@ -37,143 +38,177 @@ class RBMDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TableDensity
         Number of hidden units.
     visible : {"auto", "bernoulli", "spin", "gaussian", "categorical", "count", \
 "yeo_johnson", "zero_inflated"}, list or dict, default="auto"
-        Units of the columns: one name for all, a list of one for each, a dict from
-        column names or positions to them, or a list of ``(name, units, columns)`` as
-        in :class:`sklearn.compose.ColumnTransformer`. Columns that are not mentioned
-        are ``"auto"``, which the first ``fit`` or ``partial_fit`` settles. All columns
-        of an array, or of a data frame of numbers without column names, are Bernoulli
-        if all values lie in [0, 1], else Gaussian. A column of another frame, or of an
-        array of objects with a dict or list here, is
+        Units of the columns. A name stands for all columns. A list has a name for each
+        column, or triples ``(name, units, columns)`` as in
+        :class:`sklearn.compose.ColumnTransformer`. A dict maps names or positions of
+        columns to units. Columns that are not mentioned are ``"auto"``. The first
+        ``fit`` or ``partial_fit`` settles the units of ``"auto"`` columns.
 
-        - Bernoulli if it is boolean or has two numbers, of which the larger one is 1;
+        In an array, and in a data frame of numbers without column names, all columns
+        are Bernoulli if all values lie in [0, 1], else all are Gaussian. A column of
+        another data frame, or of an array of objects if ``visible`` is a dict or list,
+        is
+
+        - Bernoulli if it is boolean, or has two different numbers, the larger of which
+          counts as 1;
         - categorical if it holds text, or is a pandas Categorical;
-        - count if it has 3 to 20 different whole numbers from 0 to 20: up to twice the
-          largest, so that a larger one has a probability, too;
-        - zero-inflated if at least half of its numbers are 0 and there are more than 20
-          others: 0 with some probability, else Gaussian after a logarithm (if all are
-          positive) or a Yeo-Johnson transform;
-        - Gaussian after a Yeo-Johnson transform if that raises its normal
-          log-likelihood by more than 0.05 nats a row;
+        - count if it has 3 to 20 different whole numbers from 0 to 20. The largest
+          possible count is twice the largest count in ``fit``, so that larger counts
+          have a probability, too;
+        - zero-inflated if at least half of its numbers are 0 and more than 20 numbers
+          are not. The column is 0 with some probability, and else Gaussian after a
+          logarithm (if no number is negative) or a Yeo-Johnson transform;
+        - Gaussian after a Yeo-Johnson transform, if the transform raises the normal
+          log-likelihood of the column by more than 0.05 nats a row;
         - Gaussian if it has other numbers.
 
-        Named units reject what is not in their domain: Bernoulli units take 0 and 1,
-        and values between as probabilities, and two values that are no numbers.
-        Real columns are standardised inside.
+        If units are named, values outside their domain raise an error. Bernoulli units
+        take 0 and 1, and values between 0 and 1 as probabilities. They also take
+        columns with two values that are not numbers. Real columns are standardised
+        inside.
     hidden : {"bernoulli", "spin", "gaussian", "relu"}, default="bernoulli"
-        Hidden units. Gaussian ones have variance 1; rectified ones ("relu") are such
-        Gaussian ones cut off at 0.
+        Hidden units. Gaussian hidden units have variance 1. Rectified hidden units
+        ("relu") are Gaussian hidden units that are cut off at 0.
     objective : {"pcd", "cd", "pseudo_likelihood", "ratio_matching", "mpf"} or \
 objective, default="pcd"
-        Estimate of the gradient; see :mod:`skebm.objectives`. The last three need no
-        chains, and columns of 0 and 1, or of -1 and +1, throughout.
+        Objective that estimates the gradient; see :mod:`skebm.objectives`. The last
+        three objectives need no chains. They require that all columns have the values 0
+        and 1, or that all columns have the values -1 and +1.
     optimizer : {"auto", "sgd", "adam"} or optimizer, default="auto"
-        See :mod:`skebm.optimizers`. ``"auto"`` is ``"sgd"`` where the gradient is
-        sampled, and ``"adam"`` where it is exact.
+        Optimizer; see :mod:`skebm.optimizers`. ``"auto"`` is ``"sgd"`` for objectives
+        that sample the gradient, and ``"adam"`` for objectives whose gradient is exact.
     learning_rate : float or "auto", default="auto"
-        Size of the first steps. ``"auto"`` is 0.003 for Adam, 0.01 with the objectives
-        that need no chains, and 0.01 with Gaussian or rectified hidden units. For
-        binary units it is 0.4 for up to 32 hidden units and falls to 0.1 at 128; with
-        other columns it is 0.1, though no more than one over the variance of a count
-        or 2.5 over the largest eigenvalue of the correlations of real columns, and 0.05
-        for categories alone. Spins have 0.1, and 0.05 beside real columns.
+        Learning rate of the first updates. With Adam, ``"auto"`` is 0.01 for the
+        objectives that need no chains and 0.003 for the others. With SGD it is
+
+        - 0.01 with Gaussian or rectified hidden units;
+        - 0.4 with Bernoulli units on both sides and up to 32 hidden units, falling to
+          0.1 at 128 hidden units;
+        - 0.05 if all columns are categorical;
+        - 0.05 if there are spins and real columns;
+        - 0.1 otherwise, but at most 1 over the variance of a count, and at most 2.5
+          over the largest eigenvalue of the correlations of real columns.
     schedule : {"linear", "constant"}, default="linear"
-        ``"linear"``: constant for half of the epochs, then falling to 0.
+        Schedule of the learning rate. ``"linear"`` keeps it constant for the first half
+        of the epochs and then lowers it linearly to 0.
     batch_size : int or "auto", default="auto"
-        Largest minibatch. ``"auto"``: all rows up to 256, else 100.
+        Largest number of rows in a minibatch. ``"auto"`` takes all rows if there are at
+        most 256, else 100.
     n_iter : int or "auto", default="auto"
-        Epochs. ``"auto"``: at least 10, and at least four updates a row, though no
-        more than 8000 for that and no less than 1500.
+        Number of epochs. ``"auto"`` makes four updates for each row, but at least 1500
+        and at most 8000 updates. It runs at least 10 epochs in any case.
     max_time : float, default=None
-        Seconds after which training ends, also inside an epoch. The schedule follows
-        the clock where that is ahead of the epochs; such fits depend on the machine's
-        speed, so they are not reproducible to the bit.
+        Time in seconds after which training ends, also inside an epoch. If time runs
+        out sooner than the epochs do, the schedule follows the clock. Such a fit
+        depends on the speed of the machine and is not reproducible to the bit.
     average : float in [0, 1), default=0.999
-        Decay of the average of the parameters over updates, which is what the fitted
-        model uses; 0 for the last parameters.
+        Decay of the exponential moving average of the parameters over updates. The
+        fitted model has the averaged parameters. 0 takes the last parameters instead.
     l1 : float, default=0.0
-        Penalty on the weights, a row: factor of ``sum |w|``.
+        Factor of ``sum |w|``, a penalty on the weights that is added to the negative
+        log-likelihood of a row.
     l2 : float or "auto", default="auto"
-        Factor of ``sum w**2 / 2``, a row. ``"auto"`` is 4 over the number of rows, at
-        most 0.001 times that of columns, and 0 for more than 10,000 rows and for
-        ``partial_fit``: a normal prior keeps few rows from being learned by heart.
+        Factor of ``sum w**2 / 2``, a penalty on the weights that is added to the
+        negative log-likelihood of a row. ``"auto"`` is 4 over the number of rows, but
+        at most 0.001 times the number of columns. It is 0 for more than 10,000 rows and
+        for ``partial_fit``. The penalty is a normal prior on the weights, which keeps
+        small data sets from being overfitted.
     l1b : float, default=0.0
-        Penalty of the square of each hidden unit's ``sum |w|``, in the scale of ``l2``:
-        every unit keeps few weights, and none is switched off; see
-        :class:`skebm.penalties.Penalties`.
+        Penalty on the square of the ``sum |w|`` of each hidden unit, in the scale of
+        ``l2``. It tends to leave every hidden unit a few weights, whereas ``l1`` tends
+        to switch whole units off; see :class:`skebm.penalties.Penalties`.
     sparsity_target : float in (0, 1), default=0.1
-        Share of rows for which a hidden unit should be on, if ``sparsity_cost`` is set.
+        Share of rows for which a hidden unit should be on. It has no effect if
+        ``sparsity_cost`` is 0.
     sparsity_cost : float, default=0.0
-        Strength of the pull of the units' mean activity towards that target. Hidden
-        units must have two values.
+        Strength of the penalty that pulls the mean activity of each hidden unit towards
+        ``sparsity_target``. The hidden units must have two values.
     partition : {"auto", "exact", "ais", "trajectory"} or method, default="auto"
-        How ``log_partition_`` is computed; see :mod:`skebm.partition`. ``"auto"`` is
-        exact if one finite side has at most 20 units or all units are Gaussian; else
-        what ``objective=PCD(sampler="trajectory")`` has measured, if that is sharp.
+        Method that computes ``log_partition_``; see :mod:`skebm.partition`. ``"auto"``
+        is exact if one side is finite and has at most 20 two-valued units, or if all
+        units are Gaussian. Else it takes the estimate of
+        ``objective=PCD(sampler="trajectory")`` if there is one and it is sharp enough,
+        and annealed importance sampling otherwise.
     resample_inputs : bool, default=False
-        Whether values strictly between 0 and 1 are drawn as 0 or 1 anew at each visit.
+        Whether values strictly between 0 and 1 are probabilities, from which each visit
+        of a row draws 0 or 1 anew.
     handle_unknown : {"error", "missing"}, default="error"
-        What to do with a category, a third value of a column that had two, or a count,
-        that ``fit`` did not know: raise an error or take it for a missing value.
+        What to do with a category or a count that ``fit`` did not know, or with a third
+        value of a column that had two: raise an error, or treat it as missing.
     early_stopping : bool, default=False
-        Whether to hold out rows and stop when their pseudo-likelihood stops improving.
+        Whether to hold out rows, and to stop when the pseudo-likelihood of these rows
+        stops improving.
     validation_fraction : float, default=0.1
-        Share of rows held out.
+        Share of rows that are held out if ``early_stopping`` is true.
     n_iter_no_change : int, default=5
-        Looks at the held-out rows without improvement before stopping.
+        Number of evaluations on the held-out rows without improvement after which
+        training stops.
     tol : float, default=1e-4
-        What counts as improvement, in nats a row.
+        Smallest increase that counts as an improvement, in nats a row.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the last fit's parameters.
+        Whether ``fit`` continues from the parameters of the last ``fit``.
     n_jobs : int, default=None
-        Threads. None: all cores, or what ``joblib.parallel_config`` says. The fitted
-        parameters are the same for any number.
+        Number of threads. None takes the number that ``joblib.parallel_config`` sets,
+        and all cores if it sets none. The fitted parameters do not depend on it.
     random_state : int, RandomState or None, default=None
+        Seed of the random numbers. An int gives the same fit at each call.
     verbose : int, default=0
+        Verbosity. 0 prints nothing, 1 prints a line for every tenth epoch, and 2 a line
+        for every epoch.
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_units)
-        Weights, between units in their own scale: for a Gaussian column a unit is one
-        standard deviation of the column. A column is one unit, save that a categorical
-        one has a unit for each category and a zero-inflated one has two: whether it is
-        not 0, and the number.
+        Weights between hidden and visible units. A column of ``X`` has one visible
+        unit, except that a categorical column has one unit for each category and a
+        zero-inflated column has two units: whether the value is not 0, and the value.
+        The scale of a Gaussian column's unit is the standard deviation of the column.
     intercept_visible_ : ndarray of shape (n_units,)
+        Biases of the visible units.
     unit_names_ : ndarray of str of shape (n_units,)
-        Such as ``"age"`` and ``"job=clerk"``; in the order of the columns.
+        Names of the visible units, such as ``"age"`` and ``"job=clerk"``, in the order
+        of the columns of ``X``.
     intercept_hidden_ : ndarray of shape (n_components,)
+        Biases of the hidden units.
     log_partition_ : LogPartition
-        ``value``, ``lower``, ``upper``, ``stderr``, ``ess`` and ``method`` of log Z in
-        nats, computed at first use.
+        Log partition function in nats: ``value``, ``lower``, ``upper``, ``stderr``,
+        ``ess`` and ``method``. They are computed at first use.
     chains_rhat_, chains_ess_ : float
-        Whether the training's persistent chains mix: rank-normalised split R-hat (1 is
-        best) and effective sample size (see :mod:`skebm.metrics`) of the worst of some
-        quantities, over 110 further updates' worth of draws from the fitted model.
-        Measured at first use; absent for objectives without persistent chains. Values
-        above 1.01 are common and do no harm by themselves, since chains need to keep
-        up with learning only; ``fit`` warns where chains never leave their modes.
+        Rank-normalised split R-hat (1 is best) and effective sample size of the
+        persistent chains of the training; see :mod:`skebm.metrics`. The chains run on
+        for as long as 110 updates under the fitted model. Of several quantities, the
+        one that mixes worst counts. The values are computed at first use, and absent if
+        the objective has no persistent chains. Values of R-hat above 1.01 are common
+        and harmless, since chains only need to keep up with the learning. ``fit`` warns
+        if chains never leave their modes.
     history_ : dict of str to list
-        A row an epoch, NaN where nothing was measured: pseudo-likelihood and
-        reconstruction error on a fixed subsample, learning rate, seconds; with
-        ``early_stopping`` also the held-out score and the free-energy gap. With
-        ``PCD(sampler="trajectory")`` also the log-likelihood, in the units of ``X``,
-        and the standard error of its log Z: NaN and infinite until its chains have
-        mixed.
-        ``pandas.DataFrame(history_)`` makes a table.
+        Measurements with one entry for each epoch, NaN where nothing was measured. They
+        are the pseudo-likelihood and the reconstruction error of a fixed subsample of
+        rows, the learning rate, and the seconds since the start. With
+        ``early_stopping`` there are also the score of the held-out rows and the gap of
+        free energies. With ``PCD(sampler="trajectory")`` there are also the
+        log-likelihood in the units of ``X`` and the standard error of its log Z, which
+        are NaN and infinite until the chains have mixed.
+        ``pandas.DataFrame(history_)`` makes a table of them.
     n_iter_ : int
-        Epochs run.
+        Number of epochs run.
     n_features_in_ : int
+        Number of columns of ``X`` in ``fit``.
     feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns of ``X`` in ``fit``, if it had names.
 
     Notes
     -----
-    A sample weight of 2 is the row twice: exactly where one batch holds all rows, which
-    is the default up to 256 rows, and in expectation with minibatches.
+    A sample weight of 2 has the effect of the same row twice. This holds exactly if one
+    minibatch holds all rows, which is the default up to 256 rows, and in expectation
+    with smaller minibatches.
 
-    After a fit on a data frame, ``sample``, ``gibbs`` and ``reconstruct`` return frames
-    with its dtypes and categories. Numbers are rounded where the dtype has whole
-    numbers only, also if the column is Gaussian inside. Densities are in the units of
-    ``X``, that of a zero-inflated column with respect to length and one point at 0.
-    Transformed columns are drawn at most ten times as far out as the numbers seen.
+    After a fit on a data frame, ``sample``, ``gibbs`` and ``reconstruct`` return data
+    frames with its dtypes and categories. Columns with an integer dtype are rounded to
+    whole numbers, also if their units are Gaussian. Densities are in the units of
+    ``X``. The density of a zero-inflated column is taken with respect to length plus a
+    point mass at 0. Columns that are transformed are drawn at most ten times as far out
+    as the numbers in ``fit``.
 
     References
     ----------
@@ -220,7 +255,7 @@ objective, default="pcd"
     # -- features and draws ----------------------------------------------------------
 
     def transform(self, X):
-        """Return the expectation of the hidden units given each row.
+        """Return the expectations of the hidden units given each row.
 
         Parameters
         ----------
@@ -229,6 +264,7 @@ objective, default="pcd"
         Returns
         -------
         ndarray of shape (n_samples, n_components)
+            Expectations. For Bernoulli hidden units they are the probabilities of 1.
         """
         Z = self._encoded(X)
         if has_holes(Z):
@@ -236,7 +272,7 @@ objective, default="pcd"
         return self._map_rows(self._energy.hidden_mean, Z)
 
     def reconstruct(self, X):
-        """Return the rows sent to the hidden means and back.
+        """Return the visible means given the hidden means of each row.
 
         Parameters
         ----------
@@ -245,6 +281,7 @@ objective, default="pcd"
         Returns
         -------
         ndarray or DataFrame of shape (n_samples, n_features)
+            Reconstructed rows.
         """
         Z = self._encoded(X)
         if has_holes(Z):
@@ -254,17 +291,22 @@ objective, default="pcd"
         return self._as_input(rows, X)
 
     def gibbs(self, X, n_steps=1, *, random_state=None):
-        """Return the rows after Gibbs sweeps that start at them.
+        """Run Gibbs sampling chains that start at the rows.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows at which the chains start.
         n_steps : int, default=1
+            Number of sweeps. A sweep draws all hidden units given the visible units,
+            and then all visible units given the hidden units.
         random_state : int, RandomState or None, default=None
+            Seed of the random numbers. None draws differently at each call.
 
         Returns
         -------
         ndarray or DataFrame of shape (n_samples, n_features)
+            Visible units of the chains after the last sweep.
         """
         Z = self._encoded(X)
         random = Random.from_state(random_state)
@@ -296,19 +338,26 @@ objective, default="pcd"
         Parameters
         ----------
         components : array-like of shape (n_components, n_features)
+            Weights. If the visible units are Gaussian, ``components @ x`` must apply to
+            ``x`` itself, not to the standardised ``x``.
         intercept_visible : array-like of shape (n_features,)
+            Biases of the visible units. If the visible units are Gaussian, a bias is
+            the mean divided by the variance.
         intercept_hidden : array-like of shape (n_components,)
+            Biases of the hidden units.
         variance_visible : array-like of shape (n_features,), default=None
-            Variance given the hidden units, of Gaussian visible units; None is 1.
-        visible, hidden : str
-            Units; for Gaussian visible ones ``components @ x`` acts on ``x`` itself
-            and ``intercept_visible`` is the mean over the variance.
+            Variances of Gaussian visible units given the hidden units. None is 1.
+        visible : {"bernoulli", "spin", "gaussian"}, default="bernoulli"
+            Visible units.
+        hidden : {"bernoulli", "spin", "gaussian", "relu"}, default="bernoulli"
+            Hidden units.
         **params
             Other parameters of the estimator.
 
         Returns
         -------
         RBMDensity
+            The fitted estimator.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Density and topics of documents."""
+"""Density and topics of documents with a replicated softmax."""
 
 import warnings
 from functools import partial
@@ -38,97 +38,117 @@ _OBJECTIVES = {"pcd": partial(PCD, sampler=LengthTempering()), "cd": CD}
 class DocumentDensity(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, EnergyEstimator
 ):
-    """Density and topics of documents by a replicated softmax.
+    """Density and topics of documents with a replicated softmax.
 
-    Learns the distribution of documents, given as counts of words, by a restricted
-    Boltzmann machine whose parameters documents of all lengths share [1]_. Its hidden
-    units are topics that come on together, where
-    :class:`sklearn.decomposition.LatentDirichletAllocation` divides a document among
-    its topics. Scores are normalised log-probabilities of the words **in sequence,
-    given how many they are**, as its perplexities are.
+    The estimator learns the distribution of documents that are given as counts of words
+    [1]_. The model is a restricted Boltzmann machine whose parameters are shared by
+    documents of all lengths. Its hidden units are topics, and several topics can be on
+    in one document. :class:`sklearn.decomposition.LatentDirichletAllocation`, in
+    contrast, divides a document among its topics. Scores are normalised
+    log-probabilities of the words **in sequence, given the number of words**. The
+    perplexities of :class:`sklearn.decomposition.LatentDirichletAllocation` refer to
+    such log-probabilities as well.
 
     Parameters
     ----------
     n_components : int, default=50
-        Number of hidden units, the topics.
+        Number of hidden units, which are the topics.
     objective : {"pcd", "cd"} or objective, default="pcd"
-        Estimate of the gradient; see :mod:`skebm.objectives`.
+        Objective that estimates the gradient; see :mod:`skebm.objectives`.
     optimizer : {"adam", "sgd"} or optimizer, default="adam"
-        Gradients are as uneven as the frequencies of words, so plain descent would take
-        very long to learn rare ones.
+        Optimizer; see :mod:`skebm.optimizers`. Gradients are as uneven as the
+        frequencies of words, so SGD takes very long to learn rare words.
     learning_rate : float or "auto", default="auto"
-        Size of the first steps. ``"auto"`` is 0.01 for Adam, and 0.5 over the mean
-        length of the documents where that is above 50; for plain descent, 0.3 over the
-        mean length.
+        Learning rate of the first updates. With Adam, ``"auto"`` is 0.01 if the mean
+        length of the documents is at most 50, and 0.5 over the mean length if it is
+        larger. With SGD it is 0.3 over the mean length.
     schedule : {"linear", "constant"}, default="linear"
-        ``"linear"``: constant for half of the epochs, then falling to 0.
+        Schedule of the learning rate. ``"linear"`` keeps it constant for the first half
+        of the epochs and then lowers it linearly to 0.
     batch_size : int or "auto", default="auto"
-        Largest minibatch. ``"auto"``: all rows up to 256, else 100.
+        Largest number of documents in a minibatch. ``"auto"`` takes all documents if
+        there are at most 256, else 100.
     n_iter : int or "auto", default="auto"
-        Epochs. ``"auto"``: at least 10, and at least four updates a row, though no
-        more than 8000 for that and no less than 1500.
+        Number of epochs. ``"auto"`` makes four updates for each document, but at least
+        1500 and at most 8000 updates. It runs at least 10 epochs in any case.
     max_time : float, default=None
-        Seconds after which training ends, also inside an epoch; the schedule follows
-        the clock where that is ahead of the epochs.
+        Time in seconds after which training ends, also inside an epoch. If time runs
+        out sooner than the epochs do, the schedule follows the clock. Such a fit
+        depends on the speed of the machine and is not reproducible to the bit.
     average : float in [0, 1), default=0.999
-        Decay of the average of the parameters over updates, which is what the fitted
-        model uses; 0 for the last parameters.
+        Decay of the exponential moving average of the parameters over updates. The
+        fitted model has the averaged parameters. 0 takes the last parameters instead.
     l1, l2, l1b : float, default=0.0
-        Penalties on the weights, a document; see :class:`skebm.penalties.Penalties`.
+        Factors of penalties on the weights that are added to the negative
+        log-likelihood of a document; see :class:`skebm.penalties.Penalties`.
     sparsity_target : float in (0, 1), default=0.1
-        Share of documents for which a hidden unit should be on, if ``sparsity_cost`` is
-        set.
+        Share of documents for which a hidden unit should be on. It has no effect if
+        ``sparsity_cost`` is 0.
     sparsity_cost : float, default=0.0
-        Strength of the pull towards that target.
+        Strength of the penalty that pulls the mean activity of each hidden unit towards
+        ``sparsity_target``.
     partition : "auto" or method, default="auto"
-        How ``log_partition_`` is computed: ``"auto"`` is
-        :class:`skebm.partition.LengthPartition` with its defaults, exact for at most
-        16 hidden units.
+        Method that computes ``log_partition_``. ``"auto"`` is
+        :class:`skebm.partition.LengthPartition` with its defaults, which is exact for
+        at most 16 hidden units.
     early_stopping : bool, default=False
-        Whether to hold out documents and stop when the log-probability of left-out
-        words stops improving.
+        Whether to hold out documents, and to stop when the log-probability of words
+        that are left out of these documents stops improving.
     validation_fraction : float, default=0.1
-        Share of documents held out.
+        Share of documents that are held out if ``early_stopping`` is true.
     n_iter_no_change : int, default=5
-        Looks at the held-out documents without improvement before stopping.
+        Number of evaluations on the held-out documents without improvement after which
+        training stops.
     tol : float, default=1e-4
-        What counts as improvement, in nats a word.
+        Smallest increase that counts as an improvement, in nats a word.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the last fit's parameters.
+        Whether ``fit`` continues from the parameters of the last ``fit``.
     n_jobs : int, default=None
-        Threads. None: all cores, or what ``joblib.parallel_config`` says. The fitted
-        parameters are the same for any number.
+        Number of threads. None takes the number that ``joblib.parallel_config`` sets,
+        and all cores if it sets none. The fitted parameters do not depend on it.
     random_state : int, RandomState or None, default=None
+        Seed of the random numbers. An int gives the same fit at each call.
     verbose : int, default=0
+        Verbosity. 0 prints nothing, 1 prints a line for every tenth epoch, and 2 a line
+        for every epoch.
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_words)
-        Weights: how many nats a topic adds to the log-odds of a word, over the mean of
-        all words. :meth:`topics` lists the largest.
+        Weights between topics and words. A weight is the number of nats that a topic
+        adds to the log-odds of the word, relative to the mean of all words.
+        :meth:`topics` returns the words with the largest weights.
     intercept_visible_ : ndarray of shape (n_words,)
+        Biases of the words.
     intercept_hidden_ : ndarray of shape (n_components,)
-        Bias of a hidden unit for each word of a document.
+        Biases of the hidden units for each word of a document. A document of ``D``
+        words multiplies them by ``D``.
     log_partition_ : LengthPartitions
-        ``log_partition_.at(lengths)`` gives value, bracket and standard error of log Z
-        for documents of these lengths, in nats, computed at first use.
+        Log partition functions of documents of all lengths.
+        ``log_partition_.at(lengths)`` returns their values, brackets and standard
+        errors in nats. They are computed at first use.
     history_ : dict of str to list
-        A row an epoch, NaN where nothing was measured: ``word_log_likelihood``, the
-        mean log-probability of one word of each of some documents given its others, in
-        nats; learning rate, seconds; with ``early_stopping`` the same of held-out
-        documents, ``validation_score``.
+        Measurements with one entry for each epoch, NaN where nothing was measured.
+        ``word_log_likelihood`` is the log-probability of one word of a document given
+        its other words, in nats, averaged over a subsample of documents. There are also
+        the learning rate and the seconds since the start. With ``early_stopping`` there
+        is also ``validation_score``, which is the same average over held-out documents.
     n_iter_ : int
-        Epochs run.
+        Number of epochs run.
     n_features_in_ : int
+        Number of columns of ``X`` in ``fit``.
     feature_names_in_ : ndarray of shape (n_words,)
+        Names of the columns of ``X`` in ``fit``, if it had names.
 
     Notes
     -----
-    Sparse documents stay sparse. Chains are as many words wide as the vocabulary, which
-    is the size of the weights.
+    Sparse documents stay sparse. The persistent chains are dense: each chain has a
+    count for every word of the vocabulary, as each hidden unit has a weight for every
+    word.
 
-    A sample weight of 2 is the document twice: exactly where one batch holds all rows,
-    which is the default up to 256 rows, and in expectation with minibatches.
+    A sample weight of 2 has the effect of the same document twice. This holds exactly
+    if one minibatch holds all documents, which is the default up to 256 documents, and
+    in expectation with smaller minibatches.
 
     References
     ----------
@@ -186,10 +206,10 @@ class DocumentDensity(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_words)
-            How often each word occurs in each document.
+            Counts of the words of each document.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            How many documents each row counts for.
+            Weights of the documents. None gives every document the weight 1.
 
         Returns
         -------
@@ -199,23 +219,31 @@ class DocumentDensity(
         Raises
         ------
         ValueError
-            If a value is negative.
+            If a count is negative.
 
         Warns
         -----
         UserWarning
-            If a value is not whole.
+            If a count is not a whole number.
         """
         go_on = self.warm_start and is_fitted(self)
         return self._fit(X, None, sample_weight, go_on)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
-        """Go once through these documents, on from where the last call ended.
+        """Run one epoch over these documents, starting where the last call ended.
 
-        The learning rate stays at ``learning_rate``: the end of a stream is unknown.
-        Parameters are those of :meth:`fit`. Biases and lengths of chains start from the
-        first call's documents.
+        The learning rate stays at ``learning_rate``, since the end of a stream of
+        documents is unknown. The first call sets the starting values of the biases and
+        the lengths of the chains.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_words)
+            Counts of the words of each document.
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the documents. None gives every document the weight 1.
 
         Returns
         -------
@@ -273,14 +301,9 @@ class DocumentDensity(
     # -- scores ----------------------------------------------------------------------
 
     def energy(self, X):
-        """Return the free energy of each document, in nats, shape (n_samples,).
+        """Return the free energy of each document.
 
-        To be compared among documents of one length only.
-        """
-        return self._map_rows(self._energy.energy, self._encoded(X))
-
-    def score_samples(self, X):
-        """Return the log-probability of the words of each document, in sequence.
+        Energies can be compared among documents of the same length only.
 
         Parameters
         ----------
@@ -289,8 +312,23 @@ class DocumentDensity(
         Returns
         -------
         ndarray of shape (n_samples,), float64
-            In nats: ``log p(w_1 ... w_D | D)``; 0 for an empty document. For counts
-            with fractions the formula is evaluated as it stands.
+            Free energies in nats.
+        """
+        return self._map_rows(self._energy.energy, self._encoded(X))
+
+    def score_samples(self, X):
+        """Return the log-probability of the sequence of words of each document.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_words)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            Log-probabilities ``log p(w_1 ... w_D | D)`` in nats, and 0 for an empty
+            document. If counts are not whole, the formula of the log-probability is
+            evaluated at these counts.
         """
         return self._log_prob(self._encoded(X))[0]
 
@@ -302,17 +340,25 @@ class DocumentDensity(
         return np.where(lengths > 0, log_prob, 0.0), lengths
 
     def score(self, X, y=None):
-        """Return the mean log-probability of a document, in nats.
+        """Return the mean log-probability of the documents.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_words)
         y : Ignored
+
+        Returns
+        -------
+        float
+            Nats a document; higher is better.
         """
         return float(self.score_samples(X).mean())
 
     def perplexity(self, X):
-        """Return ``exp(-log p of all documents / number of their words)``.
+        """Return the perplexity of the documents.
+
+        The perplexity is ``exp(-log p / n)``, with the log-probability ``log p`` of all
+        documents and the number ``n`` of their words.
 
         Parameters
         ----------
@@ -321,7 +367,7 @@ class DocumentDensity(
         Returns
         -------
         float
-            1 where there are no words at all.
+            The perplexity; lower is better. It is 1 if there are no words.
         """
         log_prob, lengths = self._log_prob(self._encoded(X))
         return float(np.exp(-log_prob.sum() / max(lengths.sum(), 1)))
@@ -329,7 +375,7 @@ class DocumentDensity(
     # -- features and draws ----------------------------------------------------------
 
     def transform(self, X):
-        """Return the expectation of the hidden units given each document.
+        """Return the expectations of the hidden units given each document.
 
         Parameters
         ----------
@@ -338,21 +384,25 @@ class DocumentDensity(
         Returns
         -------
         ndarray of shape (n_samples, n_components)
+            Probability that each topic is on.
         """
         return self._map_rows(self._energy.hidden_mean, self._encoded(X))
 
     def similarity(self, X, Y=None):
-        """Return the cosine of the features of documents.
+        """Return the cosine similarities of documents.
+
+        The cosines are computed from the features that :meth:`transform` returns.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_words)
         Y : {array-like, sparse matrix} of shape (n_others, n_words), default=None
-            None compares the documents of ``X`` with each other.
+            Other documents. None compares the documents of ``X`` with each other.
 
         Returns
         -------
         ndarray of shape (n_samples, n_others)
+            Cosines.
         """
         # Here, since it imports half of scikit-learn.
         from sklearn.metrics.pairwise import cosine_similarity
@@ -360,18 +410,20 @@ class DocumentDensity(
         return cosine_similarity(*(self.transform(Z) for Z in (X, Y) if Z is not None))
 
     def topics(self, n_words=10, feature_names=None):
-        """Return the words that each hidden unit makes most likelier.
+        """Return the words with the largest weights of each hidden unit.
 
         Parameters
         ----------
         n_words : int, default=10
+            Number of words for each hidden unit.
         feature_names : array-like of shape (n_features,), default=None
-            None takes ``feature_names_in_``, or the numbers of the columns.
+            Words of the columns. None takes ``feature_names_in_``, or the numbers of
+            the columns if there are no names.
 
         Returns
         -------
         ndarray of shape (n_components, n_words)
-            In falling order of their weights.
+            Words in decreasing order of their weights.
         """
         check_is_fitted(self)
         if feature_names is None:
@@ -384,21 +436,23 @@ class DocumentDensity(
     def sample(self, n_samples=1, lengths=None, *, random_state=None):
         """Draw documents from the model.
 
-        Hidden units are drawn by populations that climb from empty documents to the
-        longest, with resampling; then words given them.
+        Hidden units are drawn by sequential Monte Carlo: populations of hidden units
+        start at empty documents, grow to the longest document, and are resampled on the
+        way. Then the words are drawn given the hidden units.
 
         Parameters
         ----------
         n_samples : int, default=1
+            Number of documents.
         lengths : int or array-like of shape (n_samples,), default=None
-            Number of words; None draws from the lengths that ``fit`` has seen.
+            Numbers of words. None draws from the lengths of the documents in ``fit``.
         random_state : int, RandomState or None, default=None
-            None draws differently at each call.
+            Seed of the random numbers. None draws differently at each call.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_words), CSR matrix or DataFrame
-            As the documents that ``fit`` got.
+        ndarray, CSR matrix or DataFrame of shape (n_samples, n_words)
+            Counts of words, in the type of the documents that ``fit`` got.
         """
         check_is_fitted(self)
         random, energy = Random.from_state(random_state), self._energy

@@ -1,4 +1,4 @@
-"""Filling in missing cells."""
+"""Imputation of missing values with an energy-based density."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -25,47 +25,51 @@ _DENSITY = (
 
 
 class EnergyImputer(TransformerMixin, DensityHolder, BaseEstimator):
-    """Missing cells of a table, filled in from the joint density of its columns.
+    """Imputation of missing values from the joint density of all columns.
 
-    ``fit`` learns an :class:`RBMDensity` of tables with numbers, categories, counts and
-    holes, the holes being drawn with the hidden units meanwhile [1]_, [2]_;
-    ``transform`` fills in the missing cells of any table of that kind. A missing number
-    becomes its posterior mean, a missing category its most probable value: a single
-    draw would cost a factor of 1.4 in root mean squared error. For multiple imputation
-    there is ``sample_posterior=True``.
+    ``fit`` learns an :class:`RBMDensity` of a table with numbers, categories, counts
+    and missing values. The missing values are drawn together with the hidden units
+    during training [1]_. ``transform`` fills in the missing values of any table with
+    the same columns. A missing number becomes its posterior mean, and a missing
+    category becomes the most probable category. A single draw from the posterior would
+    raise the root mean squared error by a factor of 1.4. ``sample_posterior=True``
+    fills in draws, for multiple imputation [2]_.
 
     Parameters
     ----------
     density : RBMDensity, default=None
-        The density, cloned and fitted. None is one with the parameters below.
+        The density, which is cloned and fitted. None is an :class:`RBMDensity` with the
+        parameters below.
     n_components : int, default=100
-        Hidden units.
+        Number of hidden units.
     visible, handle_unknown, learning_rate, batch_size, n_iter, max_time, warm_start, \
 n_jobs, random_state, verbose
-        As for :class:`RBMDensity`. ``random_state`` also decides the draws of
-        ``sample_posterior``, which differ from call to call if it is None.
+        As for :class:`RBMDensity`. ``random_state`` is also the seed of the draws of
+        ``sample_posterior``. These draws differ between calls if it is None.
     sample_posterior : bool, default=False
-        Whether to fill in a draw from the posterior instead of its mean: calls with
-        different ``random_state`` are multiple imputations.
+        Whether to fill in draws from the posterior instead of posterior means. Calls
+        with different ``random_state`` give multiple imputations.
     add_indicator : bool, default=False
-        Whether to append a column for each column with missing values in ``fit``, that
-        tells where they were.
+        Whether to append an indicator column for each column that has missing values in
+        ``fit``. The indicator is true where a value is missing.
     keep_empty_features : bool, default=False
-        Whether columns without a value in ``fit`` are kept: numbers as 0, others as
-        missing. Else they are left out.
+        Whether to keep columns that have no value in ``fit``. Columns of numbers are
+        filled with 0, and other columns stay missing.
 
     Attributes
     ----------
     density_ : RBMDensity
-        The fitted density of the columns that were not empty.
+        The fitted density of the columns that are not empty.
     indicator_ : MissingIndicator or None
-        Of ``add_indicator``.
+        The indicator of missing values, if ``add_indicator`` is true.
     history_ : dict of str to list
-        That of ``density_``.
+        Measurements of ``density_`` with one entry for each epoch.
     n_iter_ : int
-        That of ``density_``.
+        Number of epochs of ``density_``.
     n_features_in_ : int
+        Number of columns of ``X`` in ``fit``.
     feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns of ``X`` in ``fit``, if it had names.
 
     References
     ----------
@@ -121,10 +125,10 @@ n_jobs, random_state, verbose
         Parameters
         ----------
         X : {array-like, DataFrame} of shape (n_samples, n_features)
-            NaN, None and pandas.NA are missing.
+            Training rows; NaN, None and pandas.NA are missing.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            How many rows each row counts for.
+            Weights of the rows. None gives every row the weight 1.
 
         Returns
         -------
@@ -147,7 +151,7 @@ n_jobs, random_state, verbose
         return self
 
     def transform(self, X):
-        """Return the rows with their missing cells filled in.
+        """Return the rows with their missing values filled in.
 
         Parameters
         ----------
@@ -155,10 +159,10 @@ n_jobs, random_state, verbose
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features_out)
-            Of objects, if some columns are no numbers. With
-            ``set_output(transform="pandas")`` a DataFrame with the dtypes and
-            categories of the one that ``fit`` got.
+        ndarray or DataFrame of shape (n_samples, n_features_out)
+            An array, which is of dtype object if some columns do not hold numbers.
+            After ``set_output(transform="pandas")`` it is a data frame with the dtypes
+            and categories of the data frame that ``fit`` got.
         """
         check_is_fitted(self)
         X = self._check(X)
@@ -170,10 +174,21 @@ n_jobs, random_state, verbose
         return self._output(filled, X)
 
     def posterior_interval(self, X, coverage=0.9):
-        """Return the ends of intervals in which the missing numbers lie.
+        """Return posterior intervals of the missing numbers.
 
-        Parameters and results are those of :meth:`RBMDensity.posterior_interval`;
-        columns that ``fit`` found empty are left out.
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_samples, n_features)
+        coverage : float in (0, 1), default=0.9
+            Probability that a missing number lies inside its interval. The
+            probabilities below and above the interval are equal.
+
+        Returns
+        -------
+        lower, upper : ndarray or DataFrame of shape (n_samples, n_kept)
+            Rows with the missing numbers at the ends of their intervals. Observed
+            values are the same in both, and missing categories stay missing. Columns
+            that are empty in ``fit`` are left out.
         """
         check_is_fitted(self)
         kept = _columns(self._check(X), self._kept)
@@ -228,12 +243,17 @@ n_jobs, random_state, verbose
         return get_output_config("transform", self)["dense"] != "default"
 
     def get_feature_names_out(self, input_features=None):
-        """Return the names of the output's columns.
+        """Return the names of the columns that ``transform`` returns.
 
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Checked against those of ``fit``.
+            Names of the columns of ``X``. They must equal the names in ``fit``, if
+            there were names.
+
+        Returns
+        -------
+        ndarray of str of shape (n_features_out,)
         """
         check_is_fitted(self)
         names = check_feature_names_in(self, input_features)

@@ -1,4 +1,4 @@
-"""How a gradient moves the parameters."""
+"""Optimizers, schedules of the learning rate, and averages of the parameters."""
 
 from skebm.optimizers.adam import Adam
 from skebm.optimizers.averaging import Average

@@ -1,4 +1,4 @@
-"""Adam."""
+"""The Adam optimizer."""
 
 import numpy as np
 from numba import njit
@@ -8,14 +8,16 @@ from skebm.utils._parallel import map_blocks
 
 
 class Adam(BaseEstimator):
-    """Adam: steps scaled by moving averages of the gradient and its square [1]_.
+    """Gradient descent scaled by moving averages of the gradient and its square [1]_.
 
     Parameters
     ----------
-    beta1, beta2 : float in [0, 1), default=0.9 and 0.999
-        Decay of the averages.
+    beta1 : float in [0, 1), default=0.9
+        Decay of the moving average of the gradient.
+    beta2 : float in [0, 1), default=0.999
+        Decay of the moving average of the squared gradient.
     epsilon : float, default=1e-8
-        Added to the root of the second average.
+        Number that is added to the square root of the second average.
 
     References
     ----------
@@ -30,7 +32,17 @@ class Adam(BaseEstimator):
         self.epsilon = epsilon
 
     def init(self, params):
-        """Return the state before the first update."""
+        """Return the state before the first update: both averages are zero.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            Parameters of the energy.
+
+        Returns
+        -------
+        dict
+        """
         zeros = {name: np.zeros_like(value) for name, value in params.items()}
         return {
             "count": 0,
@@ -39,7 +51,24 @@ class Adam(BaseEstimator):
         }
 
     def update(self, params, gradient, state, learning_rate):
-        """Move the parameters down the gradient, in place; return the next state."""
+        """Move the parameters down the gradient, in place, and return the next state.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            Parameters of the energy; changed in place.
+        gradient : dict of str to ndarray
+            Gradient with the keys and shapes of ``params``.
+        state : dict
+            State that ``init`` or the last ``update`` returned; its arrays are changed
+            in place.
+        learning_rate : float
+
+        Returns
+        -------
+        dict
+            The next state.
+        """
         count = state["count"] + 1
         # Both bias corrections in one factor, as in section 2 of the paper.
         rate = learning_rate * np.sqrt(1 - self.beta2**count) / (1 - self.beta1**count)
@@ -50,17 +79,17 @@ class Adam(BaseEstimator):
                 for s in (rate, 1 - self.beta1, 1 - self.beta2, self.epsilon)
             ]
 
-            def rows(part, arrays=arrays, scalars=scalars):
-                _adam(*(array[part].reshape(-1) for array in arrays), *scalars)
+            def update_block(block, arrays=arrays, scalars=scalars):
+                _adam(*(array[block].reshape(-1) for array in arrays), *scalars)
 
-            map_blocks(rows, len(value), 20 * value[0].size, size=256)
+            map_blocks(update_block, len(value), 20 * value[0].size, size=256)
         return {**state, "count": count}
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _adam(value, gradient, first, second, rate, rest1, rest2, epsilon):
+def _adam(value, gradient, first, second, rate, new_share1, new_share2, epsilon):
     for i in range(value.size):
         g = gradient[i]
-        first[i] += (g - first[i]) * rest1
-        second[i] += (g * g - second[i]) * rest2
+        first[i] += (g - first[i]) * new_share1
+        second[i] += (g * g - second[i]) * new_share2
         value[i] -= rate * first[i] / (np.sqrt(second[i]) + epsilon)

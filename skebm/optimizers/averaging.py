@@ -5,23 +5,25 @@ import numpy as np
 from skebm.utils._math import fill_average
 from skebm.utils._parallel import map_blocks
 
-# The average is moved every so many updates: a tenth of the memory traffic, and the
-# same average to within a few parts in a thousand of its width.
+# The average takes in every tenth update only. That is a tenth of the memory traffic,
+# and gives the same average to within a few thousandths of its width.
 STRIDE = 10
 
 
 class Average:
-    """Exponential moving average of parameters (Polyak averaging with a window).
+    """Exponential moving average of the parameters (Polyak averaging with a window).
 
-    Noise of the sampled gradient keeps the parameters moving about their optimum; the
-    average of the last thousand or so updates lies closer to it.
+    The noise of the sampled gradient keeps the parameters moving about their optimum.
+    The average of about the last thousand updates lies closer to the optimum than the
+    last parameters do.
 
     Parameters
     ----------
     params : dict of str to ndarray
-        Starting values, copied.
+        Starting values; they are copied.
     decay : float in [0, 1)
-        Share kept at each update; 0.999 averages over about 1000 updates. 0 disables.
+        Share of the average that an update keeps. The value 0.999 averages over about
+        1000 updates, and 0 disables averaging.
     """
 
     def __init__(self, params, decay):
@@ -30,18 +32,26 @@ class Average:
         self.params = {name: value.copy() for name, value in params.items()}
 
     def moves(self, n_updates):
-        """Return how far the average goes after each of the next updates.
+        """Return how far the average moves after each of the next updates.
 
-        As a share of the way to the parameters, and mostly 0.
+        Parameters
+        ----------
+        n_updates : int
+
+        Returns
+        -------
+        ndarray of shape (n_updates,)
+            Shares of the way from the average to the parameters. Most of them are 0,
+            since only every tenth update moves the average.
         """
         counts = self.count + 1 + np.arange(n_updates)
-        # While the count is small the window is a tenth of it, so that the starting
-        # values are forgotten.
+        # While the count is small, the window is a tenth of the count, so that the
+        # average forgets the starting values.
         decay = np.minimum(self.decay, 1 - 10 / (counts + 10)) ** STRIDE
         return np.where((self.decay > 0) & (counts % STRIDE == 0), 1 - decay, 0)
 
     def update(self, params):
-        """Take the parameters after one more update into it."""
+        """Take the parameters after one more update into the average."""
         (move,) = self.moves(1)
         self.count += 1
         if move == 0:
@@ -49,14 +59,14 @@ class Average:
         for name, value in params.items():
             average, rate = self.params[name], value.dtype.type(move)
 
-            def rows(part, average=average, value=value, rate=rate):
-                fill_average(average[part].reshape(-1), value[part].reshape(-1), rate)
+            def update_block(block, average=average, value=value, rate=rate):
+                fill_average(average[block].reshape(-1), value[block].reshape(-1), rate)
 
-            # The price of a number, in the multiply-adds of a product.
-            map_blocks(rows, len(value), 40 * value[0].size, size=256)
+            # A number costs about as much as 40 multiply-adds of a matrix product.
+            map_blocks(update_block, len(value), 40 * value[0].size, size=256)
 
     def current(self, params):
-        """Return the average, or copies of ``params`` where there is none yet."""
+        """Return the average, or copies of ``params`` if there is no average yet."""
         if self.decay == 0 or self.count < STRIDE:
             return {name: value.copy() for name, value in params.items()}
         return {name: np.copy(value) for name, value in self.params.items()}

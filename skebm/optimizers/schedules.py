@@ -1,4 +1,8 @@
-"""The learning rate as a function of progress."""
+"""Schedules: factors of the learning rate as training goes on.
+
+A schedule is a function of the progress, which is 0 at the start of the training and 1
+at its end.
+"""
 
 
 def constant(progress):
@@ -7,9 +11,10 @@ def constant(progress):
 
 
 def linear(progress):
-    """Return 1 for the first half, then fall in a line to 0 at the end.
+    """Return 1 during the first half, then fall linearly to 0 at the end.
 
-    The flat half finds the region, the decay averages the noise of sampling out.
+    The constant half moves the parameters to the neighbourhood of an optimum. The
+    falling half averages out the noise of the sampled gradient.
     """
     return min(1.0, 2.0 * (1.0 - progress))
 

@@ -13,8 +13,9 @@ class SGD(BaseEstimator):
     Parameters
     ----------
     momentum : float in [0, 1), default=0.0
-        Share of the last step that the next one keeps. The learning rate is divided
-        by ``1 / (1 - momentum)``, so that a rate means the same with and without.
+        Share of the last step that the next step keeps. The gradient is multiplied by
+        ``1 - momentum``, so that a learning rate means the same with and without
+        momentum.
     """
 
     is_adaptive = False
@@ -28,13 +29,40 @@ class SGD(BaseEstimator):
         return type(self).update is SGD.update and self.momentum == 0
 
     def init(self, params):
-        """Return the state before the first update: no velocity."""
+        """Return the state before the first update: the velocity is zero.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            Parameters of the energy.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The velocity of each parameter; empty without momentum.
+        """
         if self.momentum == 0:
             return {}
         return {name: np.zeros_like(value) for name, value in params.items()}
 
     def update(self, params, gradient, state, learning_rate):
-        """Move the parameters down the gradient, in place; return the next state."""
+        """Move the parameters down the gradient, in place, and return the next state.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            Parameters of the energy; changed in place.
+        gradient : dict of str to ndarray
+            Gradient with the keys and shapes of ``params``.
+        state : dict of str to ndarray
+            Velocities that ``init`` or the last ``update`` returned; changed in place.
+        learning_rate : float
+
+        Returns
+        -------
+        dict of str to ndarray
+            The next state.
+        """
         for name, value in params.items():
             step = gradient[name]
             if state:
@@ -44,9 +72,9 @@ class SGD(BaseEstimator):
                 step = velocity
             rate = value.dtype.type(learning_rate)
 
-            def rows(part, value=value, step=step, rate=rate):
-                fill_step(value[part].reshape(-1), step[part].reshape(-1), rate)
+            def update_block(block, value=value, step=step, rate=rate):
+                fill_step(value[block].reshape(-1), step[block].reshape(-1), rate)
 
-            # The price of a number, in the multiply-adds of a product.
-            map_blocks(rows, len(value), 40 * value[0].size, size=256)
+            # A number costs about as much as 40 multiply-adds of a matrix product.
+            map_blocks(update_block, len(value), 40 * value[0].size, size=256)
         return state

@@ -1,4 +1,4 @@
-"""The partition function of a fitted estimator: computed when first asked for."""
+"""Log partition functions of fitted estimators, computed at first use."""
 
 import warnings
 from threading import Lock
@@ -9,69 +9,102 @@ from sklearn.exceptions import ConvergenceWarning
 from skebm.partition._base import Estimate
 from skebm.utils._parallel import use_threads
 
-# Brackets that are wider, in nats, warn; those of documents only if they are also wider
-# than this for each word, a twentieth of the perplexity.
-_WIDE, _WIDE_WORD = 2.0, 0.05
+# A bracket that is wider than this many nats gives a warning.
+_WIDE = 2.0
+# The bracket of a document's length must also be wider than this for each word: 0.05
+# nats a word are a twentieth of the perplexity.
+_WIDE_WORD = 0.05
 
 
-class LogPartition:
-    """log Z of a fitted model, in nats; computed at first use and kept.
+class _LazyEstimates:
+    """Estimates that are computed once, at first use, and kept.
 
-    Parameters
-    ----------
-    energy : energy
-    method : spec with ``estimate(energy, random, draws)``
-    random : Random
-        Its key is fixed by ``fit``: the value is the same whenever it is computed.
-    draws : state, default=None
-        Where chains of the model may start.
-    n_jobs : int, default=None
-
-    Attributes
-    ----------
-    value : float
-    lower, upper : float
-        Bracket of ``value``: equal to it where the method is exact, else the forward
-        estimate minus and the reverse estimate plus three standard errors.
-    stderr, ess : float
-        Standard error of ``value``; effective sample size of the forward weights.
-    method : str
-        ``"enumeration"``, ``"closed form"``, ``"trajectory"`` or ``"ais"``.
+    A lock makes threads that ask at the same time wait for one computation. Pickles and
+    copies leave the lock out and get a new one.
     """
 
-    def __init__(self, energy, method, random, draws=None, n_jobs=None):
-        self._task = energy, method, random, draws
+    def __init__(self, energy, method, random, n_jobs=None):
+        self._energy = energy
+        self._method = method
+        self._random = random
         self._n_jobs = n_jobs
-        self._estimate = None
+        self._estimates = {}
         self._lock = Lock()
 
-    def __repr__(self):
-        if self._estimate is None:
-            return "LogPartition(not computed yet)"
-        e = self._estimate
-        return (
-            f"LogPartition({e.value:.3f}, lower={e.lower:.3f}, upper={e.upper:.3f}, "
-            f"method={e.method!r})"
-        )
-
     def __getstate__(self):
-        return {name: v for name, v in vars(self).items() if name != "_lock"}
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
 
     def __setstate__(self, state):
         vars(self).update(state)
         self._lock = Lock()
 
-    def _compute(self):
-        with self._lock:
-            if self._estimate is None:
-                energy, method, random, draws = self._task
-                with use_threads(self._n_jobs):
-                    self._estimate = method.estimate(energy, random, draws)
-                self._warn_if_wide()
-        return self._estimate
+    def _estimate(self, key, *arguments):
+        """Return the estimate kept under ``key``; compute and keep it if there is none.
 
-    def _warn_if_wide(self):
-        width = self._estimate.upper - self._estimate.lower
+        ``arguments`` are the arguments of ``method.estimate`` after the energy.
+        """
+        with self._lock:
+            if key not in self._estimates:
+                with use_threads(self._n_jobs):
+                    estimate = self._method.estimate(self._energy, *arguments)
+                self._estimates[key] = estimate
+                self._warn_if_wide(estimate)
+        return self._estimates[key]
+
+
+class LogPartition(_LazyEstimates):
+    """Log partition function of a fitted model, in nats.
+
+    The estimate is computed at first use and kept.
+
+    Parameters
+    ----------
+    energy : energy
+        The fitted energy.
+    method : spec with ``estimate(energy, random, draws)``
+        The method that computes the estimate.
+    random : Random
+        The source of random numbers. ``fit`` fixes its key, so the value does not
+        depend on when it is computed.
+    draws : state, default=None
+        Configurations at which chains of the model may start.
+    n_jobs : int, default=None
+        Number of threads.
+
+    Attributes
+    ----------
+    value : float
+        The estimate.
+    lower, upper : float
+        Bracket of ``value``. Both ends equal ``value`` if the method is exact. Else
+        ``lower`` is the forward estimate minus three standard errors, and ``upper`` is
+        the reverse estimate plus three standard errors.
+    stderr : float
+        Standard error of ``value``.
+    ess : float
+        Effective sample size of the forward importance weights.
+    method : str
+        ``"enumeration"``, ``"closed form"``, ``"trajectory"`` or ``"ais"``.
+    """
+
+    def __init__(self, energy, method, random, draws=None, n_jobs=None):
+        super().__init__(energy, method, random, n_jobs)
+        self._draws = draws
+
+    def __repr__(self):
+        if not self._estimates:
+            return "LogPartition(not computed yet)"
+        e = self._compute()
+        return (
+            f"LogPartition({e.value:.3f}, lower={e.lower:.3f}, upper={e.upper:.3f}, "
+            f"method={e.method!r})"
+        )
+
+    def _compute(self):
+        return self._estimate("the only one", self._random, self._draws)
+
+    def _warn_if_wide(self, estimate):
+        width = estimate.upper - estimate.lower
         if width > _WIDE:
             warnings.warn(
                 f"log Z is only known to within {width:.1f} nats, and so are all log-"
@@ -79,12 +112,12 @@ class LogPartition:
                 "partition=AIS(max_temperatures=...), or fit with l2 above 0: models "
                 "with smaller weights are easier to integrate.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     @property
     def value(self):
-        """The estimate."""
+        """The estimate of log Z."""
         return self._compute().value
 
     @property
@@ -109,76 +142,62 @@ class LogPartition:
 
     @property
     def method(self):
-        """How it was computed."""
+        """Name of the method that computed the estimate."""
         return self._compute().method
 
 
-class LengthPartitions:
-    """log Z of a fitted model of documents, by length; computed when asked for.
+class LengthPartitions(_LazyEstimates):
+    """Log partition functions of a fitted model of documents, one for each length.
+
+    The estimates are computed at first use and kept.
 
     Parameters
     ----------
     energy : ReplicatedSoftmax
+        The fitted energy.
     method : spec with ``estimate(energy, random, top)``
+        The method that computes the estimates of all lengths up to ``top``.
     random : Random
-        Its key is fixed by ``fit``: the values are the same whenever they are computed.
+        The source of random numbers. ``fit`` fixes its key, so the values do not depend
+        on when they are computed.
     n_jobs : int, default=None
+        Number of threads.
     """
-
-    def __init__(self, energy, method, random, n_jobs=None):
-        self._task = energy, method, random
-        self._n_jobs = n_jobs
-        self._estimates = {}
-        self._lock = Lock()
 
     def __repr__(self):
         return f"LengthPartitions(computed up to {max(self._estimates, default=0)})"
-
-    def __getstate__(self):
-        return {name: v for name, v in vars(self).items() if name != "_lock"}
-
-    def __setstate__(self, state):
-        vars(self).update(state)
-        self._lock = Lock()
 
     def at(self, lengths):
         """Return log Z of documents of these lengths.
 
         Parameters
         ----------
-        lengths : array-like
-            Between whole numbers the values are interpolated.
+        lengths : array-like of shape (n,)
+            Numbers of words. Values between whole numbers are interpolated.
 
         Returns
         -------
         Estimate
-            ``value``, ``lower``, ``upper`` (a bracket), ``stderr`` and ``ess`` are
-            arrays, an entry a length; ``method`` is a word for all.
+            ``value``, ``lower``, ``upper``, ``stderr`` and ``ess`` are arrays of shape
+            (n,), in nats except for ``ess``. ``method`` is one word for all lengths.
         """
         lengths = np.asarray(lengths, dtype=np.float64).reshape(-1)
-        top = max(1, int(self._task[0].lengths[-1]))
-        with self._lock:
-            # Which others are asked for must not matter, so tops are fixed, too.
-            tops = top * 2 ** np.ceil(np.log2(np.maximum(lengths / top, 1))).astype(int)
-            out = np.zeros((5, len(lengths)))
-            method = ""
-            for longest in np.unique(np.r_[tops, top]):
-                estimate = self._estimate(int(longest))
-                own = tops == longest
-                every = np.arange(longest + 1)
-                out[:, own] = [
-                    np.interp(lengths[own], every, part) for part in estimate[:5]
-                ]
-                method = estimate.method
-        return Estimate(*out, method)
-
-    def _estimate(self, top):
-        if top not in self._estimates:
-            energy, method, random = self._task
-            with use_threads(self._n_jobs):
-                self._estimates[top] = method.estimate(energy, random.fold(top), top)
-            self._warn_if_wide(self._estimates[top])
-        return self._estimates[top]
+        longest_seen = max(1, int(self._energy.lengths[-1]))
+        # The value at one length must not depend on which other lengths are asked for.
+        # So estimates end at the longest document of fit, times a power of two.
+        doublings = np.ceil(np.log2(np.maximum(lengths / longest_seen, 1)))
+        tops = longest_seen * 2 ** doublings.astype(int)
+        numbers = np.zeros((5, len(lengths)))
+        method = ""
+        for top in np.unique(np.r_[tops, longest_seen]).tolist():
+            estimate = self._estimate(top, self._random.fold(top), top)
+            at_top, whole_lengths = tops == top, np.arange(top + 1)
+            numbers[:, at_top] = [
+                np.interp(lengths[at_top], whole_lengths, values)
+                for values in estimate[:5]
+            ]
+            method = estimate.method
+        return Estimate(*numbers, method)
 
     def _warn_if_wide(self, estimate):
         width = estimate.upper - estimate.lower
@@ -188,10 +207,11 @@ class LengthPartitions:
         if len(wide):
             warnings.warn(
                 f"log Z of documents of {wide[0]} words is only known to within "
-                f"{width[wide[0]]:.1f} nats, and it is no better for {len(wide) - 1} "
-                "other lengths: the model may have modes in long documents that chains "
-                "do not find. Fit with a smaller learning_rate, or with l2 above 0, or "
-                "set partition=LengthPartition(n_chains=...) larger.",
+                f"{width[wide[0]]:.1f} nats, and the brackets of {len(wide) - 1} other "
+                "lengths are too wide as well. The model may have modes in long "
+                "documents that chains do not find. Fit with a smaller learning_rate, "
+                "or with l2 above 0, or set a larger "
+                "partition=LengthPartition(n_chains=...).",
                 ConvergenceWarning,
                 stacklevel=4,
             )

@@ -1,4 +1,4 @@
-"""The moments of columns that may have holes."""
+"""Means and variances of columns that may have missing values."""
 
 import numpy as np
 from scipy.sparse import issparse
@@ -6,7 +6,19 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 
 
 def moments(X, weight):
-    """Return weighted mean and variance of each column's numbers, float64."""
+    """Return the weighted mean and variance of each column.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n, n_features)
+        NaN is missing; missing values are left out.
+    weight : ndarray of shape (n,) or None
+        Weights of the rows; None weighs all rows alike.
+
+    Returns
+    -------
+    mean, variance : ndarray of shape (n_features,), float64
+    """
     if issparse(X):
         return tuple(
             np.asarray(m, dtype=np.float64)
