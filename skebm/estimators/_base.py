@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skebm.energies import Energy
 from skebm.estimators._plan import make_plan
-from skebm.monitoring import MONITORS, Epochs
+from skebm.monitoring import MONITORS, Epochs, complaint
 from skebm.optimizers import SCHEDULES
 from skebm.partition import PARTITIONS, LogPartition
 from skebm.training import Training, train
@@ -142,7 +142,9 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         for name, value in self._fitted_attributes(training).items():
             setattr(self, name, value)
         self._training = training
-        _warn(training, epochs, plan, getattr(self, "_mixing", None), n_updates)
+        mixing = getattr(self, "_mixing", None)
+        if sentence := complaint(training, epochs, plan, mixing, n_updates):
+            warnings.warn(sentence, ConvergenceWarning, stacklevel=6)
         if training.interrupted:
             raise KeyboardInterrupt
         context.call_on_fit_task_end(
@@ -228,41 +230,3 @@ def fit_hooks(X, y, sample_weight):
     """Return what callbacks may ask for."""
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}
     return {"X": X, "y": y, "metadata": metadata}
-
-
-def _warn(training, epochs, plan, mixing, n_updates):
-    """Say in a sentence what went wrong, and what to do about it.
-
-    One sentence: what comes first here is often the cause of what would follow.
-    """
-    sentence = None
-    if training.interrupted:
-        sentence = (
-            f"Training was interrupted after {training.n_epochs} finished epochs, "
-            "whose parameters are kept. Go on with partial_fit or warm_start=True."
-        )
-    elif training.n_rollbacks:
-        ended = " and was ended early" if training.diverged else ""
-        sentence = (
-            f"Training diverged {training.n_rollbacks} time(s){ended}: it went back to "
-            "the last good epoch and lowered the learning rate to "
-            f"{training.rate_factor:.2g} of what was asked. Set a smaller "
-            "learning_rate."
-        )
-    elif plan.n_iter <= 1:
-        return  # one pass alone cannot tell
-    elif not epochs.has_learned:
-        sentence = (
-            "The model describes the training rows no better than independent columns "
-            "do. Lower learning_rate, or raise n_iter."
-        )
-    elif overfitted := epochs.overfitted():
-        lost, epoch = overfitted
-        sentence = (
-            f"The model overfits: held-out rows score {lost:.2g} nats less than after "
-            f"epoch {epoch}. Set n_iter to about that, lower n_components, or raise l2."
-        )
-    elif mixing is not None:
-        sentence = mixing.complaint(n_updates * training.n_epochs)
-    if sentence:
-        warnings.warn(sentence, ConvergenceWarning, stacklevel=7)

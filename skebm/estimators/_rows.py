@@ -1,7 +1,5 @@
 """What all estimators do with rows: check them, and read them as numbers and units."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
@@ -13,58 +11,8 @@ from sklearn.utils import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.tables.encoding import Encoding
-from skebm.tables.table import Table, as_frame, by_columns, is_frame
-from skebm.utils._sklearn import check_sample_weight, validate_data
-from skebm.utils._sparse import dense
-
-
-class Rows(NamedTuple):
-    """Rows that have been validated and read as numbers, so that this is done once.
-
-    Attributes
-    ----------
-    numbers : {ndarray, CSR matrix} of shape (n_samples, n_features)
-        NaN where a cell is missing.
-    index : Index or None
-        Labels of the rows, if they were a pandas frame.
-    """
-
-    numbers: object
-    index: pd.Index | None = None
-
-    @property
-    def holes(self):
-        """Which cells are missing, bool, shape (n_samples, n_features)."""
-        return np.isnan(dense(self.numbers))
-
-    def filled(self, numbers, n_each=1):
-        """Return the rows with numbers in their holes.
-
-        Parameters
-        ----------
-        numbers : ndarray of shape (n_samples * n_each, n_features)
-            Used where a cell is missing.
-        n_each : int, default=1
-            How many times each row is repeated.
-        """
-        repeated = np.repeat(dense(self.numbers), n_each, axis=0)
-        index = None if self.index is None else self.index.repeat(n_each)
-        return Rows(np.where(np.isnan(repeated), numbers, repeated), index)
-
-    def with_filled_holes(self, numbers):
-        """Return the rows with numbers in the holes of rows that have holes.
-
-        Parameters
-        ----------
-        numbers : ndarray of shape (n_incomplete, n_features)
-            For the rows with holes only, in their order.
-        """
-        complete = dense(self.numbers).copy()
-        incomplete = self.holes.any(axis=1)
-        rest = Rows(complete[incomplete])
-        complete[incomplete] = rest.filled(numbers).numbers
-        return Rows(complete, self.index)
+from skebm.tables import Encoding, Rows, Table, as_frame, by_columns, is_frame
+from skebm.utils._sklearn import validate_data
 
 
 class TableMixin:
@@ -157,19 +105,6 @@ class TableMixin:
     def unit_names_(self):
         """Names of the visible units, in the order of ``components_``."""
         return self._table.unit_names
-
-    def _check_weight(self, sample_weight, X):
-        """Return the weights of the rows, float64, or None."""
-        if sample_weight is None:
-            return None
-        weight = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        if not weight.sum() > 0:
-            raise ValueError(
-                "sample_weight is zero for all rows: nothing to learn from."
-            )
-        return weight
 
 
 def _is_unlabelled(y):

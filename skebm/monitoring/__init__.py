@@ -1,6 +1,7 @@
 """What is noted of a training: epochs, figures of each task, and how chains mix."""
 
 from skebm.monitoring.classes import ClassMonitor
+from skebm.monitoring.complaints import complaint
 from skebm.monitoring.density import DensityMonitor
 from skebm.monitoring.documents import DocumentMonitor
 from skebm.monitoring.epochs import Epochs
@@ -20,4 +21,5 @@ __all__ = [
     "DocumentMonitor",
     "Epochs",
     "Mixing",
+    "complaint",
 ]

@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 from sklearn.exceptions import NotFittedError
 
 from skebm import RBMDensity
-from skebm.estimators._rows import Rows
+from skebm.tables import Rows
 
 N = 53
 

@@ -1,0 +1,56 @@
+"""Rows of a table that have been read."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from skebm.utils._sparse import dense
+
+
+class Rows(NamedTuple):
+    """Rows that have been validated and read as numbers, so that this is done once.
+
+    Attributes
+    ----------
+    numbers : {ndarray, CSR matrix} of shape (n_samples, n_features)
+        NaN where a cell is missing.
+    index : Index or None
+        Labels of the rows, if they were a pandas frame.
+    """
+
+    numbers: object
+    index: pd.Index | None = None
+
+    @property
+    def holes(self):
+        """Which cells are missing, bool, shape (n_samples, n_features)."""
+        return np.isnan(dense(self.numbers))
+
+    def filled(self, numbers, n_each=1):
+        """Return the rows with numbers in their holes.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (n_samples * n_each, n_features)
+            Used where a cell is missing.
+        n_each : int, default=1
+            How many times each row is repeated.
+        """
+        repeated = np.repeat(dense(self.numbers), n_each, axis=0)
+        index = None if self.index is None else self.index.repeat(n_each)
+        return Rows(np.where(np.isnan(repeated), numbers, repeated), index)
+
+    def with_filled_holes(self, numbers):
+        """Return the rows with numbers in the holes of rows that have holes.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (n_incomplete, n_features)
+            For the rows with holes only, in their order.
+        """
+        complete = dense(self.numbers).copy()
+        incomplete = self.holes.any(axis=1)
+        rest = Rows(complete[incomplete])
+        complete[incomplete] = rest.filled(numbers).numbers
+        return Rows(complete, self.index)
