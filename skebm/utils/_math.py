@@ -44,7 +44,7 @@ def fill_sigmoid(x, out):
     _kernel(_sigmoid32, _sigmoid64, x)(x, out)
 
 
-@overload(fill_sigmoid)
+@overload(fill_sigmoid, inline="always")
 def _fill_sigmoid(x, out):
     kernel = _sigmoid32 if x.dtype == types.float32 else _sigmoid64
     return lambda x, out: kernel(x, out)
@@ -58,7 +58,7 @@ def fill_exp(x, out):
     _kernel(_exponential32, _exponential64, x)(x, out)
 
 
-@overload(fill_exp)
+@overload(fill_exp, inline="always")
 def _fill_exp(x, out):
     kernel = _exponential32 if x.dtype == types.float32 else _exponential64
     return lambda x, out: kernel(x, out)

@@ -180,11 +180,15 @@ def _fold(streams, indices, out):
 
 def fill_uniform(round_keys, stream0, stream1, row, out):
     """Fill an array of shape (n, width) from ``row`` on; kernels may call it, too."""
-    kernel = _uniform32 if out.dtype == np.float32 else _uniform64
-    kernel(round_keys, stream0, stream1, row, out)
+    uniform_kernel(out.dtype)(round_keys, stream0, stream1, row, out)
 
 
-@overload(fill_uniform)
+def uniform_kernel(dtype):
+    """Return what :func:`fill_uniform` is for arrays of this dtype."""
+    return _uniform32 if dtype == np.float32 else _uniform64
+
+
+@overload(fill_uniform, inline="always")
 def _fill_uniform(round_keys, stream0, stream1, row, out):
     kernel = _uniform32 if out.dtype == types.float32 else _uniform64
     return lambda round_keys, stream0, stream1, row, out: kernel(
