@@ -11,6 +11,10 @@ from numba import config, typeof, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+# Options of kernels that Python does not call: what would let it is a third of what
+# there is to compile.
+INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
 
 def address_of(kernel, *args):
     """Return what :func:`call` needs of a kernel for arguments of these types.

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from scipy.sparse import issparse
 
+from skebm.utils._addresses import INNER
 from skebm.utils._parallel import map_blocks
 
 # Share of non-zeros from which the dense product is faster, and the width of a matrix
@@ -85,7 +86,7 @@ def _non_zeros(x, start, stop, matrix):
         return x.indptr, x.indices, x.data
     if matrix.shape[1] < _MIN_WIDTH or not x.flags.c_contiguous:
         return None
-    n = _count(x, start, stop)
+    n = np.count_nonzero(x[:, start:stop])
     if n > _DENSE * len(x) * (stop - start):
         return None
     lists = _empty_lists(x, len(x), n)
@@ -153,7 +154,7 @@ def fill_product_of_columns(x, columns, shares, step, out):
 
 # A word has bits of 32 rows: so the compiler may vectorise the loop over columns, which
 # no list of a column allows; of a sparse one few bits are left to look at.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"}, **INNER)
 def _compress_columns(x, start, factor, indptr, indices, data):
     """Fill CSR arrays with ``factor`` times columns of ``x``, from ``start`` on."""
     width, n_words = len(indptr) - 1, (len(x) + 31) // 32
@@ -178,7 +179,7 @@ def _compress_columns(x, start, factor, indptr, indices, data):
         indptr[i + 1] = n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def _empty_lists(x, n_rows, n):
     """Return empty CSR arrays for ``n`` numbers."""
     return (
@@ -188,7 +189,7 @@ def _empty_lists(x, n_rows, n):
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"}, **INNER)
 def _count(x, start, stop):
     """Return the number of non-zeros of ``x[:, start:stop]``."""
     n = 0

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from skebm.utils._addresses import address_of, call
+from skebm.utils._addresses import INNER, address_of, call
 from skebm.utils._math import fill_sigmoid
 from skebm.utils._parallel import map_blocks
 from skebm.utils._products import fill_product, fill_product_of_columns
@@ -96,6 +96,7 @@ class Calls(NamedTuple):
 
     product: int
     product_of_columns: int
+    field: int
     draws: int
 
 
@@ -152,6 +153,7 @@ def calls_of(char):
     return Calls(
         address_of(fill_product, rows, rows, rows),
         address_of(fill_product_of_columns, rows, (0, 1), rows, (one, one), rows),
+        address_of(fill_field, rows, rows, rows),
         address_of(fill_draws, Inputs(rows, True, 0), units, stream, rows),
     )
 
@@ -164,11 +166,17 @@ def _sweeps(calls, model, first, streams, visible, inputs):
     for t in range(len(streams)):
         stream = Stream(first.keys, streams[t, 0], first.row)
         call(calls.draws, (Inputs(inputs, False, 0), model.hidden, stream, hidden))
-        # weights @ hidden.T takes three quarters of the time of hidden @ weights.T
-        np.dot(model.weights, hidden.T, field)
+        call(calls.field, (model.weights, hidden, field))
         stream = Stream(first.keys, streams[t, 1], first.row)
         call(calls.draws, (Inputs(field, True, 0), model.visible, stream, visible))
         call(calls.product, (visible, model.weights, inputs))
+
+
+# This takes three quarters of the time of hidden @ weights.T.
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+def fill_field(weights, hidden, out):
+    """Fill ``out`` with ``weights @ hidden.T``: a column is a chain."""
+    np.dot(weights, hidden.T, out)
 
 
 # Every loop writes to an array that it does not read: so the compiler may vectorise it.
@@ -182,7 +190,7 @@ def fill_chances(inputs, units, field, out):
     fill_sigmoid(field.reshape(-1), out.reshape(-1))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def fill_draws(inputs, units, stream, out):
     """Draw as many units as ``out`` has from what they receive.
 
@@ -195,8 +203,8 @@ def fill_draws(inputs, units, stream, out):
     """
     (values, is_transposed, first), width = inputs, len(units.bias)
     n_rows = max(1, TILE // width)
-    field = np.empty((min(n_rows, len(out)), width), dtype=out.dtype)
-    chances, uniforms = np.empty_like(field), np.empty_like(field)
+    scratch = np.empty((3, min(n_rows, len(out)), width), dtype=out.dtype)
+    field, chances, uniforms = scratch[0], scratch[1], scratch[2]
     for lo in range(0, len(out), n_rows):
         n = min(n_rows, len(out) - lo)
         chance, uniform = chances[:n], uniforms[:n]
@@ -219,7 +227,8 @@ def fill_draws(inputs, units, stream, out):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _means(inputs, units, out):
-    field, chances = np.empty_like(out), np.empty_like(out)
+    scratch = np.empty((2, len(out), len(units.bias)), dtype=out.dtype)
+    field, chances = scratch[0], scratch[1]
     fill_chances(inputs, units, field, chances)
     for r in range(len(out)):
         for j in range(len(units.bias)):

@@ -11,7 +11,7 @@ from numba import njit
 
 from skebm.energies.rbm import _binary
 from skebm.energies.rbm._binary import TILE, Inputs, Model, Stream, Units, fill_chances
-from skebm.utils._addresses import address_of, call
+from skebm.utils._addresses import INNER, address_of, call
 from skebm.utils._math import fill_average, fill_step
 from skebm.utils._parallel import meet, run_phases, take, take_next
 from skebm.utils._random import uniform_kernel
@@ -22,6 +22,7 @@ class Calls(NamedTuple):
 
     product: int
     product_of_columns: int
+    field: int
     draws: int
     uniform: int
     shares: int
@@ -204,12 +205,12 @@ def _run(crew, work):
             phase = _end(crew, phase, work, b)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def _part(n, n_parts, k):
     return n * k // n_parts, n * (k + 1) // n_parts
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def _take_data(crew, phase, work, b, n, m):
     """Take the rows of a minibatch, and their shares of the gradient."""
     calls, n_parts, scratch = work.calls, work.parts.data, work.scratch
@@ -228,23 +229,23 @@ def _take_data(crew, phase, work, b, n, m):
     return meet(crew, phase, n_parts)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def _gather(uniform_address, data, keys, b, lo, out):
     """Copy rows of the minibatch ``b``, from ``lo`` on; draw them if they are odds."""
-    uniform = np.empty((1, out.shape[1]), dtype=out.dtype)
     words, first = data.streams[b], data.edges[b] + lo
     for r in range(len(out)):
         row, line = data.X[data.order[first + r]], out[r]
         if data.resample:
+            uniform = out[r : r + 1]
             call(uniform_address, (keys, words[0], words[1], lo + r, uniform))
             for i in range(len(line)):
-                line[i] = 1 if uniform[0, i] < row[i] else 0
+                line[i] = 1 if line[i] < row[i] else 0
         else:
             for i in range(len(line)):
                 line[i] = row[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def _sweep(crew, phase, work, b, t, n, m):
     """Move chains by the sweep number ``t``; after the last, take their shares."""
     calls, parts, chains = work.calls, work.parts, work.chains
@@ -263,7 +264,7 @@ def _sweep(crew, phase, work, b, t, n, m):
     k = take(crew, phase)
     while k < parts.columns:
         lo, hi = _part(n_visible, parts.columns, k)
-        np.dot(weights[lo:hi], hidden.T, field[lo:hi])
+        call(calls.field, (weights[lo:hi], hidden, field[lo:hi]))
         k = take_next(crew, phase)
     phase = meet(crew, phase, parts.columns)
     k = take(crew, phase)
@@ -283,7 +284,7 @@ def _sweep(crew, phase, work, b, t, n, m):
     return meet(crew, phase, parts.chains)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def _step(crew, phase, work, b, n, m):
     """Join the sums of all parts, and step along the gradient of the weights."""
     parts, scratch, descent = work.parts, work.scratch, work.descent
@@ -331,7 +332,7 @@ def _end(crew, phase, work, b):
     return phase
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def _call_shares(work, units, inputs, lo, hi, k):
     scratch, descent = work.scratch, work.descent
     rows = Rows(units, inputs, scratch.weight[lo:hi])
@@ -339,7 +340,7 @@ def _call_shares(work, units, inputs, lo, hi, k):
     call(work.calls.shares, (*given, scratch.shares[lo:hi], scratch.sums[k]))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def fill_shares(rows, hidden, mu, lam, shares, sums):
     """Fill the shares of rows in the gradient of the weights; add up those of biases.
 
@@ -349,8 +350,8 @@ def fill_shares(rows, hidden, mu, lam, shares, sums):
     """
     bias, low, high, coupling = hidden
     split, n_rows = len(mu), max(1, TILE // len(bias))
-    field = np.empty((min(n_rows, len(shares)), len(bias)), dtype=bias.dtype)
-    chances = np.empty_like(field)
+    scratch = np.empty((2, min(n_rows, len(shares)), len(bias)), dtype=shares.dtype)
+    field, chances = scratch[0], scratch[1]
     of_visible, of_hidden = sums[0, :split], sums[0, split:]
     back, forth = sums[1, :split], sums[1, split:]
     for i in range(sums.shape[1]):
@@ -375,7 +376,7 @@ def fill_shares(rows, hidden, mu, lam, shares, sums):
             back[i] += along_lam * units[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def _join(scratch, n_data, coupling, descent, n, m):
     """Turn the sums of all parts into gradients of biases and means of the data."""
     mu, lam, sums = descent.mu, descent.lam, scratch.sums
@@ -398,7 +399,7 @@ def _join(scratch, n_data, coupling, descent, n, m):
         hidden[j] -= _sum_parts(sums, len(sums), 1, split + j) + along_mu * share[j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def _sum(values):
     total = values.dtype.type(0)
     for value in values:
@@ -406,7 +407,7 @@ def _sum(values):
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def _sum_parts(sums, n_parts, line, column):
     total = sums.dtype.type(0)
     for k in range(n_parts):
