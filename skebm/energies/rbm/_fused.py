@@ -161,6 +161,26 @@ class Work(NamedTuple):
     averages: Averages
 
 
+class Place(NamedTuple):
+    """Where in the work a call of a kernel is.
+
+    Attributes
+    ----------
+    batch, sweep : int
+    part, n_parts : int
+        The number of this part of a phase, and of all of them.
+    n, m : int
+        Rows of data and of chains.
+    """
+
+    batch: int
+    sweep: int
+    part: int
+    n_parts: int
+    n: int
+    m: int
+
+
 class Rows(NamedTuple):
     """Rows of data or of chains, what the hidden units receive of them, and weights."""
 
@@ -182,27 +202,43 @@ def calls_of(char):
     )
 
 
+_phases = {}
+
+
 def run(work):
-    """Call the kernel on all threads that its parts can use."""
-    # Data, three phases a sweep, what is joined, columns, biases, and an average.
+    """Go through all phases of all minibatches, on all threads that parts can use."""
+    key = work.model.weights.dtype.char
+    if key not in _phases:
+        place = Place(0, 0, 1, 0, 1, 1)
+        kernels = _take_data, _draw_hidden, _fill_field, _draw_visible, _join, _step
+        _phases[key] = [address_of(kernel, work, place) for kernel in kernels]
+    take_data, *sweep, join, step = _phases[key]
     n_batches, n_sweeps = work.chains.streams.shape[:2]
-    n_phases = n_batches * (5 + 3 * n_sweeps)
-    run_phases(_run, n_phases, max(work.parts), work)
+    parts = work.parts
+    addresses = take_data, *(sweep * n_sweeps), join, step
+    sweeps = 0, *np.repeat(np.arange(n_sweeps), 3), 0, 0
+    n_parts = parts.chains, parts.columns, parts.chains
+    n_parts = parts.data, *(n_parts * n_sweeps), 1, parts.columns
+    phases = (np.array(numbers) for numbers in (addresses, sweeps, n_parts))
+    n_phases = n_batches * len(addresses)
+    run_phases(_run, n_phases, max(parts), *phases, work)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _run(crew, work):
+def _run(crew, addresses, sweeps, n_parts, work):
+    """Do the parts of all phases, phase after phase, as :func:`run_phases` says."""
     # A constant would be a type of its own, and all that follows compiled twice.
-    phase = np.int64(0)
-    for b in range(len(work.descent.steps)):
-        n = work.data.edges[b + 1] - work.data.edges[b]
-        m = len(work.chains.inputs) if work.chains.is_persistent else n
-        phase = _take_data(crew, phase, work, b, n, m)
-        for t in range(work.chains.streams.shape[1]):
-            phase = _sweep(crew, phase, work, b, t, n, m)
-        phase = _step(crew, phase, work, b, n, m)
-        if work.descent.is_update:
-            phase = _end(crew, phase, work, b)
+    phase, edges, chains = np.int64(0), work.data.edges, work.chains
+    for b in range(len(edges) - 1):
+        n = edges[b + 1] - edges[b]
+        m = len(chains.inputs) if chains.is_persistent else n
+        for i in range(len(addresses)):
+            k = take(crew, phase)
+            while k < n_parts[i]:
+                place = Place(b, sweeps[i], k, n_parts[i], n, m)
+                call(addresses[i], (work, place))
+                k = take_next(crew, phase)
+            phase = meet(crew, phase, n_parts[i])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", **INNER)
@@ -211,133 +247,92 @@ def _part(n, n_parts, k):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", **INNER)
-def _take_data(crew, phase, work, b, n, m):
-    """Take the rows of a minibatch, and their shares of the gradient."""
-    calls, n_parts, scratch = work.calls, work.parts.data, work.scratch
-    k = take(crew, phase)
-    while k < n_parts:
-        lo, hi = _part(n, n_parts, k)
-        units, inputs = scratch.units[lo:hi], work.data.inputs[lo:hi]
-        _gather(calls.uniform, work.data, work.chains.keys, b, lo, units)
-        if not work.data.has_inputs:
-            call(calls.product, (units, work.model.weights, inputs))
-        if work.descent.is_update:
-            for r in range(lo, hi):
-                scratch.weight[r] = 1 / n
-        _call_shares(work, units, inputs, lo, hi, k)
-        k = take_next(crew, phase)
-    return meet(crew, phase, n_parts)
-
-
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
-def _gather(uniform_address, data, keys, b, lo, out):
-    """Copy rows of the minibatch ``b``, from ``lo`` on; draw them if they are odds."""
-    words, first = data.streams[b], data.edges[b] + lo
-    for r in range(len(out)):
-        row, line = data.X[data.order[first + r]], out[r]
+def _take_data(work, place):
+    """Take rows of a minibatch, and their shares of the gradient."""
+    data, scratch, n = work.data, work.scratch, place.n
+    lo, hi = _part(n, place.n_parts, place.part)
+    units, inputs = scratch.units[lo:hi], data.inputs[lo:hi]
+    words, first = data.streams[place.batch], data.edges[place.batch]
+    for r in range(lo, hi):
+        row, line = data.X[data.order[first + r]], scratch.units[r]
         if data.resample:
-            uniform = out[r : r + 1]
-            call(uniform_address, (keys, words[0], words[1], lo + r, uniform))
+            uniform = scratch.units[r : r + 1]
+            call(work.calls.uniform, (work.chains.keys, words[0], words[1], r, uniform))
             for i in range(len(line)):
                 line[i] = 1 if line[i] < row[i] else 0
         else:
             for i in range(len(line)):
                 line[i] = row[i]
+        if work.descent.is_update:
+            scratch.weight[r] = 1 / n
+    if not data.has_inputs:
+        call(work.calls.product, (units, work.model.weights, inputs))
+    _call_shares(work, units, inputs, lo, place.part)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", **INNER)
-def _sweep(crew, phase, work, b, t, n, m):
-    """Move chains by the sweep number ``t``; after the last, take their shares."""
-    calls, parts, chains = work.calls, work.parts, work.chains
-    scratch, weights, streams = work.scratch, work.model.weights, chains.streams[b, t]
-    n_visible, hidden = len(weights), scratch.hidden[:m]
+def _draw_hidden(work, place):
+    """Draw the hidden units of chains."""
+    chains, units = work.chains, work.model.hidden
+    lo, hi = _part(place.m, place.n_parts, place.part)
+    words = chains.streams[place.batch, place.sweep, 0]
+    stream = Stream(chains.keys, words, chains.row + lo)
+    inputs, out = Inputs(chains.inputs, False, lo), work.scratch.hidden[lo:hi]
+    call(work.calls.draws, (inputs, units, stream, out))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+def _fill_field(work, place):
+    """Fill what some visible units of all chains receive."""
+    weights, m = work.model.weights, place.m
+    lo, hi = _part(len(weights), place.n_parts, place.part)
+    field = work.scratch.field[lo * m : hi * m].reshape(hi - lo, m)
+    call(work.calls.field, (weights[lo:hi], work.scratch.hidden[:m], field))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+def _draw_visible(work, place):
+    """Draw the visible units of chains; after the last sweep, take their shares."""
+    calls, chains, scratch, model = work.calls, work.chains, work.scratch, work.model
+    n, m, n_visible = place.n, place.m, len(model.weights)
+    lo, hi = _part(m, place.n_parts, place.part)
+    units, inputs = scratch.units[n + lo : n + hi], chains.inputs[lo:hi]
     field = scratch.field[: n_visible * m].reshape(n_visible, m)
-    is_last = t + 1 == chains.streams.shape[1]
-    k = take(crew, phase)
-    while k < parts.chains:
-        lo, hi = _part(m, parts.chains, k)
-        stream = Stream(chains.keys, streams[0], chains.row + lo)
-        inputs = Inputs(chains.inputs, False, lo)
-        call(calls.draws, (inputs, work.model.hidden, stream, hidden[lo:hi]))
-        k = take_next(crew, phase)
-    phase = meet(crew, phase, parts.chains)
-    k = take(crew, phase)
-    while k < parts.columns:
-        lo, hi = _part(n_visible, parts.columns, k)
-        call(calls.field, (weights[lo:hi], hidden, field[lo:hi]))
-        k = take_next(crew, phase)
-    phase = meet(crew, phase, parts.columns)
-    k = take(crew, phase)
-    while k < parts.chains:
-        lo, hi = _part(m, parts.chains, k)
-        units, inputs = scratch.units[n + lo : n + hi], chains.inputs[lo:hi]
-        stream = Stream(chains.keys, streams[1], chains.row + lo)
-        received = Inputs(field, True, lo)
-        call(calls.draws, (received, work.model.visible, stream, units))
-        call(calls.product, (units, weights, inputs))
-        if is_last:
-            if work.descent.is_update:
-                for r in range(n + lo, n + hi):
-                    scratch.weight[r] = -1 / m
-            _call_shares(work, units, inputs, n + lo, n + hi, parts.data + k)
-        k = take_next(crew, phase)
-    return meet(crew, phase, parts.chains)
+    words = chains.streams[place.batch, place.sweep, 1]
+    stream = Stream(chains.keys, words, chains.row + lo)
+    call(calls.draws, (Inputs(field, True, lo), model.visible, stream, units))
+    call(calls.product, (units, model.weights, inputs))
+    if place.sweep + 1 == chains.streams.shape[1]:
+        if work.descent.is_update:
+            for r in range(n + lo, n + hi):
+                scratch.weight[r] = -1 / m
+        _call_shares(work, units, inputs, n + lo, work.parts.data + place.part)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", **INNER)
-def _step(crew, phase, work, b, n, m):
-    """Join the sums of all parts, and step along the gradient of the weights."""
-    parts, scratch, descent = work.parts, work.scratch, work.descent
-    k = take(crew, phase)
-    while k < 1:
-        _join(scratch, parts.data, work.model.hidden.coupling, descent, n, m)
-        k = take_next(crew, phase)
-    phase = meet(crew, phase, 1)
-    step = -descent.steps[b, 0], descent.steps[b, 1]
-    units, shares = scratch.units[: n + m + 1], scratch.shares[: n + m + 1]
-    k = take(crew, phase)
-    while k < parts.columns:
-        columns = _part(units.shape[1], parts.columns, k)
-        out = descent.weights[columns[0] : columns[1]]
-        address = work.calls.product_of_columns
-        call(address, (units, columns, shares, step, out))
-        k = take_next(crew, phase)
-    return meet(crew, phase, parts.columns)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _end(crew, phase, work, b):
-    """Step along the gradient of the biases, and move offsets and averages."""
-    descent, model, averages = work.descent, work.model, work.averages
-    (rate, _, average_rate), scratch = descent.steps[b], work.scratch
-    k = take(crew, phase)
-    while k < 1:
-        fill_step(model.visible.bias, scratch.visible_gradient, rate)
-        fill_step(model.hidden.bias, scratch.hidden_gradient, rate)
-        fill_average(descent.mu, scratch.visible_mean, descent.offset_rate)
-        fill_average(descent.lam, scratch.hidden_mean, descent.offset_rate)
-        fill_average(averages.visible_bias, model.visible.bias, average_rate)
-        fill_average(averages.hidden_bias, model.hidden.bias, average_rate)
-        k = take_next(crew, phase)
-    phase = meet(crew, phase, 1)
-    if average_rate > 0:
-        n_parts = work.parts.columns
-        k = take(crew, phase)
-        while k < n_parts:
-            lo, hi = _part(len(model.weights), n_parts, k)
-            for i in range(lo, hi):
-                fill_average(averages.weights[i], model.weights[i], average_rate)
-            k = take_next(crew, phase)
-        phase = meet(crew, phase, n_parts)
-    return phase
+def _call_shares(work, units, inputs, lo, part):
+    scratch, descent, hi = work.scratch, work.descent, lo + len(units)
+    rows, shares = Rows(units, inputs, scratch.weight[lo:hi]), scratch.shares[lo:hi]
+    mu, lam, sums = descent.mu, descent.lam, scratch.sums[part]
+    call(work.calls.shares, (rows, work.model.hidden, mu, lam, shares, sums))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", **INNER)
-def _call_shares(work, units, inputs, lo, hi, k):
-    scratch, descent = work.scratch, work.descent
-    rows = Rows(units, inputs, scratch.weight[lo:hi])
-    given = rows, work.model.hidden, descent.mu, descent.lam
-    call(work.calls.shares, (*given, scratch.shares[lo:hi], scratch.sums[k]))
+def _step(work, place):
+    """Step along the gradient of some rows of the weights, and move their average."""
+    scratch, descent, averages = work.scratch, work.descent, work.averages
+    n_rows, steps = place.n + place.m + 1, descent.steps[place.batch]
+    units, shares = scratch.units[:n_rows], scratch.shares[:n_rows]
+    columns = _part(units.shape[1], place.n_parts, place.part)
+    lo, hi = columns
+    out, step = descent.weights[lo:hi], (-steps[0], steps[1])
+    call(work.calls.product_of_columns, (units, columns, shares, step, out))
+    if steps[2] > 0:
+        width = out.shape[1]
+        for i in range(lo, hi):
+            average, weights = averages.weights[i], descent.weights[i]
+            for j in range(width):
+                average[j] += steps[2] * (weights[j] - average[j])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", **INNER)
@@ -377,33 +372,50 @@ def fill_shares(rows, hidden, mu, lam, shares, sums):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", **INNER)
-def _join(scratch, n_data, coupling, descent, n, m):
+def _join(work, place):
     """Turn the sums of all parts into gradients of biases and means of the data."""
-    mu, lam, sums = descent.mu, descent.lam, scratch.sums
+    scratch, descent, sums = work.scratch, work.descent, work.scratch.sums
+    mu, lam, n, last = descent.mu, descent.lam, place.n, place.n + place.m
     visible, hidden = scratch.visible_gradient, scratch.hidden_gradient
-    units, share, split = scratch.units[n + m], scratch.shares[n + m], len(mu)
-    total = _sum(scratch.weight[:n]) + _sum(scratch.weight[n : n + m])
+    units, share, split = scratch.units[last], scratch.shares[last], len(mu)
+    n_data, n_parts = work.parts.data, len(sums)
+    total = _sum(scratch.weight, 0, n) + _sum(scratch.weight, n, last)
     for i in range(split):
         scratch.visible_mean[i] = _sum_parts(sums, n_data, 0, i)
-        visible[i] = -_sum_parts(sums, len(sums), 0, i)
+        visible[i] = -_sum_parts(sums, n_parts, 0, i)
         units[i] = mu[i]
     for j in range(len(lam)):
         scratch.hidden_mean[j] = _sum_parts(sums, n_data, 0, split + j)
-        hidden[j] = -_sum_parts(sums, len(sums), 0, split + j)
+        hidden[j] = -_sum_parts(sums, n_parts, 0, split + j)
         # sum (v - mu) share = sum v share - mu sum share: mu is one more row.
-        share[j] = coupling * (-hidden[j] - total * lam[j])
+        share[j] = work.model.hidden.coupling * (-hidden[j] - total * lam[j])
     along_lam, along_mu = np.dot(share, lam), np.dot(mu, mu)
     for i in range(split):
-        visible[i] -= _sum_parts(sums, len(sums), 1, i) + along_lam * mu[i]
+        visible[i] -= _sum_parts(sums, n_parts, 1, i) + along_lam * mu[i]
     for j in range(len(lam)):
-        hidden[j] -= _sum_parts(sums, len(sums), 1, split + j) + along_mu * share[j]
+        hidden[j] -= _sum_parts(sums, n_parts, 1, split + j) + along_mu * share[j]
+    if descent.is_update:
+        _step_biases(work, descent.steps[place.batch])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", **INNER)
-def _sum(values):
+def _step_biases(work, steps):
+    """Step along the gradient of the biases, and move offsets and averages."""
+    descent, model, averages = work.descent, work.model, work.averages
+    scratch, rate, average_rate = work.scratch, steps[0], steps[2]
+    fill_step(model.visible.bias, scratch.visible_gradient, rate)
+    fill_step(model.hidden.bias, scratch.hidden_gradient, rate)
+    fill_average(descent.mu, scratch.visible_mean, descent.offset_rate)
+    fill_average(descent.lam, scratch.hidden_mean, descent.offset_rate)
+    fill_average(averages.visible_bias, model.visible.bias, average_rate)
+    fill_average(averages.hidden_bias, model.hidden.bias, average_rate)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+def _sum(values, start, stop):
     total = values.dtype.type(0)
-    for value in values:
-        total += value
+    for i in range(start, stop):
+        total += values[i]
     return total
 
 
