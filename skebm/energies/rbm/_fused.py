@@ -11,7 +11,7 @@ from numba import njit
 
 from skebm.energies.rbm import _binary
 from skebm.energies.rbm._binary import TILE, Inputs, Model, Stream, Units, fill_chances
-from skebm.utils._addresses import INNER, address_of, call
+from skebm.utils._addresses import BORROWS, INNER, address_of, call, call_part
 from skebm.utils._math import fill_average, fill_step
 from skebm.utils._parallel import meet, run_phases, take, take_next
 from skebm.utils._random import uniform_kernel
@@ -236,17 +236,17 @@ def _run(crew, addresses, sweeps, n_parts, work):
             k = take(crew, phase)
             while k < n_parts[i]:
                 place = Place(b, sweeps[i], k, n_parts[i], n, m)
-                call(addresses[i], (work, place))
+                call_part(addresses[i], work, place)
                 k = take_next(crew, phase)
             phase = meet(crew, phase, n_parts[i])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
 def _part(n, n_parts, k):
     return n * k // n_parts, n * (k + 1) // n_parts
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
 def _take_data(work, place):
     """Take rows of a minibatch, and their shares of the gradient."""
     data, scratch, n = work.data, work.scratch, place.n
@@ -270,7 +270,7 @@ def _take_data(work, place):
     _call_shares(work, units, inputs, lo, place.part)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
 def _draw_hidden(work, place):
     """Draw the hidden units of chains."""
     chains, units = work.chains, work.model.hidden
@@ -281,7 +281,7 @@ def _draw_hidden(work, place):
     call(work.calls.draws, (inputs, units, stream, out))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
 def _fill_field(work, place):
     """Fill what some visible units of all chains receive."""
     weights, m = work.model.weights, place.m
@@ -290,7 +290,7 @@ def _fill_field(work, place):
     call(work.calls.field, (weights[lo:hi], work.scratch.hidden[:m], field))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
 def _draw_visible(work, place):
     """Draw the visible units of chains; after the last sweep, take their shares."""
     calls, chains, scratch, model = work.calls, work.chains, work.scratch, work.model
@@ -309,7 +309,7 @@ def _draw_visible(work, place):
         _call_shares(work, units, inputs, n + lo, work.parts.data + place.part)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
 def _call_shares(work, units, inputs, lo, part):
     scratch, descent, hi = work.scratch, work.descent, lo + len(units)
     rows, shares = Rows(units, inputs, scratch.weight[lo:hi]), scratch.shares[lo:hi]
@@ -317,7 +317,7 @@ def _call_shares(work, units, inputs, lo, part):
     call(work.calls.shares, (rows, work.model.hidden, mu, lam, shares, sums))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
 def _step(work, place):
     """Step along the gradient of some rows of the weights, and move their average."""
     scratch, descent, averages = work.scratch, work.descent, work.averages
