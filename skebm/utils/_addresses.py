@@ -11,8 +11,8 @@ from numba import config, typeof, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-# Options of kernels that Python does not call: what would let it is a third of what
-# there is to compile.
+# Options of kernels that Python does not call, and must not: it would jump to nowhere.
+# What would let it is a third of what there is to compile.
 INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 # Options of such kernels that make no arrays, and call nothing but kernels of these
 # options and addresses: their caller holds the arrays, so they count no references.

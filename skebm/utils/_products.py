@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from scipy.sparse import issparse
 
-from skebm.utils._addresses import INNER
+from skebm.utils._addresses import BORROWS, INNER
 from skebm.utils._parallel import map_blocks
 
 # Share of non-zeros from which the dense product is faster, and the width of a matrix
@@ -116,7 +116,7 @@ def fill_product(x, matrix, out):
     _sum_rows(indptr, indices, data, matrix, out.dtype.type(0), out)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def fill_product_of_columns(x, columns, shares, step, out):
     """Fill ``out`` with ``factor * x[:, start:stop].T @ shares + decay * out``.
 
@@ -179,7 +179,7 @@ def _compress_columns(x, start, factor, indptr, indices, data):
         indptr[i + 1] = n
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _empty_lists(x, n_rows, n):
     """Return empty CSR arrays for ``n`` numbers."""
     return (
@@ -189,7 +189,7 @@ def _empty_lists(x, n_rows, n):
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"}, **INNER)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"}, **BORROWS)
 def _count(x, start, stop):
     """Return the number of non-zeros of ``x[:, start:stop]``."""
     n = 0

@@ -225,7 +225,7 @@ def _round(a, b, c, d, key0, key1):
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _philox(a, b, c, d, k):
     a, b, c, d = _round(a, b, c, d, k[0], k[10])
     a, b, c, d = _round(a, b, c, d, k[1], k[11])

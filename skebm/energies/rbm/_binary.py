@@ -8,11 +8,11 @@ is called here, ``tests/conftest.py`` drops what was compiled of this file.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
+from skebm.energies.rbm._records import Inputs, LeafCalls, Model, Stream, Units
 from skebm.utils._addresses import INNER, address_of, call
 from skebm.utils._math import fill_sigmoid
 from skebm.utils._parallel import map_blocks
@@ -24,88 +24,12 @@ from skebm.utils._random import fill_uniform
 TILE = 2048
 
 
-class Units(NamedTuple):
-    """The units of one side, for kernels.
-
-    Attributes
-    ----------
-    bias : ndarray of shape (n_units,)
-    low, high : float
-        The two values.
-    coupling : float
-        Factor of what the units receive.
-    """
-
-    bias: np.ndarray
-    low: float
-    high: float
-    coupling: float
-
-
-class Model(NamedTuple):
-    """An RBM for kernels.
-
-    Attributes
-    ----------
-    weights : ndarray of shape (n_visible, n_hidden)
-    visible, hidden : Units
-    """
-
-    weights: np.ndarray
-    visible: Units
-    hidden: Units
-
-
-class Stream(NamedTuple):
-    """Where the random numbers of a draw come from.
-
-    Attributes
-    ----------
-    keys : ndarray of shape (20,), uint32
-        Of the rounds of the generator.
-    words : ndarray of shape (2,), uint32
-        The stream.
-    row : int
-        The number of the first row that is drawn.
-    """
-
-    keys: np.ndarray
-    words: np.ndarray
-    row: int
-
-
-class Inputs(NamedTuple):
-    """What units receive, before the coupling.
-
-    Attributes
-    ----------
-    values : ndarray of shape (n, n_units), or (n_units, n)
-    is_transposed : bool
-        Whether a column stands for a chain, not a row.
-    first : int
-        The first chain that is drawn.
-    """
-
-    values: np.ndarray
-    is_transposed: bool
-    first: int
-
-
-class Calls(NamedTuple):
-    """Addresses of the kernels that others call."""
-
-    product: int
-    product_of_columns: int
-    field: int
-    draws: int
-
-
 def sweeps(energy, chains, randoms):
     """Return visible units and inputs after one sweep for each ``Random``."""
     inputs = np.ascontiguousarray(chains.inputs)
     visible = np.empty((len(inputs), energy.n_features), dtype=energy.dtype)
     out = inputs.copy()
-    calls, model = calls_of(energy.dtype.char), model_of(energy)
+    calls, model = leaf_calls(energy.dtype.char), model_of(energy)
     keys, streams = words_of(randoms)
     row = randoms[0].row
 
@@ -144,13 +68,13 @@ def words_of(randoms):
 
 
 @lru_cache
-def calls_of(char):
+def leaf_calls(char):
     """Return the addresses of the kernels for this type of numbers."""
     dtype = np.dtype(char)
     rows, line, one = np.empty((1, 1), dtype), np.empty(1, dtype), dtype.type(1)
     units = Units(line, one, one, one)
     stream = Stream(np.empty(20, np.uint32), np.empty(2, np.uint32), 0)
-    return Calls(
+    return LeafCalls(
         address_of(fill_product, rows, rows, rows),
         address_of(fill_product_of_columns, rows, (0, 1), rows, (one, one), rows),
         address_of(fill_field, rows, rows, rows),

@@ -4,189 +4,15 @@ See :mod:`skebm.energies.rbm._updates`, which fills their records.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from skebm.energies.rbm import _binary
-from skebm.energies.rbm._binary import TILE, Inputs, Model, Stream, Units, fill_chances
+from skebm.energies.rbm._binary import TILE, fill_chances, leaf_calls
+from skebm.energies.rbm._records import Calls, Inputs, Place, Rows, Stream, Units
 from skebm.utils._addresses import BORROWS, INNER, address_of, call, call_part
-from skebm.utils._math import fill_average, fill_step
 from skebm.utils._parallel import meet, run_phases, take, take_next
 from skebm.utils._random import uniform_kernel
-
-
-class Calls(NamedTuple):
-    """Addresses of the kernels that others call."""
-
-    product: int
-    product_of_columns: int
-    field: int
-    draws: int
-    uniform: int
-    shares: int
-
-
-class Parts(NamedTuple):
-    """The number of parts that a phase has."""
-
-    data: int
-    chains: int
-    columns: int
-
-
-class Data(NamedTuple):
-    """Rows of minibatches.
-
-    Attributes
-    ----------
-    X : ndarray of shape (n_rows, n_visible)
-    order : ndarray of int
-        The rows of all minibatches, one minibatch after the other.
-    edges : ndarray of int, shape (n_batches + 1,)
-        Where each begins and ends in ``order``.
-    resample : bool
-    streams : ndarray of shape (n_batches, 2), uint32
-    inputs : ndarray of shape (n, n_hidden)
-        What the hidden units receive of one minibatch.
-    has_inputs : bool
-        Whether that is known already.
-    """
-
-    X: np.ndarray
-    order: np.ndarray
-    edges: np.ndarray
-    resample: bool
-    streams: np.ndarray
-    inputs: np.ndarray
-    has_inputs: bool
-
-
-class Chains(NamedTuple):
-    """Chains and their random numbers.
-
-    Attributes
-    ----------
-    keys : ndarray of shape (20,), uint32
-    streams : ndarray of shape (n_batches, n_sweeps, 2, 2), uint32
-    row : int
-        The number of the first chain in a draw.
-    is_persistent : bool
-        Whether chains go on from minibatch to minibatch.
-    inputs : ndarray of shape (m, n_hidden)
-        What the hidden units receive.
-    """
-
-    keys: np.ndarray
-    streams: np.ndarray
-    row: int
-    is_persistent: bool
-    inputs: np.ndarray
-
-
-class Scratch(NamedTuple):
-    """Arrays that the phases of a minibatch fill.
-
-    Attributes
-    ----------
-    units : ndarray of shape (n + m + 1, n_visible)
-        Rows of data, then of chains, then ``mu``.
-    shares : ndarray of shape (n + m + 1, n_hidden)
-        The gradient of the weights is ``units.T @ shares``.
-    weight : ndarray of shape (n + m,)
-    hidden : ndarray of shape (m, n_hidden)
-    field : ndarray of shape (n_visible * m,)
-        What the visible units of the chains receive: a column is a chain.
-    sums : ndarray of shape (n_parts, 2, n_visible + n_hidden)
-        See :func:`fill_shares`.
-    visible_gradient, hidden_gradient, visible_mean, hidden_mean : ndarray
-        Of the biases, and of the units over the data.
-    """
-
-    units: np.ndarray
-    shares: np.ndarray
-    weight: np.ndarray
-    hidden: np.ndarray
-    field: np.ndarray
-    sums: np.ndarray
-    visible_gradient: np.ndarray
-    hidden_gradient: np.ndarray
-    visible_mean: np.ndarray
-    hidden_mean: np.ndarray
-
-
-class Descent(NamedTuple):
-    """What to do with the gradient.
-
-    Attributes
-    ----------
-    is_update : bool
-        Whether the parameters take the step, or the gradient is all that is asked for.
-    steps : ndarray of shape (n_batches, 3)
-        Rates, decays of the weights, and rates of the averages.
-    weights : ndarray of shape (n_visible, n_hidden)
-        Those that take the step.
-    mu, lam : ndarray
-        Offsets of the centered gradient.
-    offset_rate : float
-    """
-
-    is_update: bool
-    steps: np.ndarray
-    weights: np.ndarray
-    mu: np.ndarray
-    lam: np.ndarray
-    offset_rate: float
-
-
-class Averages(NamedTuple):
-    """Moving averages of the parameters."""
-
-    weights: np.ndarray
-    visible_bias: np.ndarray
-    hidden_bias: np.ndarray
-
-
-class Work(NamedTuple):
-    """All that the threads share."""
-
-    calls: Calls
-    parts: Parts
-    model: Model
-    data: Data
-    chains: Chains
-    scratch: Scratch
-    descent: Descent
-    averages: Averages
-
-
-class Place(NamedTuple):
-    """Where in the work a call of a kernel is.
-
-    Attributes
-    ----------
-    batch, sweep : int
-    part, n_parts : int
-        The number of this part of a phase, and of all of them.
-    n, m : int
-        Rows of data and of chains.
-    """
-
-    batch: int
-    sweep: int
-    part: int
-    n_parts: int
-    n: int
-    m: int
-
-
-class Rows(NamedTuple):
-    """Rows of data or of chains, what the hidden units receive of them, and weights."""
-
-    units: np.ndarray
-    inputs: np.ndarray
-    weight: np.ndarray
 
 
 @lru_cache
@@ -196,7 +22,7 @@ def calls_of(char):
     rows, line, one = np.empty((1, 1), dtype), np.empty(1, dtype), dtype.type(1)
     units, stream = Units(line, one, one, one), (np.empty(1, np.uint32), np.uint32(0))
     return Calls(
-        *_binary.calls_of(char),
+        *leaf_calls(char),
         address_of(uniform_kernel(dtype), *stream, np.uint32(0), 0, rows),
         address_of(fill_shares, Rows(rows, rows, line), units, line, line, rows, rows),
     )
@@ -224,7 +50,7 @@ def run(work):
     run_phases(_run, n_phases, max(parts), *phases, work)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _run(crew, addresses, sweeps, n_parts, work):
     """Do the parts of all phases, phase after phase, as :func:`run_phases` says."""
     # A constant would be a type of its own, and all that follows compiled twice.
@@ -328,11 +154,8 @@ def _step(work, place):
     out, step = descent.weights[lo:hi], (-steps[0], steps[1])
     call(work.calls.product_of_columns, (units, columns, shares, step, out))
     if steps[2] > 0:
-        width = out.shape[1]
         for i in range(lo, hi):
-            average, weights = averages.weights[i], descent.weights[i]
-            for j in range(width):
-                average[j] += steps[2] * (weights[j] - average[j])
+            _move(averages.weights[i], descent.weights[i], steps[2])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", **INNER)
@@ -398,20 +221,34 @@ def _join(work, place):
         _step_biases(work, descent.steps[place.batch])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
 def _step_biases(work, steps):
     """Step along the gradient of the biases, and move offsets and averages."""
     descent, model, averages = work.descent, work.model, work.averages
     scratch, rate, average_rate = work.scratch, steps[0], steps[2]
-    fill_step(model.visible.bias, scratch.visible_gradient, rate)
-    fill_step(model.hidden.bias, scratch.hidden_gradient, rate)
-    fill_average(descent.mu, scratch.visible_mean, descent.offset_rate)
-    fill_average(descent.lam, scratch.hidden_mean, descent.offset_rate)
-    fill_average(averages.visible_bias, model.visible.bias, average_rate)
-    fill_average(averages.hidden_bias, model.hidden.bias, average_rate)
+    _take_off(model.visible.bias, scratch.visible_gradient, rate)
+    _take_off(model.hidden.bias, scratch.hidden_gradient, rate)
+    _move(descent.mu, scratch.visible_mean, descent.offset_rate)
+    _move(descent.lam, scratch.hidden_mean, descent.offset_rate)
+    _move(averages.visible_bias, model.visible.bias, average_rate)
+    _move(averages.hidden_bias, model.hidden.bias, average_rate)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
+def _take_off(value, step, rate):
+    """Take ``rate * step`` off ``value``."""
+    for i in range(len(value)):
+        value[i] -= rate * step[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
+def _move(average, value, rate):
+    """Move an average this share of the way to ``value``."""
+    for i in range(len(value)):
+        average[i] += rate * (value[i] - average[i])
+
+
+@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
 def _sum(values, start, stop):
     total = values.dtype.type(0)
     for i in range(start, stop):
@@ -419,7 +256,7 @@ def _sum(values, start, stop):
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
 def _sum_parts(sums, n_parts, line, column):
     total = sums.dtype.type(0)
     for k in range(n_parts):

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from skebm.energies.rbm._binary import model_of, words_of
-from skebm.energies.rbm._fused import (
+from skebm.energies.rbm._fused import calls_of, run
+from skebm.energies.rbm._records import (
     Averages,
     Chains,
     Data,
@@ -21,8 +22,6 @@ from skebm.energies.rbm._fused import (
     Parts,
     Scratch,
     Work,
-    calls_of,
-    run,
 )
 from skebm.utils._parallel import blocks, blocks_of
 from skebm.utils._products import GRADIENT_ROWS
