@@ -43,4 +43,4 @@ def _variance(X, mean, weight):
             part *= weight[lo : lo + n_rows, None]
         # The first line is the sum up to here, if there is one.
         squares[0] = squares[int(lo == 0) : len(rows) + 1].sum(axis=0)
-    return squares[0] / (len(X) if weight is None else weight.sum())
+    return squares[0] / (len(X) if weight is None else weight.sum(dtype=np.float64))

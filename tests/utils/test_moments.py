@@ -12,7 +12,7 @@ from skebm.utils._moments import moments
 @pytest.mark.parametrize("shape", [(1, 3), (13, 7), (1009, 211)])
 def test_moments_are_those_of_numpy(rng, dtype, weighted, shape):
     X = rng.normal(2.0, 3.0, shape).astype(dtype)
-    weight = rng.random(shape[0]) if weighted else None
+    weight = rng.random(shape[0]).astype(dtype) if weighted else None
     mean = np.average(X, axis=0, weights=weight).astype(np.float64)
     expected = np.average(np.square(X - mean), axis=0, weights=weight)
     actual = moments(X, weight)
