@@ -10,6 +10,7 @@
     20 epochs.
 (e) scores of 10,000 rows, features of 10,000 rows, 10 Gibbs sweeps of 1000 chains, and
     for skebm 1000 independent draws.
+(f) a whole fit on 20,000 digits of MNIST: 784-500, batches and chains of 100, 8 epochs.
 
 Each line of the table is a package with a number of threads, and the better line of a
 package counts. All lines run once in each turn. The first turn, which compiles, is not
@@ -356,13 +357,44 @@ def within(context, run):
     return inside
 
 
-PARTS = {"a": part_a, "b": part_b, "c": part_c, "d": part_d, "e": part_e}
+# -- (f): a large fit ------------------------------------------------------------------
+
+
+def part_f(arguments, options):
+    """Race a whole fit on thresholded MNIST, with all that is done beside updates."""
+    X, n_epochs, n_rows = load_thresholded()[0][:20_000], 8, 100
+
+    def sklearn_fit(n_threads):
+        one = SklearnRBM(X, _SHAPE[1], n_rows, 0.05, n_threads)
+        with one.threads():
+            one.model.set_params(n_iter=n_epochs).fit(X)
+
+    def skebm_fit(n_jobs):
+        RBMDensity(
+            _SHAPE[1],
+            objective=PCD(n_steps=1, n_chains=n_rows),
+            learning_rate=0.05,
+            batch_size=n_rows,
+            n_iter=n_epochs,
+            n_jobs=n_jobs,
+            random_state=0,
+        ).fit(X)
+
+    lines = {}
+    for n in threads():
+        lines[f"skebm, {n} threads"] = lambda n=n: skebm_fit(n)
+        lines[f"BernoulliRBM, {n} threads"] = lambda n=n: sklearn_fit(n)
+    title = f"(f) MNIST, 784-500, {n_epochs} epochs of {len(X) // n_rows} updates"
+    race(title, lines, None, unit="s a fit", scale=1, **options)
+
+
+PARTS = dict(a=part_a, b=part_b, c=part_c, d=part_d, e=part_e, f=part_f)
 
 
 def main():
     """Run the chosen parts."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", default="a,b,c,d,e")
+    parser.add_argument("--only", default="a,b,c,d,e,f")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--updates", type=int, default=300, help="number in a turn")
     parser.add_argument("--busy", action="store_true")

@@ -96,8 +96,7 @@ class Mixing:
             for k in range(n_steps):
                 state = sampler.step(energy, state, random.fold(t, k))
             chains = sampler.chains(state)
-            # Not that of the chains' state, which may be under earlier parameters.
-            energies = energy.energy(energy.configurations(chains))
+            energies = energy.chain_energy(chains)
             along = (energy.features(chains) - center) @ axes
             draws.append(np.column_stack([energies, along]))
         return np.array(draws)

@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
+from skebm.utils._addresses import INNER
+
 # exp(x) = 2**n * exp(r) with |r| <= log(2) / 2; log(2) is split in two so that
 # r = x - n log(2) loses no digits. Polynomials: S. Moshier's Cephes (float32) and the
 # Taylor series to the 13th power (float64), both within 2 units in the last place.
@@ -44,7 +46,7 @@ def fill_sigmoid(x, out):
     _kernel(_sigmoid32, _sigmoid64, x)(x, out)
 
 
-@overload(fill_sigmoid)
+@overload(fill_sigmoid, inline="always")
 def _fill_sigmoid(x, out):
     kernel = _sigmoid32 if x.dtype == types.float32 else _sigmoid64
     return lambda x, out: kernel(x, out)
@@ -58,7 +60,7 @@ def fill_exp(x, out):
     _kernel(_exponential32, _exponential64, x)(x, out)
 
 
-@overload(fill_exp)
+@overload(fill_exp, inline="always")
 def _fill_exp(x, out):
     kernel = _exponential32 if x.dtype == types.float32 else _exponential64
     return lambda x, out: kernel(x, out)
@@ -82,7 +84,7 @@ def _kernel(single, double, x):
     return single if x.dtype == np.float32 else double
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT, **INNER)
 def _exp32(x):
     n = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
     r = x - n * np.float32(0.693359375) + n * np.float32(2.12194440e-4)
@@ -96,7 +98,7 @@ def _exp32(x):
     return p * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT, **INNER)
 def _exp64(x):
     n = np.floor(x * 1.4426950408889634 + 0.5)
     r = x - n * 0.693145751953125 - n * 1.42860682030941723212e-6

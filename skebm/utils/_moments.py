@@ -4,6 +4,9 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+# Numbers that fit the second level of the cache.
+_NUMBERS = 100_000
+
 
 def moments(X, weight):
     """Return the weighted mean and variance of each column.
@@ -24,13 +27,32 @@ def moments(X, weight):
             np.asarray(m, dtype=np.float64)
             for m in mean_variance_axis(X, axis=0, weights=weight)
         )
-    hole = np.isnan(X)
-    if hole.any():
+    mean = np.average(X, axis=0, weights=weight).astype(np.float64)
+    # A hole makes its column's mean a hole: there is no need to look at all numbers.
+    if np.isnan(mean).any() and (hole := np.isnan(X)).any():
         weight = np.ones(len(X)) if weight is None else weight
         weight = np.where(hole, 0.0, weight[:, None])
         weight /= np.maximum(weight.sum(axis=0), np.finfo(np.float64).tiny)
         X = np.where(hole, 0.0, X)
         mean = (weight * X).sum(axis=0)
         return mean, (weight * np.square(X - mean)).sum(axis=0)
-    mean = np.average(X, axis=0, weights=weight).astype(np.float64)
-    return mean, np.average(np.square(X - mean), axis=0, weights=weight)
+    return mean, _variance(X, mean, weight)
+
+
+def _variance(X, mean, weight):
+    """Return the weighted mean square of ``X - mean``, in parts that fit the cache.
+
+    Rows are added one after the other, as one sum over all of them would add them.
+    """
+    n_rows = min(len(X), -(-_NUMBERS // X.shape[1]))
+    squares = np.zeros((n_rows + 1, X.shape[1]))
+    for lo in range(0, len(X), n_rows):
+        rows = X[lo : lo + n_rows]
+        part = squares[1 : len(rows) + 1]
+        np.subtract(rows, mean, out=part)
+        np.square(part, out=part)
+        if weight is not None:
+            part *= weight[lo : lo + n_rows, None]
+        # The first line is the sum up to here, if there is one.
+        squares[0] = squares[int(lo == 0) : len(rows) + 1].sum(axis=0)
+    return squares[0] / (len(X) if weight is None else weight.sum(dtype=np.float64))

@@ -23,6 +23,7 @@ from numba.extending import intrinsic
 from scipy.linalg import cython_blas  # noqa: F401  numba's np.dot; limited below
 from threadpoolctl import ThreadpoolController
 
+from skebm.utils._addresses import BORROWS
 from skebm.utils._sklearn import available_threads
 
 # Matrix products of fewer rows than this waste half their time on packing the weights
@@ -179,26 +180,26 @@ class _Crew:
 
 
 @intrinsic
-def _load(context, array):
-    """Read the first number of an array anew, whatever the compiler thinks of it."""
+def _load(context, array, i):
+    """Read the number at ``i`` anew, whatever the compiler thinks of it."""
 
     def code(context, builder, signature, args):
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        return builder.load_atomic(data, "acquire", align=8)
+        return builder.load_atomic(builder.gep(data, [args[1]]), "acquire", align=8)
 
-    return types.int64(array), code
+    return types.int64(array, types.int64), code
 
 
 @intrinsic
-def _add_one(context, array):
-    """Add one to the first number of an array, and return what it was before."""
+def _add_one(context, array, i):
+    """Add one to the number at ``i``, and return what it was before."""
 
     def code(context, builder, signature, args):
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
         one = ir.Constant(ir.IntType(64), 1)
-        return builder.atomic_rmw("add", data, one, "acq_rel")
+        return builder.atomic_rmw("add", builder.gep(data, [args[1]]), one, "acq_rel")
 
-    return types.int64(array), code
+    return types.int64(array, types.int64), code
 
 
 @intrinsic
@@ -218,7 +219,7 @@ def _give_way(context):
 def _watch(word, value, is_awaited, n_spins):
     """Look at a number until it is, or is no longer, this one; say whether in time."""
     spins = 0
-    while spins < n_spins and (_load(word) == value) != is_awaited:
+    while spins < n_spins and (_load(word, 0) == value) != is_awaited:
         spins += 1
         if spins % _SPINS_A_TURN == 0:
             _give_way()
@@ -247,7 +248,7 @@ def run_phases(kernel, n_phases, n_threads, *args):
     n_threads = min(_n_threads.get(), n_threads)
     if config.DISABLE_JIT or not _crew.has_room():
         n_threads = 1
-    crew = np.zeros((n_phases, _LINE), dtype=np.int64), n_threads == 1
+    crew = np.zeros(n_phases * _LINE, dtype=np.int64), n_threads == 1
     wall, own = time.perf_counter(), time.thread_time()
     map_parts(lambda _: kernel(crew, *args), range(n_threads))
     wall, own = time.perf_counter() - wall, time.thread_time() - own
@@ -255,31 +256,31 @@ def run_phases(kernel, n_phases, n_threads, *args):
         _crew.calls_alone = _CALLS_ALONE
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
 def take(crew, phase):
     """Return the number of a part that nobody has begun; too large if none is left."""
     board, alone = crew
-    if alone:
-        board[phase, 0] += 1
-        return board[phase, 0] - 1
-    return _add_one(board[phase])
+    if not alone:
+        return _add_one(board, _LINE * phase)
+    board[_LINE * phase] += 1
+    return board[_LINE * phase] - 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
 def take_next(crew, phase):
     """Say that a part is done, and :func:`take` another one."""
     board, alone = crew
     if not alone:
-        _add_one(board[phase, _LINE // 2 :])
+        _add_one(board, _LINE * phase + _LINE // 2)
     return take(crew, phase)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
 def meet(crew, phase, n_parts):
     """Wait until all parts of a phase are done; return the number of the next one."""
     board, alone = crew
     spins = 0
-    while not alone and _load(board[phase, _LINE // 2 :]) < n_parts:
+    while not alone and _load(board, _LINE * phase + _LINE // 2) < n_parts:
         spins += 1
         if spins % _SPINS_A_TURN == 0:
             _give_way()

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from scipy.sparse import issparse
 
+from skebm.utils._addresses import BORROWS, INNER
 from skebm.utils._parallel import map_blocks
 
 # Share of non-zeros from which the dense product is faster, and the width of a matrix
@@ -37,17 +38,17 @@ def product(x, matrix):
     return out
 
 
-def weight_gradient(energy, x, shares):
-    """Return ``-coupling * x.T @ shares``, parts of its rows in parallel.
+def weight_gradient(x, shares, coupling):
+    """Return ``-coupling * x.T @ shares``, blocks of its rows in parallel.
 
     Parameters
     ----------
-    energy : RBM
     x : {ndarray, CSR matrix} of shape (n, n_columns)
     shares : ndarray of shape (n, n_hidden)
+    coupling : float
     """
     out = np.empty((x.shape[1], shares.shape[1]), dtype=shares.dtype)
-    shares = shares.dtype.type(-energy.coupling) * shares
+    shares = shares.dtype.type(-coupling) * shares
 
     def part(columns):
         product_of_columns([x], shares, columns, out[columns])
@@ -85,10 +86,10 @@ def _non_zeros(x, start, stop, matrix):
         return x.indptr, x.indices, x.data
     if matrix.shape[1] < _MIN_WIDTH or not x.flags.c_contiguous:
         return None
-    n = _count(x, start, stop)
+    n = np.count_nonzero(x[:, start:stop])
     if n > _DENSE * len(x) * (stop - start):
         return None
-    lists = _room(x, len(x), n)
+    lists = _empty_lists(x, len(x), n)
     _compress(x, start, stop, *lists)
     return lists
 
@@ -104,95 +105,82 @@ def _stack(lists):
 @njit(cache=True, nogil=True, error_model="numpy")
 def fill_product(x, matrix, out):
     """Fill ``out`` with ``x @ matrix``."""
-    if not _sum_sparse(x, matrix, out.dtype.type(0), out):
+    # A constant would be a type of its own, and these compiled once more for it.
+    start, stop = np.int64(0), x.shape[1]
+    n = _count(x, start, stop)
+    if matrix.shape[1] < _MIN_WIDTH or n > _DENSE * x.size:
         np.dot(x, matrix, out)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def fill_product_of_columns(x, y, mu, shares, start, stop, factor, kept, out):
-    """Fill ``out`` with ``factor * stack(x, y, mu)[:, start:stop].T @ shares``.
-
-    Beside it stays the share ``kept`` of what is there: 1 is a step of gradient
-    descent, and a little less is one under which weights decay.
-    """
-    parts = (x, 0), (y, len(x)), (mu, len(x) + len(y))
-    n = _count(x, start, stop) + _count(y, start, stop) + _count(mu, start, stop)
-    if shares.shape[1] >= _MIN_WIDTH and n <= _DENSE * len(shares) * (stop - start):
-        indptr, indices, data = _room(x, stop - start, n)
-        _compress_columns(parts, start, stop, factor, indptr, indices, data)
-        _sum_rows(indptr, indices, data, shares, kept, out)
         return
-    columns = np.empty((stop - start, len(shares)), dtype=x.dtype)
-    for part, first in parts:
-        for i in range(len(columns)):
-            for r in range(len(part)):
-                columns[i, first + r] = factor * part[r, start + i]
-    if kept != 0:
-        step = np.dot(columns, shares)
-        for i in range(len(out)):
-            for j in range(out.shape[1]):
-                out[i, j] = kept * out[i, j] + step[i, j]
-    else:
-        np.dot(columns, shares, out)
+    indptr, indices, data = _empty_lists(x, len(x), n)
+    _compress(x, start, stop, indptr, indices, data)
+    _sum_rows(indptr, indices, data, matrix, out.dtype.type(0), out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+def fill_product_of_columns(x, columns, shares, step, out):
+    """Fill ``out`` with ``factor * x[:, start:stop].T @ shares + decay * out``.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, n_columns)
+    columns : tuple of int
+        ``(start, stop)``.
+    shares : ndarray of shape (n, n_hidden)
+    step : tuple of float
+        ``(factor, decay)``. A decay of 1 is a step of gradient descent, a little less
+        is one under which weights decay, and 0 overwrites ``out``.
+    out : ndarray of shape (stop - start, n_hidden)
+    """
+    (start, stop), (factor, decay) = columns, step
+    n, width = _count(x, start, stop), stop - start
+    if shares.shape[1] >= _MIN_WIDTH and n <= _DENSE * len(shares) * width:
+        indptr, indices, data = _empty_lists(x, width, n)
+        _compress_columns(x, start, factor, indptr, indices, data)
+        _sum_rows(indptr, indices, data, shares, decay, out)
+        return
+    scaled = np.empty((width, len(x)), dtype=x.dtype)
+    for i in range(width):
+        for r in range(len(x)):
+            scaled[i, r] = factor * x[r, start + i]
+    if decay == 0:
+        np.dot(scaled, shares, out)
+        return
+    product = np.empty_like(out)
+    np.dot(scaled, shares, product)
+    for i in range(width):
+        for j in range(out.shape[1]):
+            out[i, j] = decay * out[i, j] + product[i, j]
 
 
 # A word has bits of 32 rows: so the compiler may vectorise the loop over columns, which
 # no list of a column allows; of a sparse one few bits are left to look at.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
-def _compress_columns(parts, start, stop, factor, indptr, indices, data):
-    """Fill CSR arrays with ``factor`` times columns of several matrices."""
-    n_words, width = 0, stop - start
-    for part, _ in parts:
-        n_words += (len(part) + 31) // 32
-    bits = np.empty((n_words, width), dtype=np.uint32)
-    w = 0
-    for part, _ in parts:
-        for first in range(0, len(part), 32):
-            line = bits[w]
-            for i in range(width):
-                line[i] = 0
-            for b in range(min(32, len(part) - first)):
-                given, shift = part[first + b, start : start + width], np.uint32(b)
-                for i in range(width):
-                    line[i] |= np.uint32(given[i] != 0) << shift
-            w += 1
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"}, **INNER)
+def _compress_columns(x, start, factor, indptr, indices, data):
+    """Fill CSR arrays with ``factor`` times columns of ``x``, from ``start`` on."""
+    width, n_words = len(indptr) - 1, (len(x) + 31) // 32
+    words = np.zeros((n_words, width), dtype=np.uint32)
+    for r in range(len(x)):
+        line, shift = words[r // 32], np.uint32(r % 32)
+        row = x[r, start : start + width]
+        for i in range(width):
+            line[i] |= np.uint32(row[i] != 0) << shift
     n = 0
     indptr[0] = 0
     for i in range(width):
-        w = 0
-        for part, above in parts:
-            for first in range(0, len(part), 32):
-                word = np.int64(bits[w, i])
-                while word != 0:
-                    lowest = word & -word
-                    r = first + _exponent(lowest)
-                    indices[n], data[n] = above + r, factor * part[r, start + i]
-                    word ^= lowest
-                    n += 1
-                w += 1
+        for w in range(n_words):
+            word = np.int64(words[w, i])
+            while word != 0:
+                lowest = word & -word
+                # The exponent of the float is the logarithm of this power of two.
+                r = 32 * w + (np.float32(lowest).view(np.int32) >> 23) - 127
+                indices[n], data[n] = r, factor * x[r, start + i]
+                word ^= lowest
+                n += 1
         indptr[i + 1] = n
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _exponent(power):
-    """Return the binary logarithm of a power of two."""
-    return (np.float32(power).view(np.int32) >> 23) - 127
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _sum_sparse(x, matrix, kept, out):
-    """Do what a product does, if the rows of x are sparse; say whether they are."""
-    n = _count(x, 0, x.shape[1])
-    if matrix.shape[1] < _MIN_WIDTH or n > _DENSE * x.size:
-        return False
-    indptr, indices, data = _room(x, len(x), n)
-    _compress(x, 0, x.shape[1], indptr, indices, data)
-    _sum_rows(indptr, indices, data, matrix, kept, out)
-    return True
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _room(x, n_rows, n):
+def _empty_lists(x, n_rows, n):
     """Return empty CSR arrays for ``n`` numbers."""
     return (
         np.empty(n_rows + 1, dtype=np.int32),
@@ -201,7 +189,7 @@ def _room(x, n_rows, n):
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"}, **BORROWS)
 def _count(x, start, stop):
     """Return the number of non-zeros of ``x[:, start:stop]``."""
     n = 0

@@ -18,6 +18,8 @@ from numba.extending import overload
 from scipy.special import ndtri
 from sklearn.utils import check_random_state
 
+from skebm.utils._addresses import INNER
+
 _MASK64 = (1 << 64) - 1
 _MASK32 = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -180,11 +182,15 @@ def _fold(streams, indices, out):
 
 def fill_uniform(round_keys, stream0, stream1, row, out):
     """Fill an array of shape (n, width) from ``row`` on; kernels may call it, too."""
-    kernel = _uniform32 if out.dtype == np.float32 else _uniform64
-    kernel(round_keys, stream0, stream1, row, out)
+    uniform_kernel(out.dtype)(round_keys, stream0, stream1, row, out)
 
 
-@overload(fill_uniform)
+def uniform_kernel(dtype):
+    """Return what :func:`fill_uniform` is for arrays of this dtype."""
+    return _uniform32 if dtype == np.float32 else _uniform64
+
+
+@overload(fill_uniform, inline="always")
 def _fill_uniform(round_keys, stream0, stream1, row, out):
     kernel = _uniform32 if out.dtype == types.float32 else _uniform64
     return lambda round_keys, stream0, stream1, row, out: kernel(
@@ -208,13 +214,13 @@ def _round_keys(key):
 
 # The rounds are written out, with 32-bit state: so LLVM turns the loop over columns
 # into 16 lanes (0.8 ns a number; a loop over the rounds inside it costs 6.7 ns).
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def _round(a, b, c, d, key0, key1):
     low, high = np.uint64(a) * _MULTIPLIERS[0], np.uint64(c) * _MULTIPLIERS[1]
     return (
-        np.uint32(high >> _HALF) ^ b ^ key0,
+        np.uint32(np.uint32(high >> _HALF) ^ b ^ key0),
         np.uint32(high & _MASK32),
-        np.uint32(low >> _HALF) ^ d ^ key1,
+        np.uint32(np.uint32(low >> _HALF) ^ d ^ key1),
         np.uint32(low & _MASK32),
     )
 
@@ -233,7 +239,7 @@ def _philox(a, b, c, d, k):
     return _round(a, b, c, d, k[9], k[19])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def _scalars(k):
     # As scalars the keys stay in registers; an array's would be read after each store.
     first = k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9]
@@ -242,14 +248,14 @@ def _scalars(k):
 
 
 # Never 0, so that a probability of 0 never fires and ndtri stays finite; never 1.
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def _unit32(word):
     return max(np.float32(np.int32(word >> np.uint32(8))), np.float32(0.5)) * (
         np.float32(2.0**-24)
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", **INNER)
 def _unit64(word0, word1):
     bits = (np.uint64(word0) << np.uint64(21)) ^ (np.uint64(word1) >> np.uint64(11))
     return max(np.float64(np.int64(bits)), 0.5) * 2.0**-53

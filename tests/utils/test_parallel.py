@@ -118,7 +118,7 @@ def test_phases_are_done_alone_where_cores_are_taken(monkeypatch):
 @compiled
 def test_phases_do_not_wait_for_a_thread_that_never_comes():
     out = np.zeros((102, 5), dtype=np.int64)
-    relay((np.zeros((101, 32), dtype=np.int64), False), out)
+    relay((np.zeros(101 * 32, dtype=np.int64), False), out)
     np.testing.assert_array_equal(out, relay_in_turn(101, 5))
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numba import njit
 from scipy.sparse import csr_array
 
 from skebm.utils._products import (
@@ -10,6 +11,13 @@ from skebm.utils._products import (
     product,
     product_of_columns,
 )
+
+
+@njit(nogil=True)
+def product_of_columns_in_kernel(x, columns, shares, step, out):
+    """Python may not call what only kernels call."""
+    fill_product_of_columns(x, columns, shares, step, out)
+
 
 # From hardly any non-zeros to none but those; around the share that is the limit.
 DENSITIES = [0.0, 0.05, 0.2, 0.3, 1.0]
@@ -49,16 +57,16 @@ def test_product_of_columns_is_that_of_numpy(rng, density, width, dtype):
     x, y = (rows(rng, (n, 101), density, dtype) for n in (13, 7))
     mu = rows(rng, (1, 101), 1.0, dtype)
     shares = rng.normal(size=(21, width)).astype(dtype)
-    stacked = np.concatenate([x, y, mu])[:, 17:59].astype(np.float64)
-    expected = stacked.T @ shares.astype(np.float64)
+    stacked = np.concatenate([x, y, mu])
+    expected = stacked[:, 17:59].T.astype(np.float64) @ shares.astype(np.float64)
     out = np.full((42, width), np.nan, dtype=dtype)
     one, factor = dtype(1), dtype(-0.3)
-    fill_product_of_columns(x, y, mu, shares, 17, 59, one, 0 * one, out)
+    product_of_columns_in_kernel(stacked, (17, 59), shares, (one, 0 * one), out)
     close(out, expected)
-    fill_product_of_columns(x, y, mu, shares, 17, 59, factor, one, out)
+    product_of_columns_in_kernel(stacked, (17, 59), shares, (factor, one), out)
     close(out, 0.7 * expected)
     half = dtype(0.5)
-    fill_product_of_columns(x, y, mu, shares, 17, 59, factor, half, out)
+    product_of_columns_in_kernel(stacked, (17, 59), shares, (factor, half), out)
     close(out, 0.05 * expected)
     for first in (x, csr_array(x)):
         out[:] = np.nan
@@ -71,5 +79,7 @@ def test_lists_that_end_in_a_full_row_find_room(rng):
     x = np.zeros((20, 41))
     mu, shares = rng.normal(size=(1, 41)), rng.normal(size=(21, 37))
     out = np.empty((41, 37))
-    fill_product_of_columns(x, x[:0], mu, shares, 0, 41, 1.0, 0.0, out)
+    product_of_columns_in_kernel(
+        np.concatenate([x, mu]), (0, 41), shares, (1.0, 0.0), out
+    )
     np.testing.assert_allclose(out, np.outer(mu[0], shares[20]))

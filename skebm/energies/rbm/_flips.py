@@ -134,7 +134,7 @@ class Flips:
             back *= self.scale
             own = own[:, : back.shape[1]] * self.scale
             own += shift[:, None] * self.hidden[0]
-        weights = weight_gradient(energy, x, back)
+        weights = weight_gradient(x, back, energy.coupling)
         own *= self.factor[:, None]
         weights -= own
         # The energy of the visible units is linear, and so is its gradient.

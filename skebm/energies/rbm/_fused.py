@@ -1,12 +1,35 @@
-"""The updates of an RBM of binary units as a record and a call of a kernel."""
+"""Updates of an RBM whose units all take two values, without the interpreter.
+
+The formulas are those of the layers and of :class:`skebm.energies.RBM`, in phases that
+threads go through together: rows of data; hidden units of chains, their fields, visible
+units; columns of the gradient. Several minibatches are one call, since the interpreter
+and its lock cost more than the arithmetic of a small one. Steps of plain gradient
+descent are added to the weights as they are summed up, so their gradient is never
+stored. The kernels are in :mod:`skebm.energies.rbm._minibatches`.
+"""
 
 import numpy as np
 
-from skebm.energies._bipartite import Chains
-from skebm.energies.rbm._updates import contrast_after, descend
+from skebm.energies import _bipartite
+from skebm.energies.rbm._binary import model_of, words_of
+from skebm.energies.rbm._minibatches import calls_of, run
+from skebm.energies.rbm._records import (
+    Averages,
+    Chains,
+    Data,
+    Descent,
+    Parts,
+    Scratch,
+    Work,
+)
 from skebm.layers import Bernoulli, Spin
 from skebm.utils._math import row_weights
+from skebm.utils._parallel import blocks, blocks_of
+from skebm.utils._products import GRADIENT_ROWS
 from skebm.utils._random import folded
+
+# Multiply-adds of an update below which its phases are not worth a second thread.
+SERIAL_UPDATE = 24_000_000
 
 
 def has_binary_units(energy, *rows):
@@ -52,21 +75,39 @@ class FusedRBM:
         targets : tuple of ndarray
             The means of visible and hidden units over the data.
         """
-        energy = self.energy
-        inputs = None if positive.chains is None else positive.chains.inputs
-        weight = row_weights(positive.weight, len(positive.rows), energy.dtype)
-        chain_inputs = negative.chains.inputs
-        chain_weight = row_weights(negative.weight, len(chain_inputs), energy.dtype)
-        if offsets is None:
-            offsets = energy._zero_offsets()
-        gradient, chains, targets = contrast_after(
-            energy,
-            (positive.rows, inputs, weight),
-            (chain_inputs, -chain_weight),
-            offsets,
-            negative.randoms,
+        energy, x, dtype = self.energy, positive.rows, self.energy.dtype
+        inputs = np.array(negative.chains.inputs, order="C")
+        n, m = len(x), len(inputs)
+        parts = _parts(energy, n, m)
+        scratch = _scratch(energy, n, m, parts)
+        scratch.weight[:n] = row_weights(positive.weight, n, dtype)
+        scratch.weight[n:] = -row_weights(negative.weight, m, dtype)
+        has_inputs = positive.chains is not None
+        data_inputs = positive.chains.inputs if has_inputs else _empty_inputs(energy, n)
+        keys, streams = words_of(negative.randoms)
+        mu, lam = energy._zero_offsets() if offsets is None else offsets
+        weights = np.empty_like(energy.weights)
+        rows = np.arange(n), np.array([0, n]), False, streams[0, 0][None]
+        # A step of rate -1 from nothing is the gradient.
+        steps = np.array([[-1, 0, 0]], dtype)
+        work = Work(
+            calls_of(dtype.char),
+            parts,
+            model_of(energy),
+            Data(x, *rows, data_inputs, has_inputs),
+            Chains(keys, streams[None], negative.randoms[0].row, True, inputs),
+            scratch,
+            Descent(False, steps, weights, mu, lam, dtype.type(0)),
+            Averages(energy.weights, mu, lam),
         )
-        return gradient, Chains(*chains), targets
+        run(work)
+        gradient = {
+            "weights": weights,
+            "visible.bias": scratch.visible_gradient,
+            "hidden.bias": scratch.hidden_gradient,
+        }
+        chains = _bipartite.Chains(scratch.units[n : n + m], inputs)
+        return gradient, chains, (scratch.visible_mean, scratch.hidden_mean)
 
     def updates(self, updates):
         """Do several updates of plain gradient descent; the energy changes in place.
@@ -80,29 +121,78 @@ class FusedRBM:
         chains : Chains
         offsets : tuple of ndarray or None
         """
+        energy, dtype = self.energy, self.energy.dtype
+        sizes = [len(rows) for rows in updates.batches]
+        n, is_persistent = max(sizes), updates.chains is not None
+        data_inputs = _empty_inputs(energy, n)
+        # Chains that start at the data move on what the data sent to the hidden units.
+        inputs = data_inputs
+        if is_persistent:
+            inputs = np.array(updates.chains.inputs, order="C")
+        m = len(inputs)
+        order, edges = np.concatenate(updates.batches), np.cumsum([0, *sizes])
+        keys, sweep_streams, data_streams = _streams(updates)
         offsets, offset_rate = updates.offsets, updates.offset_rate
         if offsets is None:
-            offsets, offset_rate = self.energy._zero_offsets(), 0.0
+            offsets, offset_rate = energy._zero_offsets(), 0.0
+        mu, lam = (offset.copy() for offset in offsets)
         steps = np.stack([updates.rates, updates.decays, updates.moves], axis=1)
-        chains, moved = descend(
-            self.energy,
-            updates.X,
-            updates.batches,
-            steps,
-            updates.resample,
-            updates.chains,
-            offsets,
-            offset_rate,
-            updates.averages,
-            _words(updates.randoms, updates.n_sweeps),
+        names = "weights", "visible.bias", "hidden.bias"
+        parts = _parts(energy, n, m)
+        scratch = _scratch(energy, n, m, parts)
+        rows = order, edges, updates.resample, data_streams
+        rate = dtype.type(offset_rate)
+        work = Work(
+            calls_of(dtype.char),
+            parts,
+            model_of(energy),
+            Data(updates.X, *rows, data_inputs, False),
+            Chains(keys, sweep_streams, 0, is_persistent, inputs),
+            scratch,
+            Descent(True, steps.astype(dtype), energy.weights, mu, lam, rate),
+            Averages(*(updates.averages[name] for name in names)),
         )
-        return Chains(*chains), None if updates.offsets is None else moved
+        run(work)
+        n = sizes[-1]
+        m = m if is_persistent else n
+        chains = _bipartite.Chains(scratch.units[n : n + m], inputs[:m])
+        return chains, None if updates.offsets is None else (mu, lam)
 
 
-def _words(randoms, n_sweeps):
+def _streams(updates):
     """Return the keys, and the streams of all sweeps and data of each minibatch."""
-    steps, sweeps, sides = map(range, (*n_sweeps, 2))
+    steps, sweeps, sides = map(range, (*updates.n_sweeps, 2))
     sides = [(1, t, s, side) for t in steps for s in sweeps for side in sides]
-    streams = [random.stream for random in randoms]
-    of_chains = folded(streams, sides).reshape(len(streams), -1, 2, 2)
-    return randoms[0].words()[0], of_chains, folded(streams, [(0,)])[:, 0]
+    streams = [random.stream for random in updates.randoms]
+    of_sweeps = folded(streams, sides).reshape(len(streams), -1, 2, 2)
+    keys = updates.randoms[0].words()[0]
+    return keys, of_sweeps, folded(streams, [(0,)])[:, 0]
+
+
+def _empty_inputs(energy, n):
+    return np.empty((n, energy.n_hidden), energy.dtype)
+
+
+def _parts(energy, n, m):
+    """Return the number of parts of the phases, for n rows and m chains."""
+    if (n + m) * energy.work < SERIAL_UPDATE:
+        return Parts(1, 1, 1)
+    rows = (len(blocks_of(k, energy.work)) for k in (n, m))
+    return Parts(*rows, len(blocks(energy.n_features, GRADIENT_ROWS)))
+
+
+def _scratch(energy, n, m, parts):
+    (n_visible, n_hidden), dtype = energy.weights.shape, energy.dtype
+    shapes = Scratch(
+        units=(n + m + 1, n_visible),
+        shares=(n + m + 1, n_hidden),
+        weight=(n + m,),
+        hidden=(m, n_hidden),
+        field=(n_visible * m,),
+        sums=(parts.data + parts.chains, 2, n_visible + n_hidden),
+        visible_gradient=(n_visible,),
+        hidden_gradient=(n_hidden,),
+        visible_mean=(n_visible,),
+        hidden_mean=(n_hidden,),
+    )
+    return Scratch(*(np.empty(shape, dtype) for shape in shapes))

@@ -85,7 +85,7 @@ class ClassRBM(RBM):
         hidden, labels, others, sums = zip(*blocks, strict=True)
         hidden = np.concatenate(hidden)
         gradient = {name: np.zeros_like(value) for name, value in self.params.items()}
-        gradient["weights"][: self.n_inputs] = weight_gradient(self, x, hidden)
+        gradient["weights"][: self.n_inputs] = weight_gradient(x, hidden, self.coupling)
         gradient["weights"][self.n_inputs :] = -self.coupling * np.sum(labels, axis=0)
         gradient["visible.1.bias"] = -np.sum(sums, axis=0)
         for block in others:
