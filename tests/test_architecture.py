@@ -38,6 +38,7 @@ FREE = {"estimators", "__init__"}  # the top of the tree
 # or a special case.
 NEIGHBOURS = {
     "energies/rbm/class_rbm.py": {"rbm"},
+    "energies/rbm/parameters.py": {"rbm"},
     "energies/rbm/recipe.py": {"class_rbm", "rbm"},
     "energies/replicated_softmax/recipe.py": {"replicated_softmax"},
     "estimators/anomaly.py": {"density"},

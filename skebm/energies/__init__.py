@@ -16,6 +16,7 @@ from skebm.energies.rbm import (
     FusedRBM,
     Phase,
     RBMRecipe,
+    rbm_from_parameters,
 )
 from skebm.energies.replicated_softmax import (
     DocumentSummary,
@@ -56,4 +57,5 @@ __all__ = [
     "Scaled",
     "Summary",
     "Updates",
+    "rbm_from_parameters",
 ]

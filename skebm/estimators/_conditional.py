@@ -1,8 +1,5 @@
 """Questions about some columns given others: draws, densities, completions."""
 
-from collections.abc import Mapping
-from numbers import Integral
-
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -13,6 +10,7 @@ from skebm.inference import (
     observed_energy,
     posterior,
 )
+from skebm.tables import column_positions, partial_rows
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sparse import dense
@@ -61,7 +59,7 @@ class ConditionalMixin:
             with use_threads(self.n_jobs):
                 rows = draw(energy, n_samples, random, self._kernel)
             return self._as_input(rows)
-        rows = self._read(self._given_rows(given))
+        rows = self._read(partial_rows(given, *self._names))
         Z = self._encoded(rows)
         with use_threads(self.n_jobs):
             drawn = draw_holes(energy, Z, np.isnan(Z), n_samples, random, self._kernel)
@@ -87,7 +85,7 @@ class ConditionalMixin:
         """
         check_is_fitted(self)
         rows = self._check_rows(X)
-        kept = self._positions(given)
+        kept = column_positions(given, *self._names)
         partial = np.full(rows.shape, np.nan)
         partial[:, kept] = dense(rows)[:, kept]
         return self._log_density(rows) - self._log_density(partial)
@@ -109,7 +107,7 @@ class ConditionalMixin:
         ndarray or DataFrame of shape (n_samples, n_features)
         """
         check_is_fitted(self)
-        rows = self._read(self._given_rows(X))
+        rows = self._read(partial_rows(X, *self._names))
         Z = self._encoded(rows)
         random = Random.from_state(random_state)
         with use_threads(self.n_jobs):
@@ -211,48 +209,15 @@ class ConditionalMixin:
                 terms[rows, feature] = without - whole[rows]
         return terms
 
+    @property
+    def _names(self):
+        """The names of the columns, or None, and their number."""
+        return getattr(self, "feature_names_in_", None), self.n_features_in_
+
     def _expected(self, Z):
         """Return the expectations of hidden and visible units given encoded rows."""
         with use_threads(self.n_jobs):
             return posterior(self._energy, Z, np.isnan(Z), _N_SWEEPS, Random(_KEY))
-
-    def _given_rows(self, given):
-        """Return rows as `fit` got them; columns that were left out are missing."""
-        if isinstance(given, Mapping):
-            given = [given]
-        elif getattr(given, "ndim", 2) == 1:
-            given = [given.to_dict()] if hasattr(given, "to_dict") else given[None]
-        names = getattr(self, "feature_names_in_", range(self.n_features_in_))
-        if isinstance(given, list) and given and isinstance(given[0], Mapping):
-            import pandas as pd
-
-            given = pd.DataFrame(given)
-        if not hasattr(given, "reindex"):
-            return given
-        if unknown := [name for name in given.columns if name not in names]:
-            raise ValueError(
-                f"given has a column {unknown[0]!r} that was not there in fit. Known: "
-                f"{', '.join(map(repr, names))}."
-            )
-        rows = given.reindex(columns=names)
-        return rows if hasattr(self, "feature_names_in_") else rows.to_numpy()
-
-    def _positions(self, columns):
-        """Return the positions of columns that are given by name or by number."""
-        names = list(getattr(self, "feature_names_in_", ()))
-        known = dict(zip(names, range(len(names)), strict=True))
-        out = []
-        for column in columns:
-            position = known.get(column, column)
-            whole = isinstance(position, Integral) and not isinstance(position, bool)
-            if not whole or not -self.n_features_in_ <= position < self.n_features_in_:
-                known = names or range(self.n_features_in_)
-                raise ValueError(
-                    f"given names a column {column!r}, but the columns of fit are "
-                    f"{', '.join(map(repr, known))}."
-                )
-            out.append(position)
-        return out
 
 
 def has_holes(Z):

@@ -53,11 +53,8 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Training rows; NaN, None and pandas.NA are missing.
-        y : Ignored
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows. None gives every row the weight 1.
+        X, y, sample_weight
+            As for :meth:`fit`.
 
         Returns
         -------

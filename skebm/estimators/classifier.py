@@ -4,37 +4,26 @@ from numbers import Real
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_matrix, hstack, issparse
 from scipy.special import softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skebm.energies import ClassRBMRecipe
 from skebm.estimators._base import TrainingRows, check_weight, fit_hooks, store
 from skebm.estimators._conditional import has_holes
+from skebm.estimators._generative import GenerativeMixin
 from skebm.estimators._table_estimator import TableEstimator
-from skebm.inference import draw, observed_energy
+from skebm.inference import observed_energy
 from skebm.layers import Categorical, Columns
 from skebm.objectives import OBJECTIVES, Conditional, Hybrid
+from skebm.tables import check_classes, class_factors, label_numbers, with_labels
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import Interval, StrOptions, fit_context, is_fitted
 from skebm.utils._validation import resolve
 
 
-def _has_generative_part(self):
-    if self.generative_weight > 0:
-        return True
-    raise AttributeError(
-        "This classifier learned p(y | x) alone and knows no density of x. Set "
-        "generative_weight above 0 to train one."
-    )
-
-
-class EnergyClassifier(ClassifierMixin, TableEstimator):
+class EnergyClassifier(ClassifierMixin, GenerativeMixin, TableEstimator):
     """Classification with a classification restricted Boltzmann machine.
 
     The model [1]_ gives every pair of a row and a label an energy. ``predict`` returns
@@ -181,15 +170,11 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Training rows.
-        y : array-like of shape (n_samples,)
-            Labels of the rows.
+        X, y, sample_weight
+            As for :meth:`fit`.
         classes : array-like of shape (n_classes,), default=None
             All classes that may occur in any call. Only the first call uses them. None
             takes the classes of ``y`` in the first call.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows. None gives every row the weight 1.
 
         Returns
         -------
@@ -208,15 +193,15 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         check_classification_targets(y)
         if not go_on:
             self.classes_ = np.unique(y if classes is None else classes)
-        labels = self._label_numbers(y)
+        labels, n_classes = label_numbers(self.classes_, y), len(self.classes_)
         if not go_on:
-            self._check_classes(labels, weight)
+            check_classes(self.classes_, labels, weight, type(self).__name__)
             self._settle(X, weight)
         if self.class_weight is not None:
-            factor = self._class_factor(labels, weight)[labels]
-            weight = factor if weight is None else weight * factor
-        Z = self._joined(self._encoding.encode(X), labels)
-        label_layer = Categorical.zeros(len(self.classes_), Z.dtype)
+            factors = class_factors(self.class_weight, self.classes_, labels, weight)
+            weight = factors[labels] * (1 if weight is None else weight)
+        Z = with_labels(self._encoding.encode(X), labels, n_classes)
+        label_layer = Categorical.zeros(n_classes, Z.dtype)
         layer = Columns([self._encoding.layer(Z.dtype), label_layer])
         return TrainingRows(Z, weight, layer, hooks, labels)
 
@@ -230,47 +215,6 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         plain = isinstance(self.visible, str) and isinstance(dtypes, pd.Series)
         numbers = plain and all(getattr(d, "kind", "O") in "biuf" for d in dtypes)
         return super()._reads_columns(X) and not numbers
-
-    def _check_classes(self, labels, weight):
-        present = np.unique(labels if weight is None else labels[weight > 0])
-        if len(self.classes_) < 2 or len(present) == 0:
-            raise ValueError(
-                "EnergyClassifier needs rows of at least two classes, but y holds one "
-                f"class: {self.classes_[0]!r}."
-            )
-
-    def _class_factor(self, labels, weight):
-        """Return each class's factor; "balanced" counts a weight as repetition."""
-        if weight is not None:
-            labels, weight = labels[weight > 0], weight[weight > 0]
-        present, factor = np.unique(labels), np.zeros(len(self.classes_))
-        factor[present] = compute_class_weight(
-            self.class_weight,
-            classes=self.classes_[present],
-            y=self.classes_[labels],
-            sample_weight=weight,
-        )
-        return factor
-
-    def _label_numbers(self, y):
-        """Return the position of each label in ``classes_``."""
-        y = column_or_1d(y, warn=True)
-        numbers = np.clip(np.searchsorted(self.classes_, y), 0, len(self.classes_) - 1)
-        unknown = self.classes_[numbers] != y
-        if unknown.any():
-            raise ValueError(
-                f"y holds labels that fit has not seen: {np.unique(y[unknown])[:5]}. "
-                f"Known: {self.classes_}."
-            )
-        return numbers
-
-    def _joined(self, Z, labels):
-        """Return rows ``[inputs | one-hot label]``."""
-        one_hot = np.zeros((len(labels), len(self.classes_)), dtype=Z.dtype)
-        one_hot[np.arange(len(labels)), labels] = 1
-        if issparse(Z):
-            return hstack([Z, csr_matrix(one_hot)], format="csr")
-        return np.hstack([Z, one_hot])
 
     def _recipe(self):
         return ClassRBMRecipe(self.n_components, self.hidden)
@@ -306,19 +250,20 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         energy = self._class_energy(Z) + self._encoding.log_volume(Z)[:, None]
         if y is None:
             return energy
-        return energy[np.arange(len(energy)), self._label_numbers(y)]
+        return energy[np.arange(len(energy)), label_numbers(self.classes_, y)]
 
     def _class_energy(self, Z):
         """Return the energies of all classes, the holes of encoded rows summed out."""
         if not has_holes(Z):
             return self._map_rows(self._energy.class_energy, Z)
         energies = []
-        for k in range(len(self.classes_)):
-            rows = self._joined(Z, np.full(len(Z), k))
+        for label in range(len(self.classes_)):
+            rows = with_labels(Z, np.full(len(Z), label), len(self.classes_))
             with use_threads(self.n_jobs):
-                # The same draws for all classes: what is compared differs less.
-                own = observed_energy(self._energy, rows, np.isnan(rows), Random(0))
-            energies.append(own)
+                # The draws are the same for all classes, so they differ less.
+                energies.append(
+                    observed_energy(self._energy, rows, np.isnan(rows), Random(0))
+                )
         return np.stack(energies, axis=1)
 
     def __sklearn_tags__(self):
@@ -391,53 +336,3 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         """
         energy = -self.energy(X)
         return energy - np.logaddexp.reduce(energy, axis=1)[:, None]
-
-    # -- the density, where one was trained ------------------------------------------
-
-    @available_if(_has_generative_part)
-    def score_samples(self, X):
-        """Return the log-likelihood of each row, with the label summed out.
-
-        The method exists only if ``generative_weight`` is above 0.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), float64
-            Log-probabilities, or log-densities in the units of ``X``, in nats.
-        """
-        Z = self._encoded(X)
-        log_density = np.logaddexp.reduce(-self._class_energy(Z), axis=1)
-        log_density -= self._encoding.log_volume(Z)
-        return log_density - self.log_partition_.value
-
-    @available_if(_has_generative_part)
-    def sample(self, n_samples=1, *, y=None, random_state=None):
-        """Draw rows from the model.
-
-        The method exists only if ``generative_weight`` is above 0.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-        y : label, default=None
-            Class of the rows. None draws rows of all classes.
-        random_state : int, RandomState or None, default=None
-            Seed of the random numbers. None draws differently at each call.
-
-        Returns
-        -------
-        ndarray or DataFrame of shape (n_samples, n_features)
-            Rows, as a data frame if ``fit`` got a data frame.
-        """
-        check_is_fitted(self)
-        energy = self._energy
-        if y is not None:
-            energy = energy.clamp(int(self._label_numbers(np.array([y]))[0]))
-        with use_threads(self.n_jobs):
-            rows = draw(energy, n_samples, Random.from_state(random_state))
-        return self._as_input(rows[:, : self._energy.n_inputs])

@@ -5,24 +5,21 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils import check_array
 
-from skebm.energies import RBM, RBMRecipe, Summary
+from skebm.energies import RBMRecipe
 from skebm.estimators._conditional import has_holes
 from skebm.estimators._density import TableDensity
-from skebm.estimators._plan import make_plan
+from skebm.estimators._from_parameters import FromParametersMixin
 from skebm.estimators._table_estimator import TableEstimator
-from skebm.inference import at_chain_marginals, draw_holes
-from skebm.layers import HIDDEN, LAYERS
+from skebm.inference import draw_holes
 from skebm.samplers import Gibbs
-from skebm.tables import Encoding, Table
-from skebm.training import Training
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
-from skebm.utils._validation import lookup
 
 
-class RBMDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TableDensity):
+class RBMDensity(
+    FromParametersMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, TableDensity
+):
     """Density estimation with a restricted Boltzmann machine.
 
     The estimator learns the distribution of the rows of ``X`` by persistent contrastive
@@ -318,102 +315,3 @@ objective, default="pcd"
             chains = sampler.step(self._energy, chains, random)
             rows = self._energy.configurations(chains)
         return self._as_input(rows, X)
-
-    # -- parameters from elsewhere ---------------------------------------------------
-
-    @classmethod
-    def from_parameters(
-        cls,
-        components,
-        intercept_visible,
-        intercept_hidden,
-        *,
-        variance_visible=None,
-        visible="bernoulli",
-        hidden="bernoulli",
-        **params,
-    ):
-        """Return a fitted estimator with parameters that were learned elsewhere.
-
-        Parameters
-        ----------
-        components : array-like of shape (n_components, n_features)
-            Weights. If the visible units are Gaussian, ``components @ x`` must apply to
-            ``x`` itself, not to the standardised ``x``.
-        intercept_visible : array-like of shape (n_features,)
-            Biases of the visible units. If the visible units are Gaussian, a bias is
-            the mean divided by the variance.
-        intercept_hidden : array-like of shape (n_components,)
-            Biases of the hidden units.
-        variance_visible : array-like of shape (n_features,), default=None
-            Variances of Gaussian visible units given the hidden units. None is 1.
-        visible : {"bernoulli", "spin", "gaussian"}, default="bernoulli"
-            Visible units.
-        hidden : {"bernoulli", "spin", "gaussian", "relu"}, default="bernoulli"
-            Hidden units.
-        **params
-            Other parameters of the estimator.
-
-        Returns
-        -------
-        RBMDensity
-            The fitted estimator.
-
-        Examples
-        --------
-        >>> from sklearn.neural_network import BernoulliRBM
-        >>> import numpy as np
-        >>> X = np.random.default_rng(0).integers(0, 2, (50, 6))
-        >>> theirs = BernoulliRBM(n_components=3, random_state=0).fit(X)
-        >>> ours = RBMDensity.from_parameters(
-        ...     theirs.components_, theirs.intercept_visible_, theirs.intercept_hidden_
-        ... )
-        >>> bool(ours.score(X) < 0)
-        True
-        """
-        components = check_array(components, dtype=[np.float64, np.float32])
-        dtype, (n_components, n_features) = components.dtype, components.shape
-        given = {"bias": (intercept_visible, n_features, "intercept_visible")}
-        layer_class = lookup(visible, LAYERS, "visible")
-        if hasattr(layer_class, "precision"):
-            variance = (
-                np.ones(n_features) if variance_visible is None else variance_visible
-            )
-            log_precision = -np.log(np.asarray(variance, dtype=np.float64))
-            given["log_precision"] = log_precision, n_features, "variance_visible"
-        layer = layer_class(
-            **{name: _vector(*value, dtype) for name, value in given.items()}
-        )
-        bias = _vector(intercept_hidden, n_components, "intercept_hidden", dtype)
-        hidden_layer = lookup(hidden, HIDDEN, "hidden")(bias)
-        self = cls(n_components, visible=visible, hidden=hidden, **params)
-        self.n_features_in_ = n_features
-        self._table = Table.of_kind(visible, n_features)
-        self._encoding = Encoding.identity(visible, n_features)
-        random = Random.from_state(self.random_state)
-        energy = RBM(layer, hidden_layer, np.ascontiguousarray(components.T))
-        if not energy.is_proper:
-            raise ValueError(
-                "The partition function of these parameters may be infinite: with "
-                f"hidden={hidden!r}, the largest singular value of components * "
-                "sqrt(variance_visible) must be below 1. Use smaller components."
-            )
-        with use_threads(self.n_jobs):
-            energy = at_chain_marginals(energy, random.fold(0))
-            self._summary = Summary(1, None, None, dtype)
-            plan = make_plan(self, energy, layer, 1, n_iter=1)
-            self._training = Training.start(energy, plan, random.fold(1))
-        for name, value in self._fitted_attributes(self._training).items():
-            setattr(self, name, value)
-        self.history_ = {}
-        return self
-
-
-def _vector(values, length, name, dtype):
-    values = np.array(values, dtype=dtype)
-    if values.shape != (length,) or not np.isfinite(values).all():
-        raise ValueError(
-            f"{name} must hold {length} finite numbers to go with components; its "
-            f"shape is {values.shape}."
-        )
-    return values

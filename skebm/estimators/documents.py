@@ -1,15 +1,10 @@
 """Density and topics of documents with a replicated softmax."""
 
-import warnings
 from functools import partial
 
 import numpy as np
-from scipy.sparse import csr_matrix, issparse
-from sklearn.base import (
-    ClassNamePrefixFeaturesOutMixin,
-    DensityMixin,
-    TransformerMixin,
-)
+from scipy.sparse import issparse
+from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.energies import DocumentSummary, ReplicatedSoftmaxRecipe
@@ -20,9 +15,11 @@ from skebm.estimators._base import (
     fit_hooks,
     store,
 )
+from skebm.estimators._topics import TopicsMixin
 from skebm.objectives import CD, PCD
 from skebm.partition import LENGTH_PARTITIONS, LengthPartitions
 from skebm.samplers import LengthTempering, draw_hidden
+from skebm.tables import as_documents, check_counts
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import (
@@ -35,9 +32,7 @@ from skebm.utils._validation import resolve
 _OBJECTIVES = {"pcd": partial(PCD, sampler=LengthTempering()), "cd": CD}
 
 
-class DocumentDensity(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, EnergyEstimator
-):
+class DocumentDensity(TopicsMixin, DensityMixin, EnergyEstimator):
     """Density and topics of documents with a replicated softmax.
 
     The estimator learns the distribution of documents that are given as counts of words
@@ -45,9 +40,8 @@ class DocumentDensity(
     documents of all lengths. Its hidden units are topics, and several topics can be on
     in one document. :class:`sklearn.decomposition.LatentDirichletAllocation`, in
     contrast, divides a document among its topics. Scores are normalised
-    log-probabilities of the words **in sequence, given the number of words**. The
-    perplexities of :class:`sklearn.decomposition.LatentDirichletAllocation` refer to
-    such log-probabilities as well.
+    log-probabilities of the words **in sequence, given the number of words**, as the
+    perplexities of topic models are.
 
     Parameters
     ----------
@@ -62,31 +56,9 @@ class DocumentDensity(
         Learning rate of the first updates. With Adam, ``"auto"`` is 0.01 if the mean
         length of the documents is at most 50, and 0.5 over the mean length if it is
         larger. With SGD it is 0.3 over the mean length.
-    schedule : {"linear", "constant"}, default="linear"
-        Schedule of the learning rate. ``"linear"`` keeps it constant for the first half
-        of the epochs and then lowers it linearly to 0.
-    batch_size : int or "auto", default="auto"
-        Largest number of documents in a minibatch. ``"auto"`` takes all documents if
-        there are at most 256, else 100.
-    n_iter : int or "auto", default="auto"
-        Number of epochs. ``"auto"`` makes four updates for each document, but at least
-        1500 and at most 8000 updates. It runs at least 10 epochs in any case.
-    max_time : float, default=None
-        Time in seconds after which training ends, also inside an epoch. If time runs
-        out sooner than the epochs do, the schedule follows the clock. Such a fit
-        depends on the speed of the machine and is not reproducible to the bit.
-    average : float in [0, 1), default=0.999
-        Decay of the exponential moving average of the parameters over updates. The
-        fitted model has the averaged parameters. 0 takes the last parameters instead.
     l1, l2, l1b : float, default=0.0
         Factors of penalties on the weights that are added to the negative
         log-likelihood of a document; see :class:`skebm.penalties.Penalties`.
-    sparsity_target : float in (0, 1), default=0.1
-        Share of documents for which a hidden unit should be on. It has no effect if
-        ``sparsity_cost`` is 0.
-    sparsity_cost : float, default=0.0
-        Strength of the penalty that pulls the mean activity of each hidden unit towards
-        ``sparsity_target``.
     partition : "auto" or method, default="auto"
         Method that computes ``log_partition_``. ``"auto"`` is
         :class:`skebm.partition.LengthPartition` with its defaults, which is exact for
@@ -94,23 +66,9 @@ class DocumentDensity(
     early_stopping : bool, default=False
         Whether to hold out documents, and to stop when the log-probability of words
         that are left out of these documents stops improving.
-    validation_fraction : float, default=0.1
-        Share of documents that are held out if ``early_stopping`` is true.
-    n_iter_no_change : int, default=5
-        Number of evaluations on the held-out documents without improvement after which
-        training stops.
-    tol : float, default=1e-4
-        Smallest increase that counts as an improvement, in nats a word.
-    warm_start : bool, default=False
-        Whether ``fit`` continues from the parameters of the last ``fit``.
-    n_jobs : int, default=None
-        Number of threads. None takes the number that ``joblib.parallel_config`` sets,
-        and all cores if it sets none. The fitted parameters do not depend on it.
-    random_state : int, RandomState or None, default=None
-        Seed of the random numbers. An int gives the same fit at each call.
-    verbose : int, default=0
-        Verbosity. 0 prints nothing, 1 prints a line for every tenth epoch, and 2 a line
-        for every epoch.
+    schedule, batch_size, n_iter, max_time, average, sparsity_target, sparsity_cost, \
+validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
+        As for :class:`RBMDensity`, with documents for rows. ``tol`` is in nats a word.
 
     Attributes
     ----------
@@ -146,9 +104,7 @@ class DocumentDensity(
     count for every word of the vocabulary, as each hidden unit has a weight for every
     word.
 
-    A sample weight of 2 has the effect of the same document twice. This holds exactly
-    if one minibatch holds all documents, which is the default up to 256 documents, and
-    in expectation with smaller minibatches.
+    Sample weights act as those of :class:`RBMDensity` do.
 
     References
     ----------
@@ -239,11 +195,8 @@ class DocumentDensity(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_words)
-            Counts of the words of each document.
-        y : Ignored
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the documents. None gives every document the weight 1.
+        X, y, sample_weight
+            As for :meth:`fit`.
 
         Returns
         -------
@@ -271,20 +224,8 @@ class DocumentDensity(
         """Return validated counts."""
         options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
         X = validate_data(self, X, reset=reset, **options)
-        values = X.data if issparse(X) else X
-        counts = "documents are counts of words, as CountVectorizer makes them."
-        if (values < 0).any():
-            raise ValueError(
-                f"Negative values in data passed to {type(self).__name__}: {counts} Do "
-                "not scale or centre them."
-            )
-        if reset and (values != np.rint(values)).any():
-            warnings.warn(
-                f"Fractions in data passed to {type(self).__name__}: {counts} They are "
-                "taken as expected counts, and scores are no probabilities then. Do "
-                "not weigh words (tf-idf).",
-                stacklevel=6,
-            )
+        # The warning points at the call of fit.
+        check_counts(X, type(self).__name__, 6 if reset else None)
         return X
 
     def _encoded(self, X):
@@ -372,66 +313,7 @@ class DocumentDensity(
         log_prob, lengths = self._log_prob(self._encoded(X))
         return float(np.exp(-log_prob.sum() / max(lengths.sum(), 1)))
 
-    # -- features and draws ----------------------------------------------------------
-
-    def transform(self, X):
-        """Return the expectations of the hidden units given each document.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_words)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_components)
-            Probability that each topic is on.
-        """
-        return self._map_rows(self._energy.hidden_mean, self._encoded(X))
-
-    def similarity(self, X, Y=None):
-        """Return the cosine similarities of documents.
-
-        The cosines are computed from the features that :meth:`transform` returns.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_words)
-        Y : {array-like, sparse matrix} of shape (n_others, n_words), default=None
-            Other documents. None compares the documents of ``X`` with each other.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_others)
-            Cosines.
-        """
-        # Here, since it imports half of scikit-learn.
-        from sklearn.metrics.pairwise import cosine_similarity
-
-        return cosine_similarity(*(self.transform(Z) for Z in (X, Y) if Z is not None))
-
-    def topics(self, n_words=10, feature_names=None):
-        """Return the words with the largest weights of each hidden unit.
-
-        Parameters
-        ----------
-        n_words : int, default=10
-            Number of words for each hidden unit.
-        feature_names : array-like of shape (n_features,), default=None
-            Words of the columns. None takes ``feature_names_in_``, or the numbers of
-            the columns if there are no names.
-
-        Returns
-        -------
-        ndarray of shape (n_components, n_words)
-            Words in decreasing order of their weights.
-        """
-        check_is_fitted(self)
-        if feature_names is None:
-            feature_names = getattr(
-                self, "feature_names_in_", np.arange(self.n_features_in_)
-            )
-        order = np.argsort(-self.components_, axis=1, kind="stable")
-        return np.asarray(feature_names)[order[:, :n_words]]
+    # -- draws ------------------------------------------------------------------------
 
     def sample(self, n_samples=1, lengths=None, *, random_state=None):
         """Draw documents from the model.
@@ -462,13 +344,8 @@ class DocumentDensity(
         with use_threads(self.n_jobs):
             hidden = draw_hidden(energy.marginal, lengths, random.fold(1))
             counts = energy.words(hidden.astype(energy.dtype), lengths, random.fold(2))
-        if self._gives_sparse:
-            return csr_matrix(counts)
-        if not hasattr(self, "feature_names_in_"):
-            return counts
-        import pandas as pd
-
-        return pd.DataFrame(counts, columns=self.feature_names_in_)
+        names = getattr(self, "feature_names_in_", None)
+        return as_documents(counts, self._gives_sparse, names)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

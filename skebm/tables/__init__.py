@@ -1,7 +1,15 @@
 """Columns of a table as numbers and units of a layer, and back."""
 
+from skebm.tables.documents import as_documents, check_counts
 from skebm.tables.encoding import Encoding
 from skebm.tables.kinds import KINDS, Kind
+from skebm.tables.labels import (
+    check_classes,
+    class_factors,
+    label_numbers,
+    with_labels,
+)
+from skebm.tables.partial import column_positions, partial_rows
 from skebm.tables.rows import Rows
 from skebm.tables.table import Table, as_frame, by_columns, is_frame
 
@@ -11,7 +19,15 @@ __all__ = [
     "Kind",
     "Rows",
     "Table",
+    "as_documents",
     "as_frame",
     "by_columns",
+    "check_classes",
+    "check_counts",
+    "class_factors",
+    "column_positions",
     "is_frame",
+    "label_numbers",
+    "partial_rows",
+    "with_labels",
 ]

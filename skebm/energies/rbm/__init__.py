@@ -4,6 +4,7 @@ from skebm.energies.rbm._clamped import Clamped, ClampedChains
 from skebm.energies.rbm._fused import FusedRBM
 from skebm.energies.rbm._phases import Phase
 from skebm.energies.rbm.class_rbm import ClassRBM
+from skebm.energies.rbm.parameters import rbm_from_parameters
 from skebm.energies.rbm.rbm import RBM
 from skebm.energies.rbm.recipe import ClassRBMRecipe, RBMRecipe
 
@@ -16,4 +17,5 @@ __all__ = [
     "FusedRBM",
     "Phase",
     "RBMRecipe",
+    "rbm_from_parameters",
 ]

@@ -1,0 +1,91 @@
+"""Labels as numbers of classes, and beside the units of their rows."""
+
+import numpy as np
+from scipy.sparse import csr_matrix, hstack, issparse
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.validation import column_or_1d
+
+
+def label_numbers(classes, y):
+    """Return the position of each label in ``classes``.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        In increasing order.
+    y : array-like of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If a label is not among the classes.
+    """
+    y = column_or_1d(y, warn=True)
+    numbers = np.clip(np.searchsorted(classes, y), 0, len(classes) - 1)
+    unknown = classes[numbers] != y
+    if unknown.any():
+        raise ValueError(
+            f"y holds labels that fit has not seen: {np.unique(y[unknown])[:5]}. "
+            f"Known: {classes}."
+        )
+    return numbers
+
+
+def check_classes(classes, numbers, weight, estimator):
+    """Raise a sentence unless there are rows of at least two classes.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+    numbers : ndarray of int of shape (n,)
+    weight : ndarray of shape (n,) or None
+    estimator : str
+        For the sentence.
+    """
+    present = np.unique(numbers if weight is None else numbers[weight > 0])
+    if len(classes) < 2 or len(present) == 0:
+        raise ValueError(
+            f"{estimator} needs rows of at least two classes, but y holds one class: "
+            f"{classes[0]!r}."
+        )
+
+
+def class_factors(class_weight, classes, numbers, weight):
+    """Return the factor by which ``class_weight`` multiplies the weights of each class.
+
+    Parameters
+    ----------
+    class_weight : dict or "balanced"
+        ``"balanced"`` counts a weight as so many rows.
+    classes : ndarray of shape (n_classes,)
+    numbers : ndarray of int of shape (n,)
+    weight : ndarray of shape (n,) or None
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        0 for classes of which there are no rows.
+    """
+    if weight is not None:
+        numbers, weight = numbers[weight > 0], weight[weight > 0]
+    present, factors = np.unique(numbers), np.zeros(len(classes))
+    factors[present] = compute_class_weight(
+        class_weight, classes=classes[present], y=classes[numbers], sample_weight=weight
+    )
+    return factors
+
+
+def with_labels(Z, numbers, n_classes):
+    """Return rows of units with one-hot labels behind them.
+
+    Parameters
+    ----------
+    Z : {ndarray, CSR matrix} of shape (n, n_units)
+    numbers : ndarray of int of shape (n,)
+    n_classes : int
+    """
+    one_hot = np.zeros((len(numbers), n_classes), dtype=Z.dtype)
+    one_hot[np.arange(len(numbers)), numbers] = 1
+    if issparse(Z):
+        return hstack([Z, csr_matrix(one_hot)], format="csr")
+    return np.hstack([Z, one_hot])

@@ -1,0 +1,78 @@
+"""Rows and columns that a question names: some columns may be left out."""
+
+from collections.abc import Mapping
+from numbers import Integral
+
+import pandas as pd
+
+
+def partial_rows(rows, names, n_features):
+    """Return rows as ``fit`` got them; cells of columns that were left out are missing.
+
+    Parameters
+    ----------
+    rows : dict, list of dict, Series, DataFrame or array-like
+        One row or several.
+    names : ndarray of str of shape (n_features,) or None
+        The columns of ``fit``; None if they had no names.
+    n_features : int
+
+    Returns
+    -------
+    DataFrame or array-like
+
+    Raises
+    ------
+    ValueError
+        If a column is not one of those of ``fit``.
+    """
+    if isinstance(rows, Mapping):
+        rows = [rows]
+    elif getattr(rows, "ndim", 2) == 1:
+        rows = [rows.to_dict()] if hasattr(rows, "to_dict") else rows[None]
+    if isinstance(rows, list) and rows and isinstance(rows[0], Mapping):
+        rows = pd.DataFrame(rows)
+    if not hasattr(rows, "reindex"):
+        return rows
+    known = range(n_features) if names is None else names
+    if unknown := [name for name in rows.columns if name not in known]:
+        raise ValueError(
+            f"given has a column {unknown[0]!r} that was not there in fit. Known: "
+            f"{', '.join(map(repr, known))}."
+        )
+    rows = rows.reindex(columns=known)
+    return rows.to_numpy() if names is None else rows
+
+
+def column_positions(columns, names, n_features):
+    """Return the positions of columns that are named, or numbered.
+
+    Parameters
+    ----------
+    columns : list of str or int
+    names : ndarray of str of shape (n_features,) or None
+    n_features : int
+
+    Returns
+    -------
+    list of int
+
+    Raises
+    ------
+    ValueError
+        If there is no such column.
+    """
+    names = [] if names is None else list(names)
+    by_name = dict(zip(names, range(len(names)), strict=True))
+    positions = []
+    for column in columns:
+        position = by_name.get(column, column)
+        whole = isinstance(position, Integral) and not isinstance(position, bool)
+        if not whole or not -n_features <= position < n_features:
+            known = names or range(n_features)
+            raise ValueError(
+                f"given names a column {column!r}, but the columns of fit are "
+                f"{', '.join(map(repr, known))}."
+            )
+        positions.append(position)
+    return positions
