@@ -242,9 +242,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
     # -- scores ----------------------------------------------------------------------
 
     def energy(self, X):
-        """Return the free energy of each document.
-
-        Energies can be compared among documents of the same length only.
+        """Return the free energy of each document, to compare those of one length.
 
         Parameters
         ----------
@@ -290,8 +288,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
 
         Returns
         -------
-        float
-            Nats a document; higher is better.
+        float, in nats
         """
         return float(self.score_samples(X).mean())
 
@@ -308,12 +305,10 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         Returns
         -------
         float
-            The perplexity; lower is better. It is 1 if there are no words.
+            Lower is better; 1 if there are no words.
         """
         log_prob, lengths = self._log_prob(self._encoded(X))
         return float(np.exp(-log_prob.sum() / max(lengths.sum(), 1)))
-
-    # -- draws ------------------------------------------------------------------------
 
     def sample(self, n_samples=1, lengths=None, *, random_state=None):
         """Draw documents from the model.
