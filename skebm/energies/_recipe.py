@@ -66,6 +66,11 @@ class Recipe(BaseEstimator):
 
     monitor = "density"
 
+    @classmethod
+    def of(cls, recipe):
+        """Return the recipe itself, or a user's object with all these methods."""
+        return recipe if isinstance(recipe, Recipe) else UserRecipe(recipe)
+
     def build(self, layer, summary, random):
         """Return the energy from which training starts.
 
@@ -104,6 +109,32 @@ class Recipe(BaseEstimator):
         dict of str to object
         """
         return {}
+
+
+class UserRecipe(Recipe):
+    """A user's object with ``build``, and the methods that it has not got itself.
+
+    Parameters
+    ----------
+    recipe : object
+        With ``build(layer, summary, random)``.
+    """
+
+    def __init__(self, recipe):
+        self.recipe = recipe
+
+    def build(self, layer, summary, random):
+        """Return what the user's object builds."""
+        return self.recipe.build(layer, summary, random)
+
+    def learning_rate(self, layer, summary, objective, optimizer):
+        """Return the learning rate of the user's object, or that of any recipe."""
+        method = getattr(self.recipe, "learning_rate", super().learning_rate)
+        return method(layer, summary, objective, optimizer)
+
+    def attributes(self, energy, order):
+        """Return the attributes of the user's object, or none."""
+        return getattr(self.recipe, "attributes", super().attributes)(energy, order)
 
 
 def is_adaptive(optimizer):

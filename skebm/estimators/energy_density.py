@@ -1,11 +1,11 @@
 """Density of rows by any energy."""
 
-from skebm.energies import ENERGIES
+from skebm.energies import ENERGIES, Recipe
 from skebm.estimators._base import store
 from skebm.estimators._density import TableDensity
 from skebm.objectives import OBJECTIVES
 from skebm.partition import AIS, Auto
-from skebm.samplers import SAMPLERS
+from skebm.samplers import named_kernel
 from skebm.utils._sklearn import HasMethods
 from skebm.utils._validation import lookup, resolve
 
@@ -22,8 +22,8 @@ class EnergyDensity(TableDensity):
     ----------
     energy : {"rbm"} or recipe, default="rbm"
         What is modelled: a name of :data:`skebm.energies.ENERGIES`, or an object with
-        ``build(layer, summary, random)`` that returns an energy, with ``BaseEstimator``
-        as its base; see :class:`skebm.energies.Recipe`.
+        ``build(layer, summary, random)`` that returns an energy; see
+        :class:`skebm.energies.Recipe`.
     kernel : {"gibbs"} or sampler, default="gibbs"
         What moves chains in training, sampling, filling holes and estimating the log
         partition function: a sampler with ``move``.
@@ -124,14 +124,17 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         return self.kernel
 
     def _recipe(self):
-        return resolve(self.energy, ENERGIES, "energy")
+        # Others need a label, or are of documents.
+        densities = {k: v for k, v in ENERGIES.items() if v.monitor == "density"}
+        return Recipe.of(resolve(self.energy, densities, "energy"))
 
     def _objective(self):
+        kernel = named_kernel(self.kernel)
         if not isinstance(self.objective, str):
             return super()._objective()
         objective = lookup(self.objective, OBJECTIVES, "objective")()
         if hasattr(objective, "sampler"):
-            objective.set_params(sampler=resolve(self.kernel, SAMPLERS, "kernel"))
+            objective.set_params(sampler=kernel)
         return objective
 
     def _partition(self):

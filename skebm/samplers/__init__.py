@@ -1,6 +1,13 @@
 """How configurations are drawn: `init` starts chains, `step` moves them."""
 
-from skebm.samplers._base import SAMPLERS, Sampler, anneal, resolve_kernel, sweep
+from skebm.samplers._base import (
+    SAMPLERS,
+    Sampler,
+    anneal,
+    named_kernel,
+    resolve_kernel,
+    sweep,
+)
 from skebm.samplers.exact import Exact
 from skebm.samplers.gibbs import Gibbs
 from skebm.samplers.lengths import LengthTempering, draw_hidden
@@ -24,6 +31,7 @@ __all__ = [
     "TrajectoryTempering",
     "anneal",
     "draw_hidden",
+    "named_kernel",
     "resolve_kernel",
     "sweep",
 ]

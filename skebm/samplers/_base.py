@@ -78,8 +78,30 @@ class Sampler(BaseEstimator):
         return sweep(Energy.of(energy), state, self, self.n_steps, random)
 
 
-def resolve_kernel(kernel, energy):
+def named_kernel(kernel):
     """Return the sampler whose ``move`` a name or a spec stands for.
+
+    Parameters
+    ----------
+    kernel : str or sampler
+
+    Raises
+    ------
+    ValueError
+        If the name is not known, or the sampler has no move of a block of chains, as
+        tempering has not.
+    """
+    sampler = resolve(kernel, SAMPLERS, "kernel")
+    if not hasattr(sampler, "move"):
+        raise ValueError(
+            f"kernel={kernel!r} has no `move` of chains by themselves. Use "
+            "kernel='gibbs', or another sampler with a move."
+        )
+    return sampler
+
+
+def resolve_kernel(kernel, energy):
+    """Return the sampler of a kernel, after a check that it can move this energy.
 
     Parameters
     ----------
@@ -89,16 +111,11 @@ def resolve_kernel(kernel, energy):
     Raises
     ------
     ValueError
-        If the sampler has no move of a block of chains, as tempering has not.
+        As for :func:`named_kernel`.
     TypeError
         If the energy lacks a capability that the sampler requires.
     """
-    sampler = resolve(kernel, SAMPLERS, "kernel")
-    if not hasattr(sampler, "move"):
-        raise ValueError(
-            f"kernel={kernel!r} has no `move` of chains by themselves. Use "
-            "kernel='gibbs', or another sampler with a move."
-        )
+    sampler = named_kernel(kernel)
     require(energy, sampler, "Choose another kernel.")
     return sampler
 

@@ -1,7 +1,11 @@
 """The density of any energy: one that is known by name, and one of a user's own."""
 
+import itertools
+import pickle
+
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator
 
 from skebm import EnergyDensity, RBMDensity
 from skebm.energies import Energy, RBMRecipe, Recipe
@@ -87,3 +91,58 @@ def test_holes_of_an_energy_of_ones_own(bits):
     filled = [[a, 1.0, 0.0, b] for a in (0.0, 1.0) for b in (0.0, 1.0)]
     total = np.logaddexp.reduce(model.score_samples(np.array(filled)))
     np.testing.assert_allclose(model.score_samples(row), total, rtol=1e-6)
+
+
+# -- objects that inherit nothing ------------------------------------------------------
+
+
+class PlainPairs:
+    """An energy in plain NumPy: all pairs of columns, and two layers."""
+
+    def __init__(self, couplings, layer):
+        self.couplings = couplings
+        self.visible = self.base = layer
+
+    @property
+    def params(self):
+        return {"couplings": self.couplings}
+
+    def energy(self, x):
+        pairs = np.einsum("ni,ij,nj->n", x, self.couplings, x)
+        return self.visible.energy(x) - pairs
+
+    def grad(self, x, weight=None):
+        weight = np.full(len(x), 1 / len(x)) if weight is None else weight
+        return {"couplings": -(x * weight[:, None]).T @ x}
+
+
+class PlainRecipe(BaseEstimator):
+    def build(self, layer, summary, random):
+        shape = layer.n_units, layer.n_units
+        layer = layer.from_moments(summary.mean, summary.variance, summary.n_rows)
+        return PlainPairs(np.zeros(shape), layer)
+
+
+def test_plain_objects_learn_and_survive_a_pickle():
+    rng = np.random.default_rng(3)
+    X = rng.integers(0, 2, (211, 3)).astype(float)
+    X[:, 1] = X[:, 0]
+    start, end = (
+        EnergyDensity(PlainRecipe(), n_iter=n, random_state=0).fit(X) for n in (0, 100)
+    )
+    assert end.score(X) > start.score(X) + 0.2
+    assert pickle.loads(pickle.dumps(end)).score(X) == end.score(X)
+    states = np.array(list(itertools.product([0.0, 1.0], repeat=3)))
+    assert abs(np.exp(end.score_samples(states)).sum() - 1) < 1e-9
+
+
+def test_what_cannot_be_is_refused_in_a_sentence():
+    X = np.random.default_rng(3).normal(size=(20, 3))
+    for params, error, sentence in (
+        ({"energy": "nonsense"}, ValueError, "Known: 'rbm'"),
+        ({"energy": "replicated_softmax"}, ValueError, "is not known"),
+        ({"kernel": "tempering"}, ValueError, "has no `move`"),
+        ({"energy": PlainRecipe()}, TypeError, "PlainPairs has none"),
+    ):
+        with pytest.raises(error, match=sentence):
+            EnergyDensity(n_iter=2).set_params(**params).fit(X)
