@@ -7,6 +7,7 @@ from skebm.energies._enumeration import Enumeration
 from skebm.energies._fused import NegativePhase, PositivePhase, Updates
 from skebm.energies._recipe import Recipe, Summary
 from skebm.energies._reference import Independent
+from skebm.energies.pairwise import Pairwise, PairwiseRecipe
 from skebm.energies.rbm import (
     RBM,
     Clamped,
@@ -29,6 +30,7 @@ ENERGIES = {
     "rbm": RBMRecipe,
     "class_rbm": ClassRBMRecipe,
     "replicated_softmax": ReplicatedSoftmaxRecipe,
+    "pairwise": PairwiseRecipe,
 }
 
 __all__ = [
@@ -48,6 +50,8 @@ __all__ = [
     "FusedRBM",
     "Independent",
     "NegativePhase",
+    "Pairwise",
+    "PairwiseRecipe",
     "Phase",
     "PositivePhase",
     "RBMRecipe",

@@ -11,6 +11,7 @@ from skebm.samplers._base import (
 from skebm.samplers.exact import Exact
 from skebm.samplers.gibbs import Gibbs
 from skebm.samplers.lengths import LengthTempering, draw_hidden
+from skebm.samplers.metropolis import Metropolis
 from skebm.samplers.tempering import ParallelTempering
 from skebm.samplers.trajectory import TrajectoryTempering
 
@@ -19,6 +20,7 @@ SAMPLERS |= {
     "tempering": ParallelTempering,
     "trajectory": TrajectoryTempering,
     "exact": Exact,
+    "metropolis": Metropolis,
 }
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Exact",
     "Gibbs",
     "LengthTempering",
+    "Metropolis",
     "ParallelTempering",
     "Sampler",
     "TrajectoryTempering",
