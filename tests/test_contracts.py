@@ -5,14 +5,18 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from skebm import layers as layers_module
-from skebm.energies import RBM
+from skebm.energies import ENERGIES, RBM, Summary
 from skebm.layers import HIDDEN, LAYERS, Bernoulli, Gaussian
 from skebm.objectives import OBJECTIVES, PCD
+from skebm.optimizers import OPTIMIZERS
 from skebm.samplers import SAMPLERS, Gibbs
 from skebm.testing import check_energy, check_layer, check_objective, check_sampler
+from skebm.utils._random import Random
 from tests.models import every_layer, heavy, random_rbm
 
 DTYPES = [np.float32, np.float64]
+# Recipes of others need a label, or are of documents.
+DENSITIES = [name for name, recipe in ENERGIES.items() if recipe.monitor == "density"]
 
 
 def small(dtype=np.float64):
@@ -46,6 +50,24 @@ def test_energies(visible, hidden, dtype):
     weights = 0.2 * np.cos(np.arange(15)).reshape(5, 3).astype(dtype)
     layers = LAYERS[visible].zeros(5, dtype), HIDDEN[hidden].zeros(3, dtype)
     check_energy(RBM(*layers, weights))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", DENSITIES)
+def test_energies_of_recipes(name, dtype):
+    """What a recipe builds is at the marginals, and an energy after updates, too."""
+    X = (np.random.default_rng(3).random((13, 5)) < 0.3).astype(dtype)
+    layer = LAYERS["bernoulli"].zeros(5, dtype)
+    recipe, summary = ENERGIES[name](), Summary.of(X, None)
+    energy = recipe.build(layer, summary, Random(3))
+    near = energy.interpolate(0.0).energy(X)
+    np.testing.assert_allclose(energy.energy(X), near, atol=0.3)
+    for k, value in enumerate(energy.params.values()):
+        value += 0.3 * Random(5, k).normal(value.shape, value.dtype)
+    energy.project()
+    check_energy(energy)
+    assert recipe.learning_rate(layer, summary, PCD(), OPTIMIZERS["sgd"]()) > 0
+    assert isinstance(recipe.attributes(energy, np.arange(5)), dict)
 
 
 @heavy

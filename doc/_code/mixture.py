@@ -77,12 +77,12 @@ class Mixture(Energy):
         """Return the mixture on the way from the reference (0) to this one (1)."""
         beta = self.dtype.type(beta)
         visible = self.base.interpolate(self.visible, beta)
-        return Mixture(visible, beta * self.weights, beta * self.bias, self.base)
+        return type(self)(visible, beta * self.weights, beta * self.bias, self.base)
 
     def astype(self, dtype):
         """Return a copy with parameters of this dtype."""
         parts = self.visible, self.weights, self.bias, self.base
-        return Mixture(*(part.astype(dtype) for part in parts))
+        return type(self)(*(part.astype(dtype) for part in parts))
 
 
 class MixtureRecipe(Recipe):

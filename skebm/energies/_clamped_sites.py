@@ -104,7 +104,7 @@ class ClampedSites(Energy):
 
     def interpolate(self, beta):
         """Return the model on the way from independent holes (0) to this one (1)."""
-        return ClampedSites(self.whole.interpolate(beta))
+        return type(self)(self.whole.interpolate(beta))
 
     def log_partition_start(self, chains):
         """Return log Z at ``beta=0`` for the observed cells of each chain, in nats."""

@@ -201,10 +201,6 @@ class ClampedPairwise(ClampedSites):
         x, _ = self.whole.sweep(chains.visible, thresholds, chains.holes)
         return chains._replace(visible=x)
 
-    def interpolate(self, beta):
-        """Return the model on the way from independent holes (0) to this one (1)."""
-        return ClampedPairwise(self.whole.interpolate(beta))
-
 
 class PairwiseRecipe(Recipe):
     """The Boltzmann machine without hidden units: all pairs of columns are coupled."""

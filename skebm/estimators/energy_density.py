@@ -20,11 +20,11 @@ class EnergyDensity(TableDensity):
 
     Parameters
     ----------
-    energy : {"rbm"} or recipe, default="rbm"
+    energy : {"rbm", "pairwise"} or recipe, default="rbm"
         What is modelled: a name of :data:`skebm.energies.ENERGIES`, or an object with
         ``build(layer, summary, random)`` that returns an energy; see
         :class:`skebm.energies.Recipe`.
-    kernel : {"gibbs"} or sampler, default="gibbs"
+    kernel : {"gibbs", "metropolis"} or sampler, default="gibbs"
         What moves chains in training, sampling, filling holes and estimating the log
         partition function: a sampler with ``move``.
     visible : str, list or dict, default="auto"

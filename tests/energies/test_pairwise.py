@@ -365,7 +365,9 @@ def test_rows_with_holes():
         fits = (rows[:, seen] == row[seen]).all(axis=1)
         assert abs(score - np.log(p[fits].sum())) < 1e-6
         mean = p[fits] @ rows[fits] / p[fits].sum()
-        np.testing.assert_allclose(guess, mean, atol=0.25)
+        sure = np.abs(mean) > 0.25  # a chain of 100 sweeps finds the sign of these
+        np.testing.assert_array_equal(guess[sure], np.sign(mean[sure]))
+        assert set(guess) <= {-1, 1}
 
 
 def test_columns_of_other_values_are_refused():

@@ -211,3 +211,9 @@ def test_only_the_folder_of_kinds_knows_their_names(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
     assert not KINDS.keys() & set(strings)
+
+
+def test_the_best_guess_of_a_spin_is_a_value():
+    kind = find_kind("spin").fit(np.array([[1.0], [-1.0]]), np.zeros(1, int), None)
+    means = np.array([[0.3], [-0.1], [np.nan]])
+    np.testing.assert_array_equal(kind.best_guess(means, means), [[1], [-1], [np.nan]])

@@ -63,3 +63,7 @@ class SpinKind(Kind):
     layer_class = Spin
     domain = Spin.domain
     holds_numbers = False
+
+    def best_guess(self, Z, decoded):
+        """Return the more probable value."""
+        return np.where(np.isnan(Z), Z, np.where(Z > 0, 1, -1).astype(Z.dtype))
