@@ -10,7 +10,7 @@ from skebm.utils._lazy import Lazy
 
 # A bracket that is wider than this many nats gives a warning.
 _WIDE = 2.0
-# The bracket of a document's length must also be wider than this for each word: 0.05
+# The bracket of a length of documents must also be wider than this for each word. 0.05
 # nats a word are a twentieth of the perplexity.
 _WIDE_WORD = 0.05
 
