@@ -1,4 +1,4 @@
-"""The only training loop."""
+"""The training loop, which all estimators use."""
 
 import itertools
 import time
@@ -12,12 +12,14 @@ from skebm.optimizers import Average
 from skebm.penalties import Penalties
 from skebm.utils._sparse import dense
 
-# A fit that has gone back this often to its last good epoch stops there.
+# Largest number of rollbacks to the last good epoch before training stops. By then the
+# learning rate has become tiny.
 _MAX_ROLLBACKS = 8
+# Each rollback multiplies the learning rate by this factor.
 _ROLLBACK_FACTOR = 0.2
-# Seconds of a call of a kernel that does several updates: short enough for Ctrl-C, and
-# for a time budget.
-_CALL = 0.03
+# Seconds of one call of a kernel that does several updates. Ctrl-C and the time budget
+# are looked at between two calls.
+_CALL_SECONDS = 0.03
 # Gibbs sweeps of the holes of a row at each visit.
 _HOLE_SWEEPS = 1
 
@@ -30,21 +32,24 @@ class Plan:
     ----------
     objective, optimizer : specs
     schedule : callable
-        Factor of the learning rate as a function of progress in [0, 1].
+        Factor of the learning rate as a function of the progress, a number in [0, 1].
     learning_rate : float
     n_iter : int
-        Epochs.
+        Number of epochs.
     batch_size : int
-        Largest number of rows in a minibatch; all differ by at most one row.
+        Largest number of rows in a minibatch. The sizes of the minibatches of an epoch
+        differ by at most one row.
     max_time : float or None
-        Seconds; progress is the larger of the shares of epochs and of time spent.
+        Seconds. The progress is the share of the epochs that are done, or of the time
+        that is spent, whichever is larger.
     average : float
-        Decay of the exponential average of the parameters; 0 for none.
+        Decay of the exponential average of the parameters; 0 takes no average.
     penalties : Penalties
     resample_inputs : bool
-        Whether values in (0, 1) are probabilities of which each visit draws a sample.
+        Whether values in (0, 1) are probabilities. Each visit of a row then draws its
+        values.
     kernel : str or sampler
-        Moves the holes of rows.
+        The sampler that moves the holes of rows.
     """
 
     objective: object
@@ -67,15 +72,21 @@ class Training:
     Attributes
     ----------
     energy : energy
-        The model as the updates see it.
+        The model with the parameters of the last update.
     best : energy
-        The model to use: with averaged parameters.
+        The model with averaged parameters, which is the result.
     n_epochs : int
-        Epochs that ended well.
+        Number of finished epochs.
+    n_rollbacks : int
+        Number of rollbacks to the last good epoch.
     rate_factor : float
-        Share of the learning rate that rollbacks have left.
-    interrupted, diverged : bool
-        Whether Ctrl-C, or one rollback too many, ended the loop.
+        Factor of the learning rate after these rollbacks.
+    interrupted : bool
+        Whether Ctrl-C ended the loop.
+    diverged : bool
+        Whether too many rollbacks ended the loop.
+    finished, good : dict
+        The states after the last finished and after the last good epoch.
     """
 
     energy: object
@@ -93,7 +104,7 @@ class Training:
 
     @classmethod
     def start(cls, energy, plan, random):
-        """Begin at ``energy``, whose arrays will be updated in place."""
+        """Return a training of ``energy``, whose arrays it updates in place."""
         energy = Energy.of(energy)
         return cls(
             energy,
@@ -105,20 +116,20 @@ class Training:
 
     @property
     def best(self):
-        """The model with averaged parameters, a copy."""
+        """A copy of the model with averaged parameters."""
         best = self.energy.replace(self.average.current(self.energy.params))
         if self.average.count:
             best.project()
         return best
 
     def restarted(self, plan):
-        """Return a new training from the best model, with new draws."""
-        fresh = Training.start(self.best, plan, self.random.fold(4, self.n_epochs))
-        fresh.n_epochs = self.n_epochs
-        return fresh
+        """Return a new training from the best model, with new random numbers."""
+        training = Training.start(self.best, plan, self.random.fold(4, self.n_epochs))
+        training.n_epochs = self.n_epochs
+        return training
 
     def keep(self, is_good=True):
-        """Remember this state as that of the last finished epoch, and as a good one."""
+        """Remember the state after a finished epoch, which may be a good one."""
         self.finished = {
             "params": {
                 name: value.copy() for name, value in self.energy.params.items()
@@ -130,13 +141,13 @@ class Training:
         if is_good:
             self.good = self.finished
 
-    def restore(self, kept, plan):
-        """Go back to a state that was kept; the optimizer starts afresh."""
+    def restore(self, state, plan):
+        """Go back to ``finished`` or ``good``; the optimizer starts anew."""
         for name, value in self.energy.params.items():
-            value[...] = kept["params"][name]
-            self.average.params[name][...] = kept["average"][name]
-        self.average.count = kept["count"]
-        self.objective_state = kept["objective_state"]
+            value[...] = state["params"][name]
+            self.average.params[name][...] = state["average"][name]
+        self.average.count = state["count"]
+        self.objective_state = state["objective_state"]
         self.optimizer_state = plan.optimizer.init(self.energy.params)
 
 
@@ -148,21 +159,22 @@ def train(training, X, weight, plan, on_epoch):
     training : Training
         Updated in place.
     X : ndarray or CSR matrix of shape (n, n_features)
-        NaN, in an ndarray, is a hole: it is drawn with the hidden units at each visit.
+        NaN in an ndarray is a hole. Each visit of a row draws its holes and the hidden
+        units.
     weight : ndarray of shape (n,) or None
         How many rows each row counts for.
     plan : Plan
     on_epoch : callable
-        ``on_epoch(training, learning_rate)`` is called after each epoch and returns
-        ``"stop"`` to end the training; ``"diverged"`` to go back to the last epoch
-        that it called good, and try again with smaller steps; ``"unknown"`` where it
-        has not looked; None if all is well.
+        ``on_epoch(training, learning_rate)`` is called after each epoch. It returns one
+        of four answers. ``None``: the epoch is good. ``"unknown"``: the epoch was not
+        judged. ``"stop"``: the epoch is good, and the training ends. ``"diverged"``:
+        the training goes back to the last good epoch, and goes on with smaller steps.
 
     Returns
     -------
     Training
-        The same object. Ctrl-C ends the loop with the last finished epoch restored
-        and ``interrupted`` set.
+        The same object. If Ctrl-C ends the loop, the state after the last finished
+        epoch is restored and ``interrupted`` is set.
     """
     plan.penalties.check(training.energy)
     training.keep()
@@ -174,7 +186,7 @@ def train(training, X, weight, plan, on_epoch):
         completion = Completion(training.best, X, draws, plan.kernel)
     try:
         while epoch < plan.n_iter and not clock.is_over:
-            # Overflow is how divergence begins; the guard below says so.
+            # Divergence begins with an overflow, which is found after the epoch.
             with np.errstate(over="ignore", invalid="ignore"):
                 rate = _epoch(training, X, weight, plan, epoch, clock, completion)
             verdict = "diverged"
@@ -184,8 +196,8 @@ def train(training, X, weight, plan, on_epoch):
                 training.restore(training.good, plan)
                 training.n_rollbacks += 1
                 if completion is not None:
-                    again = training.random.fold(6, start, training.n_rollbacks)
-                    completion.restart(training.energy, again)
+                    draws = training.random.fold(6, start, training.n_rollbacks)
+                    completion.restart(training.energy, draws)
                 training.rate_factor *= _ROLLBACK_FACTOR
                 if training.n_rollbacks > _MAX_ROLLBACKS:
                     training.diverged = True
@@ -206,25 +218,28 @@ def train(training, X, weight, plan, on_epoch):
 
 
 def _is_interrupt(error):
-    """Tell whether Ctrl-C is behind it: numba wraps that while it loads a kernel."""
+    """Tell whether Ctrl-C caused an error.
+
+    While numba loads a kernel it wraps a KeyboardInterrupt in another error.
+    """
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
 class Clock:
-    """How much of a plan is done, by epochs and by seconds."""
+    """The progress of a plan, by epochs and by seconds."""
 
     def __init__(self, plan):
         self.n_iter, self.max_time = plan.n_iter, plan.max_time
         self.started = time.perf_counter()
 
     def progress(self, n_epochs):
-        """Return the larger of the two shares, at most 1."""
-        spent = 0.0
+        """Return the share of epochs or of time, whichever is larger, at most 1."""
+        share_of_time = 0.0
         if self.max_time is not None:
-            spent = (time.perf_counter() - self.started) / self.max_time
-        return min(1.0, max(n_epochs / self.n_iter, spent))
+            share_of_time = (time.perf_counter() - self.started) / self.max_time
+        return min(1.0, max(n_epochs / self.n_iter, share_of_time))
 
     @property
     def is_over(self):
@@ -233,11 +248,11 @@ class Clock:
 
 
 def _epoch(training, X, weight, plan, epoch, clock, completion):
-    """Go once through the data, or until time is up; return the last learning rate."""
+    """Run one epoch, or stop if the time is over; return the last learning rate."""
     energy, random = training.energy, training.random
     params, n_rows = energy.params, X.shape[0]
     n_batches = -(-n_rows // plan.batch_size)
-    # A rolled-back epoch must not meet the same draws again.
+    # After a rollback the epoch must not repeat the same random numbers.
     visit = random.fold(1, training.n_epochs, training.n_rollbacks)
     if n_batches == 1:
         batches = [slice(None)]
@@ -245,40 +260,44 @@ def _epoch(training, X, weight, plan, epoch, clock, completion):
         order = visit.fold(0).permutation(n_rows)
         edges = np.arange(n_batches + 1) * n_rows // n_batches
         batches = [order[lo:hi] for lo, hi in itertools.pairwise(edges)]
-    expected = (n_rows if weight is None else weight.sum()) / n_batches
-    many = weight is None and completion is None and _descends_plainly(plan)
-    rate, b, at_once = 0.0, 0, 1
+    mass_per_batch = (n_rows if weight is None else weight.sum()) / n_batches
+    is_fused = weight is None and completion is None and _may_be_fused(plan)
+    rate, b, n_at_once = 0.0, 0, 1
     while b < n_batches:
         if clock.progress(epoch + b / n_batches) == 1:
             break
-        few = range(b, min(b + at_once, n_batches)) if many else [b]
+        numbers = range(b, min(b + n_at_once, n_batches)) if is_fused else [b]
         started = time.perf_counter()
-        progress = [clock.progress(epoch + k / n_batches) for k in few]
+        progress = [clock.progress(epoch + k / n_batches) for k in numbers]
         factor = plan.learning_rate * training.rate_factor
         rates = [factor * plan.schedule(done) for done in progress]
-        draws = visit.folds([(1, k) for k in few])
-        rows = [batches[k] for k in few]
-        if many:
-            many = _updates(training, X, plan, rows, rates, draws, expected)
-            if not many:
-                continue  # there is no kernel for it: one by one from here on
-            spent = (time.perf_counter() - started) / len(few)
-            at_once = max(1, min(10 * at_once, int(_CALL / max(spent, 1e-9))))
+        draws = visit.folds([(1, k) for k in numbers])
+        rows = [batches[k] for k in numbers]
+        if is_fused:
+            is_fused = _updates(training, X, plan, rows, rates, draws, mass_per_batch)
+            if not is_fused:
+                continue
+            seconds = (time.perf_counter() - started) / len(numbers)
+            limit = int(_CALL_SECONDS / max(seconds, 1e-9))
+            n_at_once = max(1, min(10 * n_at_once, limit))
         else:
             batch = X[rows[0]]
             if completion is not None:
                 batch = completion.visit(
                     energy, rows[0], _HOLE_SWEEPS, draws[0].fold(2)
                 )
-            share = _shares(weight, rows[0], batch.shape[0], expected)
-            _update(training, batch, *share, plan, rates[0], draws[0])
+            shares = _shares(weight, rows[0], batch.shape[0], mass_per_batch)
+            _update(training, batch, *shares, plan, rates[0], draws[0])
             training.average.update(params)
-        rate, b = rates[-1], b + len(few)
+        rate, b = rates[-1], b + len(numbers)
     return rate
 
 
-def _descends_plainly(plan):
-    """Tell whether updates are nothing but a gradient and a step along it."""
+def _may_be_fused(plan):
+    """Tell whether an update is only a gradient and a step along it.
+
+    A kernel may do several such updates in one call.
+    """
     return (
         getattr(plan.optimizer, "is_plain_descent", False)
         and plan.penalties.only_decay
@@ -286,12 +305,12 @@ def _descends_plainly(plan):
     )
 
 
-def _updates(training, X, plan, batches, rates, draws, expected):
-    """Do several updates in one call; say whether there is a kernel for that."""
+def _updates(training, X, plan, batches, rates, draws, mass_per_batch):
+    """Do several updates in one call, and return whether there is a kernel for that."""
     if isinstance(batches[0], slice):
         batches = [np.arange(X.shape[0])]
-    # A step is as long as the minibatch's share of an update, as in `_shares`.
-    rates = np.array(rates) * [len(rows) / expected for rows in batches]
+    # The step of a larger minibatch is longer, as in `_shares`.
+    rates = np.array(rates) * [len(rows) / mass_per_batch for rows in batches]
     updates = Updates(
         X=X,
         batches=batches,
@@ -313,7 +332,10 @@ def _updates(training, X, plan, batches, rates, draws, expected):
 
 
 def _update(training, batch, share, mass, plan, rate, draws):
-    """Do one update: a gradient, penalties, and a step of the optimizer."""
+    """Do one update: a gradient, penalties, and a step of the optimizer.
+
+    ``share`` and ``mass`` are what :func:`_shares` returns.
+    """
     if mass == 0:
         return
     energy = training.energy
@@ -329,17 +351,27 @@ def _update(training, batch, share, mass, plan, rate, draws):
     energy.project()
 
 
-def _shares(weight, rows, n_rows, expected):
-    """Return each row's share of its minibatch, and the minibatch's share of an update.
+def _shares(weight, rows, n_rows, mass_per_batch):
+    """Return the share of each row in its minibatch, and the factor of the step.
 
-    A minibatch with more than its part of the weight makes a longer step: so a weight
-    is a repetition, in expectation, and exactly so where one batch holds all rows.
+    The step of a minibatch is proportional to its total weight. So a weight acts like a
+    repetition of the row: exactly if one minibatch holds all rows, else in expectation.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n,) or None
+    rows : ndarray of int or slice
+        The rows of the minibatch.
+    n_rows : int
+        Their number.
+    mass_per_batch : float
+        The mean of the total weight of a minibatch.
     """
     if weight is None:
-        return None, n_rows / expected
-    batch = weight[rows]
-    mass = batch.sum()
-    return (batch / mass if mass else batch), mass / expected
+        return None, n_rows / mass_per_batch
+    batch_weight = weight[rows]
+    mass = batch_weight.sum()
+    return (batch_weight / mass if mass else batch_weight), mass / mass_per_batch
 
 
 def _is_finite(energy):

@@ -152,7 +152,7 @@ def test_threads_have_one_source(path):
         words = module.split(".")
         assert words[0] not in ("concurrent", "threadpoolctl", "multiprocessing"), path
         if words[0] == "threading":
-            lock = path == Path("partition/_lazy.py") and name == "Lock"
+            lock = path == Path("utils/_lazy.py") and name == "Lock"
             assert lock, f"{path} imports {name} of threading"
 
 

@@ -1,4 +1,4 @@
-"""What a fitted energy says of rows: draws, holes, observed parts, conditionals."""
+"""Inference with a fitted energy: draws, holes, observed cells, conditionals."""
 
 from skebm.inference.completion import Completion, completed
 from skebm.inference.conditionals import HOLE_STEPS, conditionals

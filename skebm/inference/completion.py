@@ -1,4 +1,4 @@
-"""Holes in rows, filled with draws of a model."""
+"""Fill holes in rows with draws of a model."""
 
 import numpy as np
 
@@ -9,11 +9,11 @@ from skebm.utils._validation import require
 
 
 class Completion:
-    """Rows with holes, and what a model has drawn for the holes so far.
+    """Rows with holes, and the values of the holes that a model has drawn.
 
-    A visit draws the holes of some rows together with the hidden units, on from what
-    they were at the last visit: data augmentation [1]_. Along with parameters that
-    learn from the drawn rows this is a stochastic approximation of EM.
+    A visit of rows draws their holes together with the hidden units, and starts from
+    the values of the last visit. This is data augmentation [1]_. If the parameters
+    learn from the drawn rows, it is a stochastic approximation of EM.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class Completion:
         NaN in all units of a variable that is missing. A copy is made.
     random : Random
     kernel : str or sampler, default="gibbs"
-        Moves the holes.
+        The sampler that moves the holes.
 
     Attributes
     ----------
@@ -46,13 +46,13 @@ class Completion:
         self.restart(energy, random)
 
     def restart(self, energy, random):
-        """Draw all holes from the marginals of the data."""
+        """Draw all holes from the marginals of the reference."""
         clamped = energy.clamped
         chains = clamped.start(self.X, self.holes, random)
         self.X[:] = clamped.configurations(chains)
 
     def visit(self, energy, rows, n_steps, random):
-        """Draw the holes of these rows anew; return the rows."""
+        """Draw the holes of these rows again, and return the rows."""
         rows = np.arange(len(self.X))[rows]
         incomplete = rows[self.has_holes[rows]]
         if len(incomplete):
@@ -64,7 +64,9 @@ class Completion:
 
 
 def completed(energy, rows, n_steps):
-    """Return the rows with their holes drawn, the same way at each call.
+    """Return the rows with their holes drawn.
+
+    Each call uses the same random numbers.
 
     Parameters
     ----------
@@ -72,7 +74,7 @@ def completed(energy, rows, n_steps):
     rows : ndarray of shape (n, n_units)
         NaN in the holes.
     n_steps : int
-        Moves, from the marginals on.
+        Moves of the holes, which start at draws from the marginals.
     """
     if not np.isnan(rows).any():
         return rows

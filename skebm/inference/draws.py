@@ -1,21 +1,30 @@
-"""Rows drawn from a fitted model, without chains to start from."""
+"""Draw rows from a fitted model, without chains to start from."""
 
 import numpy as np
 
 from skebm.samplers import Exact, Gibbs, anneal, resolve_kernel, sweep
 from skebm.utils._resampling import systematic
 
-# Models with a side this small are sampled exactly; others by annealing and a burn-in.
-_EXACT_STATES = 2**16
-_N_STAGES, _N_BURN_IN, _MIN_PARTICLES = 500, 100, 100
-_N_MARGINAL_CHAINS, _N_MARGINAL_STEPS = 100, 200
+# With at most this many configurations of one side, draws are exact.
+_MAX_STATES = 2**16
+# Stages of annealing of other models.
+_N_STAGES = 500
+# Moves after the resampling, so that copies of a chain become independent.
+_N_BURN_IN = 100
+# Smallest number of chains: fewer of them may miss modes.
+_MIN_CHAINS = 100
+# Chains whose marginals become the marginals of a reference.
+_N_MARGINAL_CHAINS = 100
+# Steps of these chains. The first half of the steps is left out.
+_N_MARGINAL_STEPS = 200
 
 
 def draw(energy, n_rows, random, kernel="gibbs"):
-    """Return rows of the model, in the units of its visible layer.
+    """Return rows drawn from the model, in the units of its visible layer.
 
-    Annealed chains are resampled by their importance weights, so that each mode gets
-    its share (sequential Monte Carlo with one resampling), and then move on.
+    Draws from a small model are exact. For others, annealed chains are resampled by
+    their importance weights, so that each mode gets its share (sequential Monte Carlo
+    with one resampling). Then the chains move on.
 
     Parameters
     ----------
@@ -23,35 +32,35 @@ def draw(energy, n_rows, random, kernel="gibbs"):
     n_rows : int
     random : Random
     kernel : str or sampler, default="gibbs"
-        Moves the chains.
+        The sampler that moves the chains.
 
     Returns
     -------
     ndarray of shape (n_rows, n_units)
     """
-    exact = Exact(max_states=_EXACT_STATES)
+    exact = Exact(max_states=_MAX_STATES)
     if exact.accepts(energy):
         return exact.draw(energy, n_rows, random)
     kernel = resolve_kernel(kernel, energy)
-    n_particles = max(n_rows, _MIN_PARTICLES)
-    start = energy.reference.sample(n_particles, random.fold(0))
+    n_chains = max(n_rows, _MIN_CHAINS)
+    start = energy.reference.sample(n_chains, random.fold(0))
     betas = np.linspace(0, 1, _N_STAGES)
     chains, increments = anneal(
         energy, energy.chains(start), betas, random.fold(1), kernel
     )
     rows = systematic(increments.sum(axis=0)[None], random.fold(2))[0]
-    # A random choice of rows, since copies lie side by side.
-    rows = rows[random.fold(3).permutation(n_particles)[:n_rows]]
+    # A random choice of rows, since copies of a chain lie side by side.
+    rows = rows[random.fold(3).permutation(n_chains)[:n_rows]]
     chains = energy.chains(energy.configurations(chains)[rows])
     chains = sweep(energy, chains, kernel, _N_BURN_IN, random.fold(4))
     return energy.configurations(chains)
 
 
 def at_chain_marginals(energy, random):
-    """Return the energy with a reference at the marginals of its own chains.
+    """Return the energy with a reference at the marginals of chains of the energy.
 
-    For parameters that come without data: any reference is valid, but one close to the
-    model makes annealing short.
+    This is for parameters that come without data. Every reference is valid, but a
+    reference that is close to the model makes annealing short.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a fitted model says of the holes of rows."""
+"""Draws, most probable values and means of the holes of rows."""
 
 import numpy as np
 
@@ -6,20 +6,29 @@ from skebm.samplers import anneal, resolve_kernel, sweep
 from skebm.utils._parallel import map_blocks
 from skebm.utils._resampling import systematic
 
-# Where draws are not exact: chains a row, stages of annealing, sweeps after it, and
-# chains at a time.
-_N_CHAINS, _N_STAGES, _N_BURN_IN, _CHAINS_AT_ONCE = 20, 100, 30, 10_000
+# Chains of each row where draws are not exact.
+_N_CHAINS = 20
+# Stages of their annealing, and
+_N_STAGES = 100
+# moves after it.
+_N_BURN_IN = 30
+# Chains that move at a time, which limits the memory.
+_CHAINS_AT_ONCE = 10_000
 # Rows that a thread takes at a time.
 _ROWS = 256
-# Completions: inverse temperatures after 1, and fixed-point steps at the end.
-_COLD, _N_COLD, _N_CLIMB = 30.0, 30, 200
+# The inverse temperature to which completions are cooled, and
+_COLD = 30.0
+# the number of stages from 1 to there.
+_N_COLD = 30
+# Largest number of steps that climb to the nearest maximum. Most need far fewer.
+_N_CLIMB = 200
 
 
 def draw_holes(energy, x, holes, n_draws, random, kernel="gibbs"):
-    """Return draws of ``p(holes | observed)``: whole rows, ``n_draws`` of each row.
+    """Return rows with draws of ``p(holes | observed)`` in their holes.
 
-    Exact where the hidden side has at most 4096 configurations; else annealed chains
-    are resampled by their importance weights and move on.
+    For an RBM whose hidden side has at most 4096 configurations the draws are exact.
+    Else annealed chains are resampled by their importance weights and move on.
 
     Parameters
     ----------
@@ -28,9 +37,10 @@ def draw_holes(energy, x, holes, n_draws, random, kernel="gibbs"):
         The values in the holes do not matter.
     holes : ndarray of bool of shape (n, n_visible)
     n_draws : int
+        Number of draws of each row.
     random : Random
     kernel : str or sampler, default="gibbs"
-        Moves the holes.
+        The sampler that moves the holes.
 
     Returns
     -------
@@ -44,25 +54,26 @@ def draw_holes(energy, x, holes, n_draws, random, kernel="gibbs"):
             return clamped.draw(x, holes, n_draws, random)
         return _draw_by_annealing(clamped, x, holes, n_draws, random, kernel)
 
-    return _by_parts(draw, energy, x, holes, max(n_draws, _N_CHAINS), random)
+    return _by_blocks(draw, energy, x, holes, max(n_draws, _N_CHAINS), random)
 
 
-def _by_parts(function, energy, x, holes, n_chains, random):
-    """Apply a function to some rows at a time, which have so many chains each."""
+def _by_blocks(function, energy, x, holes, n_chains, random):
+    """Apply a function to blocks of rows, which have ``n_chains`` chains each."""
     x = np.where(holes, 0, x).astype(energy.dtype, copy=False)
     size = max(1, _CHAINS_AT_ONCE // n_chains)
-    parts = []
+    blocks = []
     for start in range(0, len(x), size):
         rows = slice(start, start + size)
-        parts.append(function(x[rows], holes[rows], random.fold(start)))
-    return np.concatenate(parts)
+        blocks.append(function(x[rows], holes[rows], random.fold(start)))
+    return np.concatenate(blocks)
 
 
 def _draw_by_annealing(clamped, x, holes, n_draws, random, kernel):
+    """Return ``n_draws`` of many annealed and resampled chains of each row."""
     n_rows, n_chains = len(x), max(n_draws, _N_CHAINS)
     chains, log_weight = _anneal(clamped, x, holes, n_chains, random.fold(0), kernel)
     numbers = systematic(log_weight, random.fold(1))
-    # A random choice, since copies lie side by side.
+    # A random choice of chains, since copies of a chain lie side by side.
     order = random.fold(2).uniform((n_rows, n_chains)).argsort(axis=1)[:, :n_draws]
     chosen = np.take_along_axis(numbers, order, axis=1)
     chosen += n_chains * np.arange(n_rows)[:, None]
@@ -72,23 +83,31 @@ def _draw_by_annealing(clamped, x, holes, n_draws, random, kernel):
 
 
 def _anneal(clamped, x, holes, n_chains, random, kernel):
-    """Return chains that went from the marginals to the model, and their weights."""
+    """Anneal chains from the marginals to the model.
+
+    Returns
+    -------
+    chains : state
+        ``n_chains`` chains of each row, one row after the other.
+    log_weight : ndarray of shape (n, n_chains)
+        Log importance weights.
+    """
     rows = np.repeat(np.arange(len(x)), n_chains)
     start = clamped.interpolate(0.0).start(x[rows], holes[rows], random.fold(0))
     betas = np.linspace(0, 1, _N_STAGES)
-    chains, steps = anneal(clamped, start, betas, random.fold(1), kernel)
-    return chains, steps.sum(axis=0).reshape(-1, n_chains)
+    chains, increments = anneal(clamped, start, betas, random.fold(1), kernel)
+    return chains, increments.sum(axis=0).reshape(-1, n_chains)
 
 
 def complete_holes(energy, x, holes, random, kernel="gibbs"):
-    """Return the rows with their holes at values of the lowest free energy found.
+    """Return the rows with their holes at the lowest free energy that is found.
 
-    Chains are annealed, then cooled; from where each ends, holes climb to the nearest
-    maximum of ``p(holes | observed)`` by the concave-convex procedure [1]_: the most
-    probable values given the expectation of the hidden units, which never lowers the
-    probability. The best of 20 chains is kept.
+    Chains are annealed, then cooled. From there the holes climb to the nearest maximum
+    of ``p(holes | observed)``. A step of the climb takes the most probable values given
+    the expectation of the hidden units, which never lowers the probability (the
+    concave-convex procedure [1]_). The result is the best of 20 chains of each row.
 
-    Parameters are those of :func:`draw_holes`.
+    The parameters are the parameters of :func:`draw_holes`, without ``n_draws``.
 
     References
     ----------
@@ -100,10 +119,11 @@ def complete_holes(energy, x, holes, random, kernel="gibbs"):
     def complete(x, holes, random):
         return _complete(energy, x, holes, random, kernel)
 
-    return _by_parts(complete, energy, x, holes, _N_CHAINS, random)
+    return _by_blocks(complete, energy, x, holes, _N_CHAINS, random)
 
 
 def _complete(energy, x, holes, random, kernel):
+    """Return the completion of rows that fit into one block."""
     clamped = energy.clamped
     chains, _ = _anneal(clamped, x, holes, _N_CHAINS, random.fold(0), kernel)
     for k, beta in enumerate(np.geomspace(1, _COLD, _N_COLD)):
@@ -121,26 +141,31 @@ def _complete(energy, x, holes, random, kernel):
 
 
 def posterior(energy, x, holes, n_sweeps, random, look=None, summary=np.mean):
-    """Return means of hidden and visible units given what was observed of each row.
+    """Return means of hidden and visible units given the observed cells of each row.
 
-    Both are averages, over the sweeps of a chain a row, of expectations given the other
-    side: those vary less than draws do.
+    One chain for each row makes Gibbs sweeps. The means are averages over the sweeps of
+    the expectations of a side given the other side, which vary less than draws do.
 
     Parameters
     ----------
     energy : energy with ``clamped``
-    x, holes : ndarray of shape (n, n_visible)
+    x : ndarray of shape (n, n_visible)
+        The values in the holes do not matter.
+    holes : ndarray of bool of shape (n, n_visible)
     n_sweeps : int
+        Sweeps of which the average is taken.
     random : Random
     look : callable, default=None
-        ``look(rows)`` is collected from each sweep's drawn rows,
+        ``look(rows)`` is called with the drawn rows of each sweep, and its results are
+        collected.
     summary : callable, default=numpy.mean
-        and ``summary(collected, axis=0)`` of all sweeps is the third result.
+        ``summary(collected, axis=0)`` makes the third result from them.
 
     Returns
     -------
     list of ndarray
-        Of shape (n, n_hidden), (n, n_visible), and the summaries.
+        The means of the hidden units, of shape (n, n_hidden), and of the visible units,
+        of shape (n, n_visible). If ``look`` is given, also the summary.
     """
     x = np.where(holes, 0, x).astype(energy.dtype, copy=False)
     clamped = energy.clamped

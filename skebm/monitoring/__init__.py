@@ -1,4 +1,4 @@
-"""What is noted of a training: epochs, figures of each task, and how chains mix."""
+"""Monitors of a training: its epochs, the figures of a task, the mixing of chains."""
 
 from skebm.monitoring.classes import ClassMonitor
 from skebm.monitoring.complaints import complaint
@@ -7,7 +7,7 @@ from skebm.monitoring.documents import DocumentMonitor
 from skebm.monitoring.epochs import Epochs
 from skebm.monitoring.mixing import Mixing
 
-# What the `monitor` of a recipe names.
+# Monitors by the name that the `monitor` of a recipe gives.
 MONITORS = {
     "density": DensityMonitor,
     "classes": ClassMonitor,

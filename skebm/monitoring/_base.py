@@ -1,36 +1,49 @@
-"""What the monitors share: rows to look at, and how often it is worth while."""
+"""The base of the monitors, and the number of epochs between two of their looks."""
 
 import numpy as np
 
 from skebm.inference import HOLE_STEPS, completed
 from skebm.utils._sparse import dense
 
-# Share of an epoch's time that looking may take.
-_COST = 0.05
-# Measured microseconds of a weight for a row in an update.
-_WEIGHT = 1e-4
+# Largest share of the time of training that the monitor may take.
+_MAX_SHARE = 0.05
+# Measured microseconds that an update takes for each weight and row.
+_WEIGHT_TIME = 1e-4
 
 
 class Monitor:
-    """Rows to look at, drawn from those of the training and from held-out ones.
+    """Base of monitors: figures of a model on fixed rows.
 
-    A subclass has ``row(energy)``, the figures of a model as a dict of floats.
+    The rows are drawn from the training rows and from the held-out rows. A subclass has
+    ``row(energy)``, which returns the figures of a model as a dict of floats.
 
     Attributes
     ----------
     score_name : str
-        The figure by which a model is compared with independent columns.
+        Name of the figure by which a model is compared with independent columns.
     likelihood_name : str
-        What :meth:`likelihood` calls its figure.
-    rows, weight : ndarray
-        Training rows and their weights, or None for equal ones.
+        Name of the figure that :meth:`likelihood` returns.
+    rows : ndarray of shape (n, n_units)
+        Training rows.
+    weight : ndarray of shape (n,) or None
+        Weights of the rows. None gives every row the same weight.
     held_out : tuple of (rows, weight), or None
     """
 
     def likelihood(self, energy, log_partition, log_volume):
-        """Return the mean log-likelihood of either set of rows, in nats.
+        """Return the mean log-likelihoods of training and held-out rows, in nats.
 
-        ``log_volume(rows)`` is the change of variables to the user's units.
+        Parameters
+        ----------
+        energy : Energy
+        log_partition : float
+        log_volume : callable
+            ``log_volume(rows)`` returns the term by which the change of variables to
+            the units of the user lowers the log-density of each row.
+
+        Returns
+        -------
+        dict of str to float
         """
         sets = {self.likelihood_name: (self.rows, self.weight)}
         if self.held_out is not None:
@@ -46,22 +59,28 @@ class Monitor:
 
     @staticmethod
     def least_gain(baseline):
-        """Return what to expect of any fit: where columns are independent, a loss."""
+        """Return the gain over independent columns that every good fit reaches.
+
+        It is below 0, since a fit may end below the baseline, by noise, where the
+        columns are in fact independent.
+        """
         return -0.02 * abs(baseline) - 0.02
 
 
-def stride(look, updates, n_weights_rows):
-    """Return after how many epochs it is worth looking.
+def stride(look_time, call_time, n_products):
+    """Return the number of epochs from one look of the monitor to the next.
 
     Parameters
     ----------
-    look, updates : float
-        Microseconds of a look, and of the calls of an epoch's updates.
-    n_weights_rows : int
-        Weights, times the rows of an epoch.
+    look_time : float
+        Microseconds of a look.
+    call_time : float
+        Microseconds of the calls of the updates of an epoch, without their arithmetic.
+    n_products : int
+        Number of weights times the number of rows of an epoch.
     """
-    epoch = updates + _WEIGHT * n_weights_rows
-    return int(np.ceil(look / (_COST * epoch)))
+    epoch_time = call_time + _WEIGHT_TIME * n_products
+    return int(np.ceil(look_time / (_MAX_SHARE * epoch_time)))
 
 
 def mean(values, weight):
@@ -70,7 +89,7 @@ def mean(values, weight):
 
 
 def subsample(X, weight, random, n_rows):
-    """Return some rows of weight above 0, and their weights."""
-    counting = np.arange(X.shape[0]) if weight is None else np.flatnonzero(weight)
-    chosen = counting[np.sort(random.permutation(len(counting))[:n_rows])]
+    """Return at most ``n_rows`` random rows of weight above 0, and their weights."""
+    candidates = np.arange(X.shape[0]) if weight is None else np.flatnonzero(weight)
+    chosen = candidates[np.sort(random.permutation(len(candidates))[:n_rows])]
     return dense(X[chosen]), None if weight is None else weight[chosen]

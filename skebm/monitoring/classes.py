@@ -1,46 +1,55 @@
-"""What is noted of the training of a classifier."""
+"""The monitor of a classifier."""
 
 import numpy as np
 
 from skebm.inference import HOLE_STEPS, completed
 from skebm.monitoring._base import Monitor, mean, stride, subsample
 
-# Rows of the fixed subsamples, of those of the training and of held-out ones.
-_N_ROWS, _N_HELD_OUT = 500, 10_000
-# Measured microseconds of a call for a class, of a hidden unit's input within it, and
-# of an update.
-_CALL, _INPUT, _UPDATE = 70.0, 3e-3, 500.0
+# Largest number of training rows that are watched.
+_MAX_ROWS = 500
+# Largest number of held-out rows that are watched. Early stopping depends on them.
+_MAX_HELD_OUT = 10_000
+# Measured microseconds of a call of the energy, for each class.
+_CALL_TIME = 70.0
+# Measured microseconds of the input of one hidden unit within such a call.
+_INPUT_TIME = 3e-3
+# Measured microseconds of the calls of an update.
+_UPDATE_TIME = 500.0
 
 
 class ClassMonitor(Monitor):
     """Log-likelihood of the labels and accuracy on fixed rows.
 
-    Parameters are those of :class:`skebm.monitoring.DensityMonitor`; rows end in
-    one-hot labels.
+    The parameters are the parameters of :class:`skebm.monitoring.DensityMonitor`. The
+    last columns of a row are its one-hot label.
     """
 
     score_name = "log_likelihood"
     likelihood_name = "joint_log_likelihood"
 
     def __init__(self, X, weight, held_out, layer, random):
-        self.rows, self.weight = subsample(X, weight, random.fold(0), _N_ROWS)
+        self.rows, self.weight = subsample(X, weight, random.fold(0), _MAX_ROWS)
         self.held_out = held_out
         if held_out is not None:
-            self.held_out = subsample(*held_out, random.fold(1), _N_HELD_OUT)
+            self.held_out = subsample(*held_out, random.fold(1), _MAX_HELD_OUT)
         self.n_classes = layer.layers[1].n_units
         self.size = X.shape[0] * X.shape[1]
 
     def stride(self, n_updates, n_hidden):
-        """Return after how many epochs it is worth looking."""
+        """Return the number of epochs from one look to the next."""
         n_rows = len(self.rows)
         if self.held_out is not None:
             n_rows += len(self.held_out[0])
-        look = self.n_classes * (_CALL + _INPUT * n_rows * n_hidden)
-        return stride(look, _UPDATE * n_updates, self.size * n_hidden)
+        look_time = self.n_classes * (_CALL_TIME + _INPUT_TIME * n_rows * n_hidden)
+        return stride(look_time, _UPDATE_TIME * n_updates, self.size * n_hidden)
 
     @staticmethod
     def least_gain(baseline):
-        """Return what to expect of any fit: a hundredth of what there is to learn."""
+        """Return the gain over independent columns that every good fit reaches.
+
+        It is a hundredth of the distance from the baseline to the log-likelihood 0 of a
+        classifier that is certain and right.
+        """
         return -0.01 * baseline
 
     def row(self, energy):
@@ -57,11 +66,13 @@ class ClassMonitor(Monitor):
 def _label_scores(energy, rows, weight):
     """Return the mean log-probability of the labels, and the accuracy."""
     x, y = energy.split(rows)
-    if np.isnan(x).any():  # drawn without a look at the label
+    if np.isnan(x).any():
+        # Holes must be drawn without knowledge of the label.
         unlabelled = np.hstack([x, np.full_like(y, np.nan)])
         x, _ = energy.split(completed(energy, unlabelled, HOLE_STEPS))
     log_prob = -energy.class_energy(x)
     log_prob -= np.logaddexp.reduce(log_prob, axis=1)[:, None]
-    of_labels = log_prob[np.arange(len(y)), y.argmax(axis=1)]
-    hits = log_prob.argmax(axis=1) == y.argmax(axis=1)
-    return mean(np.maximum(of_labels, np.log(1e-300)), weight), mean(hits, weight)
+    label_log_prob = log_prob[np.arange(len(y)), y.argmax(axis=1)]
+    is_right = log_prob.argmax(axis=1) == y.argmax(axis=1)
+    score = mean(np.maximum(label_log_prob, np.log(1e-300)), weight)
+    return score, mean(is_right, weight)

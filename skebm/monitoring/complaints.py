@@ -1,16 +1,16 @@
-"""What went wrong in a training, in a sentence."""
+"""The warning at the end of a training that went wrong."""
 
 
 def complaint(training, epochs, plan, mixing, n_updates):
-    """Return a sentence about what went wrong and what to do, or None.
+    """Return a warning that says what went wrong and what to do, or None.
 
-    There is one sentence at most. What comes first here is often the cause of what
-    would follow.
+    A training gets one warning at most: the first that applies, since an earlier
+    problem in this list is often the cause of a later one.
 
     Parameters
     ----------
     training : Training
-        At its end.
+        The training at its end.
     epochs : Epochs
     plan : Plan
     mixing : Mixing or None
@@ -27,20 +27,21 @@ def complaint(training, epochs, plan, mixing, n_updates):
         return (
             f"Training diverged {training.n_rollbacks} time(s){ended}: it went back to "
             "the last good epoch and lowered the learning rate to "
-            f"{training.rate_factor:.2g} of what was asked. Set a smaller "
+            f"{training.rate_factor:.2g} times learning_rate. Set a smaller "
             "learning_rate."
         )
     if plan.n_iter <= 1:
-        return None  # one pass alone cannot tell
+        # A single epoch is too short to judge a fit by.
+        return None
     if not epochs.has_learned:
         return (
             "The model describes the training rows no better than independent columns "
             "do. Lower learning_rate, or raise n_iter."
         )
     if overfitted := epochs.overfitted():
-        lost, epoch = overfitted
+        loss, epoch = overfitted
         return (
-            f"The model overfits: held-out rows score {lost:.2g} nats less than after "
+            f"The model overfits: held-out rows score {loss:.2g} nats less than after "
             f"epoch {epoch}. Set n_iter to about that, lower n_components, or raise l2."
         )
     if mixing is not None:

@@ -1,18 +1,40 @@
-"""What is noted of the training of a density."""
+"""The monitor of a density."""
+
+from typing import NamedTuple
 
 import numpy as np
 
 from skebm.inference import HOLE_STEPS, completed, conditionals
 from skebm.monitoring._base import Monitor, mean, stride, subsample
 
-# Rows of the fixed subsamples.
+# Largest number of training rows, and of held-out rows, that are watched.
 _MAX_ROWS = 100
-# Measured microseconds of a call for a variable, of a hidden unit's input within it,
-# and of an update. Where visible units have two values, all flips come at once, and
-# updates are ten in a call.
-_TWO_VALUED, _OTHERS = (15.0, 1.6e-4, 60.0), (200.0, 2e-3, 500.0)
-# A real variable is integrated out over about this many values, a binary one over two.
+# A real variable is integrated out over about this many values, a variable of a finite
+# layer over two.
 _GRID = 60
+
+
+class Times(NamedTuple):
+    """Measured times in microseconds.
+
+    Attributes
+    ----------
+    call : float
+        A call that computes the conditionals of one variable.
+    input : float
+        The input of one hidden unit within such a call.
+    update : float
+        The call of an update.
+    """
+
+    call: float
+    input: float
+    update: float
+
+
+# Units of two values: one call computes all flips, and another does ten updates.
+_TWO_VALUED = Times(15.0, 1.6e-4, 60.0)
+_OTHERS = Times(200.0, 2e-3, 500.0)
 
 
 class DensityMonitor(Monitor):
@@ -26,9 +48,9 @@ class DensityMonitor(Monitor):
         How many rows each row counts for.
     held_out : tuple of (X, weight), or None
     layer : layer
-        The visible units.
+        The visible layer.
     random : Random
-        Chooses the rows.
+        The source of the random choice of rows.
     """
 
     score_name = "pseudo_log_likelihood"
@@ -38,7 +60,7 @@ class DensityMonitor(Monitor):
         n_rows = _MAX_ROWS if layer.finite else _MAX_ROWS // 4
         self.n_values = 2 if layer.finite else _GRID
         two_valued = len(getattr(layer, "values", ())) == 2
-        self.prices = _TWO_VALUED if two_valued else _OTHERS
+        self.times = _TWO_VALUED if two_valued else _OTHERS
         self.rows, self.weight = subsample(X, weight, random.fold(0), n_rows)
         self.held_out = held_out
         if held_out is not None:
@@ -46,43 +68,43 @@ class DensityMonitor(Monitor):
         self.size = X.shape[0] * X.shape[1]
 
     def stride(self, n_updates, n_hidden):
-        """Return after how many epochs it is worth looking."""
+        """Return the number of epochs from one look to the next."""
         n_rows, n_units = self.rows.shape
         n_sets = 1 if self.held_out is None else 2
-        inputs = self.n_values * n_rows * n_hidden
-        call, of_input, update = self.prices
-        look = n_sets * n_units * (call + of_input * inputs)
-        return stride(look, update * n_updates, self.size * n_hidden)
+        n_inputs, times = self.n_values * n_rows * n_hidden, self.times
+        look_time = n_sets * n_units * (times.call + times.input * n_inputs)
+        return stride(look_time, times.update * n_updates, self.size * n_hidden)
 
     def row(self, energy):
         """Return the figures of this model as a dict of floats, in nats."""
-        figures = {"pseudo_log_likelihood": _pseudo(energy, self.rows, self.weight)}
+        training = self.rows, self.weight
+        figures = {"pseudo_log_likelihood": _mean_pseudo(energy, *training)}
         if hasattr(energy, "reconstruct"):
             error = reconstruction_error(energy, self.rows)
             figures["reconstruction_error"] = mean(error, self.weight)
         if self.held_out is not None:
-            rows, weight = self.held_out
-            figures["validation_score"] = _pseudo(energy, rows, weight)
-            figures["free_energy_gap"] = _energy(energy, rows, weight) - _energy(
-                energy, self.rows, self.weight
-            )
+            figures["validation_score"] = _mean_pseudo(energy, *self.held_out)
+            free_energy = _mean_energy(energy, *self.held_out)
+            figures["free_energy_gap"] = free_energy - _mean_energy(energy, *training)
         return figures
 
 
 def reconstruction_error(energy, rows):
-    """Return each row's mean squared error, sent through the hidden means and back.
+    """Return the mean squared error of the reconstruction of each row.
 
-    Holes have none: it is the mean over the units that were observed.
+    The mean is over the units that were observed.
     """
-    whole = completed(energy, rows, HOLE_STEPS)
-    error = np.square(energy.reconstruct(whole) - rows)
-    n_seen = np.maximum(np.isfinite(error).sum(axis=1), 1)
-    return np.nansum(error, axis=1) / n_seen
+    complete = completed(energy, rows, HOLE_STEPS)
+    error = np.square(energy.reconstruct(complete) - rows)
+    n_observed = np.maximum(np.isfinite(error).sum(axis=1), 1)
+    return np.nansum(error, axis=1) / n_observed
 
 
-def _pseudo(energy, rows, weight):
+def _mean_pseudo(energy, rows, weight):
+    """Return the mean pseudo-log-likelihood of rows."""
     return mean(conditionals(energy, rows).sum(axis=1), weight)
 
 
-def _energy(energy, rows, weight):
+def _mean_energy(energy, rows, weight):
+    """Return the mean free energy of rows."""
     return mean(energy.energy(completed(energy, rows, HOLE_STEPS)), weight)

@@ -1,21 +1,23 @@
-"""What is noted of the training of a density of documents."""
+"""The monitor of a density of documents."""
 
 import numpy as np
 
 from skebm.monitoring._base import Monitor, mean, stride
 from skebm.utils._sparse import dense
 
-# Documents of the fixed subsamples.
+# Largest number of documents that are watched, of the training and of held-out ones.
 _MAX_ROWS = 100
-# Measured microseconds of a call for a document, and of a hidden unit's input in it.
-_CALL, _INPUT = 70.0, 3e-3
+# Measured microseconds of a call, for each document.
+_CALL_TIME = 70.0
+# Measured microseconds of the input of one hidden unit within such a call.
+_INPUT_TIME = 3e-3
 
 
 class DocumentMonitor(Monitor):
-    """Log-probability of one word of each of some documents, given the others.
+    """Log-probability of one word of a document given its other words.
 
-    Parameters are those of :class:`skebm.monitoring.DensityMonitor`; ``layer`` is not
-    used.
+    The mean is over fixed documents. The parameters are the parameters of
+    :class:`skebm.monitoring.DensityMonitor`; ``layer`` is not used.
     """
 
     score_name = "word_log_likelihood"
@@ -28,10 +30,10 @@ class DocumentMonitor(Monitor):
         self.n_words = X.shape[1]
 
     def stride(self, n_updates, n_hidden):
-        """Return after how many epochs it is worth looking."""
+        """Return the number of epochs from one look to the next."""
         n_rows = sum(len(words) for _, words, _ in self.sets.values())
-        look = n_rows * (_CALL + _INPUT * self.n_words * n_hidden)
-        return max(1, stride(look, n_updates, self.size * n_hidden))
+        look_time = n_rows * (_CALL_TIME + _INPUT_TIME * self.n_words * n_hidden)
+        return max(1, stride(look_time, n_updates, self.size * n_hidden))
 
     def row(self, energy):
         """Return the figures of this model as a dict of floats, in nats a word."""
@@ -42,20 +44,31 @@ class DocumentMonitor(Monitor):
 
 
 def _left_out(X, weight, random):
-    """Return some documents without a word of theirs, that word, and their weights."""
-    counting = np.ones(X.shape[0]) if weight is None else weight
-    counting = counting * np.asarray(X.sum(axis=1)).reshape(-1)
+    """Leave one word out of each of at most ``_MAX_ROWS`` random documents.
+
+    Returns
+    -------
+    rows : ndarray of shape (n, n_words)
+        The documents without the word.
+    words : ndarray of int of shape (n,)
+        The words that were left out.
+    n_words : ndarray of shape (n,)
+        The weight of each document times its length.
+    """
+    n_words = np.ones(X.shape[0]) if weight is None else weight
+    n_words = n_words * np.asarray(X.sum(axis=1)).reshape(-1)
     order = random.fold(0).permutation(X.shape[0])
-    chosen = np.sort(order[counting[order] > 0][:_MAX_ROWS])
+    chosen = np.sort(order[n_words[order] > 0][:_MAX_ROWS])
     rows = dense(X[chosen]).copy()
     words = random.fold(1).categorical(rows).argmax(axis=1)
     cells = np.arange(len(rows)), words
-    rows[cells] = np.maximum(rows[cells] - 1, 0)  # counts may have fractions
-    return rows, words, counting[chosen]
+    # Counts may be fractions below 1.
+    rows[cells] = np.maximum(rows[cells] - 1, 0)
+    return rows, words, n_words[chosen]
 
 
 def _next_word_score(energy, rows, words, weight):
-    """Return the mean log-probability of left-out words, weighted by lengths."""
+    """Return the weighted mean of the log-probabilities of left-out words."""
     if not len(rows):
         return 0.0
     return mean(energy.next_word(rows)[np.arange(len(rows)), words], weight)

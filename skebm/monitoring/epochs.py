@@ -1,18 +1,23 @@
-"""What happens between two epochs of an estimator's training."""
+"""The work between two epochs: history, callbacks, early stopping, divergence."""
 
 import time
 
 import numpy as np
 
-# A model this much worse than independent columns, in shares of their score, has
-# diverged: noise alone does not take it there.
+# A training has diverged if its score is below the score of independent columns by more
+# than this share of that score. Noise alone does not take it there.
 _DIVERGED = 0.15
-# A held-out score that ended this far below its best, in shares of what it had gained
-# and of the score of independent columns, tells of overfitting and not of noise.
-_SHARE_OF_GAIN_LOST, _SHARE_OF_SCORE_LOST = 0.1, 0.02
-# Sweeps behind the log Z of a row of the history, and the updates of an epoch beside
-# which they cost little.
-_SWEEPS, _LONG_EPOCH = 5, 200
+# A model overfits if the final held-out score is below the best one by more than this
+# share of the gain of the best one over independent columns, and
+_SHARE_OF_GAIN_LOST = 0.1
+# by more than this share of the score of independent columns. A smaller fall is noise.
+_SHARE_OF_SCORE_LOST = 0.02
+# Sweeps of the chains for each log Z that the history holds.
+_SWEEPS = 5
+# Updates of an epoch beside which these sweeps cost little.
+_LONG_EPOCH = 200
+# The last columns of the history.
+_LAST_COLUMNS = ("learning_rate", "seconds")
 
 
 class Epochs:
@@ -24,16 +29,17 @@ class Epochs:
     ----------
     estimator : estimator
     context : CallbackContext
-        Root context of the fit, with one subtask an epoch.
-    monitor : monitor of `skebm.monitoring.monitors`
+        Root context of the fit, with one subtask for each epoch.
+    monitor : Monitor
+        An object of a class of :data:`skebm.monitoring.MONITORS`.
     training : Training
-        Before its first epoch here.
+        The training before the first epoch of this fit.
     n_updates : int
-        Updates an epoch.
+        Updates in an epoch.
     n_iter : int
-        Epochs that are planned.
+        Number of epochs that are planned.
     hooks : dict
-        ``X``, ``y``, ``metadata`` of the fit, for the callbacks.
+        ``X``, ``y`` and ``metadata`` of the fit, for the callbacks.
     """
 
     def __init__(self, estimator, context, monitor, training, n_updates, n_iter, hooks):
@@ -59,7 +65,7 @@ class Epochs:
         self.task.call_on_fit_task_begin(estimator=self.estimator, **self.hooks)
 
     def __call__(self, training, learning_rate):
-        """Take note of an epoch; return what `train` asks for."""
+        """Record an epoch, and return how the training goes on; see ``train``."""
         estimator, figures = self.estimator, {}
         n_iter = training.n_epochs + 1
         last = n_iter == self.last
@@ -93,24 +99,38 @@ class Epochs:
         return None if figures else "unknown"
 
     def _likelihood(self, training):
-        """Return log-likelihoods, where the sampler knows log Z as it goes."""
+        """Return log-likelihoods, if the sampler estimates log Z during the training.
+
+        Returns
+        -------
+        dict of str to float
+            Empty if the sampler has no ``log_partition``.
+        """
         state = training.objective_state
         if not hasattr(getattr(state, "sampler", None), "log_partition"):
             return {}
         best, random = training.best, training.random.fold(6, training.n_epochs)
         log_z, stderr = state.sampler.log_partition(state.chains, best, random, _SWEEPS)
-        # With no error to state there is no figure: it may be off by any amount.
+        # An estimate without a standard error may be off by any amount.
         log_z = log_z if stderr < np.inf else np.nan
         volume = self.estimator._encoding.log_volume
         figures = self.monitor.likelihood(best, log_z, volume)
         return {**figures, "log_partition_error": stderr}
 
     def _record(self, n_iter, figures, learning_rate, seconds):
+        """Append a row to the history, and print it if ``verbose`` asks for that.
+
+        The columns of the history are ``epoch``, then the figures in the order in which
+        they first appear, then ``learning_rate`` and ``seconds``.
+        """
         row = {"epoch": n_iter, **figures}
         row |= {"learning_rate": float(learning_rate), "seconds": seconds}
         n_rows = len(self.history.get("epoch", ()))
-        for name in row.keys() - self.history.keys():
-            self.history[name] = [np.nan] * n_rows
+        for name in row:
+            if name not in self.history:
+                self.history[name] = [np.nan] * n_rows
+        for name in _LAST_COLUMNS:
+            self.history[name] = self.history.pop(name)
         for name, column in self.history.items():
             column.append(row.get(name, np.nan))
         verbose = self.estimator.verbose
@@ -119,7 +139,10 @@ class Epochs:
             print(f"[{type(self.estimator).__name__}] {text}")
 
     def finished(self, n_epochs):
-        """Return the history without an epoch that was interrupted at its end."""
+        """Return the history of the epochs that are finished.
+
+        An interrupt at the end of an epoch leaves a row for an epoch that is not.
+        """
         n_rows = sum(epoch <= n_epochs for epoch in self.history.get("epoch", ()))
         return {name: column[:n_rows] for name, column in self.history.items()}
 
@@ -135,27 +158,30 @@ class Epochs:
         return self.n_stale >= self.estimator.n_iter_no_change
 
     def overfitted(self):
-        """Return how far the held-out score fell from its best, and when it was best.
+        """Return the loss of the held-out score since its best epoch, and that epoch.
 
-        None where no rows are held out, or the fall is no more than noise.
+        Returns
+        -------
+        tuple of (float, int), or None
+            None if no rows are held out, or if the loss is within the noise.
         """
         epochs, scores = (
             np.array(self.history.get(name, ()))
             for name in ("epoch", "validation_score")
         )
-        looks = np.flatnonzero(np.isfinite(scores))
-        if not len(looks):
+        scored = np.flatnonzero(np.isfinite(scores))
+        if not len(scored):
             return None
-        best = looks[scores[looks].argmax()]
-        start, lost = self.held_out_baseline, scores[best] - scores[looks[-1]]
-        if lost > max(
+        best = scored[scores[scored].argmax()]
+        start, loss = self.held_out_baseline, scores[best] - scores[scored[-1]]
+        if loss > max(
             _SHARE_OF_GAIN_LOST * (scores[best] - start),
             _SHARE_OF_SCORE_LOST * abs(start),
         ):
-            return lost, epochs[best]
+            return loss, epochs[best]
         return None
 
     @property
     def has_learned(self):
-        """Whether the fit ended better than a model with no interactions."""
+        """Whether the fit ended better than independent columns, up to noise."""
         return self.score >= self.baseline + self.monitor.least_gain(self.baseline)

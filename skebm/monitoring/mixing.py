@@ -1,34 +1,46 @@
 """How well the training's chains mix under the fitted model."""
 
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from skebm.metrics import ess, rhat
-from skebm.utils._parallel import use_threads
+from skebm.utils._lazy import Lazy
 
-# Draws a chain, and the distances over which they are compared. A draw is what one
-# update moves the chains by, so 110 of them are a few per cent of a default fit.
-_N_DRAWS, _NEAR, _FAR = 110, 20, 100
+# Draws of each chain. One update moves the chains by one draw, so the draws cost a few
+# per cent of a default fit.
+_N_DRAWS = 110
+# Lags, in draws, at which correlations are compared. Within a mode chains forget
+# before the short lag is over.
+_SHORT_LAG = 20
+_LONG_LAG = 100
+# Directions in which the inputs of the hidden units are watched.
 _N_DIRECTIONS = 4
-# Chains mix too slowly if they forget in more than this many times the fit's updates:
-# 784-16 RBMs of MNIST need about as many, and learn well; planted clusters hundreds.
-_LONG = 2
-# Correlation below which a quantity changes fast enough not to be looked at.
-_REMEMBERED = 0.7
-_MIN_CHAINS, _MIN_UPDATES = 20, 1000
+# Chains mix too slowly if their memory is longer than this many times the updates of
+# the fit. The chains of 784-16 RBMs of MNIST, which learn well, have a memory about as
+# long as the fit, and the chains of planted clusters one of hundreds of fits.
+_MAX_MEMORY = 2
+# A quantity whose correlation is below this changes fast enough.
+_SLOW_CORRELATION = 0.7
+# The correlation over fewer chains says too little for a warning.
+_MIN_CHAINS = 20
+# Beside fewer updates the draws would cost too much.
+_MIN_UPDATES = 1000
 
 
 class Figures(NamedTuple):
-    """What was measured: the worst quantity of each.
+    """Diagnostics of chains, each of the quantity that mixes worst.
 
     Attributes
     ----------
-    rhat, ess : float
+    rhat : float
+        The largest R-hat.
+    ess : float
+        The smallest effective sample size.
     memory : float
-        Updates in which the slowest quantity forgets its value (its correlation falls
-        by a factor e); 0 if that is too fast to tell, infinite if nothing is forgotten.
+        Number of updates in which the correlation of the slowest quantity falls by a
+        factor e. It is 0 if that is too fast to tell, and infinite if the correlation
+        does not fall.
     """
 
     rhat: float
@@ -36,12 +48,12 @@ class Figures(NamedTuple):
     memory: float
 
 
-class Mixing:
+class Mixing(Lazy):
     """Diagnostics of persistent chains, measured at first use and kept.
 
-    The chains go on from where the training left them, under the fitted model. What is
-    watched: the free energy, and what the hidden units receive along the directions in
-    which the chains differ most.
+    The chains go on from where the training left them, under the fitted model. The
+    diagnostics watch the free energy, and the inputs of the hidden units along the
+    directions in which the chains differ most.
 
     Parameters
     ----------
@@ -50,15 +62,17 @@ class Mixing:
     sampler : sampler
     state : state of the sampler
     n_steps : int
-        Steps of the sampler an update.
+        Steps of the sampler in an update.
     random : Random
-        Its key is fixed by ``fit``: figures are the same whenever they are measured.
+        The source of random numbers. ``fit`` fixes its key, so the figures do not
+        depend on when they are measured.
     n_jobs : int or None
+        Number of threads.
     """
 
     def __init__(self, energy, sampler, state, n_steps, random, n_jobs):
+        super().__init__(n_jobs)
         self._task = energy, sampler, state, n_steps, random
-        self._n_jobs = n_jobs
 
     @classmethod
     def of(cls, energy, training, objective, n_jobs):
@@ -77,13 +91,20 @@ class Mixing:
             n_jobs,
         )
 
-    @cached_property
+    @property
     def figures(self):
         """The :class:`Figures`."""
-        with use_threads(self._n_jobs):
-            draws = self._draws()
-        worst = np.fmax.reduce(rhat(draws)), np.fmin.reduce(ess(draws))
-        return Figures(float(worst[0]), float(worst[1]), _memory(draws))
+        return self._once("figures", self._measured)
+
+    @property
+    def is_measured(self):
+        """Whether the figures have been measured."""
+        return bool(self._results)
+
+    def _measured(self):
+        draws = self._draws()
+        worst_rhat, worst_ess = np.fmax.reduce(rhat(draws)), np.fmin.reduce(ess(draws))
+        return Figures(float(worst_rhat), float(worst_ess), _memory(draws))
 
     def _draws(self):
         """Return draws of shape (n_draws, n_chains, n_quantities)."""
@@ -91,51 +112,54 @@ class Mixing:
         features = energy.features(sampler.chains(state))
         center = features.mean(axis=0)
         axes = np.linalg.svd(features - center, full_matrices=False)[2]
-        axes, draws = axes[:_N_DIRECTIONS].T, []
+        axes = axes[:_N_DIRECTIONS].T
+        draws = []
         for t in range(_N_DRAWS):
             for k in range(n_steps):
                 state = sampler.step(energy, state, random.fold(t, k))
             chains = sampler.chains(state)
             energies = energy.chain_energy(chains)
-            along = (energy.features(chains) - center) @ axes
-            draws.append(np.column_stack([energies, along]))
+            coordinates = (energy.features(chains) - center) @ axes
+            draws.append(np.column_stack([energies, coordinates]))
         return np.array(draws)
 
     def complaint(self, n_updates):
-        """Return a sentence if chains stay in their modes, else None.
+        """Return a warning if chains stay in their modes, else None.
 
-        After fits of few updates there is no look, which would cost too much of them.
+        After a fit of few updates nothing is measured: it would take too large a share
+        of the time of the fit.
         """
         energy, sampler, state, *_ = self._task
         n_chains = energy.n_chains(sampler.chains(state))
         if n_updates < _MIN_UPDATES or n_chains < _MIN_CHAINS:
             return None
-        if self.figures.memory < _LONG * n_updates:
+        if self.figures.memory < _MAX_MEMORY * n_updates:
             return None
         return (
-            f"The chains do not mix: in the {n_updates} updates of the fit most never "
-            f"changed modes (R-hat {self.figures.rhat:.1f}), so how much probability "
-            "the model gives to each mode is not to be trusted. Fit "
-            "RBMDensity(objective=PCD(sampler='tempering'))."
+            f"The chains do not mix: in the {n_updates} updates of the fit most of "
+            f"them never changed modes (R-hat {self.figures.rhat:.1f}). So the "
+            "probabilities that the model gives to its modes are not to be trusted. "
+            "Fit RBMDensity(objective=PCD(sampler='tempering'))."
         )
 
 
 def _memory(draws):
     """Return the relaxation time of the slowest quantity, in draws.
 
-    From the fall of the correlation between two lags, since what chains do within a
-    mode is forgotten at once, and takes the same share of both.
+    It comes from the fall of the correlation between two lags. Movements within a mode
+    are forgotten before the short lag, and lower both correlations by the same factor.
     """
-    starts = draws[: _N_DRAWS - _FAR]
-    near, far = (
+    starts = draws[: _N_DRAWS - _LONG_LAG]
+    at_short, at_long = (
         np.mean(list(map(_correlation, starts, draws[lag:])), axis=0)
-        for lag in (_NEAR, _FAR)
+        for lag in (_SHORT_LAG, _LONG_LAG)
     )
-    slow = far > _REMEMBERED
+    slow = at_long > _SLOW_CORRELATION
     if not slow.any():
         return 0.0
     with np.errstate(divide="ignore"):
-        times = (_FAR - _NEAR) / np.log(np.maximum(near[slow] / far[slow], 1))
+        falls = np.log(np.maximum(at_short[slow] / at_long[slow], 1))
+        times = (_LONG_LAG - _SHORT_LAG) / falls
     return float(times.max())
 
 

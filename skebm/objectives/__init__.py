@@ -1,4 +1,4 @@
-"""How the gradient of the parameters is estimated from a minibatch."""
+"""Objectives, which estimate the gradient of the parameters from a minibatch."""
 
 from skebm.objectives.conditional import Conditional, Hybrid
 from skebm.objectives.contrastive import CD, PCD
@@ -8,7 +8,8 @@ from skebm.objectives.sitewise import (
     RatioMatching,
 )
 
-# Objectives of a density; those of `conditional` need an energy with labels.
+# Objectives of a density by name. Conditional and Hybrid are not in the table, since
+# they need an energy with labels.
 OBJECTIVES = {
     "cd": CD,
     "pcd": PCD,

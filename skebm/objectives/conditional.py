@@ -1,4 +1,4 @@
-"""Losses of labels, alone and beside a generative objective."""
+"""The conditional likelihood of labels, alone or with a generative objective."""
 
 import numpy as np
 from scipy.special import softmax
@@ -12,10 +12,10 @@ _REMEDY = "Use objective='pcd', or an energy with labels such as ClassRBM."
 
 
 class Conditional(BaseEstimator):
-    """The conditional log-likelihood of the labels given the inputs, exactly [1]_.
+    """The exact conditional log-likelihood of the labels given the inputs [1]_.
 
-    With the energies ``E(x, k)`` of all labels, the loss of a row is ``E(x, y) + log
-    sum_k exp(-E(x, k))``.
+    The loss of a row is ``E(x, y) + log sum_k exp(-E(x, k))``, where ``E(x, k)`` is the
+    energy of the inputs with label ``k``.
 
     References
     ----------
@@ -24,11 +24,11 @@ class Conditional(BaseEstimator):
     """
 
     requires = ("class_energy", "class_grad")
-    # The gradient is exact: Adam suits it, at this learning rate.
+    # Adam suits an exact gradient. This is its learning rate.
     adam_rate = 0.003
 
     def init(self, energy, random):
-        """Return the state before the first minibatch: none is needed."""
+        """Return None: this objective does not have a state."""
         require(energy, self, _REMEDY)
 
     def loss(self, energy, X, weight=None):
@@ -66,9 +66,10 @@ class Hybrid(BaseEstimator):
     Parameters
     ----------
     generative : objective
-        Its gradient is that of the joint likelihood of inputs and labels.
+        Estimates the gradient of the joint likelihood of inputs and labels.
     generative_weight : float in [0, 1], default=0.01
-        Weight of ``generative``; the conditional part has the rest.
+        Weight of ``generative``. The weight of the conditional objective is one minus
+        this number.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Contrastive divergence, with chains from the data or persistent ones."""
+"""Contrastive divergence, with chains that start at the data or persist."""
 
 from typing import NamedTuple
 
@@ -8,22 +8,22 @@ from skebm.energies import Energy, NegativePhase, PositivePhase
 from skebm.samplers import SAMPLERS
 from skebm.utils._validation import require, resolve
 
-# Multiply-adds of a row in a step up to which PCD takes three steps.
+# With at most this many multiply-adds for each row and step, three steps cost little.
 _SMALL_WORK = 100_000
-# How far the offsets go to the means of each minibatch.
+# Share of the distance to the means of a minibatch that the offsets go.
 _OFFSET_RATE = 0.01
 
 
 class ContrastiveState(NamedTuple):
-    """Chains and offsets, carried from one minibatch to the next.
+    """Chains and offsets, which are carried from one minibatch to the next.
 
     Attributes
     ----------
     sampler : sampler
     chains : state of the sampler, or None
-        None where chains start at each minibatch.
+        None if the chains start anew at each minibatch.
     offsets : tuple of ndarray, or None
-        Moving averages of the visible and hidden units over the data; None for an
+        Moving averages of the visible and hidden units over the data. None for an
         energy without a centered gradient.
     """
 
@@ -33,9 +33,10 @@ class ContrastiveState(NamedTuple):
 
 
 class _Contrastive(BaseEstimator):
-    """What CD and PCD share: positive minus negative phase, and the moving offsets.
+    """Base of CD and PCD: positive minus negative phase, and the moving offsets.
 
-    They differ in where chains start, :meth:`_start`, and whether they go on.
+    A subclass says where chains start: before the first minibatch (``_first_chains``),
+    and at each minibatch (``_start``).
     """
 
     def init(self, energy, random):
@@ -98,7 +99,7 @@ class _Contrastive(BaseEstimator):
         energy : energy
             Updated in place.
         updates : Updates
-            All but the chains and the offsets, which come from the state.
+            Without the chains and the offsets, which come from the state.
         state : ContrastiveState
 
         Returns
@@ -127,13 +128,13 @@ class _Contrastive(BaseEstimator):
 
     @staticmethod
     def _fused(energy, sampler, X):
-        """Return kernels that do the same as the steps below, or None."""
+        """Return kernels that do the same as the separate steps, or None."""
         fused = energy.fused
         usable = fused is not None and sampler.sweeps is not None and fused.accepts(X)
         return fused if usable else None
 
     def _next(self, state, chains, targets):
-        """Return the state with the chains, and offsets nearer to their targets."""
+        """Return the state with these chains, and offsets nearer to their targets."""
         if state.chains is None:
             chains = None
         if state.offsets is None:
@@ -151,9 +152,9 @@ class CD(_Contrastive):
     Parameters
     ----------
     n_steps : int, default=1
-        Steps of the sampler a gradient (the k of CD-k).
+        Steps of the sampler for each gradient (the k of CD-k).
     sampler : str or sampler, default="gibbs"
-        Moves the chains.
+        The sampler that moves the chains.
     centered : bool, default=True
         Whether to follow the centered gradient.
 
@@ -176,7 +177,7 @@ class CD(_Contrastive):
             )
 
     def _start(self, energy, X, weight, state, random):
-        """Return chains at the rows, the sampler's state of them, and its weights."""
+        """Return chains at the rows, the state of the sampler, and its weights."""
         data = energy.chains(X)
         chains = state.sampler.spread(energy, data, random.fold(self.n_steps))
         return data, chains, weight
@@ -185,19 +186,21 @@ class CD(_Contrastive):
 class PCD(_Contrastive):
     """Persistent contrastive divergence: chains go on from gradient to gradient [1]_.
 
-    The chains keep what the hidden units received under the weights before an update:
-    one update is a small step beside a sweep, and it saves a third of the products.
+    The chains keep the inputs of the hidden units, computed with the weights before an
+    update. An update changes them little, compared with a sweep, and not to compute
+    them again saves a third of the matrix products.
 
     Parameters
     ----------
     n_steps : int or "auto", default="auto"
-        Steps of the sampler a gradient. ``"auto"`` is 3 for small models, of up to
-        100,000 multiply-adds a row and step: there they cost little, and keep chains
-        from falling behind rates that suit the data. Else 1.
+        Steps of the sampler for each gradient. ``"auto"`` is 3 for small models, with
+        up to 100,000 multiply-adds for each row and step, and 1 for others. In small
+        models three steps cost little, and the chains can follow a learning rate that
+        suits the data.
     n_chains : int, default=100
-        Number of chains, whatever the size of a minibatch.
+        Number of chains. It does not depend on the size of a minibatch.
     sampler : str or sampler, default="gibbs"
-        Moves the chains.
+        The sampler that moves the chains.
     centered : bool, default=True
         Whether to follow the centered gradient.
 
@@ -206,6 +209,8 @@ class PCD(_Contrastive):
     .. [1] T. Tieleman. "Training restricted Boltzmann machines using approximations to
        the likelihood gradient". ICML 2008.
     """
+
+    requires = ("reference",)
 
     def __init__(self, n_steps="auto", n_chains=100, sampler="gibbs", centered=True):
         self.n_steps = n_steps
@@ -219,10 +224,8 @@ class PCD(_Contrastive):
         x = energy.reference.sample(self.n_chains, random)
         return sampler.init(energy, x, random)
 
-    requires = ("reference",)
-
     def _start(self, energy, X, weight, state, random):
-        """Return None for chains at the rows, the present chains, and no weights."""
+        """Return no chains at the rows, the persistent chains, and no weights."""
         return None, state.chains, None
 
     def steps(self, energy):

@@ -1,8 +1,8 @@
-"""Objectives made of single flips: exact gradients without a partition function.
+"""Objectives of single flips: exact gradients without the partition function.
 
-All of them compare a row with the rows that differ from it in one site, for all sites,
-through ``d_i = F(x with site i flipped) - F(x)``, in which log Z cancels. Each is
-smallest at the distribution of the data, if the model can express it.
+They compare a row with all rows that differ from it in one site. The difference
+``d_i = F(x with site i flipped) - F(x)`` does not depend on the partition function. An
+objective is smallest at the distribution of the data, if the model can express it.
 """
 
 import numpy as np
@@ -16,19 +16,23 @@ _REMEDY = (
     "Flips need visible units of two values throughout, visible='bernoulli' or 'spin'. "
     "Use objective='pcd' for others."
 )
-# Beyond this exponent, minimum probability flow goes on as a straight line.
+# Above this exponent the exponential of minimum probability flow is continued by a
+# straight line, since it would overflow.
 _MAX_EXPONENT = 30.0
 
 
 class _Sitewise(BaseEstimator):
-    """A sum over sites of a function of the flip energy: ``_cost`` and its slope."""
+    """Base of sums over sites of a function of the flip energy.
+
+    A subclass has the function, ``_cost``, and its derivative, ``_slope``.
+    """
 
     requires = ("flip_energies", "flip_grad")
-    # The gradient is exact: Adam suits it, at this learning rate.
+    # Adam suits an exact gradient. This is its learning rate.
     adam_rate = 0.01
 
     def init(self, energy, random):
-        """Return the state before the first minibatch: none is needed."""
+        """Return None: this objective does not have a state."""
         require(energy, self, _REMEDY)
 
     def loss(self, energy, X, weight=None):
@@ -52,9 +56,10 @@ class _Sitewise(BaseEstimator):
 
 
 class PseudoLikelihood(_Sitewise):
-    """Minus the pseudo-likelihood, ``-sum_i log p(x_i | all other x)`` [1]_, [2]_.
+    """Minus the log pseudo-likelihood, ``-sum_i log p(x_i | all other x)`` [1]_, [2]_.
 
-    In nats a row. All sites count in every gradient: none is drawn.
+    The unit is nats for each row. Every gradient is a sum over all sites, not over a
+    random choice of them.
 
     References
     ----------
@@ -76,9 +81,10 @@ class PseudoLikelihood(_Sitewise):
 class RatioMatching(_Sitewise):
     """Ratio matching, ``sum_i g(p(x) / p(x^i))**2`` with ``g(u) = 1 / (1 + u)`` [1]_.
 
-    ``x^i`` is the row with site i flipped, and ``g`` the probability of that against
-    the row itself. So this is half the Brier score of the conditionals, where the
-    pseudo-likelihood is their log score: a site costs at most 1, however odd it is.
+    ``x^i`` is the row with site i flipped, and ``g`` is the probability of ``x^i`` if
+    the model chooses one of the two rows. So the objective is half the Brier score of
+    the conditionals, while the pseudo-likelihood is their log score. A site costs at
+    most 1, however improbable it is.
 
     References
     ----------
@@ -99,17 +105,19 @@ class RatioMatching(_Sitewise):
 class MinimumProbabilityFlow(_Sitewise):
     """Minimum probability flow, ``sum_i exp((F(x) - F(x^i)) / 2)`` [1]_.
 
-    The rate at which probability leaves the data for their neighbours ``x^i``, which
-    differ in site i. All flips count. The paper leaves out those that lead from one
-    row of the data to another; but counted, both directions of such a flip tell how
-    probable the two rows are relative to each other, the sum is one over rows, so that
-    minibatches and weights mean what they mean elsewhere, and the true distribution
-    remains the minimum where the data cover all configurations.
+    This is the rate at which probability flows from the data to their neighbours
+    ``x^i``, which differ in site i.
 
     Notes
     -----
-    A site whose flip would lower the energy by more than 60 nats costs no more than
-    linearly in what lies beyond: the exponential would overflow.
+    The paper leaves out the flips that lead from one row of the data to another. Here
+    all flips count, for three reasons. The two directions of such a flip say which of
+    the two rows is more probable. The objective is a sum over rows, so that minibatches
+    and weights have their usual meaning. And the true distribution remains the minimum
+    if the data cover all configurations.
+
+    If a flip would lower the energy by more than 60 nats, the cost grows linearly with
+    the rest: the exponential would overflow.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""How probable it really is: the log partition function."""
+"""Methods that estimate the log partition function."""
 
 from skebm.partition._base import Estimate
 from skebm.partition._lazy import LengthPartitions, LogPartition
@@ -8,6 +8,7 @@ from skebm.partition.exact import ExactPartition
 from skebm.partition.lengths import LengthPartition
 from skebm.partition.trajectory import TrajectoryPartition
 
+# What the parameter `partition` of an estimator names.
 PARTITIONS = {
     "auto": Auto,
     "exact": ExactPartition,
@@ -15,7 +16,7 @@ PARTITIONS = {
     "trajectory": TrajectoryPartition,
 }
 
-# Methods for documents, whose lengths have a partition function each.
+# The same for documents, where each length has its own partition function.
 LENGTH_PARTITIONS = {"auto": LengthPartition}
 
 __all__ = [

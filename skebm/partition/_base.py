@@ -1,4 +1,4 @@
-"""What every method returns."""
+"""The record that every method returns."""
 
 from typing import NamedTuple
 
@@ -10,12 +10,14 @@ class Estimate(NamedTuple):
     ----------
     value : float
     lower, upper : float
-        A bracket: equal to ``value`` where the method is exact.
+        Bracket of ``value``. Both ends equal ``value`` if the method is exact.
     stderr : float
         Standard error of ``value``.
     ess : float
-        Effective sample size of the forward importance weights; infinite if exact.
+        Effective sample size of the forward importance weights. It is infinite if the
+        method is exact.
     method : str
+        Name of the method.
     """
 
     value: float

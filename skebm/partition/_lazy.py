@@ -1,55 +1,35 @@
 """Log partition functions of fitted estimators, computed at first use."""
 
 import warnings
-from threading import Lock
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skebm.partition._base import Estimate
-from skebm.utils._parallel import use_threads
+from skebm.utils._lazy import Lazy
 
 # A bracket that is wider than this many nats gives a warning.
 _WIDE = 2.0
-# The bracket of a document's length must also be wider than this for each word: 0.05
+# The bracket of a length of documents must also be wider than this for each word. 0.05
 # nats a word are a twentieth of the perplexity.
 _WIDE_WORD = 0.05
 
 
-class _LazyEstimates:
-    """Estimates that are computed once, at first use, and kept.
-
-    A lock makes threads that ask at the same time wait for one computation. Pickles and
-    copies leave the lock out and get a new one.
-    """
+class _LazyEstimates(Lazy):
+    """Estimates that are computed once, at first use, and kept."""
 
     def __init__(self, energy, method, random, n_jobs=None):
+        super().__init__(n_jobs)
         self._energy = energy
         self._method = method
         self._random = random
-        self._n_jobs = n_jobs
-        self._estimates = {}
-        self._lock = Lock()
-
-    def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name != "_lock"}
-
-    def __setstate__(self, state):
-        vars(self).update(state)
-        self._lock = Lock()
 
     def _estimate(self, key, *arguments):
         """Return the estimate kept under ``key``; compute and keep it if there is none.
 
         ``arguments`` are the arguments of ``method.estimate`` after the energy.
         """
-        with self._lock:
-            if key not in self._estimates:
-                with use_threads(self._n_jobs):
-                    estimate = self._method.estimate(self._energy, *arguments)
-                self._estimates[key] = estimate
-                self._warn_if_wide(estimate)
-        return self._estimates[key]
+        return self._once(key, lambda: self._method.estimate(self._energy, *arguments))
 
 
 class LogPartition(_LazyEstimates):
@@ -92,7 +72,7 @@ class LogPartition(_LazyEstimates):
         self._draws = draws
 
     def __repr__(self):
-        if not self._estimates:
+        if not self._results:
             return "LogPartition(not computed yet)"
         e = self._compute()
         return (
@@ -103,7 +83,8 @@ class LogPartition(_LazyEstimates):
     def _compute(self):
         return self._estimate("the only one", self._random, self._draws)
 
-    def _warn_if_wide(self, estimate):
+    def _after_first_use(self, estimate):
+        """Warn if the bracket is wide."""
         width = estimate.upper - estimate.lower
         if width > _WIDE:
             warnings.warn(
@@ -112,7 +93,7 @@ class LogPartition(_LazyEstimates):
                 "partition=AIS(max_temperatures=...), or fit with l2 above 0: models "
                 "with smaller weights are easier to integrate.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
 
     @property
@@ -165,7 +146,7 @@ class LengthPartitions(_LazyEstimates):
     """
 
     def __repr__(self):
-        return f"LengthPartitions(computed up to {max(self._estimates, default=0)})"
+        return f"LengthPartitions(computed up to {max(self._results, default=0)})"
 
     def at(self, lengths):
         """Return log Z of documents of these lengths.
@@ -199,7 +180,8 @@ class LengthPartitions(_LazyEstimates):
             method = estimate.method
         return Estimate(*numbers, method)
 
-    def _warn_if_wide(self, estimate):
+    def _after_first_use(self, estimate):
+        """Warn if a bracket is wide."""
         width = estimate.upper - estimate.lower
         wide = np.flatnonzero(
             width > np.maximum(_WIDE, _WIDE_WORD * np.arange(len(width)))
@@ -213,5 +195,5 @@ class LengthPartitions(_LazyEstimates):
                 "or with l2 above 0, or set a larger "
                 "partition=LengthPartition(n_chains=...).",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )

@@ -10,33 +10,40 @@ from skebm.partition._base import Estimate
 from skebm.samplers import ParallelTempering, anneal, resolve_kernel
 from skebm.utils._validation import require
 
-_PILOT = 200
-# Standard errors of forward and reverse estimate at the ends of the bracket.
+# Temperatures of the first ladder.
+_N_FIRST_BETAS = 200
+# Standard errors from the forward and from the reverse estimate to the ends of the
+# bracket.
 _SIGMAS = 3
+# Largest number of replicas of the tempering that draws from the model.
 _MAX_REPLICAS = 60
-# Steps of tempering: at least this many, and this many for each replica.
-_MIN_MIXING, _MIXING = 150, 8
+# Smallest number of its steps, and
+_MIN_STEPS = 150
+# smallest number of its steps for each replica: a state has to pass all replicas.
+_STEPS_PER_REPLICA = 8
 
 
 class AIS(BaseEstimator):
     """Annealed importance sampling and its reverse: a bracket of log Z.
 
-    The forward run goes from the reference to the model and, up to its noise, can only
-    miss modes: its estimate errs downwards [1]_, [2]_. The reverse run goes from draws
-    of the model to the reference and errs upwards [3]_. The draws come from parallel
-    tempering, not from the forward run, which would confirm its own omissions.
+    The forward run goes from the reference to the model. It may miss modes, so that its
+    estimate errs downwards, up to noise [1]_, [2]_. The reverse run goes from draws of
+    the model to the reference, and its estimate errs upwards [3]_. The draws come from
+    parallel tempering. Draws of the forward run would miss the same modes as it does.
 
     Parameters
     ----------
     n_chains : int, default=100
-        Chains in either direction, to begin with.
+        Number of chains in either direction, before it grows.
     tolerance : float, default=0.1
-        The ladder and the number of chains grow until the bracket, which holds six
-        standard errors and the distance of the two estimates, is seven times as wide.
+        In nats. The ladder and the number of chains grow until the width of the bracket
+        is below seven times this number. The width is six standard errors plus the
+        distance between the two estimates.
     max_temperatures : int, default=16000
-        Budget: the longest ladder for ``n_chains``, and shorter ones for more chains.
+        Largest number of temperatures with ``n_chains`` chains. With more chains it is
+        smaller in proportion, so that it limits the work.
     kernel : str or sampler, default="gibbs"
-        Moves the chains.
+        The sampler that moves the chains.
 
     References
     ----------
@@ -65,36 +72,42 @@ class AIS(BaseEstimator):
         energy : energy
         random : Random
         draws : ContrastiveState, default=None
-            The sampler and the chains of a training, where chains of the model may
-            start. Tempering moves them on before they are used.
+            The sampler and the chains of a training. Chains of the model start there,
+            and tempering moves them on before they are used.
+
+        Raises
+        ------
+        TypeError
+            If the energy lacks a reference, or a capability that the kernel requires.
         """
         energy = Energy.of(energy)
         require(energy, self, "Give the energy a base layer or a reference.")
         kernel = resolve_kernel(self.kernel, energy)
-        start, top = energy.reference.log_partition, None
+        log_z_reference, top = energy.reference.log_partition, None
         if draws is not None:
             top = energy.configurations(draws.sampler.chains(draws.chains))
-        betas, n_chains = np.linspace(0, 1, _PILOT), self.n_chains
+        betas, n_chains = np.linspace(0, 1, _N_FIRST_BETAS), self.n_chains
         budget = self.max_temperatures * self.n_chains
         for attempt in range(64):
-            last = 4 * len(betas) * n_chains > budget
+            is_last = 4 * len(betas) * n_chains > budget
             x = energy.reference.sample(n_chains, random.fold(attempt, 0))
             chains, stream = energy.chains(x), random.fold(attempt, 1)
-            _, steps = anneal(energy, chains, betas, stream, kernel)
-            forward = steps.sum(axis=0)
-            # Half a nat here and there costs little: tempering waits for a ladder
-            # whose forward run is already sharp.
-            if _stderr(forward) < 4 * self.tolerance or last:
-                top = self._draws(energy, steps, betas, top, random.fold(attempt, 2))
+            _, increments = anneal(energy, chains, betas, stream, kernel)
+            forward = increments.sum(axis=0)
+            # The draws and the reverse run wait for a ladder with a sharp forward run,
+            # since they cost more than that run.
+            if _stderr(forward) < 4 * self.tolerance or is_last:
+                stream = random.fold(attempt, 2)
+                top = self._draws(energy, increments, betas, top, stream)
                 chains, stream = energy.chains(top), random.fold(attempt, 3)
-                _, back = anneal(energy, chains, betas[::-1], stream, kernel)
-                estimate = _bracket(start, forward, back.sum(axis=0))
-                if last or self._is_sharp(estimate):
+                _, reverse = anneal(energy, chains, betas[::-1], stream, kernel)
+                estimate = _bracket(log_z_reference, forward, reverse.sum(axis=0))
+                if is_last or self._is_sharp(estimate):
                     return estimate
-            # A longer ladder makes the weights even; once they are, what is left is
-            # whether chains find all modes, and for that it takes more of them.
+            # A longer ladder makes the weights even. Once they are even, more chains
+            # are needed to find all modes.
             if forward.std() > 1:
-                betas = _refined(betas, steps, 4 * len(betas))
+                betas = _refined(betas, increments, 4 * len(betas))
             else:
                 n_chains *= 4
         raise AssertionError("unreachable: the work grows to its limit")
@@ -103,38 +116,39 @@ class AIS(BaseEstimator):
         return estimate.upper - estimate.lower < (2 * _SIGMAS + 1) * self.tolerance
 
     def _draws(self, energy, increments, betas, top, random):
-        """Return rows drawn from the model, well mixed by tempering.
+        """Return rows drawn from the model by parallel tempering.
 
-        ``top`` holds rows from which chains of the model start, or is None.
+        ``top`` holds rows at which chains of the model start, or is None.
         """
-        # As many replicas as the way is long in standard deviations of the energy
-        # difference, so that neighbours exchange about every other time.
+        # The difference of the energies of neighbouring replicas has a standard
+        # deviation near 1, so that they accept about every other exchange.
         lengths = np.r_[0.0, np.cumsum(increments.std(axis=1))]
         n_replicas = int(np.clip(lengths[-1], 4, _MAX_REPLICAS)) + 1
-        where = np.linspace(0, lengths[-1], n_replicas)
+        equal_steps = np.linspace(0, lengths[-1], n_replicas)
         sampler = ParallelTempering(
-            np.interp(where, lengths, betas), kernel=self.kernel
+            np.interp(equal_steps, lengths, betas), kernel=self.kernel
         )
         n_chains = increments.shape[1]
         if top is None:
             top = energy.reference.sample(n_chains, random.fold(0, n_replicas - 1))
         else:
-            # The others start from the reference: modes that either has missed can
-            # come from the other.
+            # The other replicas start from the reference. So modes that the training
+            # has missed may come from the reference, and the other way round.
             top = top[np.arange(n_chains) % len(top)]
         state = sampler.init(energy, top, random.fold(0))
-        # A mode that exists near the model alone fills slowly, so tempering gets as
+        # A mode that appears only near the model fills slowly. So tempering gets as
         # much work as both runs of importance sampling.
-        n_steps = max(_MIN_MIXING, _MIXING * n_replicas, 2 * len(betas) // n_replicas)
+        same_work = 2 * len(betas) // n_replicas
+        n_steps = max(_MIN_STEPS, _STEPS_PER_REPLICA * n_replicas, same_work)
         for t in range(n_steps):
             state = sampler.step(energy, state, random.fold(1, t))
         return energy.configurations(sampler.chains(state))
 
 
 def _refined(betas, increments, n_betas):
-    """Return a ladder with equal steps of the increments' standard deviation."""
+    """Return a ladder on which all increments have the same standard deviation."""
     density = increments.std(axis=1) + 1e-3 * increments.std(axis=1).mean() + 1e-12
-    # Smoothed, since each entry is an estimate from a hundred chains.
+    # The density is smoothed, since each entry is a noisy estimate from the chains.
     width = max(1, len(density) // 50)
     padded = np.pad(density, width, mode="edge")
     kernel = np.ones(2 * width + 1) / (2 * width + 1)
@@ -154,14 +168,15 @@ def _stderr(log_weight):
     return float(weight.std(ddof=1) / weight.mean() / np.sqrt(len(weight)))
 
 
-def _bracket(base, forward, backward):
-    lower = base + _log_mean_exp(forward) - _SIGMAS * _stderr(forward)
-    upper = base - _log_mean_exp(backward) + _SIGMAS * _stderr(backward)
+def _bracket(log_z_reference, forward, reverse):
+    """Return the estimate from the log weights of the forward and reverse runs."""
+    lower = log_z_reference + _log_mean_exp(forward) - _SIGMAS * _stderr(forward)
+    upper = log_z_reference - _log_mean_exp(reverse) + _SIGMAS * _stderr(reverse)
     lower, upper = min(lower, upper), max(lower, upper)
-    ratio, stderr = _bennett(forward, backward)
+    ratio, stderr = _bennett(forward, reverse)
     weight = np.exp(forward - forward.max())
     return Estimate(
-        value=float(np.clip(base + ratio, lower, upper)),
+        value=float(np.clip(log_z_reference + ratio, lower, upper)),
         lower=float(lower),
         upper=float(upper),
         stderr=stderr,
@@ -170,18 +185,20 @@ def _bracket(base, forward, backward):
     )
 
 
-def _bennett(forward, backward):
-    """Return Bennett's acceptance-ratio estimate of log(Z / Z_reference).
+def _bennett(forward, reverse):
+    """Return Bennett's estimate of log(Z / Z_reference), and its standard error.
 
-    It joins both directions with the smallest variance (C. Bennett, J. Comput. Phys.
-    22, 1976); equal numbers of chains are assumed.
+    Of all combinations of the two directions it has the smallest variance (C. Bennett,
+    J. Comput. Phys. 22, 1976). Both must have the same number of chains.
     """
 
     def imbalance(value):
-        return expit(value - forward).sum() - expit(-backward - value).sum()
+        return expit(value - forward).sum() - expit(-reverse - value).sum()
 
-    ends = np.concatenate([forward, -backward])
-    value = brentq(imbalance, ends.min() - 50, ends.max() + 50)
-    a, b = expit(value - forward), expit(-backward - value)
-    variance = sum(x.var() / max(x.mean() ** 2, 1e-300) / len(x) for x in (a, b))
+    estimates = np.concatenate([forward, -reverse])
+    value = brentq(imbalance, estimates.min() - 50, estimates.max() + 50)
+    acceptances = expit(value - forward), expit(-reverse - value)
+    variance = sum(
+        rate.var() / max(rate.mean() ** 2, 1e-300) / len(rate) for rate in acceptances
+    )
     return value, float(np.sqrt(variance))

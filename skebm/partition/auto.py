@@ -1,4 +1,4 @@
-"""Exact where that is possible."""
+"""Choose the method that estimates log Z."""
 
 from sklearn.base import BaseEstimator
 
@@ -7,20 +7,21 @@ from skebm.partition.ais import AIS
 from skebm.partition.exact import ExactPartition
 from skebm.partition.trajectory import TrajectoryPartition
 
-# Brackets of a ladder that are wider, in nats, are not good enough.
-_NARROW = 1.0
+# The widest bracket, in nats, of an estimate of the training that is good enough.
+_MAX_WIDTH = 1.0
 
 
 class Auto(BaseEstimator):
-    """Exact log Z where possible, the training's own estimate if it is sharp, or AIS.
+    """The exact log Z if possible, else an estimate of the training, else AIS.
 
-    Exact is a model with a small finite side or all units Gaussian. The training's own
-    estimate comes from :class:`skebm.samplers.TrajectoryTempering`.
+    log Z is exact if one side of the model is small and finite, or if all units are
+    Gaussian. A training with :class:`skebm.samplers.TrajectoryTempering` gives an
+    estimate, which is taken if its bracket is narrow.
 
     Parameters
     ----------
     exact, trajectory, ais : specs, default=None
-        The methods; None takes each with its defaults.
+        The three methods. None takes a method with its defaults.
     """
 
     def __init__(self, exact=None, trajectory=None, ais=None):
@@ -29,7 +30,7 @@ class Auto(BaseEstimator):
         self.ais = ais
 
     def estimate(self, energy, random, draws=None):
-        """Return log Z as an Estimate."""
+        """Return log Z as an :class:`Estimate`; see :meth:`AIS.estimate`."""
         energy = Energy.of(energy)
         exact = self.exact or ExactPartition()
         if exact.accepts(energy):
@@ -37,6 +38,6 @@ class Auto(BaseEstimator):
         trajectory = self.trajectory or TrajectoryPartition()
         if trajectory.accepts(draws):
             estimate = trajectory.estimate(energy, random.fold(5), draws)
-            if estimate.upper - estimate.lower < _NARROW:
+            if estimate.upper - estimate.lower < _MAX_WIDTH:
                 return estimate
         return (self.ais or AIS()).estimate(energy, random, draws)

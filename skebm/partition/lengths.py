@@ -1,4 +1,4 @@
-"""log Z of documents of every length."""
+"""Estimate log Z of documents of every length."""
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -7,31 +7,41 @@ from skebm.partition._base import Estimate
 from skebm.samplers.lengths import climb, coins, log_mean_exp, make_ladder
 from skebm.utils._parallel import map_blocks
 
+# Standard errors from the estimates of both directions to the ends of the bracket.
 _SIGMAS = 3
+# Hidden states that one thread enumerates at a time.
 _BLOCK = 4096
-# Members of a population up, of one down, of that which makes the ladder; and how many
-# climb for one that goes down.
-_UP, _DOWN, _PILOT, _SHARE = 100, 50, 200, 2
+# Chains of a population that climbs,
+_N_UP = 100
+# of a population that descends, and
+_N_DOWN = 50
+# of the population that finds the ladder.
+_N_FIRST = 200
+# Number of chains that climb for each chain that descends.
+_UP_PER_DOWN = 2
+# Lengths that are filled in at a time, which limits the memory.
+_LENGTHS = 64
 
 
 class LengthPartition(BaseEstimator):
     """log Z of a replicated softmax, for all lengths of documents at once.
 
-    ``Z(D) = sum_h exp(D phi(h))``: with few hidden units a sum over all of their
-    states. With more, the length is an inverse temperature, from ``Z(0) = 2**n_hidden``
-    on; populations climb from there to the longest document by sequential Monte Carlo,
-    and give an estimate at each length on their way. Up to noise they can only miss
-    modes, and so err downwards. Others start from draws at the longest, which a climb
-    of its own has brought there, go down to 0, and err upwards [1]_.
+    The partition function is ``Z(D) = sum_h exp(D phi(h))``. With few hidden units the
+    sum goes over all of their states. With more of them the length is taken as an
+    inverse temperature, where ``Z(0) = 2**n_hidden``. Populations of chains climb from
+    length 0 to the longest document by sequential Monte Carlo, and give an estimate at
+    each length on their way. They may miss modes, so that the estimates err downwards,
+    up to noise. Other populations descend to length 0 from draws at the longest
+    document, and their estimates err upwards [1]_. The draws come from another climb.
 
     Parameters
     ----------
     max_units : int, default=16
-        Enumerate up to this many hidden units.
+        Up to this number of hidden units all states are enumerated.
     n_chains : int, default=4000
-        Members of the populations that climb; half as many go down, in smaller ones.
+        Number of chains that climb. Half as many descend, in smaller populations.
     n_sweeps : int, default=1
-        Gibbs sweeps at each rung.
+        Gibbs sweeps at each length of the ladder.
 
     References
     ----------
@@ -58,72 +68,83 @@ class LengthPartition(BaseEstimator):
         Returns
         -------
         Estimate
-            Its entries are arrays of shape (top + 1,), but for the method.
+            All entries except ``method`` are arrays of shape (top + 1,).
         """
         marginal, lengths = energy.marginal, np.arange(top + 1)
         if marginal.n_units <= self.max_units:
             value = _enumerated(marginal, lengths)
-            sure = np.zeros(len(value)), np.full(len(value), np.inf)
-            return Estimate(value, value, value, *sure, "enumeration")
-        ladder = make_ladder(marginal, float(top), _PILOT, random.fold(0))
+            stderr, ess = np.zeros(len(value)), np.full(len(value), np.inf)
+            return Estimate(value, value, value, stderr, ess, "enumeration")
+        ladder = make_ladder(marginal, float(top), _N_FIRST, random.fold(0))
         return self._bracket(marginal, ladder, random)
 
     def _bracket(self, marginal, ladder, random):
-        empty = marginal.n_units * np.log(2)
-        shape = max(2, self.n_chains // _UP), _UP
+        """Return the estimate from climbing and from descending populations."""
+        log_z_empty = marginal.n_units * np.log(2)
+        shape = max(2, self.n_chains // _N_UP), _N_UP
         start = coins(marginal, shape, random.fold(1))
         up = self._along(marginal, ladder, start, random.fold(2))
         start = self._top(marginal, ladder, random.fold(3))
         down = self._along(marginal, ladder[::-1], start, random.fold(4))
-        value, stderr = _mean(up)
-        # From a length down to 0: the rest of the way from the top.
-        other, error = _mean(down[:, :1] - down)
-        ends = value - _SIGMAS * stderr, _SIGMAS * error - other
+        value, stderr = _log_mean(up)
+        # log(Z(0) / Z(D)) is the ratio at length 0 less the ratio at length D.
+        reverse, reverse_stderr = _log_mean(down[:, :1] - down)
+        ends = value - _SIGMAS * stderr, _SIGMAS * reverse_stderr - reverse
+        lower, upper = np.minimum(*ends), np.maximum(*ends)
         weight = np.exp(up - up.max(axis=0))
         return Estimate(
-            value=empty + np.clip(value, np.minimum(*ends), np.maximum(*ends)),
-            lower=empty + np.minimum(*ends),
-            upper=empty + np.maximum(*ends),
+            value=log_z_empty + np.clip(value, lower, upper),
+            lower=log_z_empty + lower,
+            upper=log_z_empty + upper,
             stderr=stderr,
             ess=weight.sum(axis=0) ** 2 / (weight**2).sum(axis=0),
             method="annealing of the length",
         )
 
     def _along(self, marginal, ladder, start, random):
-        """Return each population's log Z over that of its start, at whole lengths."""
+        """Return ``log(Z(D) / Z(start))`` of each population, at all whole lengths D.
+
+        Returns
+        -------
+        ndarray of shape (n_populations, n_lengths)
+        """
         lengths = np.arange(int(max(ladder)) + 1)
         table = np.empty((len(start), len(lengths)))
         ends = np.r_[ladder[1:], ladder[-1]]
         rungs = climb(marginal, ladder, start, random, self.n_sweeps)
         for rung, end in zip(rungs, ends, strict=True):
             low, high = sorted([rung.length, end])
-            own = lengths[int(np.ceil(low)) : int(high) + 1]
-            for part in range(0, len(own), 64):
-                near = own[part : part + 64]
-                table[:, near] = rung.log_ratio_at(near)
+            between = lengths[int(np.ceil(low)) : int(high) + 1]
+            for first in range(0, len(between), _LENGTHS):
+                block = between[first : first + _LENGTHS]
+                table[:, block] = rung.log_ratio_at(block)
         return table
 
     def _top(self, marginal, ladder, random):
-        """Return draws at the longest length, from a climb of its own."""
-        start = coins(marginal, (max(2, self.n_chains // _UP), _UP), random.fold(0))
+        """Return draws at the longest length, from another climb."""
+        shape = max(2, self.n_chains // _N_UP), _N_UP
+        start = coins(marginal, shape, random.fold(0))
         for rung in climb(marginal, ladder, start, random.fold(1), self.n_sweeps):
             top = rung
-        n_populations = max(2, self.n_chains // (_SHARE * _DOWN))
-        # Members count as much as the estimates of their populations say.
-        share = np.repeat(np.exp(top.log_ratio - top.log_ratio.max()), _UP).cumsum()
-        uniform = random.fold(2).uniform((n_populations, _DOWN)) * share[-1]
-        chosen = np.minimum(np.searchsorted(share, uniform), len(share) - 1)
-        return top.states.reshape(len(share), -1)[chosen]
+        n_populations = max(2, self.n_chains // (_UP_PER_DOWN * _N_DOWN))
+        # The estimate of a population is the weight of each of its chains.
+        weight = np.repeat(np.exp(top.log_ratio - top.log_ratio.max()), _N_UP)
+        cumulative = weight.cumsum()
+        uniform = random.fold(2).uniform((n_populations, _N_DOWN)) * cumulative[-1]
+        chosen = np.minimum(np.searchsorted(cumulative, uniform), len(cumulative) - 1)
+        return top.states.reshape(len(cumulative), -1)[chosen]
 
 
-def _mean(table):
-    """Return the log of the populations' mean and its standard error."""
-    value = log_mean_exp(table.T)
-    share = np.exp(table - value)
-    return value, share.std(axis=0, ddof=1) / np.sqrt(len(table))
+def _log_mean(log_ratios):
+    """Return the log of the mean over populations, and its standard error."""
+    value = log_mean_exp(log_ratios.T)
+    share = np.exp(log_ratios - value)
+    return value, share.std(axis=0, ddof=1) / np.sqrt(len(log_ratios))
 
 
 def _enumerated(marginal, lengths):
+    """Return log Z at these lengths by a sum over all hidden states."""
+
     def block_phi(block):
         return marginal.phi(marginal.states(block.start, block.stop))
 

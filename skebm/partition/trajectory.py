@@ -1,4 +1,4 @@
-"""log Z from the ladder that trajectory tempering has left behind."""
+"""Estimate log Z from the ladder of trajectory tempering."""
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -6,23 +6,24 @@ from sklearn.base import BaseEstimator
 from skebm.partition._base import Estimate
 from skebm.samplers import TrajectoryTempering
 
-# Standard errors at the ends of the bracket.
+# Standard errors from the estimate to either end of the bracket.
 _SIGMAS = 3
-# Visits of the ladder between two looks.
-_LOOK = 50
+# Visits of the ladder from one estimate to the next.
+_N_VISITS = 50
 
 
 class TrajectoryPartition(BaseEstimator):
     """Bennett's estimate along the checkpoints of the training [1]_, [2]_.
 
-    What the training has measured is all there is to it if that was enough, but for a
-    short bridge from the last checkpoint to the model. Else the ladder is visited
-    further, with the model on top.
+    The training has measured the ratios of the partition functions of neighbouring
+    checkpoints. A short bridge from the last checkpoint to the model is added. If the
+    standard error is larger than ``tolerance``, the sampler visits the ladder further,
+    with the model on top.
 
     Parameters
     ----------
     tolerance : float, default=0.1
-        Standard error, in nats, at which there is no need of further visits.
+        Standard error, in nats, below which no further visits are made.
     max_visits : int, default=400
         Largest number of further visits.
 
@@ -46,11 +47,26 @@ class TrajectoryPartition(BaseEstimator):
         return hasattr(getattr(draws, "chains", None), "rungs")
 
     def estimate(self, energy, random, draws=None):
-        """Return log Z as an :class:`Estimate`; ``draws`` hold the training's chains.
+        """Return log Z as an :class:`Estimate`.
 
-        The bracket is three standard errors to either side, infinite where the ladder
-        has not forgotten how it began; ``ess`` is the number of independent weights
-        with this standard error.
+        Parameters
+        ----------
+        energy : energy
+        random : Random
+        draws : ContrastiveState
+            The sampler and the chains of the training.
+
+        Returns
+        -------
+        Estimate
+            The bracket extends three standard errors to either side. It is infinite if
+            the ladder has not forgotten its start. ``ess`` is the number of independent
+            weights that have this standard error.
+
+        Raises
+        ------
+        ValueError
+            If the chains do not have a ladder of checkpoints.
         """
         if not self.accepts(draws):
             raise ValueError(
@@ -65,7 +81,7 @@ class TrajectoryPartition(BaseEstimator):
             if stderr <= self.tolerance:
                 break
             state = sampler.step(energy, state, random.fold(1, t))
-            if t % _LOOK == _LOOK - 1:
+            if t % _N_VISITS == _N_VISITS - 1:
                 value, stderr = sampler.log_partition(state, energy, random.fold(2, t))
         return Estimate(
             value=value,

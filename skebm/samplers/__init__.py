@@ -1,4 +1,4 @@
-"""How configurations are drawn: `init` starts chains, `step` moves them."""
+"""Samplers, which draw configurations: `init` starts chains, and `step` moves them."""
 
 from skebm.samplers._base import (
     SAMPLERS,

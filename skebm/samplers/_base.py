@@ -1,4 +1,4 @@
-"""What the samplers share: moves of blocks, exchanges, and annealing."""
+"""The base of the samplers: moves of blocks, exchanges, and annealing."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from skebm.energies import Energy
 from skebm.utils._parallel import map_blocks
 from skebm.utils._validation import require, resolve
 
-# All samplers by name; the folder's __init__ enters them.
+# All samplers by name. The __init__ of the folder enters them.
 SAMPLERS = {}
 _REMEDY = "Choose another sampler."
 _STAGES_REMEDY = (
@@ -18,22 +18,22 @@ _STAGES_REMEDY = (
 
 
 class Sampler(BaseEstimator):
-    """Base of samplers: ``move`` is one transition, and the rest is made from it.
+    """Base of samplers: the other methods are made from ``move``.
 
-    A subclass has ``move(energy, chains, random)``, which returns the energy's chains
-    after one transition that leaves the distribution of the energy as it is. A sampler
-    with more state than chains overrides :meth:`spread`, :meth:`chains` and
-    :meth:`step`.
+    A subclass has ``move(energy, chains, random)``, which returns the chains after one
+    transition. The transition leaves the distribution of the energy invariant. A
+    sampler whose state holds more than chains overrides :meth:`spread`, :meth:`chains`
+    and :meth:`step`.
 
     Attributes
     ----------
     requires : tuple of str
         The capabilities of an energy that the sampler needs.
     n_steps : int
-        Moves in a step.
+        Number of moves in a step.
     sweeps : int or None
-        How many Gibbs sweeps a step consists of, None if it is something else. Fused
-        kernels do such steps.
+        Number of Gibbs sweeps in a step, if a step consists of such sweeps and nothing
+        else. Fused kernels do such steps. Else None.
     needs_persistence : bool
         Whether chains have to go on from step to step.
     """
@@ -66,20 +66,20 @@ class Sampler(BaseEstimator):
         return self.spread(energy, energy.chains(x), random)
 
     def spread(self, energy, chains, random):
-        """Return the state of which these chains of the energy are a part."""
+        """Return the state of the sampler that begins with these chains."""
         return chains
 
     def chains(self, state):
-        """Return the chains of the energy that a state holds."""
+        """Return the chains of the energy in a state of the sampler."""
         return state
 
     def step(self, energy, state, random):
-        """Return the state after ``n_steps`` moves, blocks of chains in parallel."""
+        """Return the state after ``n_steps`` moves of blocks of chains in parallel."""
         return sweep(Energy.of(energy), state, self, self.n_steps, random)
 
 
 def named_kernel(kernel):
-    """Return the sampler whose ``move`` a name or a spec stands for.
+    """Return the sampler with a ``move`` that a name or a spec stands for.
 
     Parameters
     ----------
@@ -88,14 +88,14 @@ def named_kernel(kernel):
     Raises
     ------
     ValueError
-        If the name is not known, or the sampler has no move of a block of chains, as
-        tempering has not.
+        If the name is not known, or the sampler does not have ``move``. Tempering is
+        an example.
     """
     sampler = resolve(kernel, SAMPLERS, "kernel")
     if not hasattr(sampler, "move"):
         raise ValueError(
-            f"kernel={kernel!r} has no `move` of chains by themselves. Use "
-            "kernel='gibbs', or another sampler with a move."
+            f"kernel={kernel!r} does not have a `move` of single chains. Use "
+            "kernel='gibbs', or another sampler with a `move`."
         )
     return sampler
 
@@ -121,7 +121,7 @@ def resolve_kernel(kernel, energy):
 
 
 def sweep(energy, chains, kernel, n_steps, random):
-    """Return the chains after ``n_steps`` moves, blocks of them in parallel.
+    """Return the chains after ``n_steps`` moves of blocks of chains in parallel.
 
     Parameters
     ----------
@@ -158,16 +158,16 @@ def sweep_ladder(models, replicas, kernel, random):
 
 
 def exchange(models, drawn, seen, random):
-    """Exchange the rows of two replicas where Metropolis' rule accepts.
+    """Exchange the chains of two replicas where the rule of Metropolis accepts.
 
     Parameters
     ----------
     models : pair of energies
-        The lower and the upper one of two neighbours.
+        Two neighbours, the lower one first.
     drawn : pair of states
-        Draws of either model.
+        Chains of each model.
     seen : pair of states
-        The same draws as the other model sees them: ``seen[0]`` is ``drawn[0]`` as a
+        The same chains as states of the other model: ``seen[0]`` is ``drawn[0]`` as a
         state of ``models[1]``.
     random : Random
 
@@ -175,26 +175,27 @@ def exchange(models, drawn, seen, random):
     -------
     replicas : list of states
     swap : ndarray of shape (n_chains,), bool
-        Which rows were exchanged.
+        Which chains were exchanged.
     up, down : ndarray of shape (n_chains,)
-        Log of the ratio of the unnormalised densities, upper over lower at the draws of
-        the lower model, and lower over upper at those of the upper one.
+        Log ratios of the unnormalised densities. ``up`` is upper over lower at the
+        chains of the lower model. ``down`` is lower over upper at the chains of the
+        upper model.
     """
     lower, upper = models
     up = lower.chain_energy(drawn[0]) - upper.chain_energy(seen[0])
     down = upper.chain_energy(drawn[1]) - lower.chain_energy(seen[1])
     swap = np.log(random.uniform((len(up), 1)))[:, 0] < up + down
-    # Rows of the second state stand behind those of the first.
+    # In the joined states the chains of the neighbour follow the chains of the model.
     rows = np.arange(len(up)) + len(up) * swap
     replicas = [
-        model.take(model.join([stay, come]), rows)
-        for model, stay, come in zip(models, drawn, seen[::-1], strict=True)
+        model.take(model.join([chains, neighbours]), rows)
+        for model, chains, neighbours in zip(models, drawn, seen[::-1], strict=True)
     ]
     return replicas, swap, up, down
 
 
 def anneal(energy, chains, betas, random, kernel):
-    """Take chains along ``betas``, weighing them as importance sampling does [1]_.
+    """Anneal chains along ``betas``, with importance weights [1]_.
 
     Parameters
     ----------
@@ -202,16 +203,16 @@ def anneal(energy, chains, betas, random, kernel):
     chains : state
         Draws from ``energy.interpolate(betas[0])``.
     betas : ndarray of shape (n_betas,)
-        Rising for the forward direction, falling for the reverse.
+        They rise in the forward direction, and fall in the reverse direction.
     random : Random
     kernel : sampler with ``move``
 
     Returns
     -------
     chains : state
-        At ``betas[-1]``.
+        The chains at ``betas[-1]``.
     increments : ndarray of shape (n_betas - 1, n_chains)
-        What each stage adds to the log importance weights.
+        The terms that the stages add to the log importance weights.
 
     References
     ----------
@@ -223,9 +224,9 @@ def anneal(energy, chains, betas, random, kernel):
     def anneal_block(block):
         state, draws = energy.take(chains, block), random.rows(block.start)
         increments = np.empty((len(betas) - 1, energy.n_chains(state)))
-        for k, (here, there) in enumerate(itertools.pairwise(stages)):
-            increments[k] = here.chain_energy(state) - there.chain_energy(state)
-            state = kernel.move(there, state, draws.fold(k))
+        for k, (stage, next_stage) in enumerate(itertools.pairwise(stages)):
+            increments[k] = stage.chain_energy(state) - next_stage.chain_energy(state)
+            state = kernel.move(next_stage, state, draws.fold(k))
         return state, increments
 
     blocks = map_blocks(anneal_block, energy.n_chains(chains), energy.work)

@@ -1,4 +1,4 @@
-"""Exact draws from models small enough to enumerate."""
+"""Exact draws from models that are small enough to enumerate."""
 
 import numpy as np
 
@@ -6,6 +6,7 @@ from skebm.energies import Energy
 from skebm.samplers._base import Sampler
 from skebm.utils._parallel import map_blocks
 
+# Configurations that one thread enumerates at a time.
 _BLOCK = 4096
 
 
@@ -27,9 +28,9 @@ def log_weights(enumeration):
 
 
 class Exact(Sampler):
-    """Independent exact draws, by enumeration of the configurations.
+    """Independent and exact draws, by enumeration of the configurations.
 
-    Of a model with hidden units the side with fewer configurations is enumerated.
+    If the model has hidden units, the side with fewer configurations is enumerated.
 
     Parameters
     ----------
@@ -52,12 +53,18 @@ class Exact(Sampler):
         return self._chains(energy, energy.n_chains(chains), random)
 
     def step(self, energy, chains, random):
-        """Draw all chains anew."""
+        """Return new draws of all chains."""
         energy = Energy.of(energy)
         return self._chains(energy, energy.n_chains(chains), random)
 
     def draw(self, energy, n_rows, random):
-        """Return configurations that are independent and exact."""
+        """Return independent and exact draws.
+
+        Raises
+        ------
+        ValueError
+            If there are more than ``max_states`` configurations.
+        """
         if not self.accepts(energy):
             raise ValueError(
                 f"No side of {energy!r} has at most {self.max_states} configurations "

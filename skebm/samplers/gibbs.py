@@ -6,12 +6,12 @@ from skebm.samplers._base import Sampler
 class Gibbs(Sampler):
     """Block Gibbs sampling: all hidden units at once, then all visible ones [1]_.
 
-    What a sweep draws, and in which order, is up to the energy.
+    The energy decides what a sweep draws, and in which order.
 
     Parameters
     ----------
     n_steps : int, default=1
-        Sweeps in a step.
+        Number of sweeps in a step.
 
     References
     ----------
@@ -26,9 +26,9 @@ class Gibbs(Sampler):
 
     @property
     def sweeps(self):
-        """Gibbs sweeps in a step; None for a subclass that does something else."""
-        methods = type(self).move is Gibbs.move, type(self).step is Sampler.step
-        return self.n_steps if all(methods) else None
+        """Number of Gibbs sweeps in a step; None for a subclass with other moves."""
+        is_plain = type(self).move is Gibbs.move and type(self).step is Sampler.step
+        return self.n_steps if is_plain else None
 
     def move(self, energy, chains, random):
         """Return the chains after one sweep."""

@@ -1,8 +1,8 @@
-"""The hidden units of documents, drawn along a ladder of lengths.
+"""Samplers of the hidden units of documents, along a ladder of lengths.
 
 The length of a document is the inverse temperature of its hidden units (see
-``ReplicatedSoftmax.marginal``): so populations climb from length 0, where units are
-fair coins, and chains of different lengths are replicas that exchange their units.
+``ReplicatedSoftmax.marginal``). So populations climb from length 0, where the units are
+fair coins. And chains of different lengths are replicas that exchange their units.
 """
 
 import itertools
@@ -13,28 +13,32 @@ import numpy as np
 from skebm.samplers._base import Sampler
 from skebm.utils._resampling import systematic
 
-# A rung ends where log weights have spread this far, or the length has doubled.
-_SPREAD, _FIRST = 0.5, 0.5
+# The next rung is where the log weights have this standard deviation, or where the
+# length has doubled, whichever is nearer.
+_SPREAD = 0.5
+# The first rung above 0 is at most this long, since 0 doubled is 0.
+_FIRST = 0.5
 
 
 class LengthTempering(Sampler):
-    """Gibbs sweeps of documents, which exchange hidden units with others.
+    """Gibbs sweeps of documents that exchange their hidden units.
 
-    Chains of documents have lengths of their own, and the length is an inverse
-    temperature. So all chains together are a ladder of parallel tempering, from short
-    documents that forget at once to long ones that would never leave their modes, and
-    no replicas are needed. Two chains of neighbouring lengths exchange their hidden
-    units by Metropolis' rule, words summed out; every length keeps its distribution.
+    The length of a document is an inverse temperature. The chains have different
+    lengths, so that all of them together are a ladder of parallel tempering. Short
+    documents forget their state at once, and long documents would never leave their
+    modes. Two chains of neighbouring lengths exchange their hidden units by the rule of
+    Metropolis, with the words summed out. So every length keeps its distribution, and
+    no further replicas are needed.
 
-    Without the exchange long documents get modes that no chain ever visits, which take
-    most of the probability (asv_bench/compare/results.md).
+    Without the exchange a model of long documents gets modes that no chain ever visits,
+    and that take most of the probability (asv_bench/compare/results.md).
 
     Parameters
     ----------
     n_steps : int, default=3
-        Sweeps in a step.
+        Number of sweeps in a step.
     n_exchanges : int, default=30
-        Rounds of exchanges after each sweep.
+        Number of rounds of exchanges after each sweep.
     """
 
     requires = ("sweep_hidden", "words")
@@ -44,7 +48,7 @@ class LengthTempering(Sampler):
         self.n_exchanges = n_exchanges
 
     def step(self, energy, chains, random):
-        """Sweep all chains, exchange hidden units, and draw words given them."""
+        """Draw hidden units, exchange them between chains, and draw the words."""
         documents = energy.configurations(chains)
         lengths = np.asarray(documents.sum(axis=1)).reshape(-1)
         for t in range(self.n_steps):
@@ -56,30 +60,38 @@ class LengthTempering(Sampler):
 
 
 def exchanged(lengths, phi, n_rounds, random):
-    """Return which chain's hidden units each chain has after rounds of exchanges.
+    """Return the order of the hidden units of chains after rounds of exchanges.
 
     Parameters
     ----------
     lengths, phi : ndarray of shape (n,)
+        The length of each chain, and the log weight of its hidden units in a document
+        of one word.
     n_rounds : int
     random : Random
+
+    Returns
+    -------
+    ndarray of int of shape (n,)
+        Chain ``i`` gets the hidden units of chain ``order[i]``.
     """
     lengths, phi = lengths.astype(np.float64), phi.astype(np.float64)
     ranked = np.argsort(lengths, kind="stable")
-    gaps, own = np.diff(lengths[ranked]), ranked.copy()
+    # The chain whose hidden units are at each rank of the lengths.
+    owners, gaps = ranked.copy(), np.diff(lengths[ranked])
     log_uniform = np.log(random.uniform((n_rounds, len(gaps))))
     for t in range(n_rounds):
-        first = np.arange(t % 2, len(gaps), 2)
-        gain = gaps[first] * (phi[own[first]] - phi[own[first + 1]])
-        first = first[log_uniform[t, first] < gain]
-        own[first], own[first + 1] = own[first + 1], own[first]
+        ranks = np.arange(t % 2, len(gaps), 2)
+        gain = gaps[ranks] * (phi[owners[ranks]] - phi[owners[ranks + 1]])
+        ranks = ranks[log_uniform[t, ranks] < gain]
+        owners[ranks], owners[ranks + 1] = owners[ranks + 1], owners[ranks]
     order = np.empty_like(ranked)
-    order[ranked] = own
+    order[ranked] = owners
     return order
 
 
 class Rung(NamedTuple):
-    """Populations at one length.
+    """Populations of chains at one length.
 
     Attributes
     ----------
@@ -87,8 +99,10 @@ class Rung(NamedTuple):
     states : ndarray of shape (n_populations, n_chains, n_hidden)
         Hidden units.
     phi : ndarray of shape (n_populations, n_chains)
+        Log weights of the hidden units in a document of one word.
     log_ratio : ndarray of shape (n_populations,)
-        Log of each population's estimate of Z over that of the first rung.
+        The estimate by each population of log Z at this length minus log Z at the first
+        rung.
     """
 
     length: float
@@ -97,9 +111,9 @@ class Rung(NamedTuple):
     log_ratio: np.ndarray
 
     def log_ratio_at(self, lengths):
-        """Return the estimates at lengths near by, shape (n_populations, n_lengths)."""
-        steps = np.asarray(lengths, dtype=np.float64) - self.length
-        log_weight = steps[:, None, None] * self.phi
+        """Return the estimates at near lengths, shape (n_populations, n_lengths)."""
+        differences = np.asarray(lengths, dtype=np.float64) - self.length
+        log_weight = differences[:, None, None] * self.phi
         return (self.log_ratio + log_mean_exp(log_weight)).T
 
 
@@ -109,18 +123,22 @@ def log_mean_exp(x):
 
 
 def coins(marginal, shape, random):
-    """Draw hidden units of empty documents."""
+    """Draw hidden units of empty documents, which are fair coins."""
     uniform = random.uniform((int(np.prod(shape)), marginal.n_units))
     return np.where(uniform < 0.5, 0.0, 1.0).reshape(*shape, marginal.n_units)
 
 
 def make_ladder(marginal, top, n_chains, random):
-    """Return lengths from 0 to ``top``, as far apart as a small population allows."""
+    """Return a ladder of lengths from 0 to ``top``.
+
+    A population of ``n_chains`` climbs the ladder while it is made, and its log weights
+    decide the distance to the next rung.
+    """
     hidden, length, ladder = coins(marginal, (n_chains,), random.fold(0)), 0.0, [0.0]
     phi = marginal.phi(hidden)
     while length < top:
-        spread = _SPREAD / max(phi.std(), 1e-300)
-        length = min(top, length + min(spread, max(length, _FIRST)))
+        longest_step = _SPREAD / max(phi.std(), 1e-300)
+        length = min(top, length + min(longest_step, max(length, _FIRST)))
         log_weight = (length - ladder[-1]) * phi
         rows = systematic(log_weight[None], random.fold(1, len(ladder)))[0]
         lengths = np.full(n_chains, length)
@@ -130,12 +148,12 @@ def make_ladder(marginal, top, n_chains, random):
 
 
 def climb(marginal, ladder, hidden, random, n_sweeps=1):
-    """Take populations along a ladder of lengths, up or down: yield each rung.
+    """Move populations along a ladder of lengths, up or down, and yield each rung.
 
-    Sequential Monte Carlo: a step to the next length gives every member a weight, by
-    which its population is resampled; then Gibbs sweeps move all. The product of the
-    mean weights is an unbiased estimate of the ratio of partition functions, if the
-    first population has the distribution of its length [1]_, [2]_.
+    This is sequential Monte Carlo. A step to the next length gives every chain a
+    weight, by which its population is resampled. Then Gibbs sweeps move all chains. The
+    product of the mean weights is an unbiased estimate of the ratio of the partition
+    functions, if the first population has the distribution of its length [1]_, [2]_.
 
     Parameters
     ----------
@@ -145,7 +163,7 @@ def climb(marginal, ladder, hidden, random, n_sweeps=1):
         Draws at the first length.
     random : Random
     n_sweeps : int, default=1
-        Sweeps at each rung.
+        Number of sweeps at each rung.
 
     Yields
     ------
@@ -161,20 +179,23 @@ def climb(marginal, ladder, hidden, random, n_sweeps=1):
     shape, log_ratio = hidden.shape, np.zeros(len(hidden))
     phi = marginal.phi(hidden.reshape(-1, shape[2])).reshape(shape[:2])
     yield Rung(ladder[0], hidden, phi, log_ratio)
-    for t, (here, there) in enumerate(itertools.pairwise(ladder)):
-        log_weight = (there - here) * phi
+    for t, (length, next_length) in enumerate(itertools.pairwise(ladder)):
+        log_weight = (next_length - length) * phi
         log_ratio = log_ratio + log_mean_exp(log_weight)
         rows = systematic(log_weight, random.fold(0, t))
         moved = np.take_along_axis(hidden, rows[:, :, None], axis=1)
-        moved, lengths = moved.reshape(-1, shape[2]), np.full(phi.size, there)
+        moved, lengths = moved.reshape(-1, shape[2]), np.full(phi.size, next_length)
         for s in range(n_sweeps):
             moved, phi = marginal.sweep(moved, lengths, random.fold(1, t, s))
         hidden, phi = moved.reshape(shape), phi.reshape(shape[:2])
-        yield Rung(there, hidden, phi, log_ratio)
+        yield Rung(next_length, hidden, phi, log_ratio)
 
 
 def draw_hidden(marginal, lengths, random, n_chains=1000, n_sweeps=20):
-    """Draw hidden units of documents of these lengths, all on one way up.
+    """Draw hidden units of documents of these lengths.
+
+    One population climbs a ladder of lengths, and each draw is taken from it at the
+    length of the draw.
 
     Parameters
     ----------
@@ -182,9 +203,9 @@ def draw_hidden(marginal, lengths, random, n_chains=1000, n_sweeps=20):
     lengths : ndarray of shape (n,)
     random : Random
     n_chains : int, default=1000
-        Least size of the population that climbs.
+        Smallest number of chains that climb.
     n_sweeps : int, default=20
-        Gibbs sweeps at the end.
+        Number of Gibbs sweeps at the end.
 
     Returns
     -------
@@ -199,9 +220,9 @@ def draw_hidden(marginal, lengths, random, n_chains=1000, n_sweeps=20):
     for rung, end in zip(rungs, ends, strict=True):
         for i in np.flatnonzero((lengths >= rung.length) & (lengths < end)):
             log_weight = (lengths[i] - rung.length) * rung.phi[0]
-            share = np.exp(log_weight - log_weight.max()).cumsum()
-            chosen = np.searchsorted(share, uniform[i] * share[-1])
-            out[i] = rung.states[0, min(chosen, len(share) - 1)]
+            cumulative = np.exp(log_weight - log_weight.max()).cumsum()
+            chosen = np.searchsorted(cumulative, uniform[i] * cumulative[-1])
+            out[i] = rung.states[0, min(chosen, len(cumulative) - 1)]
     for s in range(n_sweeps):
         out, _ = marginal.sweep(out, lengths, random.fold(4, s))
     return out

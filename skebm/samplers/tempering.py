@@ -7,15 +7,17 @@ import numpy as np
 from skebm.energies import Energy
 from skebm.samplers._base import Sampler, exchange, resolve_kernel, sweep_ladder
 
-# Temperatures that "auto" starts with, and steps between two looks at its ladder.
-_START, _PERIOD = 10, 50
-# A ladder whose acceptance rates differ by less stays as it is: moving it has a price,
-# since replicas need a few sweeps at their new temperatures.
+# Number of temperatures with which "auto" starts.
+_N_FIRST_BETAS = 10
+# Number of steps after which the ladder of "auto" adapts.
+_PERIOD = 50
+# A ladder stays as it is if its acceptance rates differ by less than this. A change has
+# a cost: replicas need a few sweeps at their new temperatures.
 _UNEVEN = 0.15
 
 
 class TemperedChains(NamedTuple):
-    """Chains of the model, and the replicas at lower couplings that feed them.
+    """Chains of the model, and replicas at lower couplings.
 
     Attributes
     ----------
@@ -24,9 +26,10 @@ class TemperedChains(NamedTuple):
     betas : ndarray of shape (n_temperatures,)
         The couplings of the replicas, rising from 0 to 1.
     n_swaps : ndarray of shape (n_temperatures - 1,)
-        Accepted exchanges of each pair of neighbours.
+        Expected number of accepted exchanges of each pair of neighbours.
     n_steps : int
-        Steps behind ``n_swaps``; where the ladder adapts, since the last look at it.
+        Number of steps that ``n_swaps`` counts. If the ladder adapts, both begin at 0
+        after each adaptation.
     """
 
     replicas: list
@@ -38,24 +41,25 @@ class TemperedChains(NamedTuple):
 class ParallelTempering(Sampler):
     """Replicas from the reference to the model that exchange their states [1]_.
 
-    A chain that visits the reference, where all units are independent, comes back in
-    any mode: so the chains at the model change modes that Gibbs sampling cannot leave.
+    All units are independent in the reference. So a chain that visits the reference may
+    come back in any mode, and the chains of the model change between modes that Gibbs
+    sampling alone cannot leave.
 
     Parameters
     ----------
     betas : "auto", int or array-like, default="auto"
-        Number of equally spaced temperatures, or their couplings rising from 0 to 1.
-        With ``"auto"`` the ladder follows the model [2]_: every 50 steps the
-        temperatures move to where neighbours reject alike, which is where the
-        cumulative rejection rate rises in equal steps [3]_, and their number becomes
-        what ``swap_rate`` asks for. A step never adapts before its exchanges are done,
-        so it leaves the distribution of all replicas as it is.
+        Number of equally spaced couplings, or the couplings themselves, which rise from
+        0 to 1. With ``"auto"`` the ladder follows the model [2]_. Every 50 steps the
+        couplings move to where all neighbours have the same rejection rate: there the
+        cumulative rejection rate rises in equal steps [3]_. Their number changes until
+        the rate is ``swap_rate``. The ladder adapts after all exchanges of a step, so a
+        step leaves the distribution of all replicas invariant.
     swap_rate : float in (0, 1), default=0.3
-        Rate of accepted exchanges that ``"auto"`` aims at.
+        Rate of accepted exchanges at which ``"auto"`` aims.
     max_betas : int, default=20
-        Largest number of temperatures of ``"auto"``.
+        Largest number of couplings of ``"auto"``.
     kernel : str or sampler, default="gibbs"
-        Moves the chains of each temperature.
+        The sampler that moves the chains of each replica.
 
     References
     ----------
@@ -81,7 +85,7 @@ class ParallelTempering(Sampler):
         return isinstance(self.betas, str)
 
     def _first_betas(self):
-        """Return the ladder to begin with, or raise a sentence."""
+        """Return the ladder of the first step, and check the parameters."""
         if self._adapts:
             if self.betas != "auto":
                 raise ValueError(f"betas={self.betas!r} is not known. Known: 'auto'.")
@@ -90,7 +94,7 @@ class ParallelTempering(Sampler):
                     "swap_rate must lie between 0 and 1, and max_betas be at least 2; "
                     f"they are {self.swap_rate!r} and {self.max_betas!r}."
                 )
-            return np.linspace(0, 1, min(_START, self.max_betas))
+            return np.linspace(0, 1, min(_N_FIRST_BETAS, self.max_betas))
         if np.ndim(self.betas) == 0:
             betas = np.linspace(0, 1, self.betas)
         else:
@@ -104,7 +108,7 @@ class ParallelTempering(Sampler):
         return betas
 
     def spread(self, energy, chains, random):
-        """Start every replica below the chains from the reference."""
+        """Return the state in which all other replicas start from the reference."""
         resolve_kernel(self.kernel, energy)
         n_chains, betas = energy.n_chains(chains), self._first_betas()
         replicas = [
@@ -118,19 +122,19 @@ class ParallelTempering(Sampler):
         return state.replicas[-1]
 
     def step(self, energy, state, random):
-        """Move every replica, then offer exchanges to neighbouring pairs."""
+        """Move every replica, then propose exchanges to neighbouring pairs."""
         energy = Energy.of(energy)
         kernel = resolve_kernel(self.kernel, energy)
         models = [energy.interpolate(beta) for beta in state.betas]
         replicas = sweep_ladder(models, state.replicas, kernel, random)
         n_swaps = state.n_swaps.copy()
         for k in range(state.n_steps % 2, len(models) - 1, 2):
-            # The states of all stages are interchangeable: each model sees the same.
+            # Both models can use the same states: see Energy.interpolate.
             drawn = replicas[k : k + 2]
             replicas[k : k + 2], _, up, down = exchange(
                 models[k : k + 2], drawn, drawn, random.fold(1, k)
             )
-            # A pair is offered at every other step.
+            # A pair has its turn at every other step.
             n_swaps[k] += 2 * np.exp(np.minimum(up + down, 0)).mean()
         state = TemperedChains(replicas, state.betas, n_swaps, state.n_steps + 1)
         if self._adapts and state.n_steps == _PERIOD:
@@ -143,7 +147,7 @@ class ParallelTempering(Sampler):
         betas = _equalised(state.betas, rates, self.swap_rate, self.max_betas)
         if len(betas) == len(state.betas) and np.ptp(rates) < _UNEVEN:
             betas = state.betas
-        # A replica starts at the chains of the nearest temperature there was.
+        # A new replica starts at the chains of the nearest former coupling.
         nearest = np.abs(betas[:, None] - state.betas).argmin(axis=1)
         return state._replace(
             replicas=[state.replicas[k] for k in nearest],
@@ -156,13 +160,13 @@ class ParallelTempering(Sampler):
 def _equalised(betas, rates, swap_rate, max_betas):
     """Return the ladder with equal steps of the cumulative rejection rate.
 
-    Rejection rates add up along the way as long as none is near 1: their sum over what
-    a pair should have is the number of pairs.
+    Rejection rates add up along the ladder as long as none is near 1. So the number of
+    pairs is the sum of the rates divided by the rejection rate that a pair should have.
     """
     rejection = np.maximum(1 - rates, 1e-6)
     # A tenth of a pair is noise.
-    wanted = np.ceil(rejection.sum() / (1 - swap_rate) - 0.1)
-    n_pairs = int(np.clip(wanted, 1, max_betas - 1))
+    n_pairs = np.ceil(rejection.sum() / (1 - swap_rate) - 0.1)
+    n_pairs = int(np.clip(n_pairs, 1, max_betas - 1))
     length = np.r_[0.0, rejection.cumsum()]
     equalised = np.interp(np.linspace(0, length[-1], n_pairs + 1), length, betas)
     equalised[[0, -1]] = 0.0, 1.0

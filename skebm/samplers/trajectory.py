@@ -1,4 +1,4 @@
-"""Tempering along the checkpoints of a training, with log Z as a by-product."""
+"""Tempering along the checkpoints of a training, which also estimates log Z."""
 
 from typing import NamedTuple
 
@@ -16,12 +16,14 @@ from skebm.samplers._base import (
 )
 from skebm.samplers._bridges import HORIZON, Bridges
 
-# Stages and sweeps that find the first ladder of a model that was trained before.
-_PILOT, _SETTLE = 50, 5
-# Visits after which a running average is worth a look.
-_MEASURED = 10
-# Share of a rung's chains that must have come up from the reference since the rung was
-# made: what is left of those it began with biases its averages little from then on.
+# Stages of the annealing that finds the first ladder of a trained model, and
+_N_STAGES = 50
+# sweeps of the chains of each new rung of that ladder.
+_N_SETTLE = 5
+# Number of exchanges from which a running average is precise enough to use.
+_MIN_COUNT = 10
+# A rung has settled if this share of its chains has come up from the reference since
+# the rung was made. The other chains bias its averages little.
 _SETTLED = 0.9
 
 
@@ -33,21 +35,26 @@ class TrajectoryChains(NamedTuple):
     top : state
         The chains of the model.
     rungs : tuple of energies
-        Copies of the model as it was, from the reference on.
+        Copies of the model at earlier times. The first rung is the reference.
     replicas : tuple of states
         The chains of each rung.
     rates : ndarray of shape (n_rungs,)
-        How often a rung and the next one exchange; the last is next to the model.
+        The rate of accepted exchanges between a rung and the next one. The last rate is
+        between the last rung and the model.
     births : ndarray of shape (n_rungs,)
         The step at which each rung was made.
     renewals : ndarray of shape (n_rungs + 1, n_chains)
-        The step at which what is now there was last drawn from the reference; -1 never.
+        The step at which each present chain was last drawn from the reference; -1 if it
+        never was.
     settled : ndarray of shape (n_rungs,), bool
-        Rungs that have forgotten the chains that they began with.
+        Rungs that have forgotten the chains with which they began.
     bridges : Bridges
-        Between neighbouring rungs; begun anew where the upper one has settled.
-    n_steps, due : int
-        Steps so far, and the step of the next look at how far the last checkpoint is.
+        The bridges between neighbouring rungs. They begin anew when the upper rung has
+        settled.
+    n_steps : int
+        Number of steps so far.
+    due : int
+        The step at which the rate of the last pair is measured next.
     """
 
     top: object
@@ -63,32 +70,33 @@ class TrajectoryChains(NamedTuple):
 
 
 class TrajectoryTempering(Sampler):
-    """Tempering whose ladder is the training itself: checkpoints of the model [1]_.
+    """Tempering along a ladder of checkpoints of the training [1]_.
 
     The first rung is the reference, whose units are independent and whose log Z is
-    known. Where the model has moved so far from its last checkpoint that exchanges
-    between them become rare, a copy of its parameters becomes a checkpoint. On the way
-    of the training modes appear one after the other, each by a continuous transition,
-    while on the way of a rising temperature they may appear at once.
+    known. When exchanges between the model and its last checkpoint become rare, a copy
+    of the model becomes a checkpoint. During the training modes appear one after the
+    other, each by a continuous transition. Along a ladder of temperatures they may
+    appear at once.
 
-    Exchanges compare the free energies of neighbours, and what they compare also gives
-    the ratio of their partition functions [2]_: so :meth:`log_partition` costs next to
-    nothing. It is for :class:`skebm.objectives.PCD`, whose chains go on.
+    An exchange compares the free energies of neighbours. The same numbers give the
+    ratio of their partition functions [2]_, so :meth:`log_partition` costs next to
+    nothing. This sampler is for :class:`skebm.objectives.PCD`, whose chains go on.
 
     Parameters
     ----------
     swap_rate : float in (0, 1), default=0.3
-        The model becomes a checkpoint where exchanges with the last one are rarer.
+        The model becomes a checkpoint when the rate of accepted exchanges with the last
+        checkpoint falls below this.
     max_rungs : int, default=25
-        Largest number of checkpoints; beyond it the one goes whose neighbours exchange
-        most.
+        Largest number of checkpoints. When there are more, the checkpoint whose
+        neighbours exchange most is removed.
     every : int, default=20
-        Steps from one visit of the whole ladder to the next; in between the chains of
-        the model move on by Gibbs sampling alone. With twenty rungs the default makes
-        training 1.8 times as long as ``sampler="gibbs"`` does (784 visible units and
-        16 to 500 hidden ones; one thread), with ``every=10`` 2.5 times.
+        Number of steps from one visit of the whole ladder to the next. In between only
+        the chains of the model move. With twenty rungs the default makes training 1.8
+        times as long as ``sampler="gibbs"`` (784 visible units, 16 to 500 hidden units,
+        one thread), and ``every=10`` makes it 2.5 times as long.
     kernel : str or sampler, default="gibbs"
-        Moves the chains of the model and of each rung.
+        The sampler that moves the chains of the model and of each rung.
 
     References
     ----------
@@ -110,27 +118,27 @@ class TrajectoryTempering(Sampler):
     def spread(self, energy, chains, random):
         """Return the state of a ladder that leads from the reference to the energy.
 
-        If the model is far from its reference, the ladder is found by annealing. The
-        chains of the model come up that way, from as many draws of the reference as
-        there are ``chains``.
+        Annealing finds the ladder. The chains of the model are annealed from draws of
+        the reference, whose number is the number of ``chains``.
         """
         self._check()
         kernel = resolve_kernel(self.kernel, energy)
         n_chains = energy.n_chains(chains)
         chains = energy.chains(energy.reference.sample(n_chains, random.fold(0)))
-        betas = np.linspace(0, 1, _PILOT)
+        betas = np.linspace(0, 1, _N_STAGES)
         top, increments = anneal(energy, chains, betas, random.fold(1), kernel)
         lengths = np.r_[0.0, increments.std(axis=1).cumsum()]
-        # Normal log ratios of standard deviation s are accepted at the rate erfc(s/2).
+        # Exchanges whose log ratio is normal with standard deviation s are accepted at
+        # the rate erfc(s / 2).
         n_rungs = np.ceil(lengths[-1] / (2 * erfcinv(self.swap_rate)))
         n_rungs = int(np.clip(n_rungs, 1, self.max_rungs))
-        where = np.linspace(0, lengths[-1], n_rungs + 1)[:-1]
+        equal_steps = np.linspace(0, lengths[-1], n_rungs + 1)[:-1]
         rungs, replicas = [_frozen(energy.interpolate(0.0))], [chains]
-        for k, beta in enumerate(np.interp(where[1:], lengths, betas)):
+        for k, beta in enumerate(np.interp(equal_steps[1:], lengths, betas)):
             rungs.append(_frozen(energy.interpolate(beta)))
             x = energy.configurations(replicas[-1])
             chains = rungs[-1].chains(x)
-            chains = sweep(rungs[-1], chains, kernel, _SETTLE, random.fold(2, k))
+            chains = sweep(rungs[-1], chains, kernel, _N_SETTLE, random.fold(2, k))
             replicas.append(chains)
         return TrajectoryChains(
             top,
@@ -156,7 +164,7 @@ class TrajectoryTempering(Sampler):
         return state.top
 
     def step(self, energy, state, random):
-        """Move the chains of the model, and visit all rungs where that is due."""
+        """Move the chains of the model, and visit all rungs when that is due."""
         energy = Energy.of(energy)
         kernel = resolve_kernel(self.kernel, energy)
         state = state._replace(n_steps=state.n_steps + 1)
@@ -180,22 +188,29 @@ class TrajectoryTempering(Sampler):
         )
         if low == 0:
             state = _measured(state, rate[:-1], up[:-1], down[:-1])
-        return self._looked(energy, state)
+        return self._after_rate(energy, state)
 
-    def _looked(self, energy, state):
-        """Return the state after a look at the rate of the last pair."""
+    def _after_rate(self, energy, state):
+        """Return the state after the rate of the last pair has been measured.
+
+        The model becomes a checkpoint, or the next measurement becomes due.
+        """
         rate = state.rates[-1]
         if rate < self.swap_rate:
             return self._extended(energy, state)
-        # The log ratio's standard deviation (its rate is erfc(s / 2) if it is normal)
-        # grows with the way of the model: look again on half of what is left.
-        way = erfcinv(max(rate, 0.0)) / erfcinv(self.swap_rate)
-        left = (state.n_steps - state.births[-1]) * (1 / max(way, 1e-3) - 1) / 2
-        wait = int(np.clip(left, 1, self.every))
-        return state._replace(due=state.n_steps + wait)
+        # The standard deviation s of the log ratio grows with the distance of the model
+        # from its checkpoint, and the rate is erfc(s / 2). The next measurement is due
+        # after half of the steps that are left until the rate falls below swap_rate.
+        distance = erfcinv(max(rate, 0.0)) / erfcinv(self.swap_rate)
+        age = state.n_steps - state.births[-1]
+        n_wait = int(np.clip(age * (1 / max(distance, 1e-3) - 1) / 2, 1, self.every))
+        return state._replace(due=state.n_steps + n_wait)
 
     def _extended(self, energy, state):
-        """Return the state with the model as a checkpoint, one rung thinned if full."""
+        """Return the state with the model as a checkpoint.
+
+        If there are too many checkpoints then, one of them is removed.
+        """
         rungs = [*state.rungs, _frozen(energy)]
         replicas = [*state.replicas, state.top]
         n_chains = energy.n_chains(state.top)
@@ -229,23 +244,25 @@ class TrajectoryTempering(Sampler):
         ----------
         state : TrajectoryChains
         energy : energy
-            The present model, or a near one such as the average of the last updates: a
-            last bridge leads from the last checkpoint to it.
+            The present model, or a near one such as the average of the last updates. A
+            bridge leads from the last checkpoint to it.
         random : Random
         n_sweeps : int, default=50
-            Sweeps of the last bridge, and of pairs that training has hardly measured.
+            Number of sweeps that measure this bridge, and the bridges that the training
+            has hardly measured.
 
         Returns
         -------
         value, stderr : float
-            In nats. The standard error is infinite where a pair has no exchanges.
+            In nats. The standard error is infinite if a rung has not settled, or if a
+            pair has fewer than two exchanges.
         """
         energy = Energy.of(energy)
         kernel = resolve_kernel(self.kernel, energy)
-        new = np.flatnonzero(state.bridges.count < _MEASURED)
-        low = int(new[0]) if len(new) else len(state.rungs) - 1
+        unmeasured = np.flatnonzero(state.bridges.count < _MIN_COUNT)
+        low = int(unmeasured[0]) if len(unmeasured) else len(state.rungs) - 1
         models = [*state.rungs[low:], energy]
-        # The chains as this energy sees them, whose parameters may be others.
+        # The parameters of this energy may differ from the parameters of the model.
         top = energy.chains(energy.configurations(state.top))
         replicas, renewals = [*state.replicas[low:], top], state.renewals[low:]
         bridges = Bridges.empty(len(models) - 1, energy.n_chains(top))
@@ -265,8 +282,8 @@ class TrajectoryTempering(Sampler):
 def _measured(state, rate, up, down):
     """Return the state with one more visit of the ladder in its averages."""
     bridges = state.bridges
-    recent = state.renewals[:-1] >= state.births[:, None]
-    settled = state.settled | (recent.mean(axis=1) >= _SETTLED)
+    renewed = state.renewals[:-1] >= state.births[:, None]
+    settled = state.settled | (renewed.mean(axis=1) >= _SETTLED)
     count = np.where(settled[1:] > state.settled[1:], 0, bridges.count)
     bridges = bridges._replace(count=count).observed(up, down)
     weight = 2 / (np.minimum(bridges.count, HORIZON) + 1)
@@ -276,15 +293,15 @@ def _measured(state, rate, up, down):
 
 
 def _visit(models, replicas, renewals, kernel, random):
-    """Move all replicas, then offer exchanges to the even and to the odd pairs.
+    """Move all replicas, then propose exchanges to the even and to the odd pairs.
 
     Returns
     -------
     replicas : list of states
     renewals : ndarray of shape (n_models, n_chains)
-        Gone with the states that they belong to.
+        Exchanged together with the chains.
     up, down : ndarray of shape (n_models - 1, n_chains)
-        What each pair compared: see :func:`skebm.samplers._base.exchange`.
+        The log ratios of each pair: see :func:`skebm.samplers._base.exchange`.
     """
     replicas = sweep_ladder(models, replicas, kernel, random)
     renewals = renewals.copy()
@@ -306,5 +323,5 @@ def _visit(models, replicas, renewals, kernel, random):
 
 
 def _frozen(energy):
-    """Return a copy that the training does not move."""
+    """Return a copy, which updates of the training do not change."""
     return energy.replace({name: p.copy() for name, p in energy.params.items()})

@@ -126,7 +126,7 @@ def test_density_exists_only_where_one_was_trained(rng):
 @pytest.mark.parametrize("path", ["exact", "annealed"])
 def test_samples_of_a_class(path, rng, monkeypatch):
     if path == "annealed":
-        monkeypatch.setattr("skebm.inference.draws._EXACT_STATES", 1)
+        monkeypatch.setattr("skebm.inference.draws._MAX_STATES", 1)
     X, y = make(rng)
     model = EnergyClassifier(generative_weight=1, **{**SMALL, "n_iter": 400})
     model.fit(X, NAMES[y])

@@ -330,7 +330,7 @@ def assert_distribution(rows, states, probability):
 @pytest.mark.parametrize("path", ["exact", "annealed"])
 def test_sample_has_the_distribution_of_the_scores(path, bits, monkeypatch):
     if path == "annealed":
-        monkeypatch.setattr("skebm.inference.draws._EXACT_STATES", 1)
+        monkeypatch.setattr("skebm.inference.draws._MAX_STATES", 1)
     rbm = RBMDensity(**SMALL).fit(bits)
     states = all_states_of(N_COLUMNS)
     rows = rbm.sample(4001, random_state=0)
@@ -343,7 +343,7 @@ def test_sample_has_the_distribution_of_the_scores(path, bits, monkeypatch):
 @pytest.mark.parametrize("path", ["exact", "annealed"])
 def test_gaussian_samples_have_the_moments_of_the_model(path, reals, monkeypatch):
     if path == "annealed":
-        monkeypatch.setattr("skebm.inference.draws._EXACT_STATES", 1)
+        monkeypatch.setattr("skebm.inference.draws._MAX_STATES", 1)
     X, n = reals[:, :2], 4001
     rbm = RBMDensity(**SMALL).fit(X)
     points, _ = grid(2, n_points=301, width=8)

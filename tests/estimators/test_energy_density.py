@@ -141,7 +141,7 @@ def test_what_cannot_be_is_refused_in_a_sentence():
     for params, error, sentence in (
         ({"energy": "nonsense"}, ValueError, "Known: 'rbm'"),
         ({"energy": "replicated_softmax"}, ValueError, "is not known"),
-        ({"kernel": "tempering"}, ValueError, "has no `move`"),
+        ({"kernel": "tempering"}, ValueError, "does not have a `move`"),
         ({"energy": PlainRecipe()}, TypeError, "PlainPairs has none"),
     ):
         with pytest.raises(error, match=sentence):

@@ -1,4 +1,5 @@
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from skebm import EnergyClassifier, RBMDensity
+from skebm.monitoring import Epochs
 from tests.models import heavy
 
 PATIENT = {"early_stopping": True, "n_iter_no_change": 1000, "random_state": 0}
@@ -53,3 +55,15 @@ def test_what_generalises_does_not_warn():
     X, y = load_iris(return_X_y=True)
     assert not caught(RBMDensity(16, early_stopping=True, random_state=0), X)
     assert not caught(EnergyClassifier(16, early_stopping=True, random_state=0), X, y)
+
+
+def test_columns_of_the_history_keep_their_order():
+    epochs = object.__new__(Epochs)
+    epochs.history, epochs.estimator = {}, SimpleNamespace(verbose=0)
+    epochs._record(1, {"score": 2.0, "gap": 3.0, "accuracy": 5.0}, 0.1, 7.0)
+    epochs._record(2, {"late": 11.0, "accuracy": 13.0, "later": 17.0}, 0.1, 19.0)
+    figures = ["score", "gap", "accuracy", "late", "later"]
+    assert list(epochs.history) == ["epoch", *figures, "learning_rate", "seconds"]
+    np.testing.assert_equal(epochs.history["late"], [np.nan, 11])
+    np.testing.assert_equal(epochs.history["gap"], [3, np.nan])
+    assert epochs.history["seconds"] == [7, 19]

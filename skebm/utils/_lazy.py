@@ -1,0 +1,50 @@
+"""Results that are computed once, at first use, and kept."""
+
+from threading import Lock
+
+from skebm.utils._parallel import use_threads
+
+
+class Lazy:
+    """Base of objects whose results are computed at first use and kept.
+
+    A lock makes threads that ask at the same time wait for one computation. Pickles and
+    copies leave the lock out and get a new one.
+
+    Parameters
+    ----------
+    n_jobs : int, default=None
+        Number of threads of a computation.
+    """
+
+    def __init__(self, n_jobs=None):
+        self._n_jobs = n_jobs
+        self._results = {}
+        self._lock = Lock()
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._lock = Lock()
+
+    def _once(self, key, compute):
+        """Return the result kept under ``key``; compute and keep it if there is none.
+
+        Parameters
+        ----------
+        key : hashable
+        compute : callable
+            Takes no arguments and returns the result.
+        """
+        with self._lock:
+            if key not in self._results:
+                with use_threads(self._n_jobs):
+                    result = compute()
+                self._results[key] = result
+                self._after_first_use(result)
+        return self._results[key]
+
+    def _after_first_use(self, result):
+        """Look at a result that has just been computed, for instance to warn."""
