@@ -68,7 +68,7 @@ def _sum_over_hidden(energy, x, holes):
 
 
 def _alternatives(energy, pattern):
-    """Return all ways to fill the holes and their log weights; None if too many."""
+    """Return all values of the holes and their log weights; None if too many."""
     layer = energy.visible
     values = np.zeros((1, layer.n_units), dtype=energy.dtype)
     log_weight = np.zeros(1)

@@ -143,11 +143,11 @@ def _visible_biases(gradient):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill_shares(hidden, lam, weight, out, rest):
-    """Fill ``out`` with weighted, centered rows, and take them off ``rest``."""
+def _fill_shares(hidden, lam, weight, out, minus_sum):
+    """Fill ``out`` with weighted, centered rows; subtract them from ``minus_sum``."""
     for r in range(len(hidden)):
         shares, means = out[r], hidden[r]
         for j in range(len(lam)):
             shares[j] = weight[r] * (means[j] - lam[j])
         for j in range(len(lam)):
-            rest[j] -= shares[j]
+            minus_sum[j] -= shares[j]

@@ -226,7 +226,7 @@ class RBM(Bipartite):
 
     @property
     def is_normal(self):
-        """Whether all units are Gaussian, and so the whole density is normal."""
+        """Whether all units are Gaussian, so that the density is normal."""
         return is_normal(self)
 
     @property
