@@ -1,4 +1,4 @@
-"""Energies of a visible and a hidden layer that weights join."""
+"""Energies with a visible and a hidden layer, and weights between them."""
 
 from typing import NamedTuple
 
@@ -230,5 +230,5 @@ class Bipartite(Energy):
         return {"weights": weights, "hidden.bias": bias_factor @ slope}
 
     def _zero_offsets(self):
-        """Return the offsets with which the centered gradient is the plain one."""
+        """Return offsets of 0, whose centered gradient is the plain gradient."""
         return tuple(np.zeros(n, self.dtype) for n in self.weights.shape)

@@ -28,15 +28,15 @@ class Site(NamedTuple):
     probability: np.ndarray
 
     def draw(self, random):
-        """Return values of the variable, one a row."""
+        """Return a drawn value of the variable for each row."""
         return random.categorical(self.probability) @ self.values
 
     def mean(self):
-        """Return the expectation of the columns."""
+        """Return the expectation of the columns for each row."""
         return self.probability @ self.values
 
     def mode(self):
-        """Return the most probable value, one a row."""
+        """Return the most probable value for each row."""
         return self.values[self.probability.argmax(axis=1)]
 
 
@@ -55,7 +55,7 @@ def site(energy, x, variable):
 
 
 def _log_weights(energy, x, variable):
-    """Return columns and values of a variable, and the values' log weights by row."""
+    """Return columns, values and log weights of a variable, for each row."""
     # The range of the inputs, 0 to 0, matters for unbounded values only.
     columns, values, log_weight = energy.visible.alternatives(variable, 0.0, 0.0)
     rows = np.repeat(x[None], len(values), axis=0)

@@ -225,7 +225,7 @@ class ConditionalMixin:
             return posterior(self._energy, Z, np.isnan(Z), _N_SWEEPS, Random(_KEY))
 
     def _given_rows(self, given):
-        """Return rows with all columns of ``fit``; columns left out before are NaN."""
+        """Return rows with all columns of ``fit``; a column that is left out is NaN."""
         if isinstance(given, Mapping):
             given = [given]
         elif getattr(given, "ndim", 2) == 1:

@@ -119,8 +119,8 @@ class Column(NamedTuple):
         hole = np.isnan(number)
         if self.values is None:
             return self._restore_numbers(number, hole)
-        # A number between two real numbers is a value of the column. A number between
-        # two integers or categories is not.
+        # An expectation between two real numbers is a real number, too. An expectation
+        # between two integers or two categories is rounded to one of them.
         is_real = types.is_float_dtype(self.number)
         if self.kind.averages_values and self.size == 2 and is_real:
             low, high = (float(value) for value in self.values)

@@ -18,7 +18,7 @@ _NARROW = 1e-6
 
 
 class Curve(NamedTuple):
-    """A monotone transform of one column, which is standardised after it.
+    """A monotone transform of one column, followed by standardisation.
 
     The Yeo-Johnson transform [1]_ is ``sign(x) (exp(q t) - 1) / q`` with ``t = log(1 +
     |x| / unit)``. There ``q`` is ``power`` for positive numbers and ``2 - power`` for

@@ -34,7 +34,7 @@ class Encoding(NamedTuple):
         kinds : sequence of str of length n_features
             The name of the kind of each column.
         sizes : sequence of int of length n_features
-            Number of values of each column; 0 for a column of real numbers.
+            Number of numbered values or counts of each column; 0 for other columns.
         weight : ndarray of shape (n,) or None
         """
         if weight is not None:
@@ -140,7 +140,7 @@ class Encoding(NamedTuple):
         Returns
         -------
         ndarray of shape (n, n_features) or (1, n_features), float64
-            In nats; 0 for columns of finitely many values, and for holes.
+            In nats; 0 for holes, and for columns without real numbers.
         """
         volumes = [kind.log_volumes(block) for kind, block in self._blocks(Z)]
         n_rows = max(map(len, volumes))

@@ -125,7 +125,7 @@ class Table:
 
     @property
     def sizes(self):
-        """Number of values of each column; 0 for a column of real numbers."""
+        """Number of numbered values or counts of each column; 0 for others."""
         return np.array(
             [
                 column.kind.n_values(column.size, high)

@@ -82,7 +82,7 @@ class Kind:
         """Raise an error if a column cannot have these numbered values."""
 
     def n_values(self, n_numbered, high):
-        """Return the number of values of a column; 0 for a column of real numbers.
+        """Return the number of numbered values or counts of a column; 0 for others.
 
         Parameters
         ----------
@@ -142,7 +142,7 @@ class Kind:
         X : {ndarray, CSR matrix} of shape (n, n_columns)
             NaN where a value is missing.
         sizes : ndarray of int of shape (n_columns,)
-            Number of values of each column; 0 for a column of real numbers.
+            Number of numbered values or counts of each column; 0 for other columns.
         weight : ndarray of shape (n,) or None
         """
         return self.unchanged(X.shape[1])
@@ -192,7 +192,7 @@ class Kind:
         Returns
         -------
         ndarray of shape (n, n_columns) or (1, n_columns), float64
-            In nats; 0 for columns of finitely many values, and for holes.
+            In nats; 0 for holes, and for columns whose values do not change.
         """
         return np.zeros((1, self.n_columns))
 

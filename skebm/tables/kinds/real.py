@@ -43,7 +43,7 @@ class GaussianKind(Kind):
         return not self.location.any() and (self.scale == 1).all()
 
     def encode(self, X):
-        """Standardise in float64, since a float32 column may be far from 0."""
+        """Standardise in float64: float32 has few digits for columns far from 0."""
         if self._is_identity:
             return X
         return ((dense(X) - self.location) / self.scale).astype(X.dtype)
