@@ -12,13 +12,11 @@ from skebm.optimizers import Average
 from skebm.penalties import Penalties
 from skebm.utils._sparse import dense
 
-# Largest number of rollbacks to the last good epoch before training stops. By then the
-# learning rate has become tiny.
+# Training stops after more rollbacks than this. The learning rate is tiny by then.
 _MAX_ROLLBACKS = 8
 # Each rollback multiplies the learning rate by this factor.
 _ROLLBACK_FACTOR = 0.2
-# Seconds of one call of a kernel that does several updates. Ctrl-C and the time budget
-# are looked at between two calls.
+# Seconds of a call of a kernel that does several updates. Ctrl-C has to wait so long.
 _CALL_SECONDS = 0.03
 # Gibbs sweeps of the holes of a row at each visit.
 _HOLE_SWEEPS = 1
@@ -37,17 +35,14 @@ class Plan:
     n_iter : int
         Number of epochs.
     batch_size : int
-        Largest number of rows in a minibatch. The sizes of the minibatches of an epoch
-        differ by at most one row.
+        Largest number of rows in a minibatch. The numbers differ by at most one.
     max_time : float or None
-        Seconds. The progress is the share of the epochs that are done, or of the time
-        that is spent, whichever is larger.
+        Seconds. Progress is the share of epochs or of time, whichever is larger.
     average : float
         Decay of the exponential average of the parameters; 0 takes no average.
     penalties : Penalties
     resample_inputs : bool
-        Whether values in (0, 1) are probabilities. Each visit of a row then draws its
-        values.
+        Whether values in (0, 1) are probabilities, from which each visit draws.
     kernel : str or sampler
         The sampler that moves the holes of rows.
     """
@@ -81,10 +76,8 @@ class Training:
         Number of rollbacks to the last good epoch.
     rate_factor : float
         Factor of the learning rate after these rollbacks.
-    interrupted : bool
-        Whether Ctrl-C ended the loop.
-    diverged : bool
-        Whether too many rollbacks ended the loop.
+    interrupted, diverged : bool
+        Whether Ctrl-C, or too many rollbacks, ended the loop.
     finished, good : dict
         The states after the last finished and after the last good epoch.
     """
@@ -131,9 +124,7 @@ class Training:
     def keep(self, is_good=True):
         """Remember the state after a finished epoch, which may be a good one."""
         self.finished = {
-            "params": {
-                name: value.copy() for name, value in self.energy.params.items()
-            },
+            "params": {name: v.copy() for name, v in self.energy.params.items()},
             "average": {name: v.copy() for name, v in self.average.params.items()},
             "count": self.average.count,
             "objective_state": self.objective_state,
@@ -152,23 +143,22 @@ class Training:
 
 
 def train(training, X, weight, plan, on_epoch):
-    """Train until the plan is done or ``on_epoch`` says stop.
+    """Train until the plan is done or ``on_epoch`` ends the training.
 
     Parameters
     ----------
     training : Training
         Updated in place.
     X : ndarray or CSR matrix of shape (n, n_features)
-        NaN in an ndarray is a hole. Each visit of a row draws its holes and the hidden
-        units.
+        NaN in an ndarray is a hole, which is drawn at each visit of its row.
     weight : ndarray of shape (n,) or None
         How many rows each row counts for.
     plan : Plan
     on_epoch : callable
-        ``on_epoch(training, learning_rate)`` is called after each epoch. It returns one
-        of four answers. ``None``: the epoch is good. ``"unknown"``: the epoch was not
-        judged. ``"stop"``: the epoch is good, and the training ends. ``"diverged"``:
-        the training goes back to the last good epoch, and goes on with smaller steps.
+        ``on_epoch(training, learning_rate)`` is called after each epoch. It returns
+        None if the epoch is good, ``"unknown"`` if it was not judged, ``"stop"`` if it
+        is good and the last one, and ``"diverged"`` if the training has to go on from
+        the last good epoch with smaller steps.
 
     Returns
     -------
@@ -218,10 +208,7 @@ def train(training, X, weight, plan, on_epoch):
 
 
 def _is_interrupt(error):
-    """Tell whether Ctrl-C caused an error.
-
-    While numba loads a kernel it wraps a KeyboardInterrupt in another error.
-    """
+    """Tell whether Ctrl-C caused an error: numba wraps it while it loads a kernel."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
@@ -294,10 +281,7 @@ def _epoch(training, X, weight, plan, epoch, clock, completion):
 
 
 def _may_be_fused(plan):
-    """Tell whether an update is only a gradient and a step along it.
-
-    A kernel may do several such updates in one call.
-    """
+    """Tell whether updates are only steps along a gradient, as kernels do them."""
     return (
         getattr(plan.optimizer, "is_plain_descent", False)
         and plan.penalties.only_decay
@@ -332,10 +316,7 @@ def _updates(training, X, plan, batches, rates, draws, mass_per_batch):
 
 
 def _update(training, batch, share, mass, plan, rate, draws):
-    """Do one update: a gradient, penalties, and a step of the optimizer.
-
-    ``share`` and ``mass`` are what :func:`_shares` returns.
-    """
+    """Do one update; ``share`` and ``mass`` are what :func:`_shares` returns."""
     if mass == 0:
         return
     energy = training.energy
@@ -356,16 +337,7 @@ def _shares(weight, rows, n_rows, mass_per_batch):
 
     The step of a minibatch is proportional to its total weight. So a weight acts like a
     repetition of the row: exactly if one minibatch holds all rows, else in expectation.
-
-    Parameters
-    ----------
-    weight : ndarray of shape (n,) or None
-    rows : ndarray of int or slice
-        The rows of the minibatch.
-    n_rows : int
-        Their number.
-    mass_per_batch : float
-        The mean of the total weight of a minibatch.
+    ``mass_per_batch`` is the mean of the total weight of a minibatch.
     """
     if weight is None:
         return None, n_rows / mass_per_batch

@@ -1,4 +1,4 @@
-"""What is modelled: a number for every configuration, low where it looks right."""
+"""Energies: a number for every configuration, low where it is probable."""
 
 from skebm.energies._base import Energy
 from skebm.energies._bipartite import Bipartite, Chains
@@ -25,7 +25,7 @@ from skebm.energies.replicated_softmax import (
     ReplicatedSoftmaxRecipe,
 )
 
-# What the parameter `energy` of an estimator names: a recipe for each energy.
+# Recipes by the name that the parameter `energy` of an estimator takes.
 ENERGIES = {
     "rbm": RBMRecipe,
     "class_rbm": ClassRBMRecipe,

@@ -1,4 +1,4 @@
-"""What every energy offers, made from ``energy``, ``grad`` and ``params``."""
+"""The base of energies: all their methods, from ``energy``, ``grad`` and ``params``."""
 
 import copy
 
@@ -13,7 +13,7 @@ from skebm.utils._parallel import start_blocks
 
 def _derived():
     """Return the module of energies that are made of another energy."""
-    # Here, since its classes inherit the one below.
+    # The import is here, since the classes of that module inherit from Energy.
     from skebm.energies import _derived
 
     return _derived
@@ -28,33 +28,35 @@ def _has_two_values(energy):
 
 
 class Energy:
-    """A number for every configuration, low where it looks right.
+    """Base of energies: a number for every configuration, low where it is probable.
 
     A subclass has three members:
 
-    - ``energy(x)`` returns the energy of each row, in nats, float64, shape (n,). Where
-      the model has hidden units this is the free energy;
+    - ``energy(x)`` returns the energy of each row, in nats, float64, shape (n,). If the
+      model has hidden units, this is the free energy;
     - ``grad(x, weight=None)`` returns d energy / d params as a dict from names to
       arrays, summed over the rows with ``weight``, of shape (n,). ``None`` takes the
       mean;
     - ``params`` is a dict from the same names to the arrays, which updates change in
       place.
 
-    This class makes the rest from them. An energy overrides what it can do faster.
+    This class makes all other members from these. A subclass overrides the members that
+    it can compute faster.
 
-    **Chains.** The state of Markov chains belongs to the energy: ``chains(x)`` returns
-    the state of chains that stand at the rows of ``x``, and everybody else hands it
-    back to ``configurations``, ``chain_energy``, ``take`` and ``join``. An energy may
-    keep in it what the next move needs. The states of all ``interpolate(beta)`` are
-    interchangeable.
+    **Chains.** Each energy has its own state of Markov chains. ``chains(x)`` returns
+    the state of chains that stand at the rows of ``x``. All other parts of the package
+    only hand this state back to ``configurations``, ``chain_energy``, ``take`` and
+    ``join``. So a state may also hold numbers that the next move needs. The energies
+    ``interpolate(beta)`` of all ``beta`` can use the same states.
 
-    **Capabilities.** Some consumers need more, and say so in a sentence where it is
-    missing: ``gibbs_sweep(chains, random)``, ``grad_x(x)``, ``reconstruct(x)``,
-    ``conditional_log_prob(x)``, ``clamped``, and pairs of a value and its gradient:
-    ``flip_energies(x)`` and ``flip_grad(x, weight)``, ``class_energy(x)`` and
-    ``class_grad(x, weight)``, ``activity(x)`` and ``activity_grad(x, weight)``. An
-    energy with a ``visible`` layer of finitely many values has most of them by
-    enumeration of one variable after the other.
+    **Capabilities.** Some parts of the package need more than this, and raise an error
+    that names what is missing: ``gibbs_sweep(chains, random)``, ``grad_x(x)``,
+    ``reconstruct(x)``, ``conditional_log_prob(x)``, ``clamped``, and pairs of a value
+    and its gradient, which are ``flip_energies(x)`` and ``flip_grad(x, weight)``,
+    ``class_energy(x)`` and ``class_grad(x, weight)``, ``activity(x)`` and
+    ``activity_grad(x, weight)``. If ``visible`` is a layer with finitely many values,
+    an energy has most of them, by enumeration of the values of one variable after the
+    other.
 
     Attributes
     ----------
@@ -73,7 +75,7 @@ class Energy:
 
     @classmethod
     def of(cls, energy):
-        """Return the energy itself, or a user's object with all these methods."""
+        """Return the energy, or the object of a user as an :class:`Energy`."""
         if isinstance(energy, Energy):
             return energy
         return _derived().UserEnergy(energy)
@@ -83,21 +85,21 @@ class Energy:
 
     @property
     def _label(self):
-        """What sentences call the energy."""
+        """The name of the energy in error messages."""
         return type(self).__name__
 
     def _overrides(self, name):
-        """Tell whether the energy has its own method under this name."""
+        """Tell whether the energy overrides the method of this class."""
         return getattr(type(self), name) is not getattr(Energy, name)
 
     @property
     def dtype(self):
-        """The dtype of the parameters and of what is drawn."""
+        """The dtype of the parameters and of draws."""
         return np.result_type(*self.params.values())
 
     @property
     def work(self):
-        """Multiply-adds of a move, a row."""
+        """Multiply-adds of a move, for each row."""
         return sum(value.size for value in self.params.values())
 
     @property
@@ -138,7 +140,7 @@ class Energy:
         return x
 
     def configurations(self, chains):
-        """Return where chains stand, shape (n_chains, n_features)."""
+        """Return the rows at which chains stand, shape (n_chains, n_features)."""
         return getattr(chains, "visible", chains)
 
     def chain_energy(self, chains):
@@ -146,7 +148,10 @@ class Energy:
         return self.energy(self.configurations(chains))
 
     def features(self, chains):
-        """Return numbers by which chains differ, shape (n_chains, n), to watch them."""
+        """Return numbers that tell chains apart, shape (n_chains, n).
+
+        Diagnostics of the chains watch these numbers.
+        """
         return self.configurations(chains)
 
     def n_chains(self, chains):
@@ -154,7 +159,7 @@ class Energy:
         return self.configurations(chains).shape[0]
 
     def take(self, chains, rows):
-        """Return some of the chains, by a slice or by numbers."""
+        """Return the chains with these numbers, a slice or an array of int."""
         if isinstance(chains, tuple):
             return type(chains)(*(array[rows] for array in chains))
         return chains[rows]
@@ -167,7 +172,7 @@ class Energy:
         return np.concatenate(parts)
 
     def put(self, chains, x):
-        """Return chains at these rows, in place of where ``chains`` stand."""
+        """Return ``chains`` after they have moved to the rows of ``x``."""
         return self.chains(x)
 
     # -- the reference ---------------------------------------------------------------
@@ -180,7 +185,7 @@ class Energy:
         return Independent(self.base)
 
     def interpolate(self, beta):
-        """Return the energy on the way from the reference (0) to this one (1)."""
+        """Return the energy between the reference (0) and this energy (1)."""
         return _derived().Blend(self.reference, self, beta)
 
     def scaled(self, beta):
@@ -191,21 +196,21 @@ class Energy:
 
     @property
     def sites(self):
-        """The layer that says which values the variables take; None if too many."""
+        """The layer with the values of the variables; None if it is not finite."""
         layer = self.visible
         return layer if layer is not None and layer.finite else None
 
     @property
     def enumerable(self):
-        """All configurations, one by one, or None where they are not finitely many.
+        """The :class:`Enumeration` of all configurations; None if it does not exist.
 
-        See :class:`Enumeration`.
+        There is no enumeration of infinitely many configurations.
         """
         return None if self.sites is None else Enumeration(self, self.sites)
 
     @available_if(_has_sites)
     def gibbs_sweep(self, chains, random):
-        """Draw the variables one after the other, each given all others."""
+        """Return the chains after each variable in turn was drawn given all others."""
         x = _sites.swept(self, self.configurations(chains), random)
         return self.put(chains, x)
 
@@ -226,7 +231,7 @@ class Energy:
 
     @property
     def clamped(self):
-        """The model of holes in rows given the rest."""
+        """The model of the holes of rows given the observed cells."""
         if self.sites is None or self.base is None:
             raise AttributeError(
                 f"{self._label} has no model of holes: its columns take more "
@@ -236,29 +241,29 @@ class Energy:
 
     @property
     def closed_log_partition(self):
-        """The log partition function in nats where it has a closed form, else None."""
+        """The log partition function in nats if it has a closed form, else None."""
         return None
 
     # -- the gradient of the likelihood ----------------------------------------------
 
     def start_phase(self, x, weight=None):
-        """Begin what a gradient needs of rows, on another thread if one is free.
+        """Begin a phase of the gradient at rows, on another thread if one is free.
 
         Parameters
         ----------
         x : {ndarray, CSR matrix} of shape (n, n_features)
         weight : ndarray of shape (n,), default=None
-            None weighs all rows alike, with sum 1.
+            None gives all rows the same weight, with sum 1.
 
         Returns
         -------
         job
-            ``result()`` returns what :meth:`contrast` takes.
+            ``result()`` waits, and returns the phase that :meth:`contrast` takes.
         """
         return start_blocks(lambda _: self.grad(x, weight), x.shape[0], 0)
 
     def start_chain_phase(self, chains, weight=None):
-        """Begin what a gradient needs of chains; see :meth:`start_phase`."""
+        """Begin a phase of the gradient at chains; see :meth:`start_phase`."""
         return self.start_phase(self.configurations(chains), weight)
 
     def contrast(self, positive, negative, offsets=None):
@@ -269,15 +274,15 @@ class Energy:
         positive, negative
             Results of :meth:`start_phase` or :meth:`start_chain_phase`.
         offsets : object, default=None
-            Of the centered gradient, for an energy that has one.
+            Offsets of the centered gradient, for an energy that has one.
         """
         (data,), (model,) = positive, negative
         return {name: data[name] - model[name] for name in data}
 
     def initial_offsets(self):
-        """Return the offsets of the centered gradient, None where there is none."""
+        """Return the offsets of the centered gradient; None if it has no offsets."""
         return None
 
     def offset_targets(self, positive):
-        """Return what offsets move to, from the positive phase."""
+        """Return the targets of the offsets, from the positive phase."""
         return None

@@ -1,4 +1,4 @@
-"""Energies of a visible and a hidden layer that weights join."""
+"""Energies with a visible and a hidden layer, and weights between them."""
 
 from typing import NamedTuple
 
@@ -9,15 +9,15 @@ from skebm.energies._base import Energy
 
 
 class Chains(NamedTuple):
-    """The state of Markov chains: visible units and what hidden units receive of them.
+    """The state of Markov chains: visible units, and inputs of the hidden units.
 
     Attributes
     ----------
     visible : ndarray of shape (n_chains, n_visible)
     inputs : ndarray of shape (n_chains, n_hidden)
-        What the hidden units receive, before ``coupling``. It is part of the state
-        since energy, gradient and the next sweep all need it, and it is a third of the
-        work.
+        Inputs of the hidden units, before ``coupling``. The energy, the gradient and
+        the next sweep all need them, and to compute them is a third of the work. So
+        they are part of the state.
     """
 
     visible: np.ndarray
@@ -41,7 +41,7 @@ class Bipartite(Energy):
     base : layer, default=None
         The visible layer of the reference; ``None`` takes ``visible``.
     coupling : float, default=1
-        Factor of the weights; below 1 on the way from the reference.
+        Factor of the weights. It is below 1 between the reference and the model.
     """
 
     option_names = ("base", "coupling")
@@ -68,7 +68,7 @@ class Bipartite(Energy):
 
     @property
     def dtype(self):
-        """The dtype of the parameters and of what is drawn."""
+        """The dtype of the parameters and of draws."""
         return self.weights.dtype
 
     @property
@@ -98,13 +98,20 @@ class Bipartite(Energy):
 
     def astype(self, dtype):
         """Return a copy with parameters of this dtype."""
-        parts = (p.astype(dtype) for p in (self.visible, self.hidden, self.weights))
-        return self._with(*parts, base=self.base.astype(dtype))
+        return self._with(
+            self.visible.astype(dtype),
+            self.hidden.astype(dtype),
+            self.weights.astype(dtype),
+            base=self.base.astype(dtype),
+        )
 
-    def _with(self, visible, hidden, weights, **options):
-        """Return a model with these parts, and the options that are not named."""
-        same = {name: getattr(self, name) for name in self.option_names}
-        return type(self)(visible, hidden, weights, **{**same, **options})
+    def _with(self, visible, hidden, weights, **changes):
+        """Return a model with these layers and weights, and the same other options.
+
+        ``changes`` are options that are not the same.
+        """
+        options = {name: getattr(self, name) for name in self.option_names}
+        return type(self)(visible, hidden, weights, **{**options, **changes})
 
     def _coupled(self, inputs):
         return inputs if self.coupling == 1 else inputs * self.dtype.type(self.coupling)
@@ -120,7 +127,7 @@ class Bipartite(Energy):
         return self.energy(chains.visible, chains.inputs)
 
     def features(self, chains):
-        """Return what the hidden units of each chain receive."""
+        """Return the inputs of the hidden units of each chain."""
         return chains.inputs
 
     # -- the gradient ----------------------------------------------------------------
@@ -140,12 +147,13 @@ class Bipartite(Energy):
         ----------
         x : {ndarray, CSR matrix} of shape (n, n_visible)
         weight : ndarray of shape (n,), default=None
-            None weighs all rows alike, with sum 1.
+            None gives all rows the same weight, with sum 1.
 
         Returns
         -------
         job
-            ``result()`` returns a list of records, one for each block of rows.
+            ``result()`` waits, and returns a list of records, one for each block of
+            rows.
         """
         return self._start_phases(x, weight, None)
 
@@ -160,11 +168,12 @@ class Bipartite(Energy):
         ----------
         positive, negative : list of records
         offsets : tuple of ndarray, default=None
-            ``(mu, lam)``, near the means of the visible and of the hidden units; None
-            gives the plain difference. With the energy written in ``v - mu`` and ``h -
-            lam``, weights and biases no longer move each other, which learning needs
-            where units are mostly on [1]_. Offsets are taken from the values that
-            couple, so this holds for every layer, in its natural parameters.
+            ``(mu, lam)``, near the means of the visible and of the hidden units. None
+            gives the plain difference. If the energy is written in ``v - mu`` and ``h -
+            lam``, the updates of weights and biases become independent of each other.
+            Learning needs this where units are mostly on [1]_. The offsets are
+            subtracted from the values that couple, so the formula holds for every
+            layer, in its natural parameters.
 
         References
         ----------
@@ -204,7 +213,7 @@ class Bipartite(Energy):
     def activity_grad(self, x, weight):
         """Return the gradient of ``sum(weight * activity(x))`` by name.
 
-        Only parameters on which the activity depends are there.
+        It has entries for the parameters on which the activity depends.
 
         Parameters
         ----------
@@ -221,5 +230,5 @@ class Bipartite(Energy):
         return {"weights": weights, "hidden.bias": bias_factor @ slope}
 
     def _zero_offsets(self):
-        """Return the offsets with which the centered gradient is the plain one."""
+        """Return offsets of 0, whose centered gradient is the plain gradient."""
         return tuple(np.zeros(n, self.dtype) for n in self.weights.shape)

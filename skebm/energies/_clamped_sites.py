@@ -1,4 +1,4 @@
-"""Energies of finitely many values, some of whose cells are observed."""
+"""The model of holes, for energies whose variables take finitely many values."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,8 @@ import numpy as np
 from skebm.energies import _sites
 from skebm.energies._base import Energy
 
-# Configurations of the holes of a row up to which all are summed over.
+# With at most this many configurations of the holes of a row, the sum over them is
+# exact.
 _MAX_STATES = 2**13
 
 
@@ -17,7 +18,7 @@ class SiteChains(NamedTuple):
     Attributes
     ----------
     visible : ndarray of shape (n_chains, n_features)
-        What was observed, and the present values of the holes.
+        The observed cells, and the present values of the holes.
     holes : ndarray of bool of shape (n_chains, n_features)
     """
 
@@ -28,11 +29,13 @@ class SiteChains(NamedTuple):
 class ClampedSites(Energy):
     """``p(holes | observed)`` of an energy whose variables take finitely many values.
 
-    The energy of a chain is that of its whole row.
+    The energy of a chain is the energy of its row, with the present values of the
+    holes.
 
     Parameters
     ----------
     whole : Energy
+        The energy of rows.
     """
 
     draws_exactly = False
@@ -48,7 +51,7 @@ class ClampedSites(Energy):
 
     @property
     def work(self):
-        """Multiply-adds of a sweep, a row."""
+        """Multiply-adds of a sweep, for each row."""
         return self.whole.work
 
     @property
@@ -57,7 +60,7 @@ class ClampedSites(Energy):
         return self.whole.reference
 
     def chains(self, x, holes):
-        """Return chains at rows whose holes hold some value of their domain."""
+        """Return chains at rows whose holes hold values of their domain."""
         return SiteChains(x, holes)
 
     def start(self, x, holes, random):
@@ -66,7 +69,7 @@ class ClampedSites(Energy):
         return self.chains(np.where(holes, drawn, x), holes)
 
     def put(self, chains, x):
-        """Return the chains with their holes filled from these rows."""
+        """Return the chains with the values of these rows in their holes."""
         return chains._replace(visible=np.where(chains.holes, x, chains.visible))
 
     def chain_energy(self, chains):
@@ -74,7 +77,7 @@ class ClampedSites(Energy):
         return self.whole.energy(chains.visible)
 
     def gibbs_sweep(self, chains, random):
-        """Draw each hole in turn, given all else."""
+        """Return the chains after each hole in turn was drawn given all other cells."""
         x = _sites.swept(self.whole, chains.visible, random, chains.holes)
         return chains._replace(visible=x)
 
@@ -89,33 +92,33 @@ class ClampedSites(Energy):
         """
         x, mean = chains.visible.copy(), np.empty(chains.visible.shape)
         for variable in range(self.visible.n_variables):
-            here = _sites.site(self.whole, x, variable)
-            mean[:, here.columns] = here.mean()
-            _sites.put(here, here.draw(random.fold(variable)), x, chains.holes)
+            site = _sites.site(self.whole, x, variable)
+            mean[:, site.columns] = site.mean()
+            _sites.put(site, site.draw(random.fold(variable)), x, chains.holes)
         return chains._replace(visible=x), np.empty((len(x), 0)), mean
 
     def climb(self, chains):
-        """Return chains whose holes took their most probable value, each in turn."""
+        """Return the chains after each hole in turn took its most probable value."""
         x = chains.visible.copy()
         for variable in range(self.visible.n_variables):
-            here = _sites.site(self.whole, x, variable)
-            _sites.put(here, here.mode(), x, chains.holes)
+            site = _sites.site(self.whole, x, variable)
+            _sites.put(site, site.mode(), x, chains.holes)
         return chains._replace(visible=x)
 
     def interpolate(self, beta):
-        """Return the model on the way from independent holes (0) to this one (1)."""
+        """Return the model between independent holes (0) and this model (1)."""
         return type(self)(self.whole.interpolate(beta))
 
     def log_partition_start(self, chains):
-        """Return log Z at ``beta=0`` for the observed cells of each chain, in nats."""
+        """Return log Z at ``beta=0`` given the observed cells of each chain, nats."""
         return _sites.log_partition_of_holes(
             self.reference, chains.visible, chains.holes
         )
 
     def exact_energy(self, x, holes):
-        """Return the energy of what was observed, NaN where its holes are too many."""
+        """Return the energy of the observed cells; NaN if a row has too many holes."""
         return _sites.sum_over_holes(self.whole, x, holes, _MAX_STATES)
 
     def observed_energy(self, x):
-        """Return 0: the energies of chains are those of whole rows."""
+        """Return 0, since the energy of a chain includes the observed cells."""
         return np.zeros(len(x))

@@ -1,4 +1,4 @@
-"""Energies that are made of another energy: on the way, scaled, clamped, a user's."""
+"""Energies that are made of another energy: blended, scaled, clamped, wrapped."""
 
 from sklearn.utils.metaestimators import available_if
 
@@ -37,7 +37,7 @@ class Blend(Energy):
 
     @property
     def work(self):
-        """Multiply-adds of a move, a row."""
+        """Multiply-adds of a move, for each row."""
         return self.end.work
 
     @property
@@ -83,12 +83,12 @@ class Scaled(Energy):
 
     @property
     def work(self):
-        """Multiply-adds of a move, a row."""
+        """Multiply-adds of a move, for each row."""
         return self.whole.work
 
     @property
     def reference(self):
-        """The reference of the whole energy: annealing may start anywhere."""
+        """The reference of the whole energy, since annealing may start anywhere."""
         return self.whole.reference
 
     def energy(self, x):
@@ -102,7 +102,7 @@ class Scaled(Energy):
 
 
 class UserEnergy(Energy):
-    """A user's object with the methods of an energy that it has not got itself.
+    """The object of a user, with the methods of an energy that it lacks.
 
     Parameters
     ----------
@@ -111,34 +111,34 @@ class UserEnergy(Energy):
     """
 
     def __init__(self, energy):
-        self._users = energy
+        self._wrapped = energy
 
     def __getattribute__(self, name):
-        """Return what the user's object has under a public name, else the default."""
+        """Return the public member of the user's object, else the default."""
         if name.startswith("_"):
             return object.__getattribute__(self, name)
-        users = object.__getattribute__(self, "_users")
-        if not hasattr(users, name):
+        wrapped = object.__getattribute__(self, "_wrapped")
+        if not hasattr(wrapped, name):
             return object.__getattribute__(self, name)
-        value = getattr(users, name)
+        value = getattr(wrapped, name)
         if name in _MAKERS:
             return lambda *args: Energy.of(value(*args))
         return value
 
     def __repr__(self):
-        return f"Energy.of({self._users!r})"
+        return f"Energy.of({self._wrapped!r})"
 
     @property
     def _label(self):
-        return type(self._users).__name__
+        return type(self._wrapped).__name__
 
     def _overrides(self, name):
-        return hasattr(self._users, name)
+        return hasattr(self._wrapped, name)
 
     @property
     def reference(self):
-        """The reference that the object describes by methods of its own."""
-        if hasattr(self._users, "sample_reference"):
+        """The reference that methods of the object describe, else the default."""
+        if hasattr(self._wrapped, "sample_reference"):
             return _ReferenceMethods(self)
         return Energy.reference.fget(self)
 

@@ -1,4 +1,4 @@
-"""The configurations of small energies, one by one."""
+"""Enumeration of the configurations of small energies."""
 
 from functools import cached_property
 
@@ -6,13 +6,13 @@ import numpy as np
 
 
 class Enumeration:
-    """The configurations of an energy of finitely many, one by one.
+    """The numbered configurations of an energy, if they are finitely many.
 
     Parameters
     ----------
     energy : Energy
     layer : layer
-        Finite; its ``states`` are what is enumerated.
+        A finite layer, whose ``states`` are enumerated.
     """
 
     def __init__(self, energy, layer):
@@ -20,7 +20,7 @@ class Enumeration:
 
     @property
     def n_states(self):
-        """Number of states; infinite also where a float cannot hold it."""
+        """Number of states. It is infinite if it is larger than any float."""
         return self._layer.n_states
 
     @property
@@ -35,7 +35,7 @@ class Enumeration:
 
     @cached_property
     def _double(self):
-        """The energy in float64, where it can be had: sums need the digits."""
+        """The energy in float64 if it can be converted, since sums need the digits."""
         try:
             return self._energy.astype(np.float64)
         except TypeError:
@@ -46,6 +46,7 @@ class Enumeration:
         return self._states(numbers)
 
     def _states(self, numbers):
-        distinct, which = np.unique(numbers, return_inverse=True)
+        distinct, positions = np.unique(numbers, return_inverse=True)
         states = [self._layer.states(i, i + 1) for i in distinct]
-        return np.concatenate(states).astype(self._energy.dtype, copy=False)[which]
+        states = np.concatenate(states).astype(self._energy.dtype, copy=False)
+        return states[positions]

@@ -1,9 +1,9 @@
-"""What a fused kernel is handed: records with named fields.
+"""The arguments of fused kernels: records with named fields.
 
-An energy whose ``fused`` is not None does the work of a minibatch, or of several, in
-one call of a kernel: ``fused.gradient(positive, negative, offsets)`` and
-``fused.updates(updates)``. Both do the same as the objective's own steps, which the
-tests compare.
+If ``fused`` of an energy is not None, the energy does the work of a minibatch, or of
+several, in one call of a kernel: ``fused.gradient(positive, negative, offsets)`` and
+``fused.updates(updates)``. Both do the same as the separate steps of the objective. The
+tests compare them.
 """
 
 from typing import NamedTuple
@@ -18,9 +18,9 @@ class PositivePhase(NamedTuple):
     ----------
     rows : ndarray of shape (n, n_features)
     weight : ndarray of shape (n,) or None
-        Shares of the rows; None weighs all rows alike.
+        Shares of the rows; None gives all rows the same share.
     chains : state or None
-        ``energy.chains(rows)`` where it is known.
+        ``energy.chains(rows)`` if it is known.
     """
 
     rows: np.ndarray
@@ -29,13 +29,14 @@ class PositivePhase(NamedTuple):
 
 
 class NegativePhase(NamedTuple):
-    """The chains of a minibatch and how they move.
+    """The chains of a minibatch, and the random numbers of their moves.
 
     Attributes
     ----------
     chains : state
-        The energy's own, before they move.
+        The state of the energy before the chains move.
     weight : ndarray of shape (n_chains,) or None
+        Shares of the chains; None gives all chains the same share.
     randoms : list of Random
         One for each Gibbs sweep.
     """
@@ -56,10 +57,9 @@ class Updates(NamedTuple):
     rates : ndarray of shape (n_batches,)
         Learning rate of each update.
     decays : ndarray of shape (n_batches,)
-        The share of the weights that each update leaves: below 1 where they decay.
+        Factor of the weights in each update; below 1 for weights that decay.
     moves : ndarray of shape (n_batches,)
-        How far the averages go to the parameters after each update, as a share of the
-        way.
+        Share of the distance to the parameters that the averages go after each update.
     averages : dict of str to ndarray
         Averages of the parameters, updated in place.
     resample : bool
@@ -67,13 +67,14 @@ class Updates(NamedTuple):
     randoms : list of Random
         One for each minibatch.
     chains : state or None
-        The energy's own; None starts chains at each minibatch.
+        The state of the energy. None starts chains at each minibatch.
     offsets : tuple of ndarray or None
-        Of the centered gradient.
+        Offsets of the centered gradient.
     offset_rate : float
-        How far the offsets go to the means of each minibatch.
+        Share of the distance to the means of a minibatch that the offsets go.
     n_sweeps : tuple of int
-        Steps of the sampler in an update, and Gibbs sweeps in a step.
+        Number of steps of the sampler in an update, and number of Gibbs sweeps in a
+        step.
     """
 
     X: np.ndarray

@@ -1,4 +1,4 @@
-"""What the parameter ``energy`` of an estimator takes: how to make an energy."""
+"""Recipes, which make the energy of an estimator from the first rows."""
 
 from typing import NamedTuple
 
@@ -7,21 +7,24 @@ from sklearn.base import BaseEstimator
 
 from skebm.utils._moments import moments
 
-# Learning rates where nothing better is known: of Adam, and of plain descent where
-# values are bounded, and where a step that is too long explodes.
-_ADAM_RATE, _BOUNDED_RATE, _UNBOUNDED_RATE = 0.003, 0.1, 0.01
+# Learning rates for an energy of which nothing is known: of Adam,
+_ADAM_RATE = 0.003
+# of plain descent if the values of the columns are bounded, and
+_BOUNDED_RATE = 0.1
+# of plain descent if they are not, where too long a step makes the parameters explode.
+_UNBOUNDED_RATE = 0.01
 
 
 class Summary(NamedTuple):
-    """What a recipe may know of the rows of a first fit.
+    """The facts about the rows of a first fit that a recipe may use.
 
     Attributes
     ----------
     n_rows : float
-        Their number, or their total weight.
+        Number of rows, or their total weight.
     mean, variance : ndarray of shape (n_units,), float64
     dtype : dtype
-        Of the rows.
+        The dtype of the rows.
     count_variance : float
         The largest variance of a column of counts; 0 if there is none.
     spread : float
@@ -51,7 +54,7 @@ class Summary(NamedTuple):
         return cls(n_rows, *moments(X, weight), X.dtype, **facts)
 
     def without_rows(self):
-        """Return what an estimator keeps of it after the first fit."""
+        """Return the summary without rows, which the estimator keeps after the fit."""
         return self
 
 
@@ -61,7 +64,7 @@ class Recipe(BaseEstimator):
     Attributes
     ----------
     monitor : str
-        What is noted of a training: a name of :data:`skebm.monitoring.MONITORS`.
+        The monitor of the training, a name of :data:`skebm.monitoring.MONITORS`.
     """
 
     monitor = "density"
@@ -77,15 +80,15 @@ class Recipe(BaseEstimator):
         Parameters
         ----------
         layer : layer
-            The units of the columns; its parameters are not set yet.
+            The visible layer; its parameters are not set yet.
         summary : Summary
         random : Random
 
         Returns
         -------
         Energy
-            At the marginals of the rows, so that its reference explains them as well as
-            independent columns can.
+            An energy at the marginals of the rows. So its reference is the best model
+            of independent columns.
         """
         raise NotImplementedError
 
@@ -138,14 +141,14 @@ class UserRecipe(Recipe):
 
 
 def is_adaptive(optimizer):
-    """Tell whether steps are scaled by the gradients' size, as those of Adam are."""
+    """Tell whether an optimizer divides by the size of gradients, as Adam does."""
     return getattr(optimizer, "is_adaptive", True)
 
 
 def marginals(layer, summary):
-    """Return two equal layers at the marginals of the rows: visible, and reference.
+    """Return the visible layer and the base of the reference, at the marginals.
 
-    They are two objects since updates in place must not move the reference.
+    They are equal but two objects, since updates in place must not move the reference.
     """
     base = layer.from_moments(summary.mean, summary.variance, summary.n_rows)
     base = base.astype(summary.dtype)
@@ -153,7 +156,7 @@ def marginals(layer, summary):
 
 
 def small_weights(shape, dtype, random):
-    """Return the weights from which training starts, so small that they do nothing."""
+    """Return random weights from which training starts, with almost no effect."""
     return random.normal(shape, dtype) * dtype.type(0.01)
 
 

@@ -1,4 +1,4 @@
-"""Distributions from which annealing starts."""
+"""The distribution from which annealing starts."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ class Independent:
     ----------
     layer : layer
     constant : float, default=0.0
-        What the energy adds to that of the layer.
+        A number that is added to the energy of the layer.
     """
 
     def __init__(self, layer, constant=0.0):

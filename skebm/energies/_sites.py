@@ -1,8 +1,9 @@
-"""What holds for every energy whose variables take finitely many values.
+"""Formulas for every energy whose variables take finitely many values.
 
-A variable given all others is a categorical variable: its values have the weights
-``exp(-energy)``. Conditionals, Gibbs sampling and flips follow, at the price of one
-energy for each value of each variable. An energy that knows more overrides them.
+A variable given all others has a categorical distribution, and its values have the
+weights ``exp(-energy)``. Conditionals, Gibbs sampling and flips follow from this. They
+cost one evaluation of the energy for each value of each variable. A subclass with
+faster formulas overrides them.
 """
 
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from scipy.special import softmax
 
 
 class Site(NamedTuple):
-    """A variable given all others.
+    """The conditional distribution of a variable given all others.
 
     Attributes
     ----------
@@ -27,15 +28,15 @@ class Site(NamedTuple):
     probability: np.ndarray
 
     def draw(self, random):
-        """Return values of the variable, one a row."""
+        """Return a drawn value of the variable for each row."""
         return random.categorical(self.probability) @ self.values
 
     def mean(self):
-        """Return the expectation of the columns."""
+        """Return the expectation of the columns for each row."""
         return self.probability @ self.values
 
     def mode(self):
-        """Return the most probable value, one a row."""
+        """Return the most probable value for each row."""
         return self.values[self.probability.argmax(axis=1)]
 
 
@@ -54,7 +55,8 @@ def site(energy, x, variable):
 
 
 def _log_weights(energy, x, variable):
-    """Return columns and values of a variable, and the values' log weights by row."""
+    """Return columns, values and log weights of a variable, for each row."""
+    # The range of the inputs, 0 to 0, matters for unbounded values only.
     columns, values, log_weight = energy.visible.alternatives(variable, 0.0, 0.0)
     rows = np.repeat(x[None], len(values), axis=0)
     rows[:, :, columns] = values[:, None]
@@ -65,10 +67,10 @@ def _log_weights(energy, x, variable):
 def conditional_log_prob(energy, x):
     """Return ``log p(x_i | all other x)`` for every variable, (n, n_variables)."""
     out = np.empty((len(x), energy.visible.n_variables))
-    here = -energy.energy(x)
+    log_weight_of_x = -energy.energy(x)
     for variable in range(out.shape[1]):
         _, _, log_weight = _log_weights(energy, x, variable)
-        out[:, variable] = here - np.logaddexp.reduce(log_weight, axis=1)
+        out[:, variable] = log_weight_of_x - np.logaddexp.reduce(log_weight, axis=1)
     return out
 
 
@@ -85,23 +87,27 @@ def swept(energy, x, random, holes=None):
     """
     x = x.copy()
     for variable in range(energy.visible.n_variables):
-        here = site(energy, x, variable)
-        put(here, here.draw(random.fold(variable)), x, holes)
+        conditional = site(energy, x, variable)
+        put(conditional, conditional.draw(random.fold(variable)), x, holes)
     return x
 
 
-def put(here, values, x, holes=None):
-    """Write values of a variable to rows in place, or to their holes only."""
+def put(conditional, values, x, holes=None):
+    """Write values of a variable to rows in place, or only to the holes among them.
+
+    ``conditional`` is the :class:`Site` of the variable.
+    """
+    columns = conditional.columns
     if holes is not None:
-        values = np.where(holes[:, here.columns], values, x[:, here.columns])
-    x[:, here.columns] = values
+        values = np.where(holes[:, columns], values, x[:, columns])
+    x[:, columns] = values
 
 
 # -- flips -----------------------------------------------------------------------------
 
 
 def _flipped(energy, x):
-    """Yield the rows with each unit in turn at its other value."""
+    """Yield the rows with one unit flipped, for each unit in turn."""
     low, high = energy.visible.limits
     for i in range(x.shape[1]):
         rows = x.copy()
@@ -111,8 +117,8 @@ def _flipped(energy, x):
 
 def flip_energies(energy, x):
     """Return ``E(x with unit i flipped) - E(x)`` for every unit, float64."""
-    here = energy.energy(x)
-    flips = [energy.energy(rows) - here for rows in _flipped(energy, x)]
+    energy_of_x = energy.energy(x)
+    flips = [energy.energy(rows) - energy_of_x for rows in _flipped(energy, x)]
     return np.stack(flips, axis=1)
 
 
@@ -138,21 +144,26 @@ def log_partition_of_holes(reference, x, holes):
     x, holes : ndarray of shape (n, n_features)
     """
     layer = reference.layer
-    first = np.unique(layer.variables, return_index=True)[1]
+    first_units = np.unique(layer.variables, return_index=True)[1]
     per_variable = layer.cgfs(np.zeros((1, layer.n_units), dtype=x.dtype))[0]
     observed = -reference.energy(np.where(holes, 0, x))
-    return observed + holes[:, first] @ per_variable
+    return observed + holes[:, first_units] @ per_variable
 
 
 def sum_over_holes(energy, x, holes, max_states):
-    """Return the energy of what was observed of each row; NaN if holes are too many.
+    """Return the energy of the observed cells of each row, with the holes summed out.
 
     Parameters
     ----------
     energy : Energy
     x, holes : ndarray of shape (n, n_features)
     max_states : int
-        Configurations of the holes of a row up to which all are summed over.
+        Largest number of configurations of the holes of a row.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+        NaN for rows whose holes have more configurations.
     """
     out = np.full(len(x), np.nan)
     for r in range(len(x)):

@@ -1,4 +1,4 @@
-"""What the estimators share: parameters, and the story of a fit."""
+"""The base of estimators: parameters, and the steps of a fit."""
 
 import warnings
 from numbers import Integral, Real
@@ -30,7 +30,7 @@ _SCORE_ROWS = 512
 
 
 class TrainingRows(NamedTuple):
-    """The rows of a fit, as training takes them.
+    """The rows of a fit, as the training needs them.
 
     Attributes
     ----------
@@ -38,11 +38,11 @@ class TrainingRows(NamedTuple):
     weight : ndarray of shape (n,) or None
         How many rows each row counts for.
     layer : layer or None
-        The visible units.
+        The visible layer.
     hooks : dict
-        What callbacks may ask for.
+        The arguments of ``fit`` that callbacks may ask for.
     labels : ndarray of int of shape (n,) or None
-        By which a held-out part is stratified.
+        Labels by which the held-out rows are stratified.
     """
 
     units: np.ndarray
@@ -55,8 +55,8 @@ class TrainingRows(NamedTuple):
 class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
     """Base of the estimators that train an energy.
 
-    A subclass says which parts it is made of, by ``_recipe()`` and ``_objective()``,
-    and has ``_training_rows``, which makes :class:`TrainingRows` of what ``fit`` gets.
+    A subclass names its parts by ``_recipe()`` and ``_objective()``. It has
+    ``_training_rows``, which makes :class:`TrainingRows` from the arguments of ``fit``.
     """
 
     _parameter_constraints: dict = {
@@ -98,16 +98,16 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
     def _fit(self, X, y, sample_weight, go_on, n_iter=None, **options):
         """Read the rows, build the energy, train it.
 
-        ``go_on`` continues the last training: with its optimizer and chains for one
-        more pass (``n_iter=1``), or from its parameters for a new fit (None). Options
-        are those of ``_training_rows``.
+        If ``go_on`` is true, the last training continues. With ``n_iter=1`` it runs one
+        more epoch, with its optimizer and chains. With None a new training starts from
+        its parameters. The options are the options of ``_training_rows``.
         """
         rows = self._training_rows(X, y, sample_weight, go_on, **options)
         training, plan = self._start(rows, go_on, n_iter)
         return self._train(training, rows, plan)
 
     def _start(self, rows, go_on, n_iter):
-        """Return the training that goes on or begins, and its plan."""
+        """Return the training that continues or begins, and its plan."""
         if not go_on:
             summary = self._summarised(rows)
             self._summary = summary.without_rows()
@@ -124,7 +124,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         return self._training if n_iter else self._training.restarted(plan), plan
 
     def _train(self, training, rows, plan):
-        """Run the training loop and leave the fitted attributes behind."""
+        """Run the training loop, and set the fitted attributes."""
         Z = rows.units.astype(training.energy.dtype, copy=False)
         random = training.random.fold(3)
         Z, weight, held_out = self._held_out(rows._replace(units=Z), random.fold(0))
@@ -155,7 +155,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         return self
 
     def _held_out(self, rows, random):
-        """Split off the validation part and its weights, if one is asked for."""
+        """Return the training rows, their weights, and the held-out rows if any."""
         Z, weight, labels = rows.units, rows.weight, rows.labels
         if not self.early_stopping:
             return Z, weight, None
@@ -174,7 +174,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         return Z[train_rows], weight[train_rows], (Z[held_out], weight[held_out])
 
     def _fitted_attributes(self, training):
-        """Return the public attributes at the present state of a training."""
+        """Return the fitted attributes at the present state of a training."""
         energy = training.best
         return {
             **self._recipe().attributes(energy, self._unit_order),
@@ -194,7 +194,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         return resolve(self.partition, PARTITIONS, "partition")
 
     def _map_rows(self, function, X):
-        """Apply ``function`` to blocks of rows on ``n_jobs`` threads; concatenate."""
+        """Apply ``function`` to blocks of rows on ``n_jobs`` threads; join results."""
         with use_threads(self.n_jobs):
             work = self._energy.work // 2
             blocks = map_blocks(
@@ -204,7 +204,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
 
 
 def check_weight(sample_weight, X):
-    """Return the weights of rows as float64, or None where all count alike."""
+    """Return the weights of rows as float64; None if all rows have the same weight."""
     if sample_weight is None:
         return None
     weight = check_sample_weight(
@@ -218,8 +218,8 @@ def check_weight(sample_weight, X):
 def store(estimator, arguments):
     """Set the parameters of an estimator from the ``locals()`` of its ``__init__``.
 
-    scikit-learn wants a parameter to be stored as it came, and nothing else done: with
-    thirty of them that is a page of assignments.
+    The ``__init__`` of an estimator of scikit-learn stores its parameters unchanged,
+    and does nothing else. For thirty parameters that would be a page of assignments.
     """
     for name, value in arguments.items():
         if name != "self":
@@ -227,6 +227,6 @@ def store(estimator, arguments):
 
 
 def fit_hooks(X, y, sample_weight):
-    """Return what callbacks may ask for."""
+    """Return the arguments of ``fit`` that callbacks may ask for."""
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}
     return {"X": X, "y": y, "metadata": metadata}

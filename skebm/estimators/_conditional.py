@@ -1,4 +1,4 @@
-"""Questions about some columns given others: draws, densities, completions."""
+"""Draws, densities and completions of some columns given others."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -22,33 +22,39 @@ _KEY = 0
 
 
 class ConditionalMixin:
-    """Methods of a fitted density that take rows with holes for questions."""
+    """Methods of a fitted density that draw, score or fill cells given other cells."""
 
     def sample(self, n_samples=1, *, given=None, beta=1.0, random_state=None):
         """Draw rows from the model, or the missing cells of given rows.
 
-        Models with at most 16 two-valued units on a side (12 hidden ones, with
-        ``given``) are drawn from exactly, others by annealing from independent columns,
-        resampling by importance weights, and Gibbs sweeps.
+        The draws are exact if a side has at most 16 two-valued units (with ``given``,
+        if there are at most 12 hidden units). Else chains are annealed from independent
+        columns, resampled by their importance weights, and moved by Gibbs sweeps.
 
         Parameters
         ----------
         n_samples : int, default=1
-            Rows; with ``given``, completions of each given row.
+            Number of rows. With ``given``, number of completions of each given row.
         given : dict, Series, DataFrame or array-like, default=None
-            One row or several, whose missing cells are to be drawn given the others.
-            A dict, Series or DataFrame may leave columns out: they are missing.
+            One row or several rows, whose missing cells are drawn given the others. A
+            column that a dict, Series or DataFrame leaves out is missing.
         beta : float, default=1.0
-            Inverse temperature: rows come from the model with all energies times
-            ``beta``. Above 1 they are more typical, below 1 more diverse.
+            Inverse temperature. The rows come from the model with all energies times
+            ``beta``. Rows are more typical above 1, and more diverse below 1.
         random_state : int, RandomState or None, default=None
-            None draws differently at each call.
+            Seed of the draws. None draws differently at each call.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features), or DataFrame after a fit on one
-            With ``given``, the ``n_samples`` completions of its first row, then those
-            of the second, under the labels of its index.
+            With ``given``, first the ``n_samples`` completions of its first row, then
+            the completions of its second row, and so on, with the labels of its index.
+
+        Raises
+        ------
+        ValueError
+            If ``beta`` is not above 0, or ``given`` has a column that was not in
+            ``fit``.
         """
         check_is_fitted(self)
         if not (np.isfinite(beta) and beta > 0):
@@ -69,8 +75,8 @@ class ConditionalMixin:
     def conditional_log_prob(self, X, given):
         """Return ``log p(other columns | given columns)`` of each row.
 
-        No partition function is needed. A missing cell among the other columns is
-        summed out, one among the given columns is simply not given.
+        The partition function is not needed. A missing cell among the other columns is
+        summed out. A missing cell among the given columns is not given.
 
         Parameters
         ----------
@@ -93,9 +99,10 @@ class ConditionalMixin:
     def complete(self, X, *, random_state=None):
         """Return the rows with their missing cells at the most probable values.
 
-        All missing cells of a row together: the lowest energy that annealed and then
-        cooled chains have found (see :func:`skebm.inference.holes.complete_holes`).
-        For the best guess of each cell by itself see :class:`skebm.EnergyImputer`.
+        The missing cells of a row are filled together, with the lowest energy that
+        annealed and then cooled chains find (see
+        :func:`skebm.inference.complete_holes`). For the best guess of each single cell
+        see :class:`skebm.EnergyImputer`.
 
         Parameters
         ----------
@@ -117,11 +124,12 @@ class ConditionalMixin:
         return self._restore(rows.filled(self._encoding.decode(completed)))
 
     def posterior_mean(self, X):
-        """Return the rows with their missing cells at the best guess for each.
+        """Return the rows with the best guess in each missing cell.
 
-        That is the posterior mean of a number and the most probable value of a category
-        or of a column of two values: averages over 100 sweeps of a chain a row, after
-        60 that anneal it from the marginals.
+        The best guess of a number is its posterior mean. The best guess in a column of
+        categories or of two values is the most probable value. They come from 100
+        sweeps of one chain for each row, after 60 sweeps that anneal the chain from the
+        marginals.
 
         Parameters
         ----------
@@ -137,20 +145,19 @@ class ConditionalMixin:
         return self._restore(rows.with_filled_holes(guess))
 
     def posterior_interval(self, X, coverage=0.9):
-        """Return rows with missing numbers at the ends of a posterior interval.
+        """Return the rows with missing numbers at the ends of a posterior interval.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         coverage : float in (0, 1), default=0.9
-            Probability that the missing number lies inside; as much lies below the
-            interval as above it.
+            Probability that the missing number lies inside the interval. The
+            probabilities below and above the interval are the same.
 
         Returns
         -------
         lower, upper : ndarray or DataFrame of shape (n_samples, n_features)
-            Cells that were observed are the same in both; missing categories stay
-            missing.
+            Observed cells are the same in both. Missing categories stay missing.
         """
         tail = (1 - coverage) / 2
 
@@ -165,7 +172,7 @@ class ConditionalMixin:
         )
 
     def _posterior(self, X, summary):
-        """Return means of units and a summary of decoded draws for rows with holes."""
+        """Return means of units and a summary of decoded draws of rows with holes."""
         check_is_fitted(self)
         Z = self._encoded(X)
         Z = Z[np.isnan(Z).any(axis=1)]
@@ -182,7 +189,7 @@ class ConditionalMixin:
         return units, decoded
 
     def _log_density(self, rows):
-        """Return the log-density of validated rows but for log Z, holes summed out."""
+        """Return log-density plus log Z of validated rows, with holes summed out."""
         Z = self._encoding.encode(rows)
         volume = self._encoding.log_volume(Z)
         if not has_holes(Z):
@@ -192,9 +199,10 @@ class ConditionalMixin:
         return -energy - volume
 
     def _terms(self, Z):
-        """Return ``log p(x_i | all other observed x)``, NaN for what was not observed.
+        """Return ``log p(x_i | all other observed x)``; NaN for missing cells.
 
-        In the units of the layer, a column for each column of the table.
+        The densities are in the units of the layer. There is one column for each column
+        of the table.
         """
         variables, holes = self._encoding.variables, np.isnan(Z)
         with use_threads(self.n_jobs):

@@ -1,4 +1,4 @@
-"""What densities of the rows of a table share: a fit, and scores."""
+"""The base of densities of the rows of a table: fit and scores."""
 
 import numpy as np
 from sklearn.base import DensityMixin

@@ -1,10 +1,13 @@
-"""What the estimators share that fit a density of their own."""
+"""The base of estimators that fit a density inside."""
 
 from sklearn.callback import CallbackSupportMixin
 
 
 class DensityHolder(CallbackSupportMixin):
-    """Fits ``density_``, under a task of its own for the callbacks, and shows it."""
+    """Base of estimators that fit ``density_`` and show its training.
+
+    For the callbacks the fit of the density is a subtask.
+    """
 
     def _fit_density(self, X, weight):
         context = self._init_callback_context(max_subtasks=1)
@@ -21,10 +24,10 @@ class DensityHolder(CallbackSupportMixin):
 
     @property
     def history_(self):
-        """A row an epoch of the density's training."""
+        """One row for each epoch of the training of the density."""
         return self.density_.history_
 
     @property
     def n_iter_(self):
-        """Epochs of the density's training."""
+        """Number of epochs of the training of the density."""
         return self.density_.n_iter_

@@ -1,4 +1,4 @@
-"""What the parameters of an estimator leave to "auto"."""
+"""The plan of a training: the numbers and parts that "auto" stands for."""
 
 from skebm.optimizers import OPTIMIZERS, SCHEDULES
 from skebm.penalties import Penalties
@@ -21,20 +21,21 @@ _PRIOR, _STRONGEST, _FEW_ROWS = 4.0, 0.001, 10_000
 
 
 def make_plan(estimator, energy, layer, n_rows, n_iter=None, mass=None):
-    """Return the plan of a training, with all numbers settled.
+    """Return the plan of a training, with a value in place of every "auto".
 
     Parameters
     ----------
     estimator : EnergyEstimator
-        After the first rows are known.
+        An estimator that knows the first rows.
     energy : Energy
     layer : layer or None
         The visible units.
     n_rows : int
     n_iter : int, default=None
-        Epochs of a part of a stream; None takes those of the estimator.
+        Number of epochs for rows that are a part of a stream. None takes ``n_iter`` of
+        the estimator.
     mass : float, default=None
-        Total weight of the rows; None is their number.
+        Total weight of the rows. None takes their number.
     """
     is_stream = n_iter is not None
     batch_size = estimator.batch_size
@@ -73,11 +74,12 @@ def make_plan(estimator, energy, layer, n_rows, n_iter=None, mass=None):
 
 
 def _optimizer(optimizer, objective):
-    """Return the optimizer, and the one that "auto" stands for.
+    """Return the optimizer, or the optimizer that "auto" stands for.
 
-    Adam where the gradient is exact, which an objective says by its ``adam_rate``.
-    Chains cannot keep up with its first steps, which are long wherever gradients are
-    small: there it takes plain descent.
+    With an exact gradient, "auto" is Adam. An objective with an exact gradient has the
+    attribute ``adam_rate``. With an estimate from chains, "auto" is plain descent: the
+    first steps of Adam are long wherever gradients are small, and chains cannot follow
+    them.
     """
     if optimizer == "auto":
         optimizer = "adam" if hasattr(objective, "adam_rate") else "sgd"

@@ -1,4 +1,4 @@
-"""What all estimators do with rows: check them, and read them as numbers and units."""
+"""Check the rows of an estimator, and read them as numbers and units."""
 
 import numpy as np
 import pandas as pd
@@ -16,17 +16,18 @@ from skebm.utils._sklearn import validate_data
 
 
 class TableMixin:
-    """Rows of a table, on their way to the units of a layer and back.
+    """Methods that turn rows of a table into units of a layer, and back.
 
-    Needs the parameters ``visible`` and ``handle_unknown``. The first rows settle
-    ``_table`` (what the columns hold) and ``_encoding`` (how they become units).
+    The estimator must have the parameters ``visible`` and ``handle_unknown``. The first
+    rows decide ``_table``, the kinds and values of the columns, and ``_encoding``,
+    which turns columns into units.
     """
 
     def _read(self, X):
-        """Return rows of a fitted estimator as :class:`Rows`, which stay as they are.
+        """Return rows as :class:`Rows`. An object of that class is not changed.
 
-        A method that needs rows more than once begins with this, and hands the result
-        to others in place of ``X``.
+        A method that needs rows more than once calls this first, and hands the result
+        to other methods in place of ``X``.
         """
         check_is_fitted(self)
         if isinstance(X, Rows):
@@ -35,22 +36,22 @@ class TableMixin:
         return Rows(self._check_rows(X), index)
 
     def _encoded(self, X):
-        """Return ``X``, or rows that were read, in the units of the layer."""
+        """Return ``X``, or the result of :meth:`_read`, in the units of the layer."""
         rows = self._read(X)
         return self._encoding.encode(rows.numbers)
 
     def _restore(self, rows):
-        """Return rows that were read, or filled, as what ``fit`` got."""
+        """Return :class:`Rows` in the form of the rows of ``fit``."""
         return self._table.restore(rows.numbers, rows.index)
 
     def _as_input(self, Z, like=None):
-        """Return units as what ``fit`` got, with the labels of ``like``."""
+        """Return units as rows in the form of ``fit``, with the labels of ``like``."""
         has_labels = isinstance(like, pd.DataFrame | Rows)
         index = like.index if has_labels else None
         return self._restore(Rows(self._encoding.decode(Z), index))
 
     def _check_rows(self, X, y="no_validation", weight=None, reset=False):
-        """Return validated rows as numbers; on ``reset``, learn what columns hold."""
+        """Return validated rows as numbers; with ``reset``, learn the columns first."""
         names = pd.Index(X.columns) if is_frame(X) else None
         takes_holes = get_tags(self).input_tags.allow_nan
         if self._reads_columns(X) if reset else self._table.by_columns:
@@ -67,11 +68,11 @@ class TableMixin:
         return X if _is_unlabelled(y) else (X, y)
 
     def _reads_columns(self, X):
-        """Whether the first rows are to be read column by column."""
+        """Tell whether the first rows are to be read column by column."""
         return by_columns(X, self.visible)
 
     def _check_columns(self, X, y, reset):
-        """Return rows as a frame, whose cells the table will check."""
+        """Return rows as a frame. The table checks the cells later."""
         frame = as_frame(X)
         validate_data(self, X, reset=reset, skip_check_array=True)
         if not _is_unlabelled(y):
@@ -81,7 +82,7 @@ class TableMixin:
         return frame, y
 
     def _check_array(self, X, y, reset, takes_holes):
-        """Return rows as an array or CSR matrix of finite numbers, or NaN."""
+        """Return rows as an array or CSR matrix of finite numbers and NaN."""
         options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
         options["order"] = "C"  # as the kernels ask for
         options["ensure_all_finite"] = "allow-nan" if takes_holes else True
@@ -97,7 +98,7 @@ class TableMixin:
         return X, y
 
     def _settle(self, X, weight):
-        """Learn how the columns of a table become units."""
+        """Fit the encoding, which turns the columns of a table into units."""
         table = self._table
         self._encoding = Encoding.fit(X, table.kinds, table.sizes, weight)
 

@@ -7,7 +7,10 @@ from skebm.utils._sklearn import StrOptions
 
 
 class TableEstimator(TableMixin, EnergyEstimator):
-    """Trains an energy on rows of a table: numbers, categories, counts and holes."""
+    """Base of estimators that train an energy on the rows of a table.
+
+    The columns may hold numbers, categories, counts and holes.
+    """
 
     _parameter_constraints: dict = {
         **EnergyEstimator._parameter_constraints,
@@ -55,7 +58,7 @@ class TableEstimator(TableMixin, EnergyEstimator):
         return self._encoding.order
 
     def _summarised(self, rows):
-        """Return what the recipe may know of the rows of a first fit."""
+        """Return the facts about the rows of a first fit that the recipe may use."""
         return Summary.of(
             rows.units,
             rows.weight,

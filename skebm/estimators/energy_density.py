@@ -1,4 +1,4 @@
-"""Density of rows by any energy."""
+"""A density of rows that any energy defines."""
 
 from skebm.energies import ENERGIES, Recipe
 from skebm.estimators._base import store
@@ -11,33 +11,34 @@ from skebm.utils._validation import lookup, resolve
 
 
 class EnergyDensity(TableDensity):
-    """Density of the rows of a table by any energy.
+    """Density of the rows of a table that any energy defines.
 
-    The energy says what is modelled, and everything else is that of
-    :class:`RBMDensity`: columns are read as they stand, training estimates the gradient
-    of the likelihood by chains, scores are normalised log-densities, and drawn rows
-    come from the same distribution.
+    The energy defines the model, and everything else works as in :class:`RBMDensity`.
+    The columns of a frame may be of any kind. Training estimates the gradient of the
+    likelihood from chains. Scores are normalised log-densities, and drawn rows come
+    from the same distribution.
 
     Parameters
     ----------
     energy : {"rbm", "pairwise"} or recipe, default="rbm"
-        What is modelled: a name of :data:`skebm.energies.ENERGIES`, or an object with
-        ``build(layer, summary, random)`` that returns an energy; see
+        The recipe of the energy. It is a name of :data:`skebm.energies.ENERGIES`, or an
+        object with ``build(layer, summary, random)``, which returns an energy; see
         :class:`skebm.energies.Recipe`.
     kernel : {"gibbs", "metropolis"} or sampler, default="gibbs"
-        What moves chains in training, sampling, filling holes and estimating the log
-        partition function: a sampler with ``move``.
+        A sampler with ``move``. It moves the chains when the model is trained, when
+        rows are drawn, when holes are filled, and when the log partition function is
+        estimated.
     visible : str, list or dict, default="auto"
-        Units of the columns; see :class:`RBMDensity`.
+        Kinds of the columns; see :class:`RBMDensity`.
     objective : {"pcd", "cd", "pseudo_likelihood", "ratio_matching", "mpf"} or \
 objective, default="pcd"
-        Estimate of the gradient; see :mod:`skebm.objectives`. A name takes chains that
-        ``kernel`` moves.
+        Estimate of the gradient; see :mod:`skebm.objectives`. If it is a name, its
+        chains are moved by ``kernel``.
     l2 : float or "auto", default="auto"
         Penalty on the weights of the energy; see :class:`RBMDensity`. ``"auto"`` is 0
         for an energy without weights.
     partition : {"auto", "exact", "ais", "trajectory"} or method, default="auto"
-        How ``log_partition_`` is computed; see :mod:`skebm.partition`.
+        Method that computes ``log_partition_``; see :mod:`skebm.partition`.
     optimizer, learning_rate, schedule, batch_size, n_iter, max_time, average, l1, \
 l1b, sparsity_target, sparsity_cost, resample_inputs, handle_unknown, early_stopping, \
 validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
@@ -46,15 +47,16 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
     Attributes
     ----------
     energy_ : Energy
-        The fitted energy. Its rows are in the units of the layer.
+        The fitted energy. Its methods take rows in the units of the layer.
     log_partition_ : LogPartition
-        ``value``, ``lower``, ``upper``, ``stderr``, ``ess`` and ``method`` of log Z in
+        ``value``, ``lower``, ``upper``, ``stderr``, ``ess`` and ``method`` of log Z, in
         nats, computed at first use.
     chains_rhat_, chains_ess_ : float
-        Whether the chains of the training mix; see :class:`RBMDensity`.
+        Diagnostics of the chains of the training; see :class:`RBMDensity`.
     unit_names_ : ndarray of str of shape (n_units,)
+        Names of the visible units.
     history_ : dict of str to list
-        One row an epoch; see :class:`RBMDensity`.
+        One row for each epoch; see :class:`RBMDensity`.
     n_iter_ : int
         Number of epochs that were run.
     n_features_in_ : int

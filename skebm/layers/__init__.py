@@ -1,4 +1,4 @@
-"""What a unit is: its values and its density given its inputs."""
+"""Layers: the values of units, and their density given their inputs."""
 
 from collections import ChainMap
 
@@ -12,10 +12,12 @@ from skebm.layers.relu import ReLU
 from skebm.layers.spin import Spin
 from skebm.layers.zero_inflated import ZeroInflated
 
-# Layers that both `visible` and `hidden` of an estimator name. Those that need another
-# encoding of their columns have an entry in skebm.tables.kinds.KINDS instead.
+# Layers by the names that `visible` and `hidden` of an estimator take. A visible layer
+# that needs another encoding of its columns has an entry in skebm.tables.kinds.KINDS
+# instead.
 LAYERS = {"bernoulli": Bernoulli, "spin": Spin, "gaussian": Gaussian}
-# Layers that `hidden` names: also those that are entered in LAYERS later.
+# Layers by the names that `hidden` takes. They include layers that are entered in
+# LAYERS later.
 HIDDEN = ChainMap({"relu": ReLU}, LAYERS)
 
 __all__ = [

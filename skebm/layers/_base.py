@@ -1,4 +1,4 @@
-"""What all layers share: named parameters, structure and copies."""
+"""The base of layers: named parameters, structure, copies and default formulas."""
 
 from functools import partial, update_wrapper
 from types import MethodType
@@ -8,7 +8,7 @@ from scipy.special import logsumexp, softmax
 
 
 class Constructor:
-    """A classmethod that keeps the structure of an instance on which it is called."""
+    """A classmethod that, called on an instance, takes the structure from there."""
 
     def __init__(self, function):
         self.function = function
@@ -23,9 +23,10 @@ class Layer:
     """Units that are independent of each other given their inputs.
 
     A layer has the density ``p(x | inputs) = exp(x @ inputs - energy(x) -
-    cgf(inputs))``: every unit couples to the rest of the model by its value ``x``, in
-    the layer's natural parameters. A layer does not know which model it is in. The
-    energy of a variable whose units are all 0 is 0, so that holes can be filled with 0.
+    cgf(inputs))``. So every unit couples to the rest of the model by its value ``x``,
+    and the parameters are the natural parameters. A layer does not depend on the model
+    that it is in. A variable whose units are all 0 has the energy 0, so that holes can
+    be filled with 0.
 
     A subclass adds ``zeros``, ``from_moments``, ``energy``, ``mean`` and ``sample``;
     ``values``, or ``alternatives`` and ``limits``; ``grad`` if it has parameters
@@ -39,7 +40,8 @@ class Layer:
     values : tuple of float
         The values of a unit, if all units have the same ones.
     domain : str
-        What rows of the layer hold, for sentences: "units take ...".
+        The values of rows of the layer, in the words of an error message: "units take
+        ...".
     param_names : tuple of str
         Names of the arguments that are learned.
     structure_names : tuple of str
@@ -91,7 +93,7 @@ class Layer:
 
     @property
     def n_states(self):
-        """Number of configurations; infinite also where a float cannot hold it."""
+        """Number of configurations. It is infinite if it is larger than any float."""
         if not self.finite or self.n_units * np.log2(len(self.values)) >= 1024:
             return np.inf
         return len(self.values) ** self.n_units
@@ -100,7 +102,8 @@ class Layer:
         """Return the configurations numbered ``start`` to ``stop - 1``, one a row."""
         number, unit = np.arange(start, stop)[:, None], np.arange(self.n_units)
         n_values = len(self.values)
-        if n_values == 2:  # a shift is much faster than a division
+        if n_values == 2:
+            # A shift is much faster than a division.
             digits = number >> unit & 1
         else:
             digits = number // n_values**unit % n_values
@@ -125,13 +128,13 @@ class Layer:
         ----------
         variable : int
         low, high : float
-            The range of the inputs that the rest of the model can give the variable, if
-            its values are not bounded.
+            The range of the inputs that the variable can get from the rest of the
+            model. It matters only if the values are not bounded.
 
         Returns
         -------
         columns : slice
-            The columns that hold the variable; it may have a step.
+            The columns that hold the variable. The slice may have a step.
         values : ndarray of shape (n_values, n_columns)
         log_weight : float or ndarray of shape (n_values,)
             Log of the weight of each value in the sum.
@@ -164,7 +167,7 @@ class Layer:
         return out
 
     def _log_weights(self, variable, inputs):
-        """Return columns and values of a variable, and log-weights given the inputs."""
+        """Return columns and values of a variable, and log weights given the inputs."""
         ends = (inputs.min(initial=0), inputs.max(initial=0))
         columns, values, log_weight = self.alternatives(variable, *ends)
         x = np.zeros((len(values), self.n_units), dtype=values.dtype)
@@ -174,7 +177,7 @@ class Layer:
 
     @property
     def params(self):
-        """The learned arrays by name, not copied: an update in place is the layer's."""
+        """The learned arrays by name. Updates in place change the layer."""
         return {name: getattr(self, name) for name in self.param_names}
 
     @property
@@ -193,7 +196,7 @@ class Layer:
         )
 
     def interpolate(self, other, beta):
-        """Return the layer on the way from this one (0) to ``other`` (1)."""
+        """Return the layer between this layer (0) and ``other`` (1)."""
         return self.replace(
             **{
                 name: (1 - beta) * value + beta * other.params[name]
@@ -219,8 +222,8 @@ class Layer:
     def cgf_grad(self, inputs, weight):
         """Return d cgf / d params, summed over rows with ``weight``.
 
-        That is minus the expectation of d energy / d params given the inputs. The bias
-        couples like an input, so its derivative is the mean.
+        This is minus the expectation of d energy / d params given the inputs. A bias is
+        added to the inputs, so its derivative is the mean.
 
         Parameters
         ----------
@@ -244,7 +247,7 @@ class Layer:
         """Bring the parameters back into their domain, in place."""
 
     def gauge(self, rows):
-        """Remove from ``rows``, in place, what no distribution depends on.
+        """Remove the part of ``rows`` that does not change the distribution, in place.
 
         Parameters
         ----------
@@ -254,6 +257,7 @@ class Layer:
         Returns
         -------
         float or ndarray of shape ``rows.shape[1:]``
-            What was removed, summed over blocks of units; 0.0 if nothing was.
+            The numbers that were removed, summed over blocks of units. 0.0 if nothing
+            was removed.
         """
         return 0.0

@@ -1,8 +1,8 @@
-"""Sums over the values 0, 1, 2, ... of units, with a table of log base measures.
+"""Sums over the values 0, 1, 2, ... of units, from a table of log base measures.
 
-A field is inputs plus bias, of shape (n, n_units). A table, float64 of shape (n_units,
-n_values), holds the log base measure of each value; it is minus infinity for values
-that a unit does not have.
+A field is the sum of inputs and bias, of shape (n, n_units). A table, float64 of shape
+(n_units, n_values), holds the log base measure of each value. It is minus infinity for
+values that a unit does not have.
 """
 
 import numpy as np
@@ -26,20 +26,20 @@ def modes(field, table):
 
 
 def draws(field, table, uniform):
-    """Return draws by inversion, from uniforms of the same shape."""
+    """Return draws by inversion, from uniform numbers of the same shape."""
     out = np.empty_like(field, order="C")
     _draws(np.ascontiguousarray(field), table, n_values(table), uniform, out)
     return out
 
 
 def n_values(table):
-    """Return how many values each unit has."""
+    """Return the number of values of each unit."""
     return np.isfinite(table).sum(axis=1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _weigh(field, log_base, exponent, out):
-    """Fill ``out`` with weights relative to the largest; return its log."""
+    """Fill ``out`` with weights over the largest weight; return the log of that."""
     top = log_base[0]
     for x in range(len(exponent)):
         exponent[x] = x * field + log_base[x]

@@ -1,20 +1,21 @@
-"""What layers of real units share: a precision, fixed or learned."""
+"""The base of layers of real units: a precision, fixed or learned."""
 
 import numpy as np
 
 from skebm.layers._base import Layer
 
-# The inputs explain at most 99.9 % of the variance of a standardised column. Without
-# this bound a column that is constant, or a copy of another, has an infinite density.
+# Inputs can explain at most 99.9 % of the variance of a standardised column. Without
+# this bound a constant column, or a copy of another, would get an infinite density.
 LOG_PRECISION_BOUNDS = np.log(0.1), np.log(1000.0)
-# A longer grid means that weights explode.
+# A grid with more steps means that the weights have exploded.
 _MAX_STEPS = 100_000
 
 
 class Real(Layer):
     """Units with the energy ``sum(exp(log_precision) u**2 / 2) - x @ bias``.
 
-    ``u`` are the real units: all of ``x``, unless a subclass has another ``_real``.
+    ``u`` are the real units. They are all units of ``x``, unless a subclass overrides
+    ``_real``.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ class Real(Layer):
         return (real * real) @ (self.precision / 2) - x @ self.bias
 
     def interpolate(self, other, beta):
-        """Return the layer on the way from this one (0) to ``other`` (1)."""
+        """Return the layer between this layer (0) and ``other`` (1)."""
         bias = (1 - beta) * self.bias + beta * other.bias
         if self.log_precision is None and other.log_precision is None:
             return self.replace(bias=bias)
@@ -99,18 +100,20 @@ def normal_grid(mean, scale):
     mean : pair of float
         The smallest and the largest mean of a mixture of normal densities.
     scale : float
-        Their standard deviation. A step of 0.75 times the scale is exact to rounding.
+        The standard deviation of these densities. The step is 0.75 times the scale,
+        which is exact up to rounding.
 
     Raises
     ------
     FloatingPointError
-        If the means are further apart than useful weights make them.
+        If the means are so far apart that the weights must have exploded.
     """
     step = 0.75 * scale
     low, high = mean[0] - 8 * scale, mean[1] + 8 * scale
     n_steps = np.ceil((high - low) / step)
     if not n_steps < _MAX_STEPS:
         raise FloatingPointError(
-            "Weights are too large to integrate a real unit out. Lower learning_rate."
+            "The weights are too large to integrate a real unit out. Lower "
+            "learning_rate."
         )
     return low + step * np.arange(int(n_steps) + 1), step

@@ -25,7 +25,10 @@ class Bernoulli(Layer):
 
     @classmethod
     def from_moments(cls, mean, variance, n_rows):
-        """Return the layer whose units have these means, one row being smoothed in."""
+        """Return the layer whose units have these means, smoothed.
+
+        A row of fair coins is added to the ``n_rows`` rows, so that no mean is 0 or 1.
+        """
         p = (mean * n_rows + 0.5) / (n_rows + 1)
         return cls(np.log(p / (1 - p)))
 
@@ -55,5 +58,5 @@ class Bernoulli(Layer):
 
     @staticmethod
     def outside(X):
-        """Return which entries of ``X`` are not values or probabilities."""
+        """Return which entries of ``X`` are not numbers in [0, 1]."""
         return (X < 0) | (X > 1)

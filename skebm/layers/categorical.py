@@ -1,4 +1,4 @@
-"""One-hot units: one of several categories."""
+"""One-hot units of variables with categories."""
 
 import numpy as np
 from numba import njit
@@ -6,22 +6,23 @@ from numba import njit
 from skebm.layers._base import Constructor, Layer
 from skebm.utils._math import fill_exp
 
-# Rows that go through a block side by side.
+# Number of rows that the kernels process side by side.
 _ROWS = 16
 
 
 class Categorical(Layer):
     """Variables with categories, each a block of units of which exactly one is 1.
 
-    ``energy(x) = -x @ bias``. Adding a number to the bias of all units of a block does
-    not change probabilities; :meth:`gauge` keeps the sum over each block at zero [1]_.
+    ``energy(x) = -x @ bias``. The probabilities do not change if a number is added to
+    the biases of all units of a block. :meth:`gauge` keeps the sum of the biases of
+    each block at zero [1]_.
 
     Parameters
     ----------
     bias : ndarray of shape (n_units,)
         Log of the unnormalised probability of each category without inputs.
     sizes : sequence of int, default=None
-        Number of categories of each block; None is one block of all units.
+        Number of categories of each block. None makes one block of all units.
 
     Raises
     ------
@@ -44,7 +45,8 @@ class Categorical(Layer):
         if self.sizes.sum() != len(self.bias) or self.sizes.min(initial=1) < 1:
             raise ValueError(
                 f"Blocks of sizes {self.sizes.tolist()} do not make {len(self.bias)} "
-                "units. Give each block at least one category, and one unit for each."
+                "units. Give each block at least one category, and a unit for each "
+                "category."
             )
 
     @Constructor
@@ -54,7 +56,11 @@ class Categorical(Layer):
 
     @Constructor
     def from_moments(cls, mean, variance, n_rows, sizes=None):  # noqa: N805
-        """Return the layer with these frequencies, one row being smoothed in."""
+        """Return the layer with these frequencies, smoothed.
+
+        A row with equally likely categories is added to the ``n_rows`` rows, so that no
+        frequency is 0.
+        """
         layer = cls.zeros(len(mean), np.float64, sizes)
         share = 1 / layer.sizes[layer.variables]
         layer.bias[:] = np.log((mean * n_rows + share) / (n_rows + 1))
@@ -78,22 +84,22 @@ class Categorical(Layer):
 
     @property
     def n_states(self):
-        """Number of configurations; infinite also where a float cannot hold it."""
+        """Number of configurations. It is infinite if it is larger than any float."""
         with np.errstate(over="ignore"):
             return np.prod(self.sizes, dtype=np.float64)
 
     def states(self, start, stop):
         """Return the configurations numbered ``start`` to ``stop - 1``, one a row."""
-        number, which = np.arange(start, stop), []
+        number, categories = np.arange(start, stop), []
         for size in self.sizes:
-            which.append(number % size)
+            categories.append(number % size)
             number //= size
-        return self._one_hot(np.stack(which, axis=1), self.bias.dtype)
+        return self._one_hot(np.stack(categories, axis=1), self.bias.dtype)
 
-    def _one_hot(self, which, dtype):
+    def _one_hot(self, categories, dtype):
         """Return rows from the number of the category of each variable."""
-        out = np.zeros((len(which), self.n_units), dtype=dtype)
-        np.put_along_axis(out, self.starts + which, 1, axis=1)
+        out = np.zeros((len(categories), self.n_units), dtype=dtype)
+        np.put_along_axis(out, self.starts + categories, 1, axis=1)
         return out
 
     def alternatives(self, variable, low, high):
@@ -125,11 +131,11 @@ class Categorical(Layer):
         """Return the most probable categories given the inputs, as one-hot rows."""
         field = inputs + self.bias
         blocks = np.split(field, self.starts[1:], axis=1)
-        which = np.stack([block.argmax(axis=1) for block in blocks], axis=1)
-        return self._one_hot(which, inputs.dtype)
+        categories = np.stack([block.argmax(axis=1) for block in blocks], axis=1)
+        return self._one_hot(categories, inputs.dtype)
 
     def sample(self, inputs, random):
-        """Draw one-hot rows given the inputs, from one uniform a block."""
+        """Draw one-hot rows given the inputs, from one uniform for each block."""
         uniform = random.uniform((len(inputs), len(self.sizes)))
         out = np.zeros_like(inputs, order="C")
         _pick(np.ascontiguousarray(inputs), self.bias, self.sizes, uniform, out)
@@ -140,7 +146,7 @@ class Categorical(Layer):
         self.gauge(self.bias)
 
     def gauge(self, rows):
-        """Remove each block's mean from its rows; return the sum of the means."""
+        """Remove the mean of each block from its rows; return the sum of the means."""
         mean = np.add.reduceat(rows, self.starts, axis=0)
         mean /= self.sizes.astype(rows.dtype).reshape(-1, *[1] * (rows.ndim - 1))
         rows -= np.repeat(mean, self.sizes, axis=0)
@@ -148,12 +154,12 @@ class Categorical(Layer):
 
     @staticmethod
     def outside(X):
-        """Return which entries of ``X`` are not probabilities."""
+        """Return which entries of ``X`` are not numbers in [0, 1]."""
         return (X < 0) | (X > 1)
 
 
-# Blocks are too short for vector instructions. So several rows go through each block
-# side by side, and the inner loops are over rows, whose number the compiler knows.
+# Blocks are too short for vector instructions. So the kernels process several rows of a
+# block side by side. The inner loops are over rows, whose number the compiler knows.
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
 def _load(inputs, bias, row, start, lines, terms, top, total):
     """Fill ``terms``, (size, n_rows), with exponentials that are 1 at the largest.

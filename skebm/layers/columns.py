@@ -1,4 +1,4 @@
-"""Layers side by side."""
+"""A layer that joins other layers side by side."""
 
 import itertools
 
@@ -72,7 +72,7 @@ class Columns(Layer):
 
     @property
     def bias(self):
-        """The biases of all columns, a copy."""
+        """A copy of the biases of all columns."""
         return np.concatenate([layer.bias for layer in self.layers])
 
     @property
@@ -103,7 +103,7 @@ class Columns(Layer):
         )
 
     def interpolate(self, other, beta):
-        """Return the layers on the way from these (0) to ``other`` (1)."""
+        """Return the layers between these layers (0) and ``other`` (1)."""
         return Columns(
             start.interpolate(end, beta)
             for start, end in zip(self.layers, other.layers, strict=True)
@@ -190,7 +190,7 @@ class Columns(Layer):
             layer.project()
 
     def gauge(self, rows):
-        """Remove from ``rows`` what no distribution depends on, layer by layer."""
+        """Apply the gauge of each layer to its rows; return the sum of the results."""
         pairs = zip(self.layers, self.slices, strict=True)
         return sum(layer.gauge(rows[units]) for layer, units in pairs)
 

@@ -9,23 +9,27 @@ from skebm.layers._base import Constructor, Layer
 from skebm.layers._discrete import draws, modes, sums
 from skebm.utils._sparse import dense
 
-# A shape of 1 / 20 is nearly a geometric distribution, one of 20 nearly a constant.
+# With the shape 1 / 20 the distribution is nearly geometric, and with 20 a count is
+# nearly constant.
 _LOG_SHAPE_BOUNDS = -np.log(20.0), np.log(20.0)
-# No mean is so close to 0 that the bias of its layer is larger.
+# Largest size of a bias in the search for the bias that belongs to a mean. No smoothed
+# mean needs a larger one.
 _MAX_BIAS = 500.0
+# Bisections of that search: each gains one binary digit.
 _N_BISECTIONS = 50
 
 
 class Count(Layer):
     """Counts from 0 to a maximum, of the Conway-Maxwell-binomial distribution [1]_.
 
-    ``energy(x) = sum(-bias * x - nu * log C(maximum, x))``, ``nu = exp(log_shape)``:
-    the binomial distribution at ``nu = 1``, a wider one below and a narrower one above.
+    ``energy(x) = sum(-bias * x - nu * log C(maximum, x))``, ``nu = exp(log_shape)``. At
+    ``nu = 1`` this is the binomial distribution. It is wider for smaller ``nu``, and
+    narrower for larger ``nu``.
 
     Parameters
     ----------
     bias : ndarray of shape (n_units,)
-        Log odds of a trial without inputs, where ``nu`` is 1.
+        Log odds of a trial without inputs, if ``nu`` is 1.
     log_shape : ndarray of shape (n_units,)
         Log of ``nu``, learned within bounds.
     maximum : array-like of int, shape (n_units,), or int
@@ -34,7 +38,7 @@ class Count(Layer):
     Raises
     ------
     ValueError
-        If a maximum is below 1, or their number is not that of the units.
+        If a maximum is below 1, or if their number is not the number of units.
 
     References
     ----------
@@ -69,10 +73,10 @@ class Count(Layer):
 
     @Constructor
     def from_moments(cls, mean, variance, n_rows, maximum=1):  # noqa: N805
-        """Return the layer whose units have these moments, one row being smoothed in.
+        """Return the layer whose units have these moments, smoothed.
 
-        The means are exact, and the variances are as near as the bounds of the shape
-        allow. The row that is smoothed in is spread evenly over the values.
+        A row with equally likely values is added to the ``n_rows`` rows. Then the means
+        are exact, and the variances are as near as the bounds of the shape allow.
         """
         layer = cls.zeros(len(mean), np.float64, maximum)
         top = layer.maximum
@@ -87,7 +91,8 @@ class Count(Layer):
             return layer._moments()[1] > square - mean**2
 
         _bisect(is_wide, _LOG_SHAPE_BOUNDS, len(mean))
-        layer.log_shape[top == 1] = 0  # where it changes nothing
+        # The distribution of two values does not depend on the shape.
+        layer.log_shape[top == 1] = 0
         return layer
 
     def _set_bias(self, mean):
@@ -113,7 +118,7 @@ class Count(Layer):
 
     @property
     def n_states(self):
-        """Number of configurations; infinite also where a float cannot hold it."""
+        """Number of configurations. It is infinite if it is larger than any float."""
         with np.errstate(over="ignore"):
             return np.prod(self.maximum + 1.0)
 
@@ -132,12 +137,12 @@ class Count(Layer):
 
     @cached_property
     def _log_binomial(self):
-        """``log C(maximum, x)`` for each unit and value, minus infinity beyond."""
+        """``log C(maximum, x)`` of each unit and value; minus infinity beyond."""
         maximum = self.maximum[:, None].astype(np.float64)
         value = np.arange(maximum.max(initial=0) + 1)
-        rest = maximum - value
-        table = gammaln(maximum + 1) - gammaln(value + 1) - gammaln(abs(rest) + 1)
-        return np.where(rest >= 0, table, -np.inf)
+        failures = maximum - value
+        table = gammaln(maximum + 1) - gammaln(value + 1) - gammaln(abs(failures) + 1)
+        return np.where(failures >= 0, table, -np.inf)
 
     @property
     def _table(self):
@@ -170,7 +175,7 @@ class Count(Layer):
         return draws(inputs + self.bias, self._table, uniform)
 
     def interpolate(self, other, beta):
-        """Return the layer on the way from this one (0) to ``other`` (1)."""
+        """Return the layer between this layer (0) and ``other`` (1)."""
         shape = (1 - beta) * np.exp(self.log_shape) + beta * np.exp(other.log_shape)
         bias = (1 - beta) * self.bias + beta * other.bias
         return self.replace(bias=bias, log_shape=np.log(shape))
@@ -197,7 +202,16 @@ class Count(Layer):
 
 
 def _bisect(is_low, ends, n):
-    """Call ``is_low`` with better and better solutions of ``n`` equations."""
+    """Solve ``n`` equations by bisection.
+
+    Parameters
+    ----------
+    is_low : callable
+        ``is_low(middle)`` keeps a trial solution, and returns where it is too low.
+    ends : pair of float
+        The solutions lie between these numbers.
+    n : int
+    """
     low, high = (np.full(n, float(end)) for end in ends)
     for _ in range(_N_BISECTIONS):
         middle = (low + high) / 2

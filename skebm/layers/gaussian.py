@@ -14,8 +14,8 @@ class Gaussian(Real):
         Mean times precision of a unit without inputs.
     log_precision : ndarray of shape (n_units,) or None
         Log of the inverse of the variance given the inputs, learned within bounds.
-        ``None`` fixes the variance at 1. Hidden units need that: a model with another
-        variance is the same as one with 1 and scaled weights.
+        ``None`` fixes the variance at 1. Hidden units need that, since a model with
+        another variance equals a model with variance 1 and scaled weights.
     """
 
     domain = "finite numbers"
@@ -28,7 +28,7 @@ class Gaussian(Real):
         return cls(mean * np.exp(log_precision), log_precision)
 
     def alternatives(self, variable, low, high):
-        """Return a grid: see :func:`skebm.layers._real.normal_grid`."""
+        """Return a grid of numbers: see :func:`skebm.layers._real.normal_grid`."""
         precision, bias = float(self.precision[variable]), float(self.bias[variable])
         means = (bias + low) / precision, (bias + high) / precision
         values, step = normal_grid(means, precision**-0.5)

@@ -11,12 +11,13 @@ class Poisson(Layer):
     """Counts 0, 1, 2, ...: ``energy(x) = sum(nu * log x! - bias * x)``.
 
     ``nu = exp(log_shape)`` is 1 for the Poisson distribution. At another temperature
-    the distribution has another shape: it is a Conway-Maxwell-Poisson one [1]_.
+    ``nu`` is another number, and the distribution is a Conway-Maxwell-Poisson
+    distribution [1]_.
 
     Parameters
     ----------
     bias : ndarray of shape (n_units,)
-        Log of the rate without inputs, where ``nu`` is 1.
+        Log of the rate without inputs, if ``nu`` is 1.
     log_shape : ndarray of shape (n_units,) or None
         ``None`` fixes ``nu`` at 1.
 
@@ -43,7 +44,10 @@ class Poisson(Layer):
 
     @classmethod
     def from_moments(cls, mean, variance, n_rows):
-        """Return the layer whose units have these means, half a count smoothed in."""
+        """Return the layer whose units have these means, smoothed.
+
+        A row of half counts is added to the ``n_rows`` rows, so that no mean is 0.
+        """
         return cls(np.log((mean * n_rows + 0.5) / (n_rows + 1)))
 
     @property
@@ -58,11 +62,11 @@ class Poisson(Layer):
         return np.exp(self.log_shape)
 
     def _table(self, field):
-        """Return ``-nu log x!`` for the values that are likely with these fields."""
+        """Return ``-nu log x!`` for the counts that are likely at these fields."""
         return -self._shape[:, None] * gammaln(_values(field, self._shape) + 1)
 
     def alternatives(self, variable, low, high):
-        """Return the values beyond which less than 1e-16 of the distribution lies."""
+        """Return all counts except a tail with a probability below 1e-16."""
         values = _values(self.bias[variable] + high, self._shape[variable])
         values = values.astype(self.bias.dtype)
         return slice(variable, variable + 1), values[:, None], 0.0
@@ -95,13 +99,13 @@ class Poisson(Layer):
         if self.log_shape is None:
             rate = np.exp(field.astype(np.float64))
             drawn = np.ceil(pdtrik(uniform, rate))
-            # The inverse of a continuous function may be one too large.
+            # The inverse of the continuous function may be one too large.
             drawn -= pdtr(np.maximum(drawn - 1, 0), rate) >= uniform
             return np.maximum(drawn, 0).astype(inputs.dtype)
         return draws(field, self._table(field), uniform)
 
     def interpolate(self, other, beta):
-        """Return the layer on the way from this one (0) to ``other`` (1)."""
+        """Return the layer between this layer (0) and ``other`` (1)."""
         bias = (1 - beta) * self.bias + beta * other.bias
         if self.log_shape is None and other.log_shape is None:
             return self.replace(bias=bias)
@@ -127,7 +131,7 @@ class Poisson(Layer):
 
 
 def _values(field, shape):
-    """Return the counts that are likely with the largest of these fields."""
+    """Return the counts that are likely at the largest of these fields."""
     mode = np.exp(np.max(field / shape, initial=0, axis=None))
     # Near its mode the distribution has the variance mode / shape.
     width = np.sqrt(mode / np.min(shape)) + 1 / np.min(shape)

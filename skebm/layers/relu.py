@@ -1,4 +1,4 @@
-"""Rectified units: real numbers from 0 on."""
+"""Rectified units, whose values are real numbers from 0 on."""
 
 import math
 
@@ -7,8 +7,9 @@ from numba import njit
 
 from skebm.layers._real import Real
 
-# Below this many standard deviations the tail of the normal distribution is taken from
-# its asymptotic series: five terms leave an error of 1e-11, the formula above 1e-10.
+# Below this number of standard deviations the tail of the normal distribution is taken
+# from its asymptotic series, where five terms leave an error of 1e-11. The formula for
+# larger numbers leaves an error of 1e-10.
 _TAIL = -30.0
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -23,8 +24,8 @@ class ReLU(Real):
     bias : ndarray of shape (n_units,)
         Mean times precision of a unit without inputs, before the cut.
     log_precision : ndarray of shape (n_units,) or None
-        ``None`` fixes the precision at 1. Hidden units need that: a model with another
-        precision is the same as one with 1 and scaled weights.
+        ``None`` fixes the precision at 1. Hidden units need that, since a model with
+        another precision equals a model with precision 1 and scaled weights.
 
     References
     ----------
@@ -38,14 +39,15 @@ class ReLU(Real):
     def from_moments(cls, mean, variance, n_rows):
         """Return the layer of precision 1 whose units have these means.
 
-        A row that is drawn without biases is smoothed in.
+        The mean of units without biases is added as one more row, so that no mean is 0.
         """
-        layer, nothing = cls.zeros(len(mean)), np.zeros((1, len(mean)))
-        mean = (mean * n_rows + layer.mean(nothing)[0]) / (n_rows + 1)
-        low, high = -1 / mean, mean  # the mean lies above the bias, and above -1 / bias
+        layer, no_inputs = cls.zeros(len(mean)), np.zeros((1, len(mean)))
+        mean = (mean * n_rows + layer.mean(no_inputs)[0]) / (n_rows + 1)
+        # The mean is larger than the bias, and larger than -1 / bias.
+        low, high = -1 / mean, mean
         for _ in range(60):
             layer.bias[:] = (low + high) / 2
-            below = layer.mean(nothing)[0] < mean
+            below = layer.mean(no_inputs)[0] < mean
             low, high = np.where(below, [layer.bias, high], [low, layer.bias])
         return layer
 
@@ -55,10 +57,10 @@ class ReLU(Real):
         return np.zeros(self.n_units), np.full(self.n_units, np.inf)
 
     def alternatives(self, variable, low, high):
-        """Return nodes of Gauss's rule on intervals that fit the decay from 0 on."""
+        """Return nodes of the Gauss rule on intervals that suit the decay from 0."""
         scale = float(self.precision[variable]) ** -0.5
         field = np.array([low, high]) + float(self.bias[variable])
-        # Far from its cut a density falls like exp(field * x).
+        # If the field is far below 0, the density falls like exp(field * x).
         width = min(scale, 1 / max(-field[0], 1e-12))
         edges = [0.0]
         while edges[-1] < (max(field[1] * scale, 0) + 9) * scale:
@@ -121,14 +123,14 @@ def _cdf(t):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _log_integrals(t):
-    """Overwrite each number by its log integral."""
+    """Replace each number by its log integral."""
     for i in range(len(t)):
         t[i] = _log_integral(t[i])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _means(t):
-    """Overwrite each mean by the mean of the density that is cut off at 0."""
+    """Replace each mean by the mean of the density that is cut off at 0."""
     for i in range(len(t)):
         if t[i] > _TAIL:
             density = math.exp(-(t[i] * t[i] + _LOG_2PI) / 2)
@@ -140,7 +142,7 @@ def _means(t):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _draws(t, uniform):
-    """Overwrite each mean by the number beyond which the share ``uniform`` lies."""
+    """Replace each mean by the number above which the share ``uniform`` lies."""
     for i in range(len(t)):
         if t[i] > _TAIL:
             t[i] = max(t[i] - _quantile(float(uniform[i]) * _cdf(t[i])), 0.0)
@@ -150,9 +152,10 @@ def _draws(t, uniform):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _tail_draw(start, height):
-    """Return how far beyond ``start`` the share ``exp(-height)`` of the tail lies.
+    """Return the distance above ``start`` of the share ``exp(-height)`` of the tail.
 
-    One step of Newton's method, from where the density has fallen by that factor.
+    It is one step of Newton's method. The step starts where the density has fallen by
+    that factor.
     """
     x = 2 * height / (math.sqrt(start * start + 2 * height) + start)
     rest = _log_integral(-start - x)
@@ -160,9 +163,9 @@ def _tail_draw(start, height):
     return max(x - math.exp(rest) * (fallen - height), 0.0)
 
 
-# M. Wichura. "Algorithm AS 241: the percentage points of the normal distribution".
-# Applied Statistics 37 (1988): ratios of polynomials, near the middle and in two parts
-# of the tails, coefficients of the highest power first.
+# Ratios of polynomials near the middle and in two ranges of the tails, from M. Wichura,
+# "Algorithm AS 241: the percentage points of the normal distribution", Applied
+# Statistics 37 (1988). The coefficient of the highest power comes first.
 # fmt: off
 _MIDDLE = (
     (2509.0809287301227, 33430.57558358813, 67265.7709270087,

@@ -25,7 +25,10 @@ class Spin(Layer):
 
     @classmethod
     def from_moments(cls, mean, variance, n_rows):
-        """Return the layer whose units have these means, one row being smoothed in."""
+        """Return the layer whose units have these means, smoothed.
+
+        A row of zeros is added to the ``n_rows`` rows, so that no mean is -1 or 1.
+        """
         return cls(np.arctanh(mean * n_rows / (n_rows + 1)))
 
     def energy(self, x):
@@ -57,5 +60,5 @@ class Spin(Layer):
 
     @staticmethod
     def outside(X):
-        """Return which entries of ``X`` are not values."""
+        """Return which entries of ``X`` are not -1 or +1."""
         return np.abs(X) != 1

@@ -7,17 +7,18 @@ from skebm.utils._math import sigmoid
 
 
 class ZeroInflated(Real):
-    """Variables that are exactly 0 or a real number, two units each [1]_.
+    """Variables that are exactly 0 or a real number, with two units each [1]_.
 
-    The columns are ``[z_1 .. z_k, u_1 .. u_k]``, where ``z`` in {0, 1} tells whether
+    The columns are ``[z_1 .. z_k, u_1 .. u_k]``. The unit ``z`` in {0, 1} tells whether
     the variable is a number, and ``u = z * y`` is that number (spike and slab).
     ``energy(x) = -x @ bias + sum(exp(log_precision) u**2 / 2)``.
 
     Parameters
     ----------
     bias : ndarray of shape (2 * k,)
-        First for each ``z`` the log odds of a number, without the log of the integral
-        over it; then for each ``u`` mean times precision without inputs.
+        First the biases of ``z``: the log odds of a number without inputs, minus the
+        log of the integral over the number. Then the biases of ``u``: mean times
+        precision without inputs.
     log_precision : ndarray of shape (k,)
         Log of the inverse of the numbers' variance given the inputs, within bounds.
 
@@ -44,7 +45,10 @@ class ZeroInflated(Real):
 
     @classmethod
     def from_moments(cls, mean, variance, n_rows):
-        """Return the layer whose variables have these moments, one row smoothed in."""
+        """Return the layer whose variables have these moments, smoothed.
+
+        A row in which every ``z`` is 1/2 is added to the ``n_rows`` rows.
+        """
         k = len(mean) // 2
         on = (mean[:k] * n_rows + 0.5) / (n_rows + 1)
         center = mean[k:] / on
@@ -93,7 +97,7 @@ class ZeroInflated(Real):
         return slice(variable, variable + k + 1, k), values, log_weight
 
     def _odds_and_center(self, inputs):
-        """Return log odds of a number against 0, and the mean of the number."""
+        """Return the log odds of a number against 0, and the mean of the number."""
         k, precision = self.n_variables, self.precision
         field = inputs + self.bias
         center = field[:, k:] / precision
@@ -111,7 +115,7 @@ class ZeroInflated(Real):
         return np.concatenate([on, on * center], axis=1)
 
     def mode(self, inputs):
-        """Return the better of 0 and the mean number, by their probabilities."""
+        """Return 0 or the mean of the number, whichever is more probable as a whole."""
         odds, center = self._odds_and_center(inputs)
         on = (odds > 0).astype(inputs.dtype)
         return np.concatenate([on, on * center], axis=1)
@@ -125,10 +129,11 @@ class ZeroInflated(Real):
 
     @staticmethod
     def outside(X):
-        """Return which entries of ``X`` do not belong to a pair of ``z`` and ``u``.
+        """Return which entries of ``X`` cannot be values of ``z`` or ``u``.
 
-        A ``z`` is 0 or 1, and a ``u`` is finite, and 0 where its ``z`` is.
+        A ``z`` is 0 or 1. A ``u`` is finite, and it is 0 if its ``z`` is 0.
         """
         z, u = np.split(X, 2, axis=1)
-        wrong = (z != 0) & (z != 1)
-        return np.concatenate([wrong, ~np.isfinite(u) | ((z == 0) & (u != 0))], axis=1)
+        wrong_z = (z != 0) & (z != 1)
+        wrong_u = ~np.isfinite(u) | ((z == 0) & (u != 0))
+        return np.concatenate([wrong_z, wrong_u], axis=1)

@@ -1,4 +1,4 @@
-"""How well the training's chains mix under the fitted model."""
+"""Diagnostics of how the chains of a training mix under the fitted model."""
 
 from typing import NamedTuple
 
@@ -164,7 +164,7 @@ def _memory(draws):
 
 
 def _correlation(a, b):
-    """Return the correlation over chains of each quantity; 0 where one is constant."""
+    """Return the correlation over chains of each quantity; 0 if it is constant."""
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
     scale = np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0))
     return (a * b).sum(axis=0) / np.where(scale > 0, scale, np.inf)

@@ -105,7 +105,7 @@ class _Contrastive(BaseEstimator):
         Returns
         -------
         ContrastiveState or None
-            None where there is no kernel for it.
+            None if there is no kernel for the updates.
         """
         energy = Energy.of(energy)
         fused = self._fused(energy, state.sampler, updates.X)
@@ -123,7 +123,7 @@ class _Contrastive(BaseEstimator):
         return state._replace(chains=chains, offsets=offsets)
 
     def steps(self, energy):
-        """Return how many steps of the sampler a gradient of this energy takes."""
+        """Return the number of steps of the sampler for each gradient."""
         return self.n_steps
 
     @staticmethod
@@ -229,7 +229,7 @@ class PCD(_Contrastive):
         return None, state.chains, None
 
     def steps(self, energy):
-        """Return how many steps of the sampler a gradient of this energy takes."""
+        """Return the number of steps of the sampler for each gradient."""
         if self.n_steps != "auto":
             return self.n_steps
         return 3 if Energy.of(energy).work <= _SMALL_WORK else 1

@@ -1,4 +1,4 @@
-"""Annealed importance sampling, from both ends."""
+"""Annealed importance sampling in both directions."""
 
 import numpy as np
 from scipy.optimize import brentq

@@ -1,4 +1,4 @@
-"""Columns of a table as numbers and units of a layer, and back."""
+"""Conversion of the columns of a table to units of a layer, and back."""
 
 from skebm.tables.documents import as_documents, check_counts
 from skebm.tables.encoding import Encoding

@@ -1,4 +1,4 @@
-"""One column of a frame as numbers: what it holds, and back to its dtype."""
+"""Conversion of one column of a frame to numbers, and back to its dtype."""
 
 from typing import NamedTuple
 
@@ -9,9 +9,10 @@ from pandas.api import types
 from skebm.tables.kinds import Kind, find_kind
 from skebm.tables.kinds.auto import kind_of_column
 
-# Numbers beyond have no variance that a float could hold.
+# The variance of larger numbers is larger than any float.
 _LARGEST = 1e150
-# What pandas finds in a column of objects that are neither numbers nor categories.
+# Types that pandas infers for columns of objects that are neither numbers nor
+# categories.
 _NOT_VALUES = {
     *("complex", "datetime", "datetime64", "date", "time"),
     *("timedelta", "timedelta64", "period", "interval"),
@@ -19,19 +20,20 @@ _NOT_VALUES = {
 
 
 class Column(NamedTuple):
-    """What a column holds, and how its values are numbered.
+    """The kind and the dtype of a column, and the numbers of its values.
 
     Attributes
     ----------
     label : str
-        What sentences call the column.
+        The name of the column in error messages.
     kind : Kind
     dtype : dtype or None
-        What the column is given back as; None for floats.
+        The dtype of the column in results. None for floats.
     number : dtype or None
-        The dtype of its numbers, where they were objects.
+        The dtype of its values, which differs from ``dtype`` for a column of objects.
     values : Index or None
-        The known values of a column whose values are numbered by their positions here.
+        The known values of a column whose values are numbered. The number of a value is
+        its position. None for a column of numbers.
     """
 
     label: str
@@ -42,13 +44,13 @@ class Column(NamedTuple):
 
     @classmethod
     def fit(cls, series, kind, label, weight):
-        """Learn what a column holds.
+        """Learn the kind and the values of a column.
 
         Parameters
         ----------
         series : Series
         kind : str
-            The name of a kind, or ``"auto"``: then the values decide.
+            The name of a kind. With ``"auto"`` the values decide.
         label : str
         weight : ndarray of shape (n,) or None
 
@@ -58,12 +60,12 @@ class Column(NamedTuple):
             If the column has no value, or cannot be of this kind.
         """
         check_dtype(series, label)
-        seen = series.notna().to_numpy()
-        if not (seen if weight is None else seen & (weight > 0)).any():
+        present = series.notna().to_numpy()
+        if not (present if weight is None else present & (weight > 0)).any():
             raise ValueError(
                 f"{label} of X has no value: it is missing in every row. Leave it out."
             )
-        known = series[seen].infer_objects()
+        known = series[present].infer_objects()
         is_numeric, is_auto = _is_numeric(known.dtype), kind == "auto"
         if is_auto:
             numbers = _floats(series, label, kind) if is_numeric else None
@@ -74,7 +76,8 @@ class Column(NamedTuple):
             values = distinct_values(known)
             kind.check_values(values, label)
         elif not is_numeric:
-            dtype = None  # numbers that were written as text
+            # Numbers that were written as text are given back as floats.
+            dtype = None
         return cls(label, kind, dtype, known.dtype, values)
 
     @property
@@ -83,12 +86,12 @@ class Column(NamedTuple):
         return 0 if self.values is None else len(self.values)
 
     def numbers(self, series, handle_unknown):
-        """Return the column's numbers, float64: NaN where one is missing.
+        """Return the numbers of a column, float64, with NaN where one is missing.
 
         Raises
         ------
         ValueError
-            If a value is not known and ``handle_unknown`` is ``"error"``.
+            If a value is unknown and ``handle_unknown`` is ``"error"``.
         """
         check_dtype(series, self.label)
         if self.values is None:
@@ -102,13 +105,13 @@ class Column(NamedTuple):
             more = ", ..." if len(self.values) > 5 else ""
             raise ValueError(
                 f"{self.label} of X holds {value!r}, which fit has not seen. "
-                f"Known: {known}{more}. Fit on rows that have it, declare it as a "
+                f"Known: {known}{more}. Fit on rows with this value, declare it as a "
                 "category, or set handle_unknown='missing'."
             )
         return np.where(missing | unknown, np.nan, position)
 
     def restore(self, number):
-        """Return numbers as a Series of the column's dtype.
+        """Return numbers as a Series of the dtype of the column.
 
         Expectations are rounded where the dtype has whole numbers or two values.
         """
@@ -116,11 +119,12 @@ class Column(NamedTuple):
         hole = np.isnan(number)
         if self.values is None:
             return self._restore_numbers(number, hole)
-        # Between two integers lies neither of them, between two real numbers a third.
+        # An expectation between two real numbers is a real number, too. An expectation
+        # between two integers or two categories is rounded to one of them.
         is_real = types.is_float_dtype(self.number)
         if self.kind.averages_values and self.size == 2 and is_real:
             low, high = (float(value) for value in self.values)
-            # A sum of both is exact at either end.
+            # This weighted sum is exact at both ends.
             number = low * (1 - number) + high * number
             return self._restore_numbers(number, hole)
         position = np.rint(np.where(hole, 0, number)).astype(np.intp)
@@ -139,9 +143,9 @@ class Column(NamedTuple):
         if _cannot_hold(self.dtype, hole):
             return series
         if types.is_object_dtype(self.dtype):
-            seen = series[~hole].astype(self.number)
+            numbers = series[~hole].astype(self.number)
             series = series.astype(object)
-            series[~hole] = seen.astype(object)
+            series[~hole] = numbers.astype(object)
             return series
         return _cast(series, self.dtype)
 
@@ -152,7 +156,7 @@ def _cast(series, dtype):
 
 
 def _cannot_hold(dtype, hole):
-    """Whether there are holes and a dtype of NumPy has no value for them."""
+    """Tell whether there are holes for which the dtype has no value."""
     return isinstance(dtype, np.dtype) and dtype.kind in "biu" and hole.any()
 
 
@@ -164,7 +168,7 @@ def _integer_bounds(dtype):
 
 
 def _is_numeric(dtype):
-    """Whether a dtype, Arrow's included, holds numbers or booleans."""
+    """Tell whether a dtype of NumPy, pandas or Arrow holds numbers or booleans."""
     if isinstance(dtype, pd.CategoricalDtype):
         return False
     return types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
@@ -189,24 +193,24 @@ def check_dtype(series, label):
 
 
 def _floats(series, label, kind):
-    """Return a column's numbers as float64, NaN where one is missing."""
+    """Return the numbers of a column as float64, with NaN where one is missing."""
     out = np.full(len(series), np.nan)
-    seen = series.notna().to_numpy()
-    values = series[seen]
+    present = series.notna().to_numpy()
+    values = series[present]
     if isinstance(series.dtype, pd.CategoricalDtype):
         values = values.astype(object)
     try:
-        out[seen] = values.to_numpy(dtype=np.float64)
+        out[present] = values.to_numpy(dtype=np.float64)
     except (TypeError, ValueError):
         value = next(v for v in values if not _is_number(v))
         raise ValueError(
-            f"{label} of X holds {value!r}, which could not be read as a number; "
+            f"{label} of X holds {value!r}, which could not be read as a number, but "
             f"{kind} units take numbers. Declare the column as 'categorical'."
         ) from None
     if (np.abs(out) > _LARGEST).any():
         raise ValueError(
             f"{label} of X holds infinity, or a number beyond {_LARGEST:g}. Scale the "
-            "column, or put None for a value that is not known."
+            "column, or write None for a value that is not known."
         )
     return out
 
@@ -220,7 +224,10 @@ def _is_number(value):
 
 
 def distinct_values(known):
-    """Return the values of a column without holes: declared ones, or sorted ones."""
+    """Return the distinct values of a column without holes.
+
+    Declared categories keep their order; other values are sorted.
+    """
     if isinstance(known.dtype, pd.CategoricalDtype):
         return pd.Index(known.dtype.categories, dtype=object)
     if types.is_bool_dtype(known.dtype):
@@ -228,6 +235,7 @@ def distinct_values(known):
     values = pd.unique(np.asarray(known, dtype=object))
     try:
         values = sorted(values)
-    except TypeError:  # of several types
+    except TypeError:
+        # Values of several types cannot be compared.
         values = sorted(values, key=lambda v: (type(v).__name__, str(v)))
     return pd.Index(values, dtype=object)

@@ -8,30 +8,35 @@ from scipy.special import boxcox1p, inv_boxcox1p
 
 from skebm.utils._moments import moments
 
-# A decoded number is at most this many times the largest one that fit has seen.
+# A decoded number is at most this number times the largest number that fit has seen.
 _REACH = 10.0
 # Powers for which the Yeo-Johnson transform maps the real line onto itself.
 _POWERS = 0.0, 2.0
-# Numbers whose spread, relative to their mean, is below this do not need a transform:
-# every smooth function is a straight line there.
+# Numbers whose standard deviation is below this number times their mean do not need a
+# transform, since every smooth function is nearly linear there.
 _NARROW = 1e-6
 
 
 class Curve(NamedTuple):
-    """A monotone transform of one column, which is then standardised.
+    """A monotone transform of one column, followed by standardisation.
 
-    With ``t = log(1 + |x| / unit)``, the Yeo-Johnson transform [1]_ is ``sign(x)
-    (exp(q t) - 1) / q``, where ``q`` is ``power`` for positive numbers and ``2 -
-    power`` for negative ones. The power lies in [0, 2], where the transform maps the
-    real line onto itself: so every number has a density, and every draw is a number.
-    Decoded numbers lie within ``low`` and ``high``, ten times as far out as the numbers
-    seen.
+    The Yeo-Johnson transform [1]_ is ``sign(x) (exp(q t) - 1) / q`` with ``t = log(1 +
+    |x| / unit)``. There ``q`` is ``power`` for positive numbers and ``2 - power`` for
+    negative ones. The power lies in [0, 2], where the transform maps the real line onto
+    itself. So every number has a density, and every draw is a number. Decoded numbers
+    lie between ``low`` and ``high``, which are ten times as large as the numbers that
+    ``fit`` has seen.
 
     Attributes
     ----------
     power : float
         NaN for the logarithm of positive numbers.
-    unit, location, scale, low, high : float
+    unit : float
+        The scale of numbers before the transform.
+    location, scale : float
+        Mean and standard deviation after the transform.
+    low, high : float
+        Smallest and largest decoded number.
 
     References
     ----------
@@ -48,18 +53,19 @@ class Curve(NamedTuple):
 
     @classmethod
     def fit(cls, x, weight, family="power"):
-        """Return the curve of largest weighted likelihood.
+        """Return the curve with the largest weighted likelihood.
 
         Parameters
         ----------
         x : ndarray of shape (n,)
-            NaN is left out.
+            NaN is ignored.
         weight : ndarray of shape (n,) or None
         family : {"power", "log"}, default="power"
             The Yeo-Johnson transform, or the logarithm.
         """
         x, weight = observed(x, weight)
-        if not len(x):  # a column of zeros: any curve will do
+        if not len(x):
+            # The column holds nothing but zeros, so any curve will do.
             x, weight = np.ones(1), None
         top = _REACH * (np.abs(x).max(initial=0) or 1.0)
         if family == "log":
@@ -71,7 +77,7 @@ class Curve(NamedTuple):
         return curve._replace(location=float(location[0]), scale=float(scale[0]))
 
     def _transform(self, x):
-        """Return the transform, which is not standardised yet."""
+        """Return the transform of numbers before they are standardised."""
         x = np.asarray(x, dtype=np.float64)
         if np.isnan(self.power):
             return np.log(np.where(x > 0, x, np.nan))
@@ -83,7 +89,7 @@ class Curve(NamedTuple):
         return (self._transform(x) - self.location) / self.scale
 
     def decode(self, z):
-        """Return the numbers, within ``low`` and ``high``."""
+        """Return the numbers, clipped to ``low`` and ``high``."""
         y = np.asarray(z, dtype=np.float64) * self.scale + self.location
         with np.errstate(over="ignore"):
             if np.isnan(self.power):
@@ -104,7 +110,7 @@ class Curve(NamedTuple):
 
     @staticmethod
     def gain(x, weight=None):
-        """Return what a transform adds to the normal log-likelihood, in nats a row."""
+        """Return the gain in mean normal log-likelihood by a transform, in nats."""
         x, weight = observed(x, weight)
         x = x / (float(np.average(np.abs(x), weights=weight)) or 1.0)
         mean, variance = moments(x[:, None], weight)
@@ -114,14 +120,14 @@ class Curve(NamedTuple):
 
 
 def _best_power(x, weight):
-    """Return the power of largest likelihood."""
+    """Return the power with the largest likelihood."""
     return float(
         minimize_scalar(_loss, bounds=_POWERS, args=(x, weight), method="bounded").x
     )
 
 
 def _loss(power, x, weight):
-    """Return the negative log-likelihood a row of numbers, up to a constant.
+    """Return the mean negative log-likelihood of numbers, up to a constant.
 
     The density of a number is a normal density of its transform, times the slope of the
     transform.
@@ -134,15 +140,15 @@ def _loss(power, x, weight):
 
 def observed(x, weight):
     """Return the numbers that are not NaN, and their weights."""
-    seen = ~np.isnan(x)
-    return x[seen], None if weight is None else weight[seen]
+    is_number = ~np.isnan(x)
+    return x[is_number], None if weight is None else weight[is_number]
 
 
 def standards(X, weight):
-    """Return location and scale of each column: a constant one keeps its unit."""
+    """Return location and scale of each column; the scale of a constant column is 1."""
     mean, variance = moments(X, weight)
     scale = np.sqrt(variance)
-    # Constant, up to rounding.
+    # Such a column is constant up to rounding.
     scale[scale <= 10 * np.finfo(X.dtype).eps * np.abs(mean)] = 1.0
     scale[scale == 0] = 1.0
     return mean, scale

@@ -1,4 +1,4 @@
-"""What the parameter ``visible`` declares about each column."""
+"""Read the parameter ``visible``, which declares the kinds of columns."""
 
 from skebm.tables.kinds import check_name
 from skebm.utils._sklearn import get_column_indices
@@ -16,7 +16,8 @@ def declared_kinds(visible, X):
     Raises
     ------
     ValueError
-        If a kind is not known, or a column is not declared or declared twice.
+        If a kind is not known, if the number of kinds is wrong, or if a column is
+        declared twice.
     """
     n_features = X.shape[1]
     if isinstance(visible, str):
@@ -40,7 +41,7 @@ def declared_kinds(visible, X):
 
 
 def _one_each(visible, n_features):
-    """Return a list with one name for each column, after a check."""
+    """Check a list with one name for each column, and return it."""
     for kind in dict.fromkeys(visible):
         check_name(kind)
     if len(visible) != n_features:
@@ -52,7 +53,7 @@ def _one_each(visible, n_features):
 
 
 def _checked_entry(entry):
-    """Return kind and columns of an entry of ``visible``, or raise a sentence."""
+    """Check an entry of ``visible``, and return its kind and its columns."""
     if not (isinstance(entry, tuple | list) and len(entry) == 3):
         raise ValueError(
             "visible must be a name, a list of names, a dict from columns to names "
@@ -60,6 +61,6 @@ def _checked_entry(entry):
         )
     _, kind, columns = entry
     if not isinstance(kind, str):
-        raise ValueError(f"visible names layers by str, not by {kind!r}.")
+        raise ValueError(f"visible takes names of layers, not {kind!r}.")
     check_name(kind)
     return kind, columns

@@ -1,4 +1,4 @@
-"""From a table's numbers to the units of a visible layer, and back."""
+"""Conversion of the numbers of a table to units of a visible layer, and back."""
 
 from typing import NamedTuple
 
@@ -10,14 +10,14 @@ from skebm.utils._sparse import dense
 
 
 class Encoding(NamedTuple):
-    """The kinds of a table's columns, side by side.
+    """The fitted kinds of the columns of a table, side by side.
 
     Attributes
     ----------
     kinds : tuple of Kind
-        Each is fitted to its columns.
+        Each kind is fitted to its columns.
     columns : tuple of ndarray of int
-        The columns of the table that are of each kind.
+        The columns of the table of each kind.
     """
 
     kinds: tuple
@@ -30,26 +30,27 @@ class Encoding(NamedTuple):
         Parameters
         ----------
         X : {ndarray, CSR matrix} of shape (n, n_features)
-            Numbers, with NaN where one is missing.
+            NaN where a number is missing.
         kinds : sequence of str of length n_features
-            The name of each column's kind.
+            The name of the kind of each column.
         sizes : sequence of int of length n_features
-            Number of values of columns whose values are counted, else 0.
+            Number of numbered values or counts of each column; 0 for other columns.
         weight : ndarray of shape (n,) or None
         """
         if weight is not None:
             X, weight = X[weight > 0], weight[weight > 0]
         sizes, columns = np.asarray(sizes), columns_by_kind(kinds)
         fitted = []
-        for name, where in columns.items():
-            kind = find_kind(name).fit(_take(X, where), sizes[where], weight)
+        for name, positions in columns.items():
+            kind = find_kind(name)
+            kind = kind.fit(_take(X, positions), sizes[positions], weight)
             kind.name = name
             fitted.append(kind)
         return cls(tuple(fitted), tuple(columns.values()))
 
     @classmethod
     def identity(cls, kind, n_features):
-        """Return the encoding that leaves columns of one kind as they are."""
+        """Return the encoding that does not change columns of one kind."""
         unchanged = find_kind(kind).unchanged(n_features)
         unchanged.name = kind
         return cls((unchanged,), (np.arange(n_features),))
@@ -77,7 +78,7 @@ class Encoding(NamedTuple):
 
     @property
     def order(self):
-        """The units in the order of the table's columns."""
+        """The numbers of the units in the order of the columns of the table."""
         return np.argsort(self.variables, kind="stable")
 
     def layer(self, dtype):
@@ -88,7 +89,7 @@ class Encoding(NamedTuple):
     def encode(self, X):
         """Return the rows in the units of the layer, in the dtype of ``X``.
 
-        A column that is NaN is NaN in all its units.
+        NaN in a column becomes NaN in all units of the column.
         """
         if len(self.kinds) == 1:
             return self.kinds[0].encode(X)
@@ -102,14 +103,14 @@ class Encoding(NamedTuple):
         return Z
 
     def decode(self, Z):
-        """Return the rows in the table's numbers, from units or their expectations."""
+        """Return the numbers of rows of units, or of expectations of units."""
         if len(self.kinds) == 1:
             return self.kinds[0].decode(Z)
         blocks = [kind.decode(block) for kind, block in self._blocks(Z)]
         return self.in_order(np.concatenate(blocks, axis=1))
 
     def best_guess(self, Z, decoded):
-        """Return the best guess of the table's numbers.
+        """Return the best guess of the numbers of the table.
 
         Parameters
         ----------
@@ -128,18 +129,18 @@ class Encoding(NamedTuple):
     def log_volumes(self, Z):
         """Return the log of the volume, in the user's units, of a unit volume of ``Z``.
 
-        By the change of variables, the log-density of the user's values is the
-        log-density of the units less these, summed over columns.
+        The log-density in the user's units is the log-density in the units of the layer
+        minus the sum of these logs over the columns (change of variables).
 
         Parameters
         ----------
         Z : ndarray of shape (n, n_units)
-            Rows in the units of the layer; further columns are ignored.
+            Rows in the units of the layer. Further columns are ignored.
 
         Returns
         -------
         ndarray of shape (n, n_features) or (1, n_features), float64
-            In nats; 0 for values that are counted, and for holes.
+            In nats; 0 for holes, and for columns without real numbers.
         """
         volumes = [kind.log_volumes(block) for kind, block in self._blocks(Z)]
         n_rows = max(map(len, volumes))
@@ -147,17 +148,17 @@ class Encoding(NamedTuple):
         return self.in_order(np.concatenate(volumes, axis=1))
 
     def log_volume(self, Z):
-        """Return the sum of :meth:`log_volumes` over columns, (n,) or (1,)."""
+        """Return the sum of :meth:`log_volumes` over columns, shape (n,) or (1,)."""
         return self.log_volumes(Z).sum(axis=1)
 
     def in_order(self, by_kind):
-        """Return columns that stand kind after kind in the order of the table."""
+        """Return columns that are sorted by kind in the order of the table."""
         if len(self.kinds) == 1:
             return by_kind
         return by_kind[:, np.argsort(np.concatenate(self.columns))]
 
     def _blocks(self, Z):
-        """Yield each kind with its units."""
+        """Yield each kind with the columns of its units."""
         start = 0
         for kind in self.kinds:
             stop = start + len(kind.variables)

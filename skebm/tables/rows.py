@@ -1,4 +1,4 @@
-"""Rows of a table that have been read."""
+"""Rows of a table that have been read as numbers."""
 
 from typing import NamedTuple
 
@@ -9,14 +9,16 @@ from skebm.utils._sparse import dense
 
 
 class Rows(NamedTuple):
-    """Rows that have been validated and read as numbers, so that this is done once.
+    """Rows that have been validated and read as numbers.
+
+    Methods hand them to each other, so that rows are read once.
 
     Attributes
     ----------
     numbers : {ndarray, CSR matrix} of shape (n_samples, n_features)
         NaN where a cell is missing.
     index : Index or None
-        Labels of the rows, if they were a pandas frame.
+        Labels of the rows of a pandas frame.
     """
 
     numbers: object
@@ -33,9 +35,9 @@ class Rows(NamedTuple):
         Parameters
         ----------
         numbers : ndarray of shape (n_samples * n_each, n_features)
-            Used where a cell is missing.
+            Only the numbers in the holes are used.
         n_each : int, default=1
-            How many times each row is repeated.
+            Number of times that each row is repeated.
         """
         repeated = np.repeat(dense(self.numbers), n_each, axis=0)
         index = None if self.index is None else self.index.repeat(n_each)
@@ -47,10 +49,9 @@ class Rows(NamedTuple):
         Parameters
         ----------
         numbers : ndarray of shape (n_incomplete, n_features)
-            For the rows with holes only, in their order.
+            Numbers for the rows with holes, in the order of these rows.
         """
-        complete = dense(self.numbers).copy()
-        incomplete = self.holes.any(axis=1)
-        rest = Rows(complete[incomplete])
-        complete[incomplete] = rest.filled(numbers).numbers
-        return Rows(complete, self.index)
+        filled = dense(self.numbers).copy()
+        has_holes = self.holes.any(axis=1)
+        filled[has_holes] = Rows(filled[has_holes]).filled(numbers).numbers
+        return Rows(filled, self.index)

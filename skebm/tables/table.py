@@ -1,4 +1,4 @@
-"""Frames and arrays as numbers: values numbered, holes NaN; and back."""
+"""Conversion of frames and arrays to numbers, with NaN in the holes, and back."""
 
 import numpy as np
 import pandas as pd
@@ -13,21 +13,21 @@ from skebm.utils._sparse import dense
 
 
 class Table:
-    """The columns of a table, settled by the first rows.
+    """The columns of a table, as the first rows show them.
 
     Parameters
     ----------
     columns : list of Column
     names : Index or None
-        Names of a frame's columns; None gives arrays back.
+        Names of the columns of a frame. None if results are arrays.
     dtype : dtype or None
-        The dtype of the numbers, for tables that are read column by column; None keeps
-        the dtype of the rows.
+        The dtype of the numbers of a table that is read column by column. None for a
+        table that keeps the dtype of its rows.
 
     Attributes
     ----------
     kinds : tuple of str
-        The name of each column's kind.
+        The name of the kind of each column.
     low, high : ndarray of shape (n_features,)
         Smallest and largest number that each column may hold.
     """
@@ -35,24 +35,24 @@ class Table:
     def __init__(self, columns, names=None, dtype=None):
         self.columns, self.names, self.dtype = list(columns), names, dtype
         self.kinds = tuple(column.kind.name for column in self.columns)
-        nothing = np.zeros(len(self.columns))
-        self.low, self.high = nothing.copy(), nothing.copy()
-        self._set_limits(nothing, nothing)
+        zeros = np.zeros(len(self.columns))
+        self.low, self.high = zeros.copy(), zeros.copy()
+        self._set_limits(zeros, zeros)
 
     def _set_limits(self, low, high):
-        """Set the limits by the smallest and largest numbers that fit has seen."""
-        for kind, where in self._groups():
-            limits = kind.limits(low[where], high[where])
-            self.low[where], self.high[where] = limits
+        """Set the limits from the smallest and largest numbers that fit has seen."""
+        for kind, positions in self._groups():
+            limits = kind.limits(low[positions], high[positions])
+            self.low[positions], self.high[positions] = limits
 
     def _groups(self):
-        """Return pairs of a kind and the columns that are of this kind."""
+        """Return pairs of a kind and the positions of the columns of this kind."""
         groups = columns_by_kind(self.kinds).values()
-        return [(self.columns[where[0]].kind, where) for where in groups]
+        return [(self.columns[positions[0]].kind, positions) for positions in groups]
 
     @classmethod
     def fit(cls, X, visible, weight=None, names=None):
-        """Learn what the columns hold.
+        """Learn the kinds and the values of the columns.
 
         Parameters
         ----------
@@ -64,7 +64,7 @@ class Table:
             Weights of the rows. A row of weight 0 does not count, except that its
             values are known.
         names : array-like of str, default=None
-            Names of the columns of what was a frame.
+            Names of the columns, if the rows come from a frame.
 
         Raises
         ------
@@ -95,8 +95,8 @@ class Table:
     @classmethod
     def _of_array(cls, X, kinds, names):
         if undeclared := [j for j, kind in enumerate(kinds) if kind == "auto"]:
-            rest = X if len(undeclared) == len(kinds) else X[:, undeclared]
-            chosen = kind_of_array(rest)
+            columns = X if len(undeclared) == len(kinds) else X[:, undeclared]
+            chosen = kind_of_array(columns)
             kinds = [chosen if kind == "auto" else kind for kind in kinds]
         hole = np.isnan(X.data if issparse(X) else X)
         if hole.any() and not issparse(X) and (empty := hole.all(axis=0)).any():
@@ -125,7 +125,7 @@ class Table:
 
     @property
     def sizes(self):
-        """Number of values of columns whose values are counted, else 0."""
+        """Number of numbered values or counts of each column; 0 for others."""
         return np.array(
             [
                 column.kind.n_values(column.size, high)
@@ -135,7 +135,7 @@ class Table:
 
     @property
     def holds_numbers(self):
-        """Whether each column holds numbers, not categories or one of two values."""
+        """Whether each column holds numbers, not categories or two values."""
         return np.array([column.kind.holds_numbers for column in self.columns])
 
     @property
@@ -153,39 +153,40 @@ class Table:
 
     # -- to numbers ------------------------------------------------------------------
 
-    def matrix(self, X, handle_unknown="error", remedy="fit on rows that have such"):
+    def matrix(self, X, handle_unknown="error", remedy="fit on rows with such numbers"):
         """Return rows as numbers.
 
         Parameters
         ----------
         X : {ndarray, CSR matrix, DataFrame} of shape (n_samples, n_features)
         handle_unknown : {"error", "missing"}, default="error"
-            Whether to raise an error, or to take a value as missing, where ``fit`` has
-            not seen a numbered value or a number is not a possible count.
+            Whether an unknown value raises an error or is taken as missing. A value is
+            unknown if it is numbered and ``fit`` has not seen it, or if it is not a
+            possible count.
         remedy : str
-            For the sentence about numbers outside a column's domain.
+            Advice in the error about numbers outside the domain of a column.
 
         Returns
         -------
         {ndarray, CSR matrix} of shape (n_samples, n_features)
-            ``X`` itself, if there is nothing to change.
+            ``X`` itself if no cell changes.
 
         Raises
         ------
         ValueError
-            If a value is not known or outside its column's domain.
+            If a value is unknown, or outside the domain of its column.
         """
         numbers = self._numbers(X, handle_unknown)
-        for kind, where in self._groups():
+        for kind, positions in self._groups():
             if kind.domain is None:
                 continue
-            outside = self._outside(kind, numbers, where)
+            outside = self._outside(kind, numbers, positions)
             if outside is None:
                 continue
             if kind.outside_is_unknown and handle_unknown == "missing":
-                numbers = self._without(kind, numbers, where)
+                numbers = self._without_outside(kind, numbers, positions)
             else:
-                self._refuse(kind, where[outside], remedy)
+                self._refuse(kind, positions[outside], remedy)
         return numbers
 
     def _numbers(self, X, handle_unknown):
@@ -194,7 +195,7 @@ class Table:
                 column.numbers(X.iloc[:, j], handle_unknown)
                 for j, column in enumerate(self.columns)
             ]
-            # In the order of rows, which the kernels ask for.
+            # The kernels need rows that are contiguous.
             return np.ascontiguousarray(np.transpose(columns), dtype=self.dtype)
         numbered = [j for j, column in enumerate(self.columns) if column.size]
         if numbered:
@@ -204,29 +205,31 @@ class Table:
                 X[:, j] = self.columns[j].numbers(series, handle_unknown)
         return X
 
-    def _outside(self, kind, numbers, where):
+    def _outside(self, kind, numbers, positions):
         """Return which columns of a kind hold numbers outside its domain, or None."""
-        X = numbers if len(where) == numbers.shape[1] else numbers[:, where]
-        low, high = self.low[where], self.high[where]
+        n_columns = len(positions)
+        X = numbers if n_columns == numbers.shape[1] else numbers[:, positions]
+        low, high = self.low[positions], self.high[positions]
         if issparse(X):
             X = X.tocoo()
-            wrong = kind.outside(np.zeros(len(where)), low, high)  # the zeros left out
+            # First the zeros, which a sparse matrix leaves out.
+            wrong = kind.outside(np.zeros(n_columns), low, high)
             wrong[X.col[kind.outside(X.data, low[X.col], high[X.col])]] = True
         else:
             wrong = kind.outside(X, low, high)
-            wrong = wrong.any(axis=0) if wrong.any() else np.zeros(len(where), bool)
+            wrong = wrong.any(axis=0) if wrong.any() else np.zeros(n_columns, bool)
         return wrong if wrong.any() else None
 
-    def _without(self, kind, numbers, where):
-        """Return the numbers with NaN in place of those outside the domain."""
+    def _without_outside(self, kind, numbers, positions):
+        """Return the numbers with NaN in place of numbers outside the domain."""
         numbers = dense(numbers).copy()
-        X = numbers[:, where]
-        wrong = kind.outside(X, self.low[where], self.high[where])
-        numbers[:, where] = np.where(wrong, np.nan, X)
+        X = numbers[:, positions]
+        wrong = kind.outside(X, self.low[positions], self.high[positions])
+        numbers[:, positions] = np.where(wrong, np.nan, X)
         return numbers
 
     def _refuse(self, kind, columns, remedy):
-        """Raise a sentence that names the columns with numbers outside the domain."""
+        """Raise an error that names the columns with numbers outside the domain."""
         labels = [self.columns[j].label for j in columns]
         more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
         raise ValueError(
@@ -236,30 +239,30 @@ class Table:
         )
 
     def refuse_holes(self, numbers, estimator):
-        """Raise a sentence if a number is missing."""
+        """Raise an error if a number is missing."""
         hole = np.isnan(numbers.data if issparse(numbers) else numbers)
         if hole.any():
-            where = (
+            columns = (
                 numbers.tocoo().col[hole] if issparse(numbers) else hole.nonzero()[1]
             )
-            j = where.min()
+            j = columns.min()
             raise ValueError(
                 f"Input X contains NaN or other missing values, such as in "
                 f"{self.columns[j].label}, which this {estimator} does not take. Fill "
                 "them in first, as with EnergyImputer."
             )
 
-    # -- and back --------------------------------------------------------------------
+    # -- from numbers ----------------------------------------------------------------
 
     def restore(self, numbers, index=None):
-        """Return rows as what ``fit`` got: a frame with its dtypes, or an array.
+        """Return rows in the form of the rows of ``fit``: a frame or an array.
 
         Parameters
         ----------
         numbers : ndarray of shape (n, n_features)
-            Expectations are rounded where a column's dtype has whole numbers.
+            Expectations are rounded in columns of whole numbers.
         index : Index, default=None
-            The labels of a frame's rows.
+            The labels of the rows of a frame.
         """
         if self.names is None and not self.by_columns:
             if not any(column.size for column in self.columns):
@@ -280,11 +283,11 @@ class Table:
 
 
 def by_columns(X, visible):
-    """Whether rows have to be read column by column: not all cells are numbers.
+    """Tell whether rows have to be read column by column.
 
-    A frame is read by columns, unless it is an array in all but type: without names,
-    and with numbers only. An array of objects or strings is read by columns if
-    ``visible`` declares what its columns hold.
+    A frame is read by columns, unless it has only numbers and no names of columns. An
+    array of objects or strings is read by columns if ``visible`` declares the kinds of
+    its columns.
     """
     if is_frame(X):
         if any(isinstance(name, str) for name in X.columns):
@@ -300,12 +303,12 @@ def _takes_text(name):
 
 
 def is_frame(X):
-    """Whether ``X`` is a data frame, of pandas or of polars."""
+    """Tell whether ``X`` is a data frame of pandas or polars."""
     return hasattr(X, "columns") and hasattr(X, "dtypes")
 
 
 def as_frame(X):
-    """Return rows as a pandas frame, one dtype a column."""
+    """Return rows as a pandas frame, in which each column has one dtype."""
     if not isinstance(X, pd.DataFrame):
         if is_frame(X):
             X = pd.DataFrame({name: X[name].to_numpy() for name in X.columns})
@@ -323,7 +326,7 @@ def as_frame(X):
 
 
 def _range(numbers):
-    """Return the smallest and largest number of each column, and 0."""
+    """Return the smallest and the largest of the numbers of each column and 0."""
     return [
         f.reduce(dense(numbers), axis=0, initial=0.0).astype(np.float64)
         for f in (np.fmin, np.fmax)

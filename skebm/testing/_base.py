@@ -38,12 +38,12 @@ def require_like(array, shape, dtype, what):
     require(np.isfinite(array), f"{what} has entries that are not finite.")
 
 
-def in_float64(part):
-    """Return a copy that may be changed, in float64 if the part can be."""
+def in_float64(checked):
+    """Return a copy of a layer or energy, in float64 if it can be converted."""
     try:
-        return part.astype(np.float64)
+        return checked.astype(np.float64)
     except (AttributeError, TypeError):
-        return copy.deepcopy(part)
+        return copy.deepcopy(checked)
 
 
 def check_gradient(params, gradient, total, value, grad=None):
@@ -57,8 +57,8 @@ def check_gradient(params, gradient, total, value, grad=None):
     params, gradient : dict of str to ndarray
     total : callable
     value, grad : str
-        What the sentences call the value and its gradient. With one name, the methods
-        ``energy`` and ``grad`` of that part are meant.
+        The names of the value and its gradient in error messages. A single name stands
+        for the methods ``energy`` and ``grad`` of an object of this name.
     """
     if grad is None:
         value, grad = f"{value}.energy", f"{value}.grad"

@@ -1,4 +1,4 @@
-"""Configurations to try, and all of them with their probabilities."""
+"""Configurations to try, and the probabilities of all configurations."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def configurations(energy, X, random):
 def enumerated(energy):
     """Return all configurations and their probabilities.
 
-    None if the configurations are not finite in number, or more than ``MAX_STATES``.
+    None if the configurations are infinitely many, or more than ``MAX_STATES``.
     """
     layer = getattr(energy, "visible", None)
     if not getattr(layer, "finite", False) or layer.n_states > MAX_STATES:

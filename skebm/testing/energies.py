@@ -127,7 +127,7 @@ def _check_chains(energy, X, values, random):
         x = energy.configurations(moved)
         require_like(x, X.shape, X.dtype, "Rows after energy.gibbs_sweep(chains)")
         sentence = (
-            "energy.chain_energy after energy.gibbs_sweep is not that of the rows"
+            "energy.chain_energy after energy.gibbs_sweep is not energy.energy(rows)"
         )
         require_close(
             energy.chain_energy(moved), energy.energy(x), sentence, 1e-4, 1e-4

@@ -35,8 +35,8 @@ def check_layer(layer, random_state=0):
         If the contract is broken. The message says what is wrong.
     """
     random = Random.from_state(random_state)
-    for k, part in enumerate(getattr(layer, "layers", ())):
-        check_layer(part, random.fold(9, k).seed())
+    for k, inner in enumerate(getattr(layer, "layers", ())):
+        check_layer(inner, random.fold(9, k).seed())
     dtype = next(iter(layer.params.values())).dtype
     inputs = random.fold(0).normal((N_ROWS, layer.n_units), dtype)
     x = layer.sample(inputs, random.fold(1))
@@ -44,9 +44,9 @@ def check_layer(layer, random_state=0):
     require_like(layer.mean(inputs), inputs.shape, dtype, "layer.mean(inputs)")
     require_like(layer.energy(x), (N_ROWS,), None, "layer.energy(x)")
     require_like(layer.cgf(inputs), (N_ROWS,), np.float64, "layer.cgf(inputs)")
-    rest = layer.sample(inputs[3:], random.fold(1).rows(3))
+    last_rows = layer.sample(inputs[3:], random.fold(1).rows(3))
     require(
-        rest == x[3:],
+        last_rows == x[3:],
         "layer.sample draws other values for a block of rows than for all rows. Draw "
         "from its argument `random` only.",
     )
@@ -82,7 +82,7 @@ def _check_cgf(layer, inputs):
     Returns
     -------
     ndarray of shape (n, n_units)
-        Variances of the units: derivatives of the means.
+        Variances of the units, which are the derivatives of the means.
     """
     slope, variance = np.empty_like(inputs), np.empty_like(inputs)
     for i, unit in enumerate(1e-5 * np.eye(inputs.shape[1])):
@@ -108,7 +108,7 @@ def _check_cgf(layer, inputs):
 
 
 def _weighed(layer, feature, inputs):
-    """Return a variable's columns, its values' log-densities, and their log-weights."""
+    """Return columns, log-densities and log-weights of the values of a variable."""
     in_variable = layer.variables == feature
     ends = inputs[:, in_variable].min(), inputs[:, in_variable].max()
     columns, values, log_weight = layer.alternatives(feature, *ends)

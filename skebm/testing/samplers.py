@@ -8,9 +8,9 @@ from skebm.testing._base import MAX_STATES, N_DRAWS, SIGMAS, require, require_li
 from skebm.testing._enumeration import enumerated
 from skebm.utils._random import Random
 
-# The p-value of a correct sampler all but never falls below this.
+# Chance all but never gives a correct sampler a smaller p-value.
 _P_VALUE = 1e-6
-# Quantiles that draws of real units are compared at.
+# Quantiles at which draws of real units are compared.
 _QUANTILES = 0.1, 0.25, 0.5, 0.75, 0.9
 
 
@@ -57,7 +57,7 @@ def check_sampler(sampler, energy, draws=None, random_state=0):
     state = sampler.init(energy, draws, random.fold(5))
     for t in range(3):
         state = sampler.step(energy, state, random.fold(4, t))
-    # A sampler with more state than chains has to bring the rest of it up first.
+    # If a state holds more than chains, its other chains do not start at exact draws.
     if type(sampler.chains(state)) is type(state):
         starts["After 3 steps from exact draws"] = state
     for what, state in starts.items():
@@ -120,5 +120,5 @@ def _check_moments(x, draws, what):
     require(
         distance <= SIGMAS,
         f"{what}, a moment or a quantile is {distance.max():.1f} standard errors away "
-        "from that of the energy.",
+        "from its value for exact draws of the energy.",
     )

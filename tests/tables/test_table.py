@@ -363,7 +363,7 @@ def test_declarations_that_do_not_fit(values, visible, says):
     [
         ({"nobody": "gaussian"}, "nobody"),
         ({"age": "boltzmann"}, "'yeo_johnson'"),
-        ({"age": 3}, "by str"),
+        ({"age": 3}, "names of layers"),
         ([("a", "gaussian")], "list of"),
         ([("a", "gaussian", "age"), ("b", "count", [0])], "column 0 twice"),
         (["gaussian"] * 3, "3 layers, but X has 4"),

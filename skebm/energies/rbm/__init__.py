@@ -1,4 +1,4 @@
-"""Restricted Boltzmann machines of any units, and what makes them fast."""
+"""Restricted Boltzmann machines with units of any kind, and their fast kernels."""
 
 from skebm.energies.rbm._clamped import Clamped, ClampedChains
 from skebm.energies.rbm._fused import FusedRBM

@@ -1,4 +1,4 @@
-"""A restricted Boltzmann machine some of whose units are observed."""
+"""The model of the holes of rows, for restricted Boltzmann machines."""
 
 from typing import NamedTuple
 
@@ -14,16 +14,16 @@ from skebm.utils._resampling import positions
 
 
 class ClampedChains(NamedTuple):
-    """Chains that stand at rows with holes, each at its own row.
+    """Chains that stand at rows with holes.
 
     Attributes
     ----------
     visible : ndarray of shape (n_chains, n_visible)
-        What was observed, and the present values of the holes.
+        The observed units, and the present values of the holes.
     inputs : ndarray of shape (n_chains, n_hidden)
-        What the hidden units receive of the holes.
+        Inputs of the hidden units from the holes.
     observed : ndarray of shape (n_chains, n_hidden)
-        What they receive of the observed units, which never changes.
+        Inputs of the hidden units from the observed units, which never change.
     holes : ndarray of bool of shape (n_chains, n_visible)
         The units that were not observed; all units of a variable or none.
     """
@@ -37,15 +37,16 @@ class ClampedChains(NamedTuple):
 class Clamped(Energy):
     """``p(holes, h | observed)`` of a restricted Boltzmann machine.
 
-    The energy of a chain is the free energy of its row without the energy of the
-    observed units alone, which no sweep changes. Annealing couples the holes: at
-    ``beta=0`` they are independent units at the marginals of ``rbm.base`` while the
-    hidden units see all that was observed.
+    The energy of a chain is the free energy of its row minus the energy of the observed
+    units in the visible layer, which no sweep changes. Annealing couples the holes: at
+    ``beta=0`` the holes are independent units at the marginals of ``rbm.base``, and the
+    hidden units have inputs from the observed units only.
 
     Parameters
     ----------
     rbm : RBM
     beta : float, default=1
+        Coupling of the holes.
     """
 
     def __init__(self, rbm, beta=1.0):
@@ -62,7 +63,7 @@ class Clamped(Energy):
 
     @property
     def work(self):
-        """Multiply-adds of a sweep, a row."""
+        """Multiply-adds of a sweep, for each row."""
         return self.rbm.work
 
     @property
@@ -73,7 +74,7 @@ class Clamped(Energy):
     # -- chains ----------------------------------------------------------------------
 
     def chains(self, x, holes):
-        """Return chains at rows whose holes hold some value of their domain."""
+        """Return chains at rows whose holes hold values of their domain."""
         observed = product(np.where(holes, 0, x), self.rbm.weights)
         return ClampedChains(x, self._inputs(x, holes), observed, holes)
 
@@ -83,7 +84,7 @@ class Clamped(Energy):
         return self.chains(np.where(holes, drawn, x), holes)
 
     def put(self, chains, x):
-        """Return the chains with their holes filled from these rows."""
+        """Return the chains with the values of these rows in their holes."""
         visible = np.where(chains.holes, x, chains.visible)
         return chains._replace(
             visible=visible, inputs=self._inputs(visible, chains.holes)
@@ -96,16 +97,24 @@ class Clamped(Energy):
         return energy - self.rbm.hidden.cgf(self._received(chains))
 
     def gibbs_sweep(self, chains, random):
-        """Draw all hidden units, then all holes."""
+        """Return the chains after all hidden units, then all holes were drawn."""
         return self.mean_sweep(chains, random, means=False)[0]
 
     def mean_sweep(self, chains, random, means=True):
         """Return the chains after a sweep, and the means from which it drew each side.
 
+        Parameters
+        ----------
+        chains : ClampedChains
+        random : Random
+        means : bool, default=True
+            Whether to compute the means.
+
         Returns
         -------
         chains : ClampedChains
         hidden, visible : ndarray or None
+            The means; None if ``means`` is false.
         """
         received = self._received(chains)
         sent = self._sent(self.rbm.hidden.sample(received, random.fold(0)))
@@ -115,20 +124,20 @@ class Clamped(Energy):
         return moved, self.rbm.hidden.mean(received), self.visible.mean(sent)
 
     def climb(self, chains):
-        """Return chains whose holes are the best for the present hidden means.
+        """Return chains whose holes are most probable given the present hidden means.
 
-        The energy never rises by that: minus the cgf of the hidden units is concave,
-        so that its tangent at the present holes bounds it from above.
+        This never raises the energy. Minus the cgf of the hidden units is concave, so
+        its tangent at the present holes bounds it from above.
         """
         sent = self._sent(self.rbm.hidden.mean(self._received(chains)))
         return self.put(chains, self.visible.mode(sent))
 
     def interpolate(self, beta):
-        """Return the model on the way from independent holes (0) to this one (1)."""
+        """Return the model between independent holes (0) and this model (1)."""
         return Clamped(self.rbm, beta)
 
     def log_partition_start(self, chains):
-        """Return log Z at ``beta=0`` for the observed units of each chain, in nats."""
+        """Return log Z at ``beta=0`` given the observed units of each chain, nats."""
         rbm = self.rbm
         zeros = np.zeros((1, rbm.n_features), dtype=rbm.dtype)
         per_variable = rbm.base.cgfs(zeros)[0]
@@ -140,7 +149,7 @@ class Clamped(Energy):
     # -- exact answers ---------------------------------------------------------------
 
     def exact_energy(self, x, holes):
-        """Return the energy of what was observed where that is exact, else NaN.
+        """Return the energy of the observed units if it is exact, else NaN.
 
         See :func:`skebm.energies.rbm._observed.exact_energy`.
         """
@@ -148,11 +157,11 @@ class Clamped(Energy):
 
     @property
     def draws_exactly(self):
-        """Whether hidden states are few enough for :meth:`draw`."""
+        """Whether the hidden states are few enough for :meth:`draw`."""
         return has_few_hidden_states(self.rbm)
 
     def draw(self, x, holes, n_draws, random):
-        """Return exact and independent draws of the holes of each row.
+        """Return rows with exact and independent draws of their holes.
 
         Returns
         -------
@@ -161,8 +170,8 @@ class Clamped(Energy):
         rbm = self.rbm
         states, log_weight = hidden_log_weights(rbm, x, holes)
         cumulative = softmax(log_weight, axis=1).cumsum(axis=1)
-        ticks = random.fold(0).uniform((len(x), n_draws)) * cumulative[:, -1:]
-        hidden = states[positions(cumulative, ticks).ravel()]
+        uniform = random.fold(0).uniform((len(x), n_draws)) * cumulative[:, -1:]
+        hidden = states[positions(cumulative, uniform).ravel()]
         inputs = rbm.coupling * (hidden @ rbm.weights.T)
         inputs = inputs.astype(rbm.dtype, copy=False)
         drawn = rbm.visible.sample(inputs, random.fold(1))
@@ -170,16 +179,19 @@ class Clamped(Energy):
         return np.where(holes[:, None], drawn, x[:, None])
 
     def observed_energy(self, x):
-        """Return the energy of the observed units alone, zero in the holes."""
+        """Return the energy in the visible layer of rows that are 0 in the holes."""
         return np.asarray(self.rbm.visible.energy(x), dtype=np.float64)
 
     def _inputs(self, x, holes):
+        """Return the inputs of the hidden units from the holes."""
         return product(np.where(holes, x, 0), self.rbm.weights)
 
     def _received(self, chains):
+        """Return the inputs of the hidden units of chains, after the coupling."""
         inputs = chains.observed + self.beta * chains.inputs
         return self.rbm.dtype.type(self.rbm.coupling) * inputs
 
     def _sent(self, hidden):
+        """Return the inputs of the visible units, after the coupling."""
         factor = self.beta * self.rbm.dtype.type(self.rbm.coupling)
         return factor * (hidden @ self.rbm.weights.T)

@@ -1,4 +1,4 @@
-"""The states of the hidden units of an RBM, one by one."""
+"""Enumeration of the states of the hidden units of an RBM."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from skebm.energies._enumeration import Enumeration
 
 
 class HiddenEnumeration(Enumeration):
-    """The states of the hidden side, the visible one summed out."""
+    """The states of the hidden side, with the visible side summed out."""
 
     def log_weights(self, start, stop):
         """Return minus the free energies of hidden states, float64."""
@@ -20,13 +20,14 @@ class HiddenEnumeration(Enumeration):
 
 
 def hidden_log_weights(energy, x, holes):
-    """Return all hidden states, and the log weight of each given each row.
+    """Return all hidden states, and their log weights given each row.
 
     Parameters
     ----------
     energy : RBM
     x : ndarray of shape (n, n_visible)
     holes : ndarray of bool of shape (n, n_visible)
+        The units that are summed out.
 
     Returns
     -------
@@ -43,6 +44,6 @@ def hidden_log_weights(energy, x, holes):
 
 
 def missing(layer, holes):
-    """Return which variables the holes in units are, shape (n, n_variables)."""
-    first = np.unique(layer.variables, return_index=True)[1]
-    return holes[:, first]
+    """Return which variables are missing, bool, shape (n, n_variables)."""
+    first_units = np.unique(layer.variables, return_index=True)[1]
+    return holes[:, first_units]

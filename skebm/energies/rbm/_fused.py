@@ -1,11 +1,12 @@
 """Updates of an RBM whose units all take two values, without the interpreter.
 
-The formulas are those of the layers and of :class:`skebm.energies.RBM`, in phases that
-threads go through together: rows of data; hidden units of chains, their fields, visible
-units; columns of the gradient. Several minibatches are one call, since the interpreter
-and its lock cost more than the arithmetic of a small one. Steps of plain gradient
-descent are added to the weights as they are summed up, so their gradient is never
-stored. The kernels are in :mod:`skebm.energies.rbm._minibatches`.
+The formulas are the formulas of the layers and of :class:`skebm.energies.RBM`. Threads
+go together through the stages of a minibatch: rows of data; hidden units of chains,
+their fields, visible units; columns of the gradient. One call does several minibatches,
+since the interpreter and its lock cost more than the arithmetic of a small one. A step
+of plain gradient descent is added to the weights while the gradient is summed up, so
+the gradient is never stored. The kernels are in
+:mod:`skebm.energies.rbm._minibatches`.
 """
 
 import numpy as np
@@ -28,12 +29,12 @@ from skebm.utils._parallel import blocks, blocks_of
 from skebm.utils._products import GRADIENT_ROWS
 from skebm.utils._random import folded
 
-# Multiply-adds of an update below which its phases are not worth a second thread.
+# An update with fewer multiply-adds is not worth a second thread.
 SERIAL_UPDATE = 24_000_000
 
 
 def has_binary_units(energy, *rows):
-    """Tell whether the kernels of binary units apply, to these rows, too."""
+    """Tell whether the kernels of binary units take an energy, and these rows."""
     sides = energy.visible, energy.hidden
     return all(isinstance(layer, Bernoulli | Spin) for layer in sides) and all(
         isinstance(array, np.ndarray)
@@ -44,23 +45,23 @@ def has_binary_units(energy, *rows):
 
 
 class FusedRBM:
-    """The minibatches of an RBM of binary units, each in one call of a kernel.
+    """Kernels that do the work of whole minibatches of an RBM of binary units.
 
     Parameters
     ----------
     energy : RBM
-        With Bernoulli or Spin units on both sides.
+        An RBM with Bernoulli or spin units on both sides.
     """
 
     def __init__(self, energy):
         self.energy = energy
 
     def accepts(self, X):
-        """Tell whether the kernels take these rows: dense, and of the model's dtype."""
+        """Tell whether the kernels take rows: dense, in the dtype of the model."""
         return has_binary_units(self.energy, X)
 
     def gradient(self, positive, negative, offsets):
-        """Move chains, and return the gradient of -log p at data and chains.
+        """Move the chains, and return the gradient of -log p.
 
         Parameters
         ----------
@@ -88,7 +89,7 @@ class FusedRBM:
         mu, lam = energy._zero_offsets() if offsets is None else offsets
         weights = np.empty_like(energy.weights)
         rows = np.arange(n), np.array([0, n]), False, streams[0, 0][None]
-        # A step of rate -1 from nothing is the gradient.
+        # A step of rate -1 from zero weights is the gradient.
         steps = np.array([[-1, 0, 0]], dtype)
         work = Work(
             calls_of(dtype.char),
@@ -110,7 +111,7 @@ class FusedRBM:
         return gradient, chains, (scratch.visible_mean, scratch.hidden_mean)
 
     def updates(self, updates):
-        """Do several updates of plain gradient descent; the energy changes in place.
+        """Do several updates of plain gradient descent of the energy, in place.
 
         Parameters
         ----------
@@ -125,7 +126,7 @@ class FusedRBM:
         sizes = [len(rows) for rows in updates.batches]
         n, is_persistent = max(sizes), updates.chains is not None
         data_inputs = _empty_inputs(energy, n)
-        # Chains that start at the data move on what the data sent to the hidden units.
+        # Chains that start at the data begin with the inputs from the data.
         inputs = data_inputs
         if is_persistent:
             inputs = np.array(updates.chains.inputs, order="C")
@@ -160,7 +161,7 @@ class FusedRBM:
 
 
 def _streams(updates):
-    """Return the keys, and the streams of all sweeps and data of each minibatch."""
+    """Return the keys, and the streams of all sweeps and of the data of minibatches."""
     steps, sweeps, sides = map(range, (*updates.n_sweeps, 2))
     sides = [(1, t, s, side) for t in steps for s in sweeps for side in sides]
     streams = [random.stream for random in updates.randoms]
@@ -174,7 +175,7 @@ def _empty_inputs(energy, n):
 
 
 def _parts(energy, n, m):
-    """Return the number of parts of the phases, for n rows and m chains."""
+    """Return the number of parts of each stage, for n rows and m chains."""
     if (n + m) * energy.work < SERIAL_UPDATE:
         return Parts(1, 1, 1)
     rows = (len(blocks_of(k, energy.work)) for k in (n, m))
@@ -182,6 +183,7 @@ def _parts(energy, n, m):
 
 
 def _scratch(energy, n, m, parts):
+    """Return empty arrays for n rows and m chains."""
     (n_visible, n_hidden), dtype = energy.weights.shape, energy.dtype
     shapes = Scratch(
         units=(n + m + 1, n_visible),

@@ -1,4 +1,4 @@
-"""The closed forms of an RBM whose units are all Gaussian: its density is normal."""
+"""Closed forms for an RBM of Gaussian units, whose density is normal."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def is_normal(energy):
 
 
 def log_partition_of_normal(energy):
-    """Return log Z, in nats: both sides are jointly normal."""
+    """Return log Z in nats, since both sides are jointly normal."""
     weights = energy.coupling * energy.weights.astype(np.float64)
     matrix = np.block(
         [
@@ -45,15 +45,18 @@ def conditionals_of_normal(energy, x):
 
 
 def integral_of_normal(energy, x, hole):
-    """Return the energy of what was observed: F is a quadratic function of the holes.
+    """Return the energy of the observed units, with the holes integrated out.
+
+    The integral has a closed form, since the free energy is a quadratic function of the
+    holes.
 
     Parameters
     ----------
     energy : RBM
     x : ndarray of shape (n, n_visible)
-        Zero in the holes.
+        0 in the holes.
     hole : ndarray of bool of shape (n_visible,)
-        The same for all rows.
+        The holes, which are the same for all rows.
     """
     weights = energy.coupling * energy.weights.astype(np.float64)
     scaled = weights / energy.hidden.curvature

@@ -1,4 +1,4 @@
-"""The exact energy of what was observed of a row: its holes summed out."""
+"""The exact energy of the observed units of a row, with its holes summed out."""
 
 import numpy as np
 from scipy.special import logsumexp
@@ -7,38 +7,39 @@ from skebm.energies.rbm._enumeration import hidden_log_weights, missing
 from skebm.energies.rbm._normal import integral_of_normal
 from skebm.utils._parallel import map_blocks
 
-# Hidden configurations up to which all are summed over one by one.
+# Largest number of hidden configurations that are summed over.
 MAX_HIDDEN = 2**12
-# Configurations of the holes of a row up to which all are, and how many terms are in
-# memory at a time.
-_MAX_HOLES, _TERMS_AT_ONCE = 2**13, 2**22
+# Largest number of configurations of the holes of a row that are summed over.
+_MAX_HOLES = 2**13
+# Number of terms of these sums that are in memory at a time.
+_TERMS_AT_ONCE = 2**22
 
 
 def has_few_hidden_states(energy):
-    """Tell whether hidden configurations can be summed over one by one."""
+    """Tell whether the hidden configurations are few enough to sum over them."""
     return energy.hidden.finite and energy.hidden.n_states <= MAX_HIDDEN
 
 
 def exact_energy(energy, x, holes):
-    """Return ``-log sum(exp(-F(x)))`` over the holes of each row where that is exact.
+    """Return the exact ``-log sum(exp(-F(x)))`` over the holes of each row, or NaN.
 
     Parameters
     ----------
     energy : RBM
     x : ndarray of shape (n, n_visible)
-        Zero in the holes.
+        0 in the holes.
     holes : ndarray of bool of shape (n, n_visible)
 
     Returns
     -------
     ndarray of shape (n,), float64
-        In nats; NaN for rows that neither few hidden states, nor few configurations of
-        the holes, nor a normal density make exact.
+        In nats. NaN if the hidden states and the configurations of the holes of the row
+        are too many, and the density is not normal.
     """
     out = np.full(len(x), np.nan)
-    whole = ~holes.any(axis=1)
-    out[whole] = energy.energy(x[whole])
-    todo = np.flatnonzero(~whole)
+    is_complete = ~holes.any(axis=1)
+    out[is_complete] = energy.energy(x[is_complete])
+    todo = np.flatnonzero(~is_complete)
     if len(todo) and has_few_hidden_states(energy):
         out[todo] = _sum_over_hidden(energy, x[todo], holes[todo])
         return out
@@ -53,6 +54,7 @@ def exact_energy(energy, x, holes):
 
 
 def _sum_over_hidden(energy, x, holes):
+    """Return the energies by a sum over all hidden states."""
     size = max(1, _TERMS_AT_ONCE // int(energy.hidden.n_states))
     work = energy.weights.size * int(energy.hidden.n_states)
 
@@ -66,7 +68,7 @@ def _sum_over_hidden(energy, x, holes):
 
 
 def _alternatives(energy, pattern):
-    """Return all ways to fill the holes and their log weights; None if too many."""
+    """Return all values of the holes and their log weights; None if too many."""
     layer = energy.visible
     values = np.zeros((1, layer.n_units), dtype=energy.dtype)
     log_weight = np.zeros(1)
@@ -84,8 +86,9 @@ def _alternatives(energy, pattern):
 
 
 def _sum_over_holes(energy, x, values, log_weight):
+    """Return the energies by a sum over all values of the holes."""
     observed = np.asarray(energy.visible.energy(x), dtype=np.float64)
-    filled = log_weight - energy.visible.energy(values)
+    log_weight = log_weight - energy.visible.energy(values)
     from_observed, from_holes = energy.inputs(x), energy.inputs(values)
     n_hidden = from_observed.shape[1]
 
@@ -93,7 +96,7 @@ def _sum_over_holes(energy, x, values, log_weight):
         received = (from_observed[block, None] + from_holes).reshape(-1, n_hidden)
         received *= energy.dtype.type(energy.coupling)
         cgf = energy.hidden.cgf(received).reshape(-1, len(values))
-        return logsumexp(cgf + filled, axis=1)
+        return logsumexp(cgf + log_weight, axis=1)
 
     size = max(1, _TERMS_AT_ONCE // (len(values) * n_hidden))
     work = 10 * len(values) * n_hidden

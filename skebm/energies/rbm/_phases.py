@@ -1,4 +1,4 @@
-"""The gradient of an RBM of any units, step by step."""
+"""The gradient of an RBM with units of any kind, in separate steps."""
 
 from typing import NamedTuple
 
@@ -11,16 +11,17 @@ from skebm.utils._products import GRADIENT_ROWS, product_of_columns
 
 
 class Phase(NamedTuple):
-    """A block of rows of data or of chains, with what a gradient needs of them.
+    """A block of rows of data or of chains, as the gradient needs them.
 
     Attributes
     ----------
     rows : {ndarray, CSR matrix} of shape (n, n_visible)
     hidden : ndarray of shape (n, n_hidden)
-        Expectations given the rows.
+        Expectations of the hidden units given the rows.
     weight : ndarray of shape (n,)
+        Share of each row; negative in the negative phase.
     local : dict of str to ndarray
-        d F / d params but for the weights, summed over the rows.
+        d F / d params summed over the rows, for all parameters except the weights.
     """
 
     rows: np.ndarray
@@ -29,18 +30,19 @@ class Phase(NamedTuple):
     local: dict
 
     def negative(self):
-        """Return the same rows with the sign turned."""
+        """Return the same rows with the opposite sign."""
         local = {name: -value for name, value in self.local.items()}
         return self._replace(weight=-self.weight, local=local)
 
     def means(self):
         """Return the weighted sums of the visible and of the hidden units."""
-        # Every layer couples by its value, so a bias has that value for its gradient.
+        # Every layer couples by its value, so minus the value is the gradient of the
+        # energy with respect to the bias.
         return -np.concatenate(_visible_biases(self.local)), -self.local["hidden.bias"]
 
 
 def start_phases(energy, x, weight, inputs):
-    """Begin to make phases of rows; see ``RBM.start_phase``.
+    """Begin to make a :class:`Phase` of each block of rows; see ``RBM.start_phase``.
 
     Parameters
     ----------
@@ -48,12 +50,12 @@ def start_phases(energy, x, weight, inputs):
     x : {ndarray, CSR matrix} of shape (n, n_visible)
     weight : ndarray of shape (n,) or None
     inputs : ndarray of shape (n, n_hidden) or None
-        ``energy.inputs(x)`` where it is known.
+        ``energy.inputs(x)`` if it is known.
     """
     weight = row_weights(weight, x.shape[0], energy.dtype)
 
     def phase(block):
-        # Once, since a slice of a sparse matrix is a copy.
+        # The slice is taken once, since a slice of a sparse matrix is a copy.
         rows, share = x[block], weight[block]
         received = None if inputs is None else inputs[block]
         hidden = energy.hidden_mean(rows, received)
@@ -66,13 +68,13 @@ def start_phases(energy, x, weight, inputs):
             local |= _other_hidden(energy, rows, received, share)
         return Phase(rows, hidden, share, local)
 
-    # Without a product the work is that of the sigmoid.
+    # Without the product only the sigmoids are left.
     work = energy.weights.size if inputs is None else energy.weights.shape[1]
     return start_blocks(phase, x.shape[0], work)
 
 
 def _other_hidden(energy, rows, received, share):
-    """Return d F / d params of the hidden layer, save for the bias."""
+    """Return d F / d params of the hidden layer, without the bias."""
     received = energy.inputs(rows) if received is None else received
     gradient = energy.hidden.cgf_grad(energy._coupled(received), share)
     del gradient["bias"]
@@ -85,7 +87,7 @@ def gradient(energy, phases, offsets):
     total = {
         name: sum(phase.local[name] for phase in phases) for name in phases[0].local
     }
-    # sum (v - mu) share = sum v share - mu sum share: mu is one more row.
+    # sum (v - mu) share = sum v share - mu sum share, so mu is one more row.
     shares = np.empty((1 + sum(len(p.hidden) for p in phases), len(lam)), energy.dtype)
     shares[-1], start = 0, 0
     factor = energy.dtype.type(-energy.coupling)
@@ -105,7 +107,8 @@ def gradient(energy, phases, offsets):
         return mu[columns] @ weights[columns]
 
     along_mu = map_blocks(fill_columns, len(mu), shares.size, size=GRADIENT_ROWS)
-    # What the centered weights do for the biases is taken out of their gradient.
+    # In the centered energy the weights contribute to the biases. The gradient of the
+    # biases makes up for it.
     total["hidden.bias"] -= sum(along_mu)
     start = 0
     for bias in _visible_biases(total):
@@ -115,7 +118,7 @@ def gradient(energy, phases, offsets):
 
 
 def fix_gauge(visible, gradient):
-    """Project the gradient on the gauge of the visible layer, in place."""
+    """Project the gradient onto the gauge of the visible layer, in place."""
     visible.gauge(gradient["weights"])
     biases = _visible_biases(gradient)
     for layer, bias in zip(_leaves(visible), biases, strict=True):
@@ -123,7 +126,7 @@ def fix_gauge(visible, gradient):
 
 
 def _leaves(layer):
-    """Return the layers that a layer is made of, also where `Columns` hold others."""
+    """Return the layers that a layer joins; `Columns` may hold other `Columns`."""
     layers = getattr(layer, "layers", None)
     if layers is None:
         return [layer]
@@ -131,7 +134,7 @@ def _leaves(layer):
 
 
 def _visible_biases(gradient):
-    """Return the gradients of the biases of the visible layer, or of its layers."""
+    """Return the gradients of the biases of the visible layers."""
     return [
         value
         for name, value in gradient.items()
@@ -140,11 +143,11 @@ def _visible_biases(gradient):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill_shares(hidden, lam, weight, out, rest):
-    """Fill ``out`` with weighted, centered rows, and take them off ``rest``."""
+def _fill_shares(hidden, lam, weight, out, minus_sum):
+    """Fill ``out`` with weighted, centered rows; subtract them from ``minus_sum``."""
     for r in range(len(hidden)):
         shares, means = out[r], hidden[r]
         for j in range(len(lam)):
             shares[j] = weight[r] * (means[j] - lam[j])
         for j in range(len(lam)):
-            rest[j] -= shares[j]
+            minus_sum[j] -= shares[j]

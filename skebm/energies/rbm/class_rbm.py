@@ -7,16 +7,17 @@ from skebm.utils._parallel import map_blocks
 from skebm.utils._products import weight_gradient
 from skebm.utils._sparse import dense
 
-# Row sums of weights below this, relative to the weights, are rounding.
+# A sum of weights over the classes is 0 up to rounding if it is below this number times
+# the largest weight.
 _ROUNDING = 1e-12
 
 
 class ClassRBM(RBM):
     """RBM over inputs and a one-hot label, with exact p(label | inputs) [1]_.
 
-    The visible layer is ``Columns([layer of the inputs, Categorical(n_classes)])``: so
-    rows are ``[x | one-hot label]``, and energy, gradient, sampling and log Z are those
-    of :class:`RBM`. With few classes the label can be summed out, which gives
+    The visible layer is ``Columns([layer of the inputs, Categorical(n_classes)])``. So
+    a row is ``[x | one-hot label]``, and the energy, its gradient, sampling and log Z
+    are inherited from :class:`RBM`. The label can be summed out, which gives
     ``p(y | x)`` and its gradient in closed form.
 
     Parameters
@@ -41,7 +42,7 @@ class ClassRBM(RBM):
         return self.visible.layers[1].n_units
 
     def split(self, rows):
-        """Return the inputs and the one-hot labels of rows, the labels as an array."""
+        """Return the inputs of rows, and their one-hot labels as an ndarray."""
         return rows[:, : self.n_inputs], dense(rows[:, self.n_inputs :])
 
     def class_energy(self, x):
@@ -52,10 +53,10 @@ class ClassRBM(RBM):
         x : {ndarray, CSR matrix} of shape (n, n_inputs)
         """
         layer, label = self.visible.layers
-        alone = np.asarray(layer.energy(x), dtype=np.float64)[:, None]
+        energy_of_x = np.asarray(layer.energy(x), dtype=np.float64)[:, None]
         inputs = x @ self.weights[: self.n_inputs]
         cgf = [self.hidden.cgf(received) for received in self._per_class(inputs)]
-        return alone - label.bias - np.stack(cgf, axis=1)
+        return energy_of_x - label.bias - np.stack(cgf, axis=1)
 
     def class_grad(self, x, weight):
         """Return the gradient of ``sum(weight * class_energy(x))`` by name.
@@ -64,7 +65,7 @@ class ClassRBM(RBM):
         ----------
         x : {ndarray, CSR matrix} of shape (n, n_inputs)
         weight : ndarray of shape (n, n_classes)
-            Of any sign.
+            Numbers of any sign.
         """
         total = weight.sum(axis=1)
         weight = weight.astype(self.dtype, copy=False)
@@ -91,7 +92,8 @@ class ClassRBM(RBM):
         for block in others:
             _add(gradient, {f"hidden.{name}": -v for name, v in block.items()})
         gradient["hidden.bias"] = -hidden.sum(axis=0)
-        # The weights of a label loss cancel over the classes, and so does this term.
+        # The weights of the loss of a label sum to 0 over the classes. Then this term
+        # vanishes, and the product with x need not be computed.
         if np.abs(total).max(initial=0) > _ROUNDING * np.abs(weight).max(initial=0):
             inputs = self.visible.layers[0].grad(x, total.astype(self.dtype))
             _add(gradient, {f"visible.0.{name}": v for name, v in inputs.items()})
@@ -112,12 +114,12 @@ class ClassRBM(RBM):
         )
 
     def _per_class(self, inputs):
-        """Yield what the hidden units receive, for each label in turn."""
+        """Yield the inputs of the hidden units for each label in turn."""
         for row in self.weights[self.n_inputs :]:
             yield self._coupled(inputs + row)
 
 
 def _add(total, gradient):
-    """Add arrays to those of the same names, in place."""
+    """Add arrays to the arrays of the same names in the dict ``total``."""
     for name, value in gradient.items():
         total[name] = total[name] + value if name in total else value

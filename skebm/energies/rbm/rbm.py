@@ -41,19 +41,22 @@ class RBM(Bipartite):
     Parameters
     ----------
     visible, hidden : layers
-        The units. One side must have bounded values, or the weights between real units,
-        scaled by their standard deviations, a largest singular value below 1.
+        The partition function is finite if the values of one side are bounded. It is
+        also finite if the matrix of the weights between real units, scaled by their
+        standard deviations, has a largest singular value below 1.
     weights : ndarray of shape (n_visible, n_hidden)
     base : layer, default=None
         The visible layer of the reference, a model of independent units from which
-        annealing starts; best at the data's marginals. ``None`` takes ``visible``.
+        annealing starts. The best choice is a layer at the marginals of the data.
+        ``None`` takes ``visible``.
     coupling : float, default=1
-        Factor of the weights; below 1 on the way from the reference.
+        Factor of the weights. It is below 1 between the reference and the model.
 
     Raises
     ------
     ValueError
-        If units of Poisson counts meet others without bound.
+        If one side holds Poisson counts, and the other side holds units whose values
+        are not bounded either.
 
     References
     ----------
@@ -67,9 +70,9 @@ class RBM(Bipartite):
 
     @property
     def is_proper(self):
-        """Whether the partition function is finite, as far as that is known.
+        """Whether the partition function is known to be finite.
 
-        It is where the values of a side are bounded, and after :meth:`project`.
+        It is finite if the values of one side are bounded, and after :meth:`project`.
         """
         if self.visible.finite or self.hidden.finite:
             return True
@@ -84,11 +87,11 @@ class RBM(Bipartite):
 
     @property
     def work(self):
-        """Multiply-adds of a sweep, a row."""
+        """Multiply-adds of a sweep, for each row."""
         return 2 * self.weights.size
 
     def inputs(self, x):
-        """Return what the hidden units receive, before ``coupling``."""
+        """Return the inputs of the hidden units, before ``coupling``."""
         return product(x, self.weights)
 
     def energy(self, x, inputs=None):
@@ -131,7 +134,8 @@ class RBM(Bipartite):
     def contrast(self, positive, negative, offsets=None):
         """Return positive minus negative phase: see :meth:`Bipartite.contrast`.
 
-        What no distribution depends on is taken out of it (``visible.gauge``).
+        The directions that do not change the distribution are removed from it; see the
+        method ``gauge`` of layers.
         """
         total = super().contrast(positive, negative, offsets)
         fix_gauge(self.visible, total)
@@ -139,14 +143,15 @@ class RBM(Bipartite):
 
     @property
     def fused(self):
-        """Kernels for whole minibatches, where all units take two values."""
+        """Kernels for whole minibatches; None unless all units take two values."""
         return FusedRBM(self) if has_binary_units(self) else None
 
     def project(self):
         """Bring the parameters back into the domain where the model exists."""
         self.visible.project()
         self.hidden.project()
-        # A change of gauge moves all three, so that the model stays what it is.
+        # The hidden biases make up for what the gauge removes from the weights, so that
+        # the model does not change.
         removed = self.visible.gauge(self.weights)
         if np.ndim(removed):
             self.hidden.bias += self._coupled(removed)
@@ -155,7 +160,7 @@ class RBM(Bipartite):
     # -- sampling --------------------------------------------------------------------
 
     def gibbs_sweep(self, chains, random):
-        """Draw all hidden units, then all visible ones."""
+        """Return the chains after all hidden, then all visible units were drawn."""
         if has_binary_units(self):
             return Chains(*sweeps(self, chains, [random]))
         hidden = self.hidden.sample(self._coupled(chains.inputs), random.fold(0))
@@ -177,9 +182,9 @@ class RBM(Bipartite):
         return self._with(self.visible, self.hidden, self.weights, base=base)
 
     def interpolate(self, beta):
-        """Return the model on the way from the reference (0) to this one (1).
+        """Return the model between the reference (0) and this model (1).
 
-        All natural parameters are interpolated, so every stage is an RBM.
+        All natural parameters are interpolated, so the result is an RBM.
         """
         hidden = self.hidden.zeros(self.hidden.n_units, self.dtype)
         return self._with(
@@ -190,12 +195,13 @@ class RBM(Bipartite):
         )
 
     def scaled(self, beta):
-        """Return the model whose energy of both sides is ``beta`` times this one's.
+        """Return the model whose joint energy is ``beta`` times this joint energy.
 
         Parameters
         ----------
         beta : float
-            An inverse temperature, above 0: large ones leave the lowest energies.
+            An inverse temperature, above 0. With a large one only the lowest energies
+            are probable.
         """
         return self._with(
             self.visible.scaled(beta),
@@ -207,10 +213,9 @@ class RBM(Bipartite):
 
     @property
     def enumerable(self):
-        """The configurations of the smaller finite side, or None.
+        """The configurations of the smaller finite side; None if no side is finite.
 
-        Summing over that side is all it takes: the other one is summed out in its free
-        energy.
+        The free energy of a configuration sums the other side out.
         """
         sides = []
         if self.visible.finite:
@@ -221,18 +226,18 @@ class RBM(Bipartite):
 
     @property
     def is_normal(self):
-        """Whether all units are Gaussian, and so the whole density is normal."""
+        """Whether all units are Gaussian, so that the density is normal."""
         return is_normal(self)
 
     @property
     def closed_log_partition(self):
-        """The log partition function where all units are Gaussian, else None."""
+        """The log partition function if all units are Gaussian, else None."""
         return log_partition_of_normal(self) if self.is_normal else None
 
     # -- conditionals ----------------------------------------------------------------
 
     def conditional_log_prob(self, x):
-        """Return ``log p(x_i | all other x)`` for every variable, exactly.
+        """Return the exact ``log p(x_i | all other x)`` for every variable.
 
         Parameters
         ----------
@@ -248,24 +253,25 @@ class RBM(Bipartite):
         return conditionals_by_sum(self, x)
 
     def alternatives(self, variable):
-        """Return what else a variable could be, whatever the others are.
+        """Return the possible values of a variable, whatever the other variables are.
 
-        As :meth:`skebm.layers.Layer.alternatives`; None where it depends on the others,
-        as for real units beside hidden units without bounds.
+        They have the form of :meth:`skebm.layers.Layer.alternatives`. None if the
+        values depend on the other variables: the range of a real unit does if the
+        hidden units are not bounded.
         """
         return alternatives(self, variable)
 
     @property
     def clamped(self):
-        """The model of holes in rows, and of the hidden units, given the rest."""
+        """The model of the holes and the hidden units given the observed cells."""
         return Clamped(self)
 
     @available_if(_has_flips)
     def flip_energies(self, x):
         """Return ``F(x with unit i flipped) - F(x)`` for every visible unit.
 
-        There are flips where all visible units have two values, as Bernoulli and spin
-        units do. All of them together cost about as much as a few free energies.
+        The method exists if all visible units have two values, as Bernoulli and spin
+        units do. It costs about as much as a few evaluations of the free energy.
 
         Parameters
         ----------
@@ -279,7 +285,7 @@ class RBM(Bipartite):
         Raises
         ------
         ValueError
-            If ``x`` holds other values than the two of its units.
+            If ``x`` holds a value that its unit cannot take.
         """
         return Flips(self).energies(x)
 

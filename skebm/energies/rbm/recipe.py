@@ -1,4 +1,4 @@
-"""How estimators make restricted Boltzmann machines."""
+"""Recipes of restricted Boltzmann machines."""
 
 from skebm.energies._recipe import (
     Recipe,
@@ -12,22 +12,31 @@ from skebm.energies.rbm.rbm import RBM
 from skebm.layers import HIDDEN, Bernoulli, Categorical, Spin
 from skebm.utils._validation import lookup
 
-# Learning rates of "auto" (asv_bench/compare/learning_rate.py). Few binary units are
-# within half a nat of their best rate at 0.4; with many, chains fall behind: 8000
-# updates of 200 on the mushrooms end 24 nats below those at 0.2.
-_RATE, _LARGEST_RATE, _RATE_TIMES_HIDDEN = 0.1, 0.4, 12.8
-# Real units do not saturate: a step that is too long explodes, soonest where both sides
-# can answer without bound. At 0.2 a fit of 100 hidden units to iris did. Real columns
-# beside others take the rate of binary ones, 0.1.
+# Learning rates of "auto" (asv_bench/compare/learning_rate.py).
+#
+# The rate of models to which no other rule applies.
+_RATE = 0.1
+# The largest rate of binary units. With few hidden units it is within half a nat of the
+# best rate.
+_LARGEST_RATE = 0.4
+# The rate of binary units times the number of hidden units. With many hidden units the
+# chains fall behind: with 200 of them, 8000 updates at 0.4 on the mushrooms end 24 nats
+# below as many updates at 0.2.
+_RATE_TIMES_HIDDEN = 12.8
+# The rate of real hidden units. Real units do not saturate, so too long a step makes
+# the parameters explode, above all if neither side is bounded. At 0.2 a fit of 100
+# hidden units to iris exploded.
 _REAL_HIDDEN_RATE = 0.01
-# Where many real columns are nearly the same, a step along what they share is that much
-# longer: patches of photographs, 64 columns whose correlations have an eigenvalue of
-# 53, diverged in one of five fits at 0.1. Tables have up to 18, and keep their rate.
+# The largest rate times the spread of real columns. If many columns are nearly the
+# same, a step along their common direction is longer by this factor. Patches of
+# photographs, 64 columns with a spread of 53, diverged in one of five fits at 0.1. The
+# spread of tables is up to 18, so they keep their rate.
 _RATE_TIMES_SPREAD = 2.5
-# Of nothing but categories, as in proteins: rows drawn from what 0.1 has learned have
-# covariances that agree with held-out ones to 0.95, and 0.97 at half of it.
+# The rate if all columns are categories, as in proteins. The covariances of drawn rows
+# correlate with the covariances of held-out rows at 0.97 with this rate, and at 0.95
+# with twice this rate.
 _CATEGORICAL_RATE = 0.05
-# Real columns beside spins, which were not measured.
+# The rate of real columns with spins. It was not measured, so it is careful.
 _REAL_WITH_SPINS_RATE = 0.05
 
 
@@ -39,7 +48,7 @@ class RBMRecipe(Recipe):
     n_components : int, default=100
         Number of hidden units.
     hidden : str, default="bernoulli"
-        Hidden units, a name of :data:`skebm.layers.HIDDEN`.
+        Kind of the hidden units, a name of :data:`skebm.layers.HIDDEN`.
     """
 
     energy_class = RBM
@@ -49,7 +58,7 @@ class RBMRecipe(Recipe):
         self.hidden = hidden
 
     def build(self, layer, summary, random):
-        """Return an RBM at the marginals, with weights that hardly do anything."""
+        """Return an RBM at the marginals of the rows, with small random weights."""
         visible, base = marginals(layer, summary)
         hidden = self._hidden(summary.dtype)
         shape = layer.n_units, self.n_components
@@ -71,7 +80,7 @@ class RBMRecipe(Recipe):
         has_spins = any(isinstance(units, Spin) for units in [*layers, hidden])
         if has_spins and not all(units.finite for units in layers):
             return _REAL_WITH_SPINS_RATE
-        # Counts couple by their value, so the variance is the curvature of their bias.
+        # The variance of a count is the curvature of the log-likelihood in its bias.
         variance = max(summary.count_variance, 1)
         return min(_RATE, 1 / variance, _RATE_TIMES_SPREAD / summary.spread)
 
@@ -92,8 +101,8 @@ class RBMRecipe(Recipe):
 class ClassRBMRecipe(RBMRecipe):
     """A restricted Boltzmann machine of inputs and a label.
 
-    The layer that :meth:`build` takes is that of the inputs beside that of the label,
-    ``Columns([inputs, label])``.
+    :meth:`build` takes a layer ``Columns([inputs, label])`` of the layer of the inputs
+    and the layer of the label.
 
     Parameters
     ----------
@@ -122,5 +131,5 @@ class ClassRBMRecipe(RBMRecipe):
 
 
 def _leaves(layer):
-    """Return the layers of which a layer is made, or itself."""
+    """Return the list of the layers that a layer joins, or of the layer alone."""
     return list(getattr(layer, "layers", [layer]))

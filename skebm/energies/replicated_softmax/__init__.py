@@ -1,4 +1,4 @@
-"""Replicated softmaxes: documents as counts of words."""
+"""The replicated softmax, a model of documents as counts of words."""
 
 from skebm.energies.replicated_softmax._marginal import Marginal
 from skebm.energies.replicated_softmax.recipe import (

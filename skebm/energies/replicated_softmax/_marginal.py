@@ -1,28 +1,29 @@
-"""The hidden units of a replicated softmax, with its words summed out."""
+"""The hidden units of a replicated softmax, with the words summed out."""
 
 import numpy as np
 from numba import njit
 
 from skebm.utils._parallel import map_blocks
 
+# Rows whose log weights one thread computes at a time.
 _BLOCK = 256
 
 
 class Marginal:
     """The distribution of the hidden units of documents of a given length.
 
-    Given the hidden units words are independent, so their sum has a closed form:
-    ``p(h | D) = exp(D phi(h)) / Z(D)`` with ``phi(h) = h @ hidden_bias + log sum_k
-    exp(bias_k + weights_k @ h)``. **The length is an inverse temperature**: any real
-    number from 0 on, where the hidden units are fair coins and ``Z(0) = 2**n_hidden``.
-    So everything about all lengths comes from one way from 0 to the longest, on which
-    no word is drawn.
+    The words are independent given the hidden units, so the sum over them has a closed
+    form: ``p(h | D) = exp(D phi(h)) / Z(D)`` with ``phi(h) = h @ hidden_bias + log
+    sum_k exp(bias_k + weights_k @ h)``. **The length is an inverse temperature**, and
+    may be any real number from 0 on. At length 0 the hidden units are fair coins, and
+    ``Z(0) = 2**n_hidden``. So one annealing from length 0 to the longest document
+    passes all lengths, and it draws no words.
 
     Parameters
     ----------
     energy : ReplicatedSoftmax
     dtype : dtype, default=np.float64
-        Of all arrays.
+        The dtype of all arrays.
     """
 
     def __init__(self, energy, dtype=np.float64):
@@ -31,7 +32,7 @@ class Marginal:
         self.weights = coupling * energy.weights.astype(dtype, copy=False)
         self.bias = energy.visible.bias.astype(dtype, copy=False)
         self.hidden_bias = coupling * energy.hidden.bias.astype(dtype, copy=False)
-        # What a unit that comes on, or goes off, multiplies the words' weights by.
+        # A unit that turns on, or off, multiplies the weights of the words by these.
         rows = np.ascontiguousarray(self.weights.T)
         self._factors = np.exp(rows), np.exp(-rows)
 
@@ -61,40 +62,42 @@ class Marginal:
         ndarray of shape (n,), float64
         """
 
-        def rows(part):
-            weight, shift = self._word_weights(hidden[part])
-            return hidden[part] @ self.hidden_bias + shift + np.log(weight.sum(axis=1))
+        def block_phi(block):
+            units = hidden[block]
+            weight, shift = self._word_weights(units)
+            return units @ self.hidden_bias + shift + np.log(weight.sum(axis=1))
 
         return np.concatenate(
-            map_blocks(rows, len(hidden), self.weights.size, size=_BLOCK)
+            map_blocks(block_phi, len(hidden), self.weights.size, size=_BLOCK)
         )
 
     def sweep(self, hidden, lengths, random):
-        """Draw each unit in turn given the others, the words summed out.
+        """Draw each unit in turn given the others, with the words summed out.
 
         Parameters
         ----------
         hidden : ndarray of shape (n, n_hidden), float64
             Zeros and ones.
         lengths : ndarray of shape (n,), float64
-            Need not be whole numbers.
+            Lengths of the documents, which need not be whole numbers.
         random : Random
 
         Returns
         -------
         hidden : ndarray of shape (n, n_hidden)
         phi : ndarray of shape (n,)
-            Of the units after the sweep.
+            Log weight of the drawn units in a document of one word.
         """
         hidden, phi = hidden.copy(), np.empty(len(hidden), dtype=self.dtype)
 
-        def rows(part):
-            weight, shift = self._word_weights(hidden[part])
-            uniform = random.rows(part.start).uniform(hidden[part].shape, self.dtype)
+        def sweep_block(block):
+            units = hidden[block]
+            weight, shift = self._word_weights(units)
+            uniform = random.rows(block.start).uniform(units.shape, self.dtype)
             tables = self.hidden_bias, *self._factors, uniform
-            _sweep(hidden[part], lengths[part], weight, shift, *tables, phi[part])
+            _sweep(units, lengths[block], weight, shift, *tables, phi[block])
 
-        map_blocks(rows, len(hidden), 4 * self.weights.size)
+        map_blocks(sweep_block, len(hidden), 4 * self.weights.size)
         return hidden, phi
 
     def words(self, hidden):
@@ -103,31 +106,32 @@ class Marginal:
         return weight / weight.sum(axis=1, keepdims=True)
 
     def _word_weights(self, hidden):
-        """Return the words' weights over the largest one, and the log of that."""
+        """Return the weights of the words over the largest weight, and its log."""
         logit = hidden @ self.weights.T + self.bias
         shift = logit.max(axis=1)
         return np.exp(logit - shift[:, None]), shift
 
 
+# The compiler may reorder sums, so that it can use vector instructions.
 _REORDER = {"reassoc", "contract"}
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
 def _sweep(hidden, lengths, weight, shift, bias, up, down, uniform, phi):
     for r in range(len(hidden)):
-        own, units, scale = weight[r], hidden[r], shift[r]
-        total = _dot(own, np.ones_like(own))
+        words, units, scale = weight[r], hidden[r], shift[r]
+        total = _dot(words, np.ones_like(words))
         for j in range(len(units)):
             is_on = units[j] == 1
             factor = down[j] if is_on else up[j]
-            other = _dot(own, factor)
-            gain = np.log(other / total) + (-bias[j] if is_on else bias[j])
+            flipped_total = _dot(words, factor)
+            gain = np.log(flipped_total / total) + (-bias[j] if is_on else bias[j])
             gain *= lengths[r]
             odds = np.exp(-abs(gain))
             if uniform[r, j] * (1 + odds) < (odds if gain < 0 else 1):
-                for k in range(len(own)):
-                    own[k] *= factor[k]
-                units[j], total = 1 - units[j], other
+                for k in range(len(words)):
+                    words[k] *= factor[k]
+                units[j], total = 1 - units[j], flipped_total
         for j in range(len(units)):
             scale += bias[j] * units[j]
         phi[r] = scale + np.log(total)

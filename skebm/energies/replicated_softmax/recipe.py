@@ -1,4 +1,4 @@
-"""How estimators make replicated softmaxes."""
+"""The recipe of replicated softmaxes."""
 
 from typing import NamedTuple
 
@@ -15,20 +15,26 @@ from skebm.energies.replicated_softmax.replicated_softmax import (
     lengths_of,
 )
 
-# Gradients grow with the length of documents and the frequency of a word: so plain
-# descent moves frequent words only (asv_bench/compare/newsgroups.py).
-_ADAM_RATE, _ADAM_RATE_TIMES_LENGTH, _DESCENT_RATE = 0.01, 0.5, 0.3
+# Learning rates of "auto" (asv_bench/compare/newsgroups.py).
+#
+# The largest rate of Adam.
+_ADAM_RATE = 0.01
+# The rate of Adam times the mean length of documents: gradients grow with the length.
+_ADAM_RATE_TIMES_LENGTH = 0.5
+# The rate of plain descent times the mean length. Gradients also grow with the
+# frequency of a word, so plain descent learns frequent words only.
+_DESCENT_RATE_TIMES_LENGTH = 0.3
 
 
 class DocumentSummary(NamedTuple):
-    """What a recipe may know of the documents of a first fit.
+    """The facts about the documents of a first fit that a recipe may use.
 
     Attributes
     ----------
     X : {ndarray, CSR matrix} of shape (n, n_words)
     weight : ndarray of shape (n,) or None
     mean_length : float
-        At least 1.
+        Mean number of words of a document, at least 1.
     """
 
     X: np.ndarray
@@ -42,7 +48,7 @@ class DocumentSummary(NamedTuple):
         return cls(X, weight, max(mean_length, 1.0))
 
     def without_rows(self):
-        """Return what is left to keep once the energy is made."""
+        """Return the summary without documents, which the estimator keeps."""
         return self._replace(X=None, weight=None)
 
 
@@ -61,7 +67,7 @@ class ReplicatedSoftmaxRecipe(Recipe):
         self.n_components = n_components
 
     def build(self, layer, summary, random):
-        """Return a model at the words' frequencies; ``layer`` is not used."""
+        """Return a model at the frequencies of the words; ``layer`` is not used."""
         shape = summary.X.shape[1], self.n_components
         weights = small_weights(shape, summary.X.dtype, random)
         return ReplicatedSoftmax.from_documents(summary.X, summary.weight, weights)
@@ -70,7 +76,7 @@ class ReplicatedSoftmaxRecipe(Recipe):
         """Return the learning rate that ``"auto"`` stands for."""
         if is_adaptive(optimizer):
             return min(_ADAM_RATE, _ADAM_RATE_TIMES_LENGTH / summary.mean_length)
-        return _DESCENT_RATE / summary.mean_length
+        return _DESCENT_RATE_TIMES_LENGTH / summary.mean_length
 
     def attributes(self, energy, order):
         """Return weights and biases; ``order`` is not used."""

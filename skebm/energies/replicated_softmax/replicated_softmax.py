@@ -1,4 +1,4 @@
-"""The replicated softmax: documents as counts of words."""
+"""The replicated softmax, a model of documents as counts of words."""
 
 from typing import NamedTuple
 
@@ -13,15 +13,17 @@ from skebm.utils._products import GRADIENT_ROWS, product, product_of_columns
 
 
 class Documents(NamedTuple):
-    """Documents of data or of chains, with what a gradient needs of them.
+    """Documents of data or of chains, as the gradient needs them.
 
     Attributes
     ----------
     rows : {ndarray, CSR matrix} of shape (n, n_words)
     hidden : ndarray of shape (n, n_hidden)
-        Expectations given the rows.
+        Expectations of the hidden units given the rows.
     lengths : ndarray of shape (n,)
+        Number of words of each document.
     weight : ndarray of shape (n,)
+        Share of each document; negative in the negative phase.
     """
 
     rows: np.ndarray
@@ -30,28 +32,30 @@ class Documents(NamedTuple):
     weight: np.ndarray
 
     def negative(self):
-        """Return the same documents with the sign turned."""
+        """Return the same documents with the opposite sign."""
         return self._replace(weight=-self.weight)
 
     def means(self):
-        """Return how often a word is which one, and the mean hidden units of a word."""
-        share = self.weight * self.lengths
-        total = max(share.sum(), np.finfo(share.dtype).tiny)
-        return self.weight @ self.rows / total, share @ self.hidden / total
+        """Return the frequencies of the words, and the mean hidden units over words."""
+        n_words = self.weight * self.lengths
+        total = max(n_words.sum(), np.finfo(n_words.dtype).tiny)
+        return self.weight @ self.rows / total, n_words @ self.hidden / total
 
 
 class ReplicatedSoftmax(Bipartite):
-    """Documents of any length, seen by binary hidden units.
+    """A model of documents of any length, with binary hidden units.
 
     ``E(v, h) = -v @ bias - D h @ hidden_bias - v @ weights @ h`` for the counts ``v``
-    of the ``D`` words of a document [1]_. It is an RBM with a categorical visible unit
-    for each word, that all have the same weights; the hidden biases grow with the
-    length, so that documents of all lengths can use one set of parameters.
+    of the ``D`` words of a document [1]_. It is an RBM with one categorical visible
+    unit for each word of the document, and all of these units have the same weights.
+    The hidden biases are multiplied by the length, so that documents of all lengths can
+    use one set of parameters.
 
-    Probabilities are those of a document **as a sequence of words, given its length**:
-    ``p(w_1 ... w_D | D) = exp(-F(v)) / Z(D)``. There is no multinomial coefficient in
-    them, as in the perplexities of other topic models, and each length has a partition
-    function of its own, ``Z(D) = sum_h exp(D phi(h))`` (see :attr:`marginal`).
+    The model gives the probability of a document **as a sequence of words, given its
+    length**: ``p(w_1 ... w_D | D) = exp(-F(v)) / Z(D)``. It does not include the
+    multinomial coefficient, and neither do the perplexities of other topic models. Each
+    length has its own partition function ``Z(D) = sum_h exp(D phi(h))`` (see
+    :attr:`marginal`).
 
     Parameters
     ----------
@@ -60,13 +64,16 @@ class ReplicatedSoftmax(Bipartite):
     hidden : Bernoulli
     weights : ndarray of shape (n_words, n_hidden)
     lengths : array-like of int, default=(1,)
-        Lengths of documents, each once: chains that start from the reference have them.
+        Distinct lengths of documents. Chains that start from the reference have these
+        lengths.
     shares : array-like, default=None
-        How many documents have each of the lengths; None takes equal shares.
+        Number of documents of each length. None takes equal numbers.
     base : Categorical, default=None
-        The words of the reference, best at their frequencies; None takes ``visible``.
+        The words of the reference. The best choice is a layer at the frequencies of the
+        words. None takes ``visible``.
     coupling : float, default=1
-        Factor of weights and hidden biases; below 1 on the way from the reference.
+        Factor of the weights and of the hidden biases. It is below 1 between the
+        reference and the model.
 
     References
     ----------
@@ -88,7 +95,7 @@ class ReplicatedSoftmax(Bipartite):
 
     @classmethod
     def from_documents(cls, x, weight, weights):
-        """Return a model at the words' frequencies in documents, with these weights.
+        """Return a model at the frequencies of the words, with these weights.
 
         Parameters
         ----------
@@ -99,13 +106,13 @@ class ReplicatedSoftmax(Bipartite):
         """
         weight = np.ones(x.shape[0]) if weight is None else weight
         lengths = np.rint(lengths_of(x)[weight > 0]).astype(np.int64)
-        lengths, which = np.unique(lengths, return_inverse=True)
-        shares = np.bincount(which, weight[weight > 0])
+        lengths, positions = np.unique(lengths, return_inverse=True)
+        shares = np.bincount(positions, weight[weight > 0])
         total = max(shares @ lengths, 1)
         base = Categorical.from_moments(weight @ x / total, None, total)
         base = base.astype(weights.dtype)
         hidden = Bernoulli.zeros(weights.shape[1], weights.dtype)
-        # The reference is a layer of its own: updates in place must not move it.
+        # The reference has another layer, since updates in place must not move it.
         visible = base.astype(weights.dtype)
         energy = cls(
             visible, hidden, weights, lengths=lengths, shares=shares, base=base
@@ -115,25 +122,25 @@ class ReplicatedSoftmax(Bipartite):
 
     @property
     def sites(self):
-        """None: the columns are counts, and ``visible`` is the layer of one word."""
+        """None, since columns are counts and ``visible`` is the layer of one word."""
         return None
 
     @property
     def work(self):
-        """Multiply-adds of a sweep, a document."""
+        """Multiply-adds of a sweep, for each document."""
         return 6 * self.weights.size
 
     # -- energy and gradient ---------------------------------------------------------
 
     def inputs(self, x):
-        """Return what the hidden units receive, their biases too, before coupling."""
+        """Return the inputs of the hidden units with their biases, before coupling."""
         return product(x, self.weights) + lengths_of(x)[:, None] * self.hidden.bias
 
     def energy(self, x, inputs=None):
         """Return the free energy of each document, in nats, float64, shape (n,)."""
         inputs = self.inputs(x) if inputs is None else inputs
-        own = np.asarray(self.visible.energy(x), dtype=np.float64)
-        return own - softplus_sum(self._coupled(inputs))
+        visible = np.asarray(self.visible.energy(x), dtype=np.float64)
+        return visible - softplus_sum(self._coupled(inputs))
 
     def hidden_mean(self, x, inputs=None):
         """Return the expectation of the hidden units given each document."""
@@ -154,28 +161,29 @@ class ReplicatedSoftmax(Bipartite):
     def _gradient(self, phases, offsets):
         """Return d F / d params, summed over phases with signed weights.
 
-        Offsets are about the frequencies of the words and the mean hidden units. With
-        the energy written in ``v - D mu`` and ``h - lam`` weights and biases no longer
-        move each other; and lengths that differ between data and chains no longer show
-        in the gradient.
+        The offsets are near the frequencies of the words and the mean hidden units. If
+        the energy is written in ``v - D mu`` and ``h - lam``, the updates of weights
+        and biases become independent of each other, and a difference between the
+        lengths of data and chains does not change the gradient.
         """
         mu, lam = offsets
         rows, hidden, lengths, weight = zip(*phases, strict=True)
         weight, lengths = np.concatenate(weight), np.concatenate(lengths)
         factor = self.dtype.type(-self.coupling)
         shares = factor * weight[:, None] * (np.concatenate(hidden) - lam)
-        # sum (v - D mu) share = sum v share - mu sum D share: mu is one more row.
+        # sum (v - D mu) share = sum v share - mu sum D share, so mu is one more row.
         biases = lengths @ shares
         shares, rows = np.vstack([shares, -biases]), [*rows, mu[None]]
         weights = np.empty_like(self.weights)
         map_blocks(
-            lambda part: product_of_columns(rows, shares, part, weights[part]),
+            lambda block: product_of_columns(rows, shares, block, weights[block]),
             len(weights),
             shares.size,
             size=GRADIENT_ROWS,
         )
         words = (weight @ lengths) * mu - sum(p.weight @ p.rows for p in phases)
-        # What the centered weights do for the biases is taken out of their gradient.
+        # In the centered energy the weights contribute to the biases. The gradient of
+        # the biases makes up for it.
         return {
             "weights": weights,
             "visible.bias": words - weights @ lam,
@@ -183,10 +191,10 @@ class ReplicatedSoftmax(Bipartite):
         }
 
     def project(self):
-        """Take out what no distribution depends on: the means over words, in place.
+        """Remove the means over the words, which do not change the distribution.
 
-        A constant in the weights of a hidden unit is one in its bias, since both grow
-        with the length.
+        A constant in the weights of a hidden unit moves to its bias, since both are
+        multiplied by the length.
         """
         mean = self.weights.mean(axis=0)
         self.weights -= mean
@@ -194,27 +202,28 @@ class ReplicatedSoftmax(Bipartite):
         self.visible.bias -= self.visible.bias.mean()
 
     def next_word(self, x):
-        """Return the log-probability of each word as the next one of a document.
+        """Return the log-probability of each word as the next word of a document.
 
         Parameters
         ----------
         x : {ndarray, CSR matrix} of shape (n, n_words)
-            May hold empty documents.
+            Documents, which may be empty.
 
         Returns
         -------
         ndarray of shape (n, n_words), float64
+            In nats.
         """
-        gained = self._coupled(self.weights + self.hidden.bias)
+        from_next_word = self._coupled(self.weights + self.hidden.bias)
         inputs = self._coupled(self.inputs(x))
-        log_weight = np.array([softplus_sum(row + gained) for row in inputs])
+        log_weight = np.array([softplus_sum(row + from_next_word) for row in inputs])
         log_weight += self.visible.bias
         return log_weight - np.logaddexp.reduce(log_weight, axis=1)[:, None]
 
     def activity_grad(self, x, weight):
         """Return the gradient of ``sum(weight * activity(x))`` by name.
 
-        The hidden biases grow with the length of a document.
+        The hidden biases are multiplied by the length of a document.
         """
         factor = self.coupling * lengths_of(x)
         return self._activity_grad(x, weight, factor.astype(self.dtype))
@@ -227,23 +236,24 @@ class ReplicatedSoftmax(Bipartite):
         return Marginal(self)
 
     def gibbs_sweep(self, chains, random):
-        """Draw all hidden units, then all words: chains keep their lengths.
+        """Return the chains after all hidden units, then all words were drawn.
 
-        In between each hidden unit is drawn anew with the words summed out: all words
-        of a long document together hold its hidden units where they are.
+        The chains keep their lengths. In between, each hidden unit is drawn again with
+        the words summed out. Given all words of a long document its hidden units could
+        hardly move.
         """
         hidden, _ = self.sweep_hidden(chains, random)
         lengths = lengths_of(chains.visible)
         return self.chains(self.words(hidden, lengths, random.fold(1)))
 
     def sweep_hidden(self, chains, random):
-        """Draw the hidden units of chains, given their words and then without them.
+        """Draw the hidden units of chains given their words, then with them summed out.
 
         Returns
         -------
         hidden : ndarray of shape (n, n_hidden)
         phi : ndarray of shape (n,)
-            Log weights of the units in a document of one word.
+            Log weight of the hidden units in a document of one word.
         """
         mean = sigmoid(self._coupled(chains.inputs))
         lengths = lengths_of(chains.visible).astype(self.dtype)
@@ -262,20 +272,20 @@ class ReplicatedSoftmax(Bipartite):
         return IndependentWords(self.base, self.lengths, self.shares, self.n_hidden)
 
     def interpolate(self, beta):
-        """Return the model on the way from the reference (0) to this one (1)."""
+        """Return the model between the reference (0) and this model (1)."""
         visible = self.base.interpolate(self.visible, self.dtype.type(beta))
         coupling = self.coupling * beta
         return self._with(visible, self.hidden, self.weights, coupling=coupling)
 
     def draw_lengths(self, n_rows, random):
-        """Draw lengths of documents from those that there are."""
-        share = np.cumsum(self.shares)
-        uniform = random.uniform((n_rows, 1))[:, 0] * share[-1]
-        return self.lengths[np.searchsorted(share[:-1], uniform)]
+        """Draw lengths of documents, in proportion to their shares."""
+        cumulative = np.cumsum(self.shares)
+        uniform = random.uniform((n_rows, 1))[:, 0] * cumulative[-1]
+        return self.lengths[np.searchsorted(cumulative[:-1], uniform)]
 
 
 class IndependentWords:
-    """The reference of a replicated softmax: words independent of each other.
+    """The reference of a replicated softmax, whose words are independent.
 
     Parameters
     ----------
@@ -284,7 +294,7 @@ class IndependentWords:
     lengths, shares : ndarray
         As for :class:`ReplicatedSoftmax`.
     n_hidden : int
-        Hidden units, which see no words.
+        Number of hidden units, which are independent of the words.
     """
 
     def __init__(self, layer, lengths, shares, n_hidden):
@@ -297,9 +307,10 @@ class IndependentWords:
         return energy - self.n_hidden * np.log(2)
 
     def sample(self, n_rows, random):
-        """Draw documents, their lengths spread as those of documents.
+        """Draw documents whose lengths are spread like the lengths of the data.
 
-        The lengths do not depend on ``random``: so tempered replicas can exchange rows.
+        The lengths do not depend on ``random``, so that tempered replicas can exchange
+        rows.
         """
         inputs = np.zeros((n_rows, self.layer.n_units), dtype=self.layer.bias.dtype)
         lengths = spread(self.lengths, self.shares, n_rows)
@@ -312,9 +323,11 @@ def lengths_of(x):
 
 
 def spread(lengths, shares, n):
-    """Return ``n`` whole numbers that stand for lengths: the means of equal parts.
+    """Return ``n`` whole numbers that represent a distribution of lengths.
 
-    So they have the same sum as ``n`` documents, up to rounding.
+    The sorted lengths are divided into ``n`` groups of the same size, and the numbers
+    are the means of the groups. So ``n`` documents of these lengths have the mean
+    length of the data, up to rounding.
     """
     rank = np.r_[0, np.cumsum(shares)]
     sums = np.r_[0, np.cumsum(shares * lengths)]

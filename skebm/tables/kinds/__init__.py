@@ -1,4 +1,4 @@
-"""The kinds of columns: which layer models a column, and what its cells may be.
+"""The kinds of columns: the layer that models a column, and the values of its cells.
 
 This folder is the only place that knows kinds by name.
 """
@@ -12,8 +12,8 @@ from skebm.tables.kinds.real import GaussianKind, YeoJohnsonKind, ZeroInflatedKi
 from skebm.tables.kinds.two_valued import BernoulliKind, SpinKind
 from skebm.utils._validation import lookup
 
-# Kinds that an estimator's `visible` names. A layer of LAYERS without an entry here has
-# the kind `LayerKind`.
+# Kinds by the names that `visible` of an estimator takes. A layer of LAYERS without an
+# entry here has the kind `LayerKind`.
 KINDS = {
     "bernoulli": BernoulliKind,
     "spin": SpinKind,
@@ -28,12 +28,12 @@ __all__ = ["KINDS", "Kind", "LayerKind", "check_name", "columns_by_kind", "find_
 
 
 def check_name(name):
-    """Raise a sentence unless ``name`` is "auto", in KINDS or in LAYERS."""
+    """Raise an error unless ``name`` is "auto", in KINDS or in LAYERS."""
     lookup(name, dict.fromkeys(["auto", *KINDS, *LAYERS]), "visible")
 
 
 def find_kind(name):
-    """Return the kind of this name, which has no columns yet.
+    """Return the kind of this name, before it has columns.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def columns_by_kind(names):
     Parameters
     ----------
     names : sequence of str
-        The name of each column's kind.
+        The name of the kind of each column.
 
     Returns
     -------

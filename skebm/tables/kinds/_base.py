@@ -1,34 +1,34 @@
-"""What all kinds of columns share, and the kind of a layer that has no other."""
+"""The base of the kinds of columns, and the kind of a layer without an entry."""
 
 import numpy as np
 
 
 class Kind:
-    """Columns that are modelled by one layer, as units of that layer, and back.
+    """Base of kinds: columns that one layer models, as units of the layer, and back.
 
-    A kind answers two sets of questions. The first ones are about any column: which
-    layer models it, what its cells may be, and what its units are called. The second
-    ones are about the columns that ``fit`` has seen: ``encode`` turns rows of shape
+    A kind has two groups of methods. The first group is about any column: the layer
+    that models it, the values of its cells, and the names of its units. The second
+    group is about the columns that ``fit`` has seen: ``encode`` turns rows of shape
     (n, n_columns) into units of shape (n, n_units), and ``decode`` turns units into
-    rows. A hole is NaN, in all units of its column.
+    rows. A hole is NaN in all units of its column.
 
-    With this base class a column is one unit, and its values stay as they are.
+    In this base class a column is one unit, and its values do not change.
 
     Parameters
     ----------
     n_columns : int, default=0
-        Number of columns; there are none before ``fit``.
+        Number of columns, which is 0 before ``fit``.
 
     Attributes
     ----------
     name : str
-        What ``visible`` calls the kind; the registry's key, which :func:`find_kind`
-        and :class:`Encoding` set.
+        The name of the kind in ``visible``. It is the key of the registry, and
+        :func:`find_kind` and :class:`Encoding` set it.
     layer_class : type
         The class of the layer.
     domain : str or None
-        The numbers that a cell may hold, for sentences. None if they are not checked
-        here: every finite number is allowed, or values are numbered.
+        The numbers that a cell may hold, in the words of an error message. None if the
+        numbers are not checked: every finite number is allowed, or values are numbered.
     learns_limits : bool
         Whether :meth:`limits` depends on the numbers that ``fit`` has seen.
     outside_is_unknown : bool
@@ -38,16 +38,16 @@ class Kind:
         Whether an array of text or objects is read column by column if ``visible``
         names this kind for all columns.
     averages_values : bool
-        Whether the expectation of a column of two numbered values lies between them,
-        where they are real numbers.
+        Whether the expectation of a column of two numbered values is a number between
+        them, if they are real numbers.
     holds_numbers : bool
-        Whether a cell is a number, so that a posterior interval makes sense, rather
-        than a category or one of two values.
+        Whether a cell is a number, so that a posterior interval makes sense. A category
+        is not a number, and neither is one of two values.
     variance : float
         The largest variance of a column of counts; 0 for other kinds.
     spread : float
-        The largest eigenvalue of the correlations of real columns: 1 if they are not
-        correlated, and their number if they are all the same. 1 for other kinds.
+        The largest eigenvalue of the correlations of real columns. It is 1 if they are
+        not correlated, and their number if they are all the same. 1 for other kinds.
     """
 
     name = None
@@ -67,7 +67,7 @@ class Kind:
     # -- any column ------------------------------------------------------------------
 
     def is_numbered(self, is_auto, is_numeric):
-        """Whether the values of a column are numbered by their positions.
+        """Tell whether the values of a column are numbered.
 
         Parameters
         ----------
@@ -79,10 +79,10 @@ class Kind:
         return False
 
     def check_values(self, values, label):
-        """Raise a sentence if a column cannot have these numbered values."""
+        """Raise an error if a column cannot have these numbered values."""
 
     def n_values(self, n_numbered, high):
-        """Return how many values a column has; 0 if they are not counted.
+        """Return the number of numbered values or counts of a column; 0 for others.
 
         Parameters
         ----------
@@ -99,15 +99,15 @@ class Kind:
         Parameters
         ----------
         low, high : ndarray of shape (n_columns,)
-            Smallest and largest number of each column that ``fit`` has seen, 0 being
-            seen always.
+            Smallest and largest of 0 and the numbers of each column that ``fit`` has
+            seen.
         """
         if self.domain is None:
             return np.full(len(low), -np.inf), np.full(len(low), np.inf)
         return self.layer_class.zeros(len(low)).limits
 
     def outside(self, X, low, high):
-        """Return which numbers are outside the domain; a hole is not.
+        """Return which numbers are outside the domain. A hole is not.
 
         Parameters
         ----------
@@ -128,27 +128,27 @@ class Kind:
         name : str
             The column's name.
         values : sequence or None
-            Its values, if they are numbered.
+            The values of the column, if they are numbered.
         """
         return [str(name)]
 
     # -- the columns of fit ----------------------------------------------------------
 
     def fit(self, X, sizes, weight):
-        """Return the kind that has learned how to encode these columns.
+        """Return a kind that has learned how to encode these columns.
 
         Parameters
         ----------
         X : {ndarray, CSR matrix} of shape (n, n_columns)
             NaN where a value is missing.
         sizes : ndarray of int of shape (n_columns,)
-            Number of values of each column; 0 if they are not counted.
+            Number of numbered values or counts of each column; 0 for other columns.
         weight : ndarray of shape (n,) or None
         """
         return self.unchanged(X.shape[1])
 
     def unchanged(self, n_columns):
-        """Return the kind that leaves the values of columns as they are."""
+        """Return a kind that does not change the values of columns."""
         return type(self)(n_columns)
 
     @property
@@ -158,7 +158,7 @@ class Kind:
 
     @property
     def structure(self):
-        """Arguments of the layer that are not learned, by name."""
+        """The arguments of the layer that are not learned, by name."""
         return {}
 
     def layer(self, dtype):
@@ -192,7 +192,7 @@ class Kind:
         Returns
         -------
         ndarray of shape (n, n_columns) or (1, n_columns), float64
-            0 for values that are counted, and for holes.
+            In nats; 0 for holes, and for columns whose values do not change.
         """
         return np.zeros((1, self.n_columns))
 
@@ -218,5 +218,5 @@ class LayerKind(Kind):
         return self.layer_class.domain
 
     def unchanged(self, n_columns):
-        """Return the kind that leaves the values of columns as they are."""
+        """Return a kind that does not change the values of columns."""
         return LayerKind(self.layer_class, n_columns)

@@ -7,7 +7,7 @@ from skebm.tables.kinds._base import Kind
 from skebm.utils._moments import moments
 from skebm.utils._sparse import dense
 
-# A count may become this many times the largest one that fit has seen.
+# The limit of a column of counts is this number times the largest count of fit.
 _HEADROOM = 2
 
 
@@ -44,7 +44,7 @@ class CountKind(Kind):
         return (low > X) | (high < X) | (np.abs(X - np.floor(X)) > 0)
 
     def fit(self, X, sizes, weight):
-        """Take the numbers of values, and the largest variance."""
+        """Return the kind with the numbers of values and the largest variance."""
         return CountKind(sizes, float(moments(X, weight)[1].max()))
 
     @property
@@ -54,7 +54,7 @@ class CountKind(Kind):
 
 
 class CategoricalKind(Kind):
-    """Categories that are numbered from 0 to ``sizes - 1``, as blocks of one-hot units.
+    """Categories, numbered from 0 to ``sizes - 1``, as blocks of one-hot units.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class CategoricalKind(Kind):
         self.sizes = sizes
 
     def is_numbered(self, is_auto, is_numeric):
-        """Categories always are."""
+        """Return True: categories are always numbered."""
         return True
 
     def unit_names(self, name, values):
@@ -79,7 +79,7 @@ class CategoricalKind(Kind):
         return [f"{name}={value}" for value in values]
 
     def fit(self, X, sizes, weight):
-        """Take the numbers of categories."""
+        """Return the kind with the numbers of categories."""
         return CategoricalKind(sizes)
 
     @property
@@ -102,8 +102,8 @@ class CategoricalKind(Kind):
         X = dense(X)
         out = np.zeros((len(X), self.sizes.sum()), dtype=X.dtype)
         for number, block in zip(X.T, self._blocks, strict=True):
-            seen = np.flatnonzero(~np.isnan(number))
-            out[seen, block.start + number[seen].astype(np.intp)] = 1
+            rows = np.flatnonzero(~np.isnan(number))
+            out[rows, block.start + number[rows].astype(np.intp)] = 1
             out[np.isnan(number), block] = np.nan
         return out
 

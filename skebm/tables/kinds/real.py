@@ -1,4 +1,4 @@
-"""Columns of real numbers: standardised, transformed, or often exactly 0."""
+"""Columns of real numbers: standardised, transformed, or zero-inflated."""
 
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
@@ -8,12 +8,12 @@ from skebm.tables.curves import Curve, standards
 from skebm.tables.kinds._base import Kind
 from skebm.utils._sparse import dense
 
-# Rows from which the spread is estimated.
+# Approximate number of rows from which the spread is estimated.
 _N_SPREAD_ROWS = 2000
 
 
 class GaussianKind(Kind):
-    """Numbers less ``location``, in units of ``scale``.
+    """Real numbers, minus ``location`` and divided by ``scale``.
 
     Parameters
     ----------
@@ -29,13 +29,13 @@ class GaussianKind(Kind):
         self.location, self.scale, self.spread = location, scale, spread
 
     def fit(self, X, sizes, weight):
-        """Take location and scale from the data."""
+        """Return the kind with the location and scale of each column."""
         kind = GaussianKind(*standards(X, weight))
         kind.spread = _spread(kind, X)
         return kind
 
     def unchanged(self, n_columns):
-        """Return the kind of location 0 and scale 1."""
+        """Return the kind with location 0 and scale 1."""
         return GaussianKind(np.zeros(n_columns), np.ones(n_columns))
 
     @property
@@ -43,7 +43,7 @@ class GaussianKind(Kind):
         return not self.location.any() and (self.scale == 1).all()
 
     def encode(self, X):
-        """Standardise in float64: a float32 column may lie far from 0 for its width."""
+        """Standardise in float64: float32 has few digits for columns far from 0."""
         if self._is_identity:
             return X
         return ((dense(X) - self.location) / self.scale).astype(X.dtype)
@@ -60,7 +60,7 @@ class GaussianKind(Kind):
 
 
 class YeoJohnsonKind(Kind):
-    """Numbers that are standardised after a Yeo-Johnson transform of each column.
+    """Real numbers, standardised after a Yeo-Johnson transform of each column.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class YeoJohnsonKind(Kind):
         self.curves, self.spread = curves, spread
 
     def fit(self, X, sizes, weight):
-        """Fit a curve to each column."""
+        """Return the kind with a curve for each column."""
         kind = YeoJohnsonKind([Curve.fit(x, weight) for x in dense(X).T])
         kind.spread = _spread(kind, X)
         return kind
@@ -97,23 +97,24 @@ class YeoJohnsonKind(Kind):
         return self._map_columns("encode", dense(X)).astype(X.dtype)
 
     def decode(self, Z):
-        """Undo :meth:`encode`, within the reach of the curves."""
+        """Undo :meth:`encode`, within the limits of the curves."""
         return self._map_columns("decode", Z).astype(Z.dtype)
 
     def best_guess(self, Z, decoded):
-        """Return the mean of decoded draws, which is not the decoded mean."""
+        """Return the mean of decoded draws, which differs from the decoded mean."""
         return decoded
 
     def log_volumes(self, Z):
-        """Return the log of the width that a unit width stands for, at each value."""
+        """Return the log of the width of a unit width at each value."""
         return np.nan_to_num(self._map_columns("log_width", Z), nan=0.0)
 
 
 class ZeroInflatedKind(YeoJohnsonKind):
-    """Columns that are often 0: units ``[z_1..z_k, u_1..u_k]``, with 0 as ``z = 0``.
+    """Columns that are often exactly 0, as units ``[z_1..z_k, u_1..u_k]``.
 
-    Other numbers have ``z = 1``. They are standardised after their logarithm if all of
-    a column are positive, else after a Yeo-Johnson transform.
+    The number 0 has ``z = 0``, and other numbers have ``z = 1``. They are standardised
+    after their logarithm if all numbers of the column are positive, else after a
+    Yeo-Johnson transform.
     """
 
     layer_class = ZeroInflated
@@ -129,11 +130,11 @@ class ZeroInflatedKind(YeoJohnsonKind):
         return low > X
 
     def unit_names(self, name, values):
-        """Return the names of the unit that tells 0 from numbers, and of the number."""
+        """Return the name of the unit that tells 0 from numbers, and of the number."""
         return [f"{name}!=0", str(name)]
 
     def fit(self, X, sizes, weight):
-        """Fit a curve to the numbers of each column that are not 0."""
+        """Return the kind with a curve for the nonzero numbers of each column."""
         X = dense(X)
         others = np.where(X == 0, np.nan, X)
         families = ["log" if np.nanmin(x, initial=0) == 0 else "power" for x in X.T]
@@ -146,27 +147,27 @@ class ZeroInflatedKind(YeoJohnsonKind):
         return np.tile(np.arange(self.n_columns), 2)
 
     def encode(self, X):
-        """Return whether each cell is not 0, and its number."""
+        """Return the units ``z`` of all columns, then their units ``u``."""
         X = dense(X)
         on = np.where(np.isnan(X), np.nan, X != 0).astype(X.dtype)
         number = super().encode(np.where(X == 0, np.nan, X))
         return np.concatenate([on, np.where(on == 0, 0, number).astype(X.dtype)], 1)
 
     def decode(self, Z):
-        """Return 0 or the number; of expectations, the more probable of the two."""
+        """Return 0 or the number of each cell, whichever is more probable."""
         on, number = np.split(Z, 2, axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             number = super().decode(number / on)
         return np.where(on < 0.5, 0, number).astype(Z.dtype)
 
     def log_volumes(self, Z):
-        """Return the log of the width where there is a number, else 0."""
+        """Return the log of the width of each number; 0 for a cell that is 0."""
         on, number = np.split(Z, 2, axis=1)
         return np.where(on == 1, super().log_volumes(number), 0.0)
 
 
 def _spread(kind, X):
-    """Return the largest eigenvalue of the correlations, from some of the rows.
+    """Return the largest eigenvalue of the correlations, estimated from some rows.
 
     A hole counts as the mean, 0.
     """

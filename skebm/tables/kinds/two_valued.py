@@ -8,13 +8,13 @@ from skebm.tables.kinds._base import Kind
 
 
 class BernoulliKind(Kind):
-    """Values in {0, 1}, probabilities of 1, or two values that are numbered.
+    """Columns of 0 and 1, of probabilities of 1, or of two numbered values.
 
     Parameters
     ----------
     n_columns : int, default=0
     is_binary : ndarray of bool of shape (n_columns,), default=True
-        Which columns hold no number between 0 and 1.
+        Which columns do not hold numbers between 0 and 1.
     """
 
     layer_class = Bernoulli
@@ -27,11 +27,11 @@ class BernoulliKind(Kind):
         self.is_binary = is_binary
 
     def is_numbered(self, is_auto, is_numeric):
-        """Whether "auto" chose the kind, or the values are not numbers."""
+        """Tell whether "auto" chose the kind, or the values are not numbers."""
         return is_auto or not is_numeric
 
     def check_values(self, values, label):
-        """Raise a sentence if there are more than two values."""
+        """Raise an error if there are more than two values."""
         if len(values) > 2:
             raise ValueError(
                 f"Bernoulli units take two values, but {label} of X has {len(values)}. "
@@ -45,7 +45,7 @@ class BernoulliKind(Kind):
         return [str(name)]
 
     def fit(self, X, sizes, weight):
-        """Find the columns without a number between 0 and 1."""
+        """Return the kind that knows which columns hold only 0 and 1."""
         n_columns = X.shape[1]
         if issparse(X):
             between = np.unique(X.tocoo().col[(X.data > 0) & (X.data < 1)])
@@ -53,12 +53,12 @@ class BernoulliKind(Kind):
         return BernoulliKind(n_columns, ~((X > 0) & (X < 1)).any(axis=0))
 
     def best_guess(self, Z, decoded):
-        """Return the more probable value, or the mean of probabilities."""
+        """Return the more probable value, or the mean of a column of probabilities."""
         return np.where(self.is_binary, Z > 0.5, Z)
 
 
 class SpinKind(Kind):
-    """Values in {-1, +1}."""
+    """Columns of -1 and +1."""
 
     layer_class = Spin
     domain = Spin.domain
