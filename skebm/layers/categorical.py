@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 
 from skebm.layers._base import Constructor, Layer
+from skebm.utils._addresses import KERNEL
 from skebm.utils._math import fill_exp
 
 # Rows that go through a block side by side.
@@ -154,7 +155,7 @@ class Categorical(Layer):
 
 # Blocks are too short for vector instructions. So several rows go through each block
 # side by side, and the inner loops are over rows, whose number the compiler knows.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
+@njit(fastmath={"nnan"}, **KERNEL)
 def _load(inputs, bias, row, start, lines, terms, top, total):
     """Fill ``terms``, (size, n_rows), with exponentials that are 1 at the largest.
 
@@ -178,7 +179,7 @@ def _load(inputs, bias, row, start, lines, terms, top, total):
             total[t] += terms[k * _ROWS + t]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _pick(inputs, bias, sizes, uniform, out):
     """Set to 1 where the running sum of a block's weights reaches its uniform."""
     lines = np.zeros(sizes.max() * _ROWS, dtype=inputs.dtype)
@@ -203,7 +204,7 @@ def _pick(inputs, bias, sizes, uniform, out):
             start += sizes[b]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _fill(inputs, bias, sizes, log_sum, mean):
     """Fill in the log of the sum over each block, and the probabilities."""
     lines = np.zeros(sizes.max() * _ROWS, dtype=inputs.dtype)

@@ -23,7 +23,7 @@ from numba.extending import intrinsic
 from scipy.linalg import cython_blas  # noqa: F401  numba's np.dot; limited below
 from threadpoolctl import ThreadpoolController
 
-from skebm.utils._addresses import BORROWS
+from skebm.utils._addresses import BORROWS, KERNEL
 from skebm.utils._sklearn import available_threads
 
 # Matrix products of fewer rows than this waste half their time on packing the weights
@@ -215,7 +215,7 @@ def _give_way(context):
     return types.void(), code
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _watch(word, value, is_awaited, n_spins):
     """Look at a number until it is, or is no longer, this one; say whether in time."""
     spins = 0
@@ -256,7 +256,7 @@ def run_phases(kernel, n_phases, n_threads, *args):
         _crew.calls_alone = _CALLS_ALONE
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
+@njit(**BORROWS)
 def take(crew, phase):
     """Return the number of a part that nobody has begun; too large if none is left."""
     board, alone = crew
@@ -266,7 +266,7 @@ def take(crew, phase):
     return board[_LINE * phase] - 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
+@njit(**BORROWS)
 def take_next(crew, phase):
     """Say that a part is done, and :func:`take` another one."""
     board, alone = crew
@@ -275,7 +275,7 @@ def take_next(crew, phase):
     return take(crew, phase)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
+@njit(**BORROWS)
 def meet(crew, phase, n_parts):
     """Wait until all parts of a phase are done; return the number of the next one."""
     board, alone = crew

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from scipy.sparse import issparse
 
+from skebm.utils._addresses import KERNEL
 from skebm.utils._math import sigmoid
 from skebm.utils._parallel import blocks, map_blocks
 from skebm.utils._products import weight_gradient
@@ -252,7 +253,7 @@ def _chunk(exponents, sums):
 _REORDER = {"reassoc", "contract"}
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
+@njit(fastmath=_REORDER, **KERNEL)
 def _log_products(up, odds, growth, one, out):
     """Write ``sum_j log(stay_j + move_j growth_ij)``; ``up`` says which odds move.
 
@@ -277,7 +278,7 @@ def _log_products(up, odds, growth, one, out):
                 out[r, i] = total + np.log(product)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
+@njit(fastmath=_REORDER, **KERNEL)
 def _add_means(up, weight, odds, growth, back, own):
     """Add the probabilities of upper values after the flips to the sums over rows.
 
