@@ -11,7 +11,8 @@ from numba import njit
 from skebm.energies.rbm._binary import leaf_calls, rows_of_tile
 from skebm.energies.rbm._records import Inputs, Place, Rows, Stream, Units
 from skebm.utils._addresses import BORROWS, INNER, KERNEL, address_of, call, call_part
-from skebm.utils._parallel import meet, run_phases, take, take_next
+from skebm.utils._parallel import run_phases
+from skebm.utils._phases import meet, take, take_next
 
 
 @lru_cache
