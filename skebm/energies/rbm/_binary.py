@@ -139,7 +139,8 @@ def fill_draws(calls, inputs, units, stream, out):
     out : ndarray of shape (n, n_units)
     """
     (values, is_transposed, first), (keys, words, row) = inputs, stream
-    n_rows, width = rows_of_tile(len(out), len(units.bias)), len(units.bias)
+    width = len(units.bias)
+    n_rows = min(len(out), max(1, TILE // width))
     numbers = np.empty((2, n_rows * width), out.dtype)
     field, chances = numbers[0], numbers[1]
     uniforms = np.empty((n_rows, width), out.dtype)
@@ -160,9 +161,3 @@ def fill_draws(calls, inputs, units, stream, out):
             chance, line, drawn = chances[r * width :], uniform[r], out[lo + r]
             for j in range(width):
                 drawn[j] = units.high if line[j] < chance[j] else units.low
-
-
-@njit(**BORROWS)
-def rows_of_tile(n_rows, width):
-    """Return how many of the rows a kernel takes at a time."""
-    return min(n_rows, max(1, TILE // width))

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
-from skebm.energies.rbm._binary import leaf_calls, rows_of_tile
+from skebm.energies.rbm._binary import TILE, leaf_calls
 from skebm.energies.rbm._records import Inputs, Place, Rows, Stream, Units
 from skebm.utils._addresses import BORROWS, INNER, KERNEL, address_of, call, call_part
 from skebm.utils._parallel import run_phases
@@ -172,7 +172,7 @@ def fill_shares(calls, rows, hidden, mu, lam, shares, sums):
     """
     bias, low, high, coupling = hidden
     split, width = len(mu), len(bias)
-    n_rows = rows_of_tile(len(shares), width)
+    n_rows = min(len(shares), max(1, TILE // width))
     numbers = np.empty((2, n_rows * width), shares.dtype)
     field, chances = numbers[0], numbers[1]
     of_visible, of_hidden = sums[0, :split], sums[0, split:]
