@@ -160,15 +160,25 @@ def folded(streams, indices):
     -------
     ndarray of shape (n_streams, n_tuples, 2), uint32
     """
-    out = np.array(streams, dtype="<u8").reshape(-1, 1, 1)
-    shifts = np.array([30, 27, 31], dtype=np.uint64)
-    golden, *mix = np.array([_GOLDEN, *_MIX], dtype=np.uint64)
-    for index in np.array(indices, dtype="<u8").T:  # whole numbers wrap around
-        out = out + ((index + np.uint64(1)) * golden)[:, None]
-        out = (out ^ out >> shifts[0]) * mix[0]
-        out = (out ^ out >> shifts[1]) * mix[1]
-        out ^= out >> shifts[2]
-    return out.view("<u4")
+    streams = np.array(streams, dtype=np.uint64)
+    out = np.empty((len(streams), len(indices), 1), dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        _fold(streams, np.array(indices, dtype=np.uint64), out[..., 0])
+    return out.astype("<u8", copy=False).view("<u4")
+
+
+@njit(**KERNEL)
+def _fold(streams, indices, out):
+    """Fill ``out`` with the streams that :meth:`Random.fold` makes."""
+    for k in range(len(streams)):
+        for i in range(len(indices)):
+            stream = streams[k]
+            for index in indices[i]:
+                stream += (index + np.uint64(1)) * np.uint64(_GOLDEN)
+                stream = (stream ^ stream >> np.uint64(30)) * np.uint64(_MIX[0])
+                stream = (stream ^ stream >> np.uint64(27)) * np.uint64(_MIX[1])
+                stream ^= stream >> np.uint64(31)
+            out[k, i] = stream
 
 
 def fill_uniform(round_keys, stream0, stream1, row, out):
