@@ -52,10 +52,10 @@ def weight_gradient(x, shares, coupling):
     out = np.empty((x.shape[1], shares.shape[1]), dtype=shares.dtype)
     shares = shares.dtype.type(-coupling) * shares
 
-    def part(columns):
+    def fill_columns(columns):
         product_of_columns([x], shares, columns, out[columns])
 
-    map_blocks(part, len(out), shares.size, size=GRADIENT_ROWS)
+    map_blocks(fill_columns, len(out), shares.size, size=GRADIENT_ROWS)
     return out
 
 
@@ -72,7 +72,7 @@ def product_of_columns(rows, shares, columns, out):
     """
     start, stop = columns.start, columns.stop
     lists = [_non_zeros(x, start, stop, shares) for x in rows]
-    if any(part is None for part in lists):
+    if any(csr is None for csr in lists):
         dense = [x[:, columns] for x in rows]
         dense = [x.toarray() if issparse(x) else x for x in dense]
         np.matmul(np.concatenate(dense).T, shares, out=out)
@@ -82,7 +82,7 @@ def product_of_columns(rows, shares, columns, out):
 
 
 def _non_zeros(x, start, stop, matrix):
-    """Return CSR arrays that hold ``x[:, start:stop]``, or None where zeros are few."""
+    """Return the CSR arrays of ``x[:, start:stop]``; None if few numbers are 0."""
     if x.dtype != matrix.dtype:
         return None
     if issparse(x):
@@ -200,10 +200,10 @@ def _count(x, start, stop):
     """Return the number of non-zeros of ``x[:, start:stop]``."""
     n = 0
     for r in range(len(x)):
-        few, line = np.int32(0), x[r, start:stop]
+        n_row, line = np.int32(0), x[r, start:stop]
         for i in range(len(line)):
-            few += np.int32(line[i] != 0)
-        n += few
+            n_row += np.int32(line[i] != 0)
+        n += n_row
     return n
 
 
@@ -215,14 +215,14 @@ def _compress(x, start, stop, indptr, indices, data):
     line, n = np.empty(stop - start, dtype=np.int32), 0
     indptr[0] = n
     for r in range(len(x)):
-        given, k = x[r, start:stop], np.uint64(0)
-        for i in range(len(given)):  # no branch: nobody can foresee the zeros
+        row, k = x[r, start:stop], np.uint64(0)
+        for i in range(len(row)):  # no branch: nobody can foresee the zeros
             line[k] = i
-            k += np.uint64(given[i] != 0)
+            k += np.uint64(row[i] != 0)
         count = np.int64(k)
         for t in range(count):
             indices[n + t] = start + line[t]
-            data[n + t] = given[line[t]]
+            data[n + t] = row[line[t]]
         n += count
         indptr[r + 1] = n
 
@@ -259,18 +259,18 @@ def _sum_columns(sums, indptr, indices, data, matrix, start, stop, out):
 
 # Eight rows at a time: so the sum is read and written once for eight of them.
 @njit(fastmath={"contract"}, **BORROWS)
-def _sum_rows(indptr, indices, data, matrix, kept, out):
-    """Fill rows of ``out`` with sums of those that lists name, and what is kept."""
+def _sum_rows(indptr, indices, data, matrix, decay, out):
+    """Add ``x @ matrix`` to ``decay * out`` for a CSR matrix x."""
     width = matrix.shape[1]
     for r in range(len(out)):
         total, first, stop = out[r], indptr[r], indptr[r + 1]
         whole = stop - (stop - first) % 8
-        if kept == 0:
+        if decay == 0:
             for j in range(width):
                 total[j] = 0
-        elif kept != 1:
+        elif decay != 1:
             for j in range(width):
-                total[j] *= kept
+                total[j] *= decay
         for t in range(first, whole, 8):
             a, b = matrix[indices[t]], matrix[indices[t + 1]]
             c, d = matrix[indices[t + 2]], matrix[indices[t + 3]]

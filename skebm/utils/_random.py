@@ -76,7 +76,7 @@ class Random:
         return Random(self.key, stream, self.row)
 
     def folds(self, indices):
-        """Return ``[self.fold(*own) for own in indices]``, tuples of one length."""
+        """Return ``[self.fold(*index) for index in indices]``, of one length each."""
         streams = folded([self.stream], indices)[0].view("<u8")[:, 0].tolist()
         return [Random(self.key, stream, self.row) for stream in streams]
 
