@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import skebm
+from skebm.utils._addresses import KERNEL
 
 ROOT = Path(skebm.__file__).parent
 FILES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
@@ -172,13 +173,15 @@ def test_kernels_call_only_functions_of_their_own_file(path):
     conftest.py drops such callers.
     """
     defined = {n.name for n in ast.walk(tree(path)) if is_kernel(n, "jit", "intrinsic")}
+    assert KERNEL["cache"], "kernels are not cached"
+    assert KERNEL["nogil"], "kernels hold the lock"
     known = {"abs", "float", "int", "len", "max", "min", "range"}
     known |= defined | {"take", "take_next", "meet", "call", "call_part"}
     known |= {"Inputs", "Stream", "Rows", "Place"}  # records
     for kernel in filter(is_kernel, ast.walk(tree(path))):
-        options = [ast.unparse(decorator) for decorator in kernel.decorator_list]
-        assert "cache=True" in options[0], f"{path}: {kernel.name} is not cached"
-        assert "nogil=True" in options[0], f"{path}: {kernel.name} holds the lock"
+        options = ast.unparse(kernel.decorator_list[0])
+        is_usual = options.endswith(("**KERNEL)", "**INNER)", "**BORROWS)"))
+        assert is_usual, f"{path}: {kernel.name} has not the options of all kernels"
         for node in ast.walk(ast.Module(kernel.body, [])):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 called = node.func.id

@@ -3,7 +3,8 @@
     python asv_bench/compare/cold_start.py [--runs 3] [--table]
 
 Four lines, each in processes of its own: the first one has an empty compiler cache, the
-second one finds what the first has compiled. The import of skebm is part of both.
+second one finds what the first has compiled. Each time stands there twice: with the
+import of skebm, most of which is that of NumPy, scikit-learn and numba, and without it.
 `--table` prints where the seconds go: the time of each function that is compiled,
 without that of the functions that it calls.
 """
@@ -59,10 +60,15 @@ _CLOCK = """
 import time
 import warnings
 warnings.simplefilter("ignore")
-started = time.perf_counter(), time.process_time()
+clocks = time.perf_counter, time.process_time
+started = [clock() for clock in clocks]
 import skebm
+imported = [clock() for clock in clocks]
+{data}
+prepared = [clock() for clock in clocks]
 {use}
-print(time.perf_counter() - started[0], time.process_time() - started[1])
+used = [clock() - start for clock, start in zip(clocks, prepared)]
+print(*(i - s + u for i, s, u in zip(imported, started, used)), *used)
 """
 
 
@@ -95,8 +101,11 @@ class Compilations(Listener):
 
 
 def seconds(data, use, cache):
-    """Return seconds by the clock and of the processor of one process."""
-    code = data + _CLOCK.format(use=use)
+    """Return seconds of one process, by the clock and of the processor.
+
+    Two of them are with the import of skebm, and two without it.
+    """
+    code = _CLOCK.format(data=data, use=use)
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"NUMBA_CACHE_DIR": cache},
@@ -104,21 +113,23 @@ def seconds(data, use, cache):
         text=True,
         check=True,
     )
-    return [float(word) for word in done.stdout.split()[-2:]]
+    return [float(word) for word in done.stdout.split()[-4:]]
 
 
 def print_times(n_runs):
     """Print medians over several empty caches."""
-    print(f"{'seconds, median of ' + str(n_runs):36s}{'first':>9}{'cpu':>8}", end="")
-    print(f"{'second':>9}{'cpu':>8}")
+    print(f"seconds, median of {n_runs}; clock and processor", end="; ")
+    print("with the import of skebm, and without it")
     for name, (data, use) in _LINES.items():
         times = []
         for _ in range(n_runs):
             with tempfile.TemporaryDirectory() as cache:
-                times.append([*seconds(data, use, cache), *seconds(data, use, cache)])
-        cold, cold_cpu, warm, warm_cpu = np.median(times, axis=0)
-        row = f"{name:36s}{cold:9.2f}{cold_cpu:8.2f}{warm:9.2f}{warm_cpu:8.2f}"
-        print(row, flush=True)
+                times.append([seconds(data, use, cache) for _ in range(2)])
+        print(name)
+        for process, row in zip(
+            ("first", "second"), np.median(times, axis=0), strict=True
+        ):
+            print(f"    {process:8s}" + "".join(f"{value:8.2f}" for value in row))
 
 
 def print_table(name):

@@ -8,6 +8,7 @@ from skebm.energies import _sites
 from skebm.energies._base import Energy
 from skebm.energies._clamped_sites import ClampedSites
 from skebm.energies._recipe import Recipe, marginals
+from skebm.utils._addresses import KERNEL
 from skebm.utils._math import sigmoid
 
 # Units whose inputs from the rest of the row are one matrix product. Within a block
@@ -234,7 +235,7 @@ def _dense(x):
     return x.toarray() if issparse(x) else x
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _sweep_block(x, fields, thresholds, fixed, couplings, low, high, start):
     """Set the units of a block in turn; ``fixed`` is empty where all may change."""
     stop = min(start + _BLOCK, x.shape[1])

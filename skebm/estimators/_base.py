@@ -21,7 +21,6 @@ from skebm.utils._sklearn import (
     HasMethods,
     Interval,
     StrOptions,
-    check_sample_weight,
 )
 from skebm.utils._validation import resolve
 
@@ -201,18 +200,6 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
                 lambda block: function(X[block]), X.shape[0], work, size=_SCORE_ROWS
             )
         return np.concatenate(blocks)
-
-
-def check_weight(sample_weight, X):
-    """Return the weights of rows as float64; None if all rows have the same weight."""
-    if sample_weight is None:
-        return None
-    weight = check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
-    if not weight.sum() > 0:
-        raise ValueError("sample_weight is zero for all rows: nothing to learn from.")
-    return weight
 
 
 def store(estimator, arguments):

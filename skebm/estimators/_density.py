@@ -4,12 +4,13 @@ import numpy as np
 from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.estimators._base import TrainingRows, check_weight, fit_hooks
+from skebm.estimators._base import TrainingRows, fit_hooks
 from skebm.estimators._conditional import ConditionalMixin, has_holes
 from skebm.estimators._table_estimator import TableEstimator
 from skebm.inference import conditionals
 from skebm.monitoring import Mixing
 from skebm.objectives import OBJECTIVES
+from skebm.tables import check_weight
 from skebm.utils._parallel import use_threads
 from skebm.utils._sklearn import fit_context, is_fitted
 from skebm.utils._validation import resolve

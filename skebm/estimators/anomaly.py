@@ -3,7 +3,6 @@
 from numbers import Real
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
@@ -11,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from skebm.estimators._base import store
 from skebm.estimators._holder import DensityHolder
 from skebm.estimators.density import RBMDensity
-from skebm.tables.table import by_columns
+from skebm.tables import by_columns, narrow_kinds
 from skebm.utils._sklearn import (
     HasMethods,
     Interval,
@@ -170,7 +169,7 @@ random_state, verbose
             return clone(self.density)
         return RBMDensity(
             self.n_components,
-            visible="auto" if by_columns(X, "auto") else _kinds(X),
+            visible="auto" if by_columns(X, "auto") else narrow_kinds(X),
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,
             n_iter=self.n_iter,
@@ -258,20 +257,3 @@ random_state, verbose
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = self._takes_holes
         return tags
-
-
-def _kinds(X):
-    """Return "bernoulli" for columns of exactly {0, 1}, else "gaussian".
-
-    Narrower than the density's rule: many real tables are scaled into [0, 1].
-    """
-    if issparse(X):
-        X = X.tocsc()
-        binary = [
-            bool((X.data[lo:hi] == 1).all() and 0 < hi - lo < X.shape[0])
-            for lo, hi in zip(X.indptr[:-1], X.indptr[1:], strict=True)
-        ]
-    else:
-        binary = ((X == 0) | (X == 1) | np.isnan(X)).all(axis=0)
-        binary &= np.fmin.reduce(X, axis=0) < np.fmax.reduce(X, axis=0)
-    return ["bernoulli" if b else "gaussian" for b in binary]

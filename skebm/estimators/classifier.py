@@ -9,14 +9,20 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
 from skebm.energies import ClassRBMRecipe
-from skebm.estimators._base import TrainingRows, check_weight, fit_hooks, store
+from skebm.estimators._base import TrainingRows, fit_hooks, store
 from skebm.estimators._conditional import has_holes
 from skebm.estimators._generative import GenerativeMixin
 from skebm.estimators._table_estimator import TableEstimator
 from skebm.inference import observed_energy
 from skebm.layers import Categorical, Columns
 from skebm.objectives import OBJECTIVES, Conditional, Hybrid
-from skebm.tables import check_classes, class_factors, label_numbers, with_labels
+from skebm.tables import (
+    check_classes,
+    check_weight,
+    class_factors,
+    label_numbers,
+    with_labels,
+)
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import Interval, StrOptions, fit_context, is_fitted

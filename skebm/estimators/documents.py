@@ -11,7 +11,6 @@ from skebm.energies import DocumentSummary, ReplicatedSoftmaxRecipe
 from skebm.estimators._base import (
     EnergyEstimator,
     TrainingRows,
-    check_weight,
     fit_hooks,
     store,
 )
@@ -19,7 +18,7 @@ from skebm.estimators._topics import TopicsMixin
 from skebm.objectives import CD, PCD
 from skebm.partition import LENGTH_PARTITIONS, LengthPartitions
 from skebm.samplers import LengthTempering, draw_hidden
-from skebm.tables import as_documents, check_counts
+from skebm.tables import as_documents, check_counts, check_weight
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import (

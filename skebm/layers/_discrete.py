@@ -8,6 +8,7 @@ values that a unit does not have.
 import numpy as np
 from numba import njit
 
+from skebm.utils._addresses import KERNEL
 from skebm.utils._math import fill_exp
 
 
@@ -37,7 +38,7 @@ def n_values(table):
     return np.isfinite(table).sum(axis=1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _weigh(field, log_base, exponent, out):
     """Fill ``out`` with weights over the largest weight; return the log of that."""
     top = log_base[0]
@@ -50,7 +51,7 @@ def _weigh(field, log_base, exponent, out):
     return top
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _sums(field, table, n_values, log_sum, mean):
     buffer = np.empty((2, table.shape[1]))
     for r in range(len(field)):
@@ -65,7 +66,7 @@ def _sums(field, table, n_values, log_sum, mean):
             mean[r, i] = first / total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _draws(field, table, n_values, uniform, out):
     buffer = np.empty((2, table.shape[1]))
     for r in range(len(field)):

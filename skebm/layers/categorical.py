@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 
 from skebm.layers._base import Constructor, Layer
+from skebm.utils._addresses import KERNEL
 from skebm.utils._math import fill_exp
 
 # Number of rows that the kernels process side by side.
@@ -160,7 +161,7 @@ class Categorical(Layer):
 
 # Blocks are too short for vector instructions. So the kernels process several rows of a
 # block side by side. The inner loops are over rows, whose number the compiler knows.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
+@njit(fastmath={"nnan"}, **KERNEL)
 def _load(inputs, bias, row, start, lines, terms, top, total):
     """Fill ``terms``, (size, n_rows), with exponentials that are 1 at the largest.
 
@@ -184,7 +185,7 @@ def _load(inputs, bias, row, start, lines, terms, top, total):
             total[t] += terms[k * _ROWS + t]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _pick(inputs, bias, sizes, uniform, out):
     """Set to 1 where the running sum of a block's weights reaches its uniform."""
     lines = np.zeros(sizes.max() * _ROWS, dtype=inputs.dtype)
@@ -209,7 +210,7 @@ def _pick(inputs, bias, sizes, uniform, out):
             start += sizes[b]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _fill(inputs, bias, sizes, log_sum, mean):
     """Fill in the log of the sum over each block, and the probabilities."""
     lines = np.zeros(sizes.max() * _ROWS, dtype=inputs.dtype)

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from skebm.layers._real import Real
+from skebm.utils._addresses import KERNEL
 
 # Below this number of standard deviations the tail of the normal distribution is taken
 # from its asymptotic series, where five terms leave an error of 1e-11. The formula for
@@ -107,7 +108,7 @@ class ReLU(Real):
         return ~(np.isfinite(X) & (X >= 0))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _log_integral(t):
     """Return the log of the integral of ``exp(t x - x**2 / 2)`` over x from 0 on."""
     if t > _TAIL:
@@ -116,19 +117,19 @@ def _log_integral(t):
     return math.log((1 - q * (1 - q * (3 - q * (15 - q * 105)))) / -t)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _cdf(t):
     return math.erfc(-t * math.sqrt(0.5)) / 2
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _log_integrals(t):
     """Replace each number by its log integral."""
     for i in range(len(t)):
         t[i] = _log_integral(t[i])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _means(t):
     """Replace each mean by the mean of the density that is cut off at 0."""
     for i in range(len(t)):
@@ -140,7 +141,7 @@ def _means(t):
             t[i] = (1 - q * (2 - q * (10 - q * (74 - q * 706)))) / -t[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _draws(t, uniform):
     """Replace each mean by the number above which the share ``uniform`` lies."""
     for i in range(len(t)):
@@ -150,7 +151,7 @@ def _draws(t, uniform):
             t[i] = _tail_draw(-t[i], -math.log(uniform[i]))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _tail_draw(start, height):
     """Return the distance above ``start`` of the share ``exp(-height)`` of the tail.
 
@@ -194,7 +195,7 @@ _FAR = (
 # fmt: on
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _ratio(x, coefficients):
     above, below = 0.0, 0.0
     for k in range(8):
@@ -203,7 +204,7 @@ def _ratio(x, coefficients):
     return above / below
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _quantile(p):
     """Return the quantile of the standard normal distribution."""
     q = p - 0.5

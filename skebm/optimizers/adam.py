@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 from sklearn.base import BaseEstimator
 
+from skebm.utils._addresses import KERNEL
 from skebm.utils._parallel import map_blocks
 
 
@@ -86,7 +87,7 @@ class Adam(BaseEstimator):
         return {**state, "count": count}
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _adam(value, gradient, first, second, rate, new_share1, new_share2, epsilon):
     for i in range(value.size):
         g = gradient[i]

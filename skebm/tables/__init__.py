@@ -3,6 +3,7 @@
 from skebm.tables.documents import as_documents, check_counts
 from skebm.tables.encoding import Encoding
 from skebm.tables.kinds import KINDS, Kind
+from skebm.tables.kinds.auto import narrow_kinds
 from skebm.tables.labels import (
     check_classes,
     class_factors,
@@ -12,6 +13,7 @@ from skebm.tables.labels import (
 from skebm.tables.partial import column_positions, partial_rows
 from skebm.tables.rows import Rows
 from skebm.tables.table import Table, as_frame, by_columns, is_frame
+from skebm.tables.weights import check_weight
 
 __all__ = [
     "KINDS",
@@ -24,10 +26,12 @@ __all__ = [
     "by_columns",
     "check_classes",
     "check_counts",
+    "check_weight",
     "class_factors",
     "column_positions",
     "is_frame",
     "label_numbers",
+    "narrow_kinds",
     "partial_rows",
     "with_labels",
 ]

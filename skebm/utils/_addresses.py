@@ -6,16 +6,26 @@ by address is compiled as a call, so the leaf is compiled once, for a few nanose
 call. Besides, a caller is never stale, whatever becomes of the leaf.
 """
 
+import gc
+from contextlib import contextmanager
+
 from llvmlite import ir
 from numba import config, typeof, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-# Options of kernels that Python does not call, and must not: it would jump to nowhere.
-# What would let it is a third of what there is to compile.
-INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# Options of all kernels. Nobody calls them from C, so none has a wrapper for that.
+KERNEL = {
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,
+}
+# Options of kernels that only kernels call. Without the wrapper for Python there is a
+# third less to compile, but a call from Python would crash.
+INNER = KERNEL | {"no_cpython_wrapper": True}
 # Options of such kernels that make no arrays, and call nothing but kernels of these
-# options and addresses: their caller holds the arrays, so they count no references.
+# options and addresses. The caller holds the arrays, so they count no references.
 BORROWS = INNER | {"_nrt": False}
 
 
@@ -37,9 +47,26 @@ def address_of(kernel, *args):
     if config.DISABLE_JIT:
         return kernel
     kinds = tuple(map(typeof, args))
-    kernel.compile(kinds)
+    with _no_collection():
+        kernel.compile(kinds)
     compiled = kernel.overloads[kinds]
     return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+@contextmanager
+def _no_collection():
+    """Pause the garbage collector.
+
+    The compiler makes millions of small objects, and the search for cycles among them
+    takes a quarter of its time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _emit_call(context, builder, address, kinds, values):

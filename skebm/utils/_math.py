@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-from skebm.utils._addresses import INNER
+from skebm.utils._addresses import INNER, KERNEL
 
 # exp(x) = 2**n * exp(r) with |r| <= log(2) / 2; log(2) is split in two so that
 # r = x - n log(2) loses no digits. Polynomials: S. Moshier's Cephes (float32) and the
@@ -29,8 +29,13 @@ def sigmoid(x):
     """Return ``1 / (1 + exp(-x))`` as a new array of the dtype of ``x``."""
     x = np.ascontiguousarray(x)
     out = np.empty_like(x)
-    fill_sigmoid(x.reshape(-1), out.reshape(-1))
+    sigmoid_kernel(x.dtype)(x.reshape(-1), out.reshape(-1))
     return out
+
+
+def sigmoid_kernel(dtype):
+    """Return the kernel that fills a flat array with the sigmoid of another one."""
+    return _sigmoid32 if dtype == np.float32 else _sigmoid64
 
 
 def softplus_sum(x):
@@ -39,17 +44,6 @@ def softplus_sum(x):
     out = np.empty(len(x))
     _kernel(_softplus_sum32, _softplus_sum64, x)(x, out)
     return out
-
-
-def fill_sigmoid(x, out):
-    """Fill ``out`` with the sigmoid of ``x``, both flat; kernels may call it, too."""
-    _kernel(_sigmoid32, _sigmoid64, x)(x, out)
-
-
-@overload(fill_sigmoid, inline="always")
-def _fill_sigmoid(x, out):
-    kernel = _sigmoid32 if x.dtype == types.float32 else _sigmoid64
-    return lambda x, out: kernel(x, out)
 
 
 def fill_exp(x, out):
@@ -66,14 +60,14 @@ def _fill_exp(x, out):
     return lambda x, out: kernel(x, out)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def fill_step(value, step, rate):
     """Take ``rate * step`` off ``value``, in place, both flat."""
     for i in range(value.size):
         value[i] -= rate * step[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def fill_average(average, value, rate):
     """Move an average this share of the way to ``value``, in place, both flat."""
     for i in range(average.size):
@@ -84,7 +78,7 @@ def _kernel(single, double, x):
     return single if x.dtype == np.float32 else double
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT, **INNER)
+@njit(fastmath=_CONTRACT, **INNER)
 def _exp32(x):
     n = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
     r = x - n * np.float32(0.693359375) + n * np.float32(2.12194440e-4)
@@ -98,7 +92,7 @@ def _exp32(x):
     return p * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT, **INNER)
+@njit(fastmath=_CONTRACT, **INNER)
 def _exp64(x):
     n = np.floor(x * 1.4426950408889634 + 0.5)
     r = x - n * 0.693145751953125 - n * 1.42860682030941723212e-6
@@ -120,26 +114,26 @@ def _exp64(x):
 
 # A clamp written as min(max()) keeps NaN out of the vector code and lets it through in
 # neither direction; NaN never reaches these kernels, since training checks parameters.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT)
+@njit(fastmath=_CONTRACT, **KERNEL)
 def _sigmoid32(x, out):
     one = np.float32(1)
     for i in range(x.size):
         out[i] = one / (one + _exp32(-min(max(x[i], -_LIMIT32), _LIMIT32)))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT)
+@njit(fastmath=_CONTRACT, **KERNEL)
 def _sigmoid64(x, out):
     for i in range(x.size):
         out[i] = 1.0 / (1.0 + _exp64(-min(max(x[i], -_LIMIT64), _LIMIT64)))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT)
+@njit(fastmath=_CONTRACT, **KERNEL)
 def _exponential32(x, out):
     for i in range(x.size):
         out[i] = _exp32(min(max(x[i], -_LIMIT32), _LIMIT32))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_CONTRACT)
+@njit(fastmath=_CONTRACT, **KERNEL)
 def _exponential64(x, out):
     for i in range(x.size):
         out[i] = _exp64(min(max(x[i], -_LIMIT64), _LIMIT64))
@@ -151,7 +145,7 @@ def _exponential64(x, out):
 _REORDER = {"reassoc", "contract"}
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
+@njit(fastmath=_REORDER, **KERNEL)
 def _softplus_sum32(x, out):
     zero, one = np.float32(0), np.float32(1)
     for r in range(x.shape[0]):
@@ -166,7 +160,7 @@ def _softplus_sum32(x, out):
         out[r] = total
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
+@njit(fastmath=_REORDER, **KERNEL)
 def _softplus_sum64(x, out):
     for r in range(x.shape[0]):
         total = 0.0

@@ -16,14 +16,11 @@ from threading import Condition, Lock, Thread
 import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
-from llvmlite import ir
-from numba import config, njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import config
 from scipy.linalg import cython_blas  # noqa: F401  numba's np.dot; limited below
 from threadpoolctl import ThreadpoolController
 
-from skebm.utils._addresses import BORROWS
+from skebm.utils._phases import board, watch
 from skebm.utils._sklearn import available_threads
 
 # Matrix products of fewer rows than this waste half their time on packing the weights
@@ -36,15 +33,14 @@ SERIAL_WORK = 8_000_000
 # Looks at a number before a thread gives up and sleeps: some two milliseconds. The
 # interpreter's lock is free meanwhile, so without the compiler there are none.
 _SPINS = 0 if config.DISABLE_JIT else 2_000_000
-# And looks after which it lets others go first: they may be what it waits for.
-_SPINS_A_TURN = 20_000
 
-# A thread that has less than this share of its core meanwhile has neighbours, and so do
-# those that it waits for: then phases are done alone, for this number of calls. A call
-# of less than so many seconds tells nothing.
-_CROWDED, _CALLS_ALONE, _NOTICEABLE = 0.8, 10, 0.005
-# Numbers that lie on two lines of any cache, so that threads do not disturb each other.
-_LINE = 32
+# A thread that gets less than this share of its core has neighbours, and so have the
+# threads that it waits for.
+_CROWDED = 0.8
+# Then one thread does all phases, for this number of calls.
+_CALLS_ALONE = 10
+# A call of fewer seconds tells nothing.
+_NOTICEABLE = 0.005
 
 _n_threads = ContextVar("n_threads", default=1)
 
@@ -109,7 +105,7 @@ class _Job:
                 pass
         finally:
             self.queue = iter(())  # after Ctrl-C nothing new begins
-            while self.busy[0] and not _watch(self.busy, 0, True, _SPINS):
+            while self.busy[0] and not watch(self.busy, 0, True, _SPINS):
                 time.sleep(1e-4)
         if self.errors:
             raise self.errors[0]
@@ -171,62 +167,12 @@ class _Crew:
             seen = int(self.calls[0])
             while any(job.run_one() for job in list(self.jobs.values())[::-1]):
                 pass
-            if _watch(self.calls, seen, False, _SPINS):
+            if watch(self.calls, seen, False, _SPINS):
                 continue
             with self.sleepers:
                 self.asleep += 1
                 self.sleepers.wait_for(lambda seen=seen: self.calls[0] != seen)
                 self.asleep -= 1
-
-
-@intrinsic
-def _load(context, array, i):
-    """Read the number at ``i`` anew, whatever the compiler thinks of it."""
-
-    def code(context, builder, signature, args):
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        return builder.load_atomic(builder.gep(data, [args[1]]), "acquire", align=8)
-
-    return types.int64(array, types.int64), code
-
-
-@intrinsic
-def _add_one(context, array, i):
-    """Add one to the number at ``i``, and return what it was before."""
-
-    def code(context, builder, signature, args):
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        one = ir.Constant(ir.IntType(64), 1)
-        return builder.atomic_rmw("add", builder.gep(data, [args[1]]), one, "acq_rel")
-
-    return types.int64(array, types.int64), code
-
-
-@intrinsic
-def _give_way(context):
-    """Let another thread have this core, if one waits for it."""
-    name = "SwitchToThread" if os.name == "nt" else "sched_yield"
-
-    def code(context, builder, signature, args):
-        kind = ir.FunctionType(ir.IntType(32), [])
-        builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [])
-        return context.get_dummy_value()
-
-    return types.void(), code
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _watch(word, value, is_awaited, n_spins):
-    """Look at a number until it is, or is no longer, this one; say whether in time."""
-    spins = 0
-    while spins < n_spins and (_load(word, 0) == value) != is_awaited:
-        spins += 1
-        if spins % _SPINS_A_TURN == 0:
-            _give_way()
-    return spins < n_spins
-
-
-# -- phases inside a kernel ------------------------------------------------------------
 
 
 def run_phases(kernel, n_phases, n_threads, *args):
@@ -248,43 +194,12 @@ def run_phases(kernel, n_phases, n_threads, *args):
     n_threads = min(_n_threads.get(), n_threads)
     if config.DISABLE_JIT or not _crew.has_room():
         n_threads = 1
-    crew = np.zeros(n_phases * _LINE, dtype=np.int64), n_threads == 1
-    wall, own = time.perf_counter(), time.thread_time()
+    crew = board(n_phases), n_threads == 1
+    started, used = time.perf_counter(), time.thread_time()
     map_parts(lambda _: kernel(crew, *args), range(n_threads))
-    wall, own = time.perf_counter() - wall, time.thread_time() - own
-    if n_threads > 1 and wall > _NOTICEABLE and own < _CROWDED * wall:
+    passed, used = time.perf_counter() - started, time.thread_time() - used
+    if n_threads > 1 and passed > _NOTICEABLE and used < _CROWDED * passed:
         _crew.calls_alone = _CALLS_ALONE
-
-
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
-def take(crew, phase):
-    """Return the number of a part that nobody has begun; too large if none is left."""
-    board, alone = crew
-    if not alone:
-        return _add_one(board, _LINE * phase)
-    board[_LINE * phase] += 1
-    return board[_LINE * phase] - 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
-def take_next(crew, phase):
-    """Say that a part is done, and :func:`take` another one."""
-    board, alone = crew
-    if not alone:
-        _add_one(board, _LINE * phase + _LINE // 2)
-    return take(crew, phase)
-
-
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
-def meet(crew, phase, n_parts):
-    """Wait until all parts of a phase are done; return the number of the next one."""
-    board, alone = crew
-    spins = 0
-    while not alone and _load(board, _LINE * phase + _LINE // 2) < n_parts:
-        spins += 1
-        if spins % _SPINS_A_TURN == 0:
-            _give_way()
-    return phase + 1
 
 
 def resolve_n_jobs(n_jobs):

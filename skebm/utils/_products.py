@@ -5,11 +5,13 @@ Thresholded digits have 13 % ones, and the sums of their rows take 0.5 of the ti
 the dense product; at a quarter the two are even.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numba import njit
 from scipy.sparse import issparse
 
-from skebm.utils._addresses import BORROWS, INNER
+from skebm.utils._addresses import BORROWS, INNER, KERNEL, address_of, call
 from skebm.utils._parallel import map_blocks
 
 # Share of non-zeros from which the dense product is faster, and the width of a matrix
@@ -32,9 +34,9 @@ def product(x, matrix):
         return x @ matrix
     out = np.empty((x.shape[0], matrix.shape[1]), dtype=matrix.dtype)
     if issparse(x):
-        _sum_rows(x.indptr, x.indices, x.data, matrix, out.dtype.type(0), out)
+        _sum_lists(row_sums(out.dtype.char), x.indptr, x.indices, x.data, matrix, out)
     else:
-        fill_product(np.ascontiguousarray(x), matrix, out)
+        fill_product(row_sums(out.dtype.char), np.ascontiguousarray(x), matrix, out)
     return out
 
 
@@ -50,10 +52,10 @@ def weight_gradient(x, shares, coupling):
     out = np.empty((x.shape[1], shares.shape[1]), dtype=shares.dtype)
     shares = shares.dtype.type(-coupling) * shares
 
-    def part(columns):
+    def fill_columns(columns):
         product_of_columns([x], shares, columns, out[columns])
 
-    map_blocks(part, len(out), shares.size, size=GRADIENT_ROWS)
+    map_blocks(fill_columns, len(out), shares.size, size=GRADIENT_ROWS)
     return out
 
 
@@ -70,16 +72,17 @@ def product_of_columns(rows, shares, columns, out):
     """
     start, stop = columns.start, columns.stop
     lists = [_non_zeros(x, start, stop, shares) for x in rows]
-    if any(part is None for part in lists):
+    if any(csr is None for csr in lists):
         dense = [x[:, columns] for x in rows]
         dense = [x.toarray() if issparse(x) else x for x in dense]
         np.matmul(np.concatenate(dense).T, shares, out=out)
     else:
-        _sum_columns(*_stack(lists), shares, start, stop, out)
+        sums = row_sums(out.dtype.char)
+        _sum_columns(sums, *_stack(lists), shares, start, stop, out)
 
 
 def _non_zeros(x, start, stop, matrix):
-    """Return CSR arrays that hold ``x[:, start:stop]``, or None where zeros are few."""
+    """Return the CSR arrays of ``x[:, start:stop]``; None if few numbers are 0."""
     if x.dtype != matrix.dtype:
         return None
     if issparse(x):
@@ -89,9 +92,10 @@ def _non_zeros(x, start, stop, matrix):
     n = np.count_nonzero(x[:, start:stop])
     if n > _DENSE * len(x) * (stop - start):
         return None
-    lists = _empty_lists(x, len(x), n)
-    _compress(x, start, stop, *lists)
-    return lists
+    indptr, indices = np.empty(len(x) + 1, np.int32), np.empty(n, np.int32)
+    data = np.empty(n, x.dtype)
+    _compress(x, start, stop, indptr, indices, data)
+    return indptr, indices, data
 
 
 def _stack(lists):
@@ -102,26 +106,37 @@ def _stack(lists):
     return tuple(map(np.concatenate, ([indptr[0], *later], indices, data)))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def fill_product(x, matrix, out):
-    """Fill ``out`` with ``x @ matrix``."""
+@lru_cache
+def row_sums(char):
+    """Return the address of :func:`_sum_rows` for numbers of this type."""
+    rows, numbers = np.empty((1, 1), char), np.empty(1, np.int32)
+    one = rows.dtype.type(1)
+    return address_of(_sum_rows, numbers, numbers, rows[0], rows, one, rows)
+
+
+@njit(**KERNEL)
+def fill_product(sums, x, matrix, out):
+    """Fill ``out`` with ``x @ matrix``; ``sums`` is :func:`row_sums` of its dtype."""
     # A constant would be a type of its own, and these compiled once more for it.
     start, stop = np.int64(0), x.shape[1]
     n = _count(x, start, stop)
     if matrix.shape[1] < _MIN_WIDTH or n > _DENSE * x.size:
         np.dot(x, matrix, out)
         return
-    indptr, indices, data = _empty_lists(x, len(x), n)
+    indptr, indices = np.empty(len(x) + 1, np.int32), np.empty(n, np.int32)
+    data = np.empty(n, x.dtype)
     _compress(x, start, stop, indptr, indices, data)
-    _sum_rows(indptr, indices, data, matrix, out.dtype.type(0), out)
+    call(sums, (indptr, indices, data, matrix, out.dtype.type(0), out))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
-def fill_product_of_columns(x, columns, shares, step, out):
+@njit(**INNER)
+def fill_product_of_columns(sums, x, columns, shares, step, out):
     """Fill ``out`` with ``factor * x[:, start:stop].T @ shares + decay * out``.
 
     Parameters
     ----------
+    sums : int
+        :func:`row_sums` of the dtype.
     x : ndarray of shape (n, n_columns)
     columns : tuple of int
         ``(start, stop)``.
@@ -134,9 +149,10 @@ def fill_product_of_columns(x, columns, shares, step, out):
     (start, stop), (factor, decay) = columns, step
     n, width = _count(x, start, stop), stop - start
     if shares.shape[1] >= _MIN_WIDTH and n <= _DENSE * len(shares) * width:
-        indptr, indices, data = _empty_lists(x, width, n)
+        indptr, indices = np.empty(width + 1, np.int32), np.empty(n, np.int32)
+        data = np.empty(n, x.dtype)
         _compress_columns(x, start, factor, indptr, indices, data)
-        _sum_rows(indptr, indices, data, shares, decay, out)
+        call(sums, (indptr, indices, data, shares, decay, out))
         return
     scaled = np.empty((width, len(x)), dtype=x.dtype)
     for i in range(width):
@@ -154,7 +170,7 @@ def fill_product_of_columns(x, columns, shares, step, out):
 
 # A word has bits of 32 rows: so the compiler may vectorise the loop over columns, which
 # no list of a column allows; of a sparse one few bits are left to look at.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"}, **INNER)
+@njit(fastmath={"nnan"}, **INNER)
 def _compress_columns(x, start, factor, indptr, indices, data):
     """Fill CSR arrays with ``factor`` times columns of ``x``, from ``start`` on."""
     width, n_words = len(indptr) - 1, (len(x) + 31) // 32
@@ -179,50 +195,46 @@ def _compress_columns(x, start, factor, indptr, indices, data):
         indptr[i + 1] = n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _empty_lists(x, n_rows, n):
-    """Return empty CSR arrays for ``n`` numbers."""
-    return (
-        np.empty(n_rows + 1, dtype=np.int32),
-        np.empty(n, dtype=np.int32),
-        np.empty(n, dtype=x.dtype),
-    )
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"}, **BORROWS)
+@njit(fastmath={"nnan"}, **BORROWS)
 def _count(x, start, stop):
     """Return the number of non-zeros of ``x[:, start:stop]``."""
     n = 0
     for r in range(len(x)):
-        few, line = np.int32(0), x[r, start:stop]
+        n_row, line = np.int32(0), x[r, start:stop]
         for i in range(len(line)):
-            few += np.int32(line[i] != 0)
-        n += few
+            n_row += np.int32(line[i] != 0)
+        n += n_row
     return n
 
 
 # That nothing is NaN spares the comparison half of its instructions, as does a slice
 # with a counter that has no sign: nothing can be counted from the end.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})
+@njit(fastmath={"nnan"}, **KERNEL)
 def _compress(x, start, stop, indptr, indices, data):
     """Fill CSR arrays with ``x[:, start:stop]``."""
     line, n = np.empty(stop - start, dtype=np.int32), 0
     indptr[0] = n
     for r in range(len(x)):
-        given, k = x[r, start:stop], np.uint64(0)
-        for i in range(len(given)):  # no branch: nobody can foresee the zeros
+        row, k = x[r, start:stop], np.uint64(0)
+        for i in range(len(row)):  # no branch: nobody can foresee the zeros
             line[k] = i
-            k += np.uint64(given[i] != 0)
+            k += np.uint64(row[i] != 0)
         count = np.int64(k)
         for t in range(count):
             indices[n + t] = start + line[t]
-            data[n + t] = given[line[t]]
+            data[n + t] = row[line[t]]
         n += count
         indptr[r + 1] = n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _sum_columns(indptr, indices, data, matrix, start, stop, out):
+@njit(**KERNEL)
+def _sum_lists(sums, indptr, indices, data, matrix, out):
+    """Fill ``out`` with ``x @ matrix`` for a CSR matrix x."""
+    call(sums, (indptr, indices, data, matrix, out.dtype.type(0), out))
+
+
+@njit(**KERNEL)
+def _sum_columns(sums, indptr, indices, data, matrix, start, stop, out):
     """Fill ``out`` with ``x[:, start:stop].T @ matrix`` for a CSR matrix x."""
     # The lists by column: where each one ends, its rows and its values.
     ends = np.zeros(stop - start + 1, dtype=np.int32)
@@ -242,23 +254,23 @@ def _sum_columns(indptr, indices, data, matrix, start, stop, out):
     for i in range(stop - start, 0, -1):  # each end has moved on to the next one
         ends[i] = ends[i - 1]
     ends[0] = 0
-    _sum_rows(ends, rows, values, matrix, out.dtype.type(0), out)
+    call(sums, (ends, rows, values, matrix, out.dtype.type(0), out))
 
 
 # Eight rows at a time: so the sum is read and written once for eight of them.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def _sum_rows(indptr, indices, data, matrix, kept, out):
-    """Fill rows of ``out`` with sums of those that lists name, and what is kept."""
+@njit(fastmath={"contract"}, **BORROWS)
+def _sum_rows(indptr, indices, data, matrix, decay, out):
+    """Add ``x @ matrix`` to ``decay * out`` for a CSR matrix x."""
     width = matrix.shape[1]
     for r in range(len(out)):
         total, first, stop = out[r], indptr[r], indptr[r + 1]
         whole = stop - (stop - first) % 8
-        if kept == 0:
+        if decay == 0:
             for j in range(width):
                 total[j] = 0
-        elif kept != 1:
+        elif decay != 1:
             for j in range(width):
-                total[j] *= kept
+                total[j] *= decay
         for t in range(first, whole, 8):
             a, b = matrix[indices[t]], matrix[indices[t + 1]]
             c, d = matrix[indices[t + 2]], matrix[indices[t + 3]]

@@ -13,12 +13,11 @@ References
 from functools import lru_cache
 
 import numpy as np
-from numba import njit, types
-from numba.extending import overload
+from numba import njit
 from scipy.special import ndtri
 from sklearn.utils import check_random_state
 
-from skebm.utils._addresses import INNER
+from skebm.utils._addresses import BORROWS, INNER, KERNEL, address_of, call
 
 _MASK64 = (1 << 64) - 1
 _MASK32 = np.uint64(0xFFFFFFFF)
@@ -77,7 +76,7 @@ class Random:
         return Random(self.key, stream, self.row)
 
     def folds(self, indices):
-        """Return ``[self.fold(*own) for own in indices]``, tuples of one length."""
+        """Return ``[self.fold(*index) for index in indices]``, of one length each."""
         streams = folded([self.stream], indices)[0].view("<u8")[:, 0].tolist()
         return [Random(self.key, stream, self.row) for stream in streams]
 
@@ -133,7 +132,8 @@ class Random:
         """
         out = np.zeros_like(weight)
         lengths = np.asarray(lengths).astype(np.int64)
-        _multinomial(*self.words(), self.row, weight, lengths, out)
+        words = words_address(), *self.words()
+        _multinomial(*words, self.row, weight, lengths, out)
         return out
 
     def permutation(self, n):
@@ -167,8 +167,9 @@ def folded(streams, indices):
     return out.astype("<u8", copy=False).view("<u4")
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _fold(streams, indices, out):
+    """Fill ``out`` with the streams that :meth:`Random.fold` makes."""
     for k in range(len(streams)):
         for i in range(len(indices)):
             stream = streams[k]
@@ -181,21 +182,21 @@ def _fold(streams, indices, out):
 
 
 def fill_uniform(round_keys, stream0, stream1, row, out):
-    """Fill an array of shape (n, width) from ``row`` on; kernels may call it, too."""
-    uniform_kernel(out.dtype)(round_keys, stream0, stream1, row, out)
+    """Fill an array of shape (n, width) from ``row`` on."""
+    kernel = uniform_kernel(out.dtype)
+    kernel(words_address(), round_keys, stream0, stream1, row, out)
 
 
 def uniform_kernel(dtype):
-    """Return what :func:`fill_uniform` is for arrays of this dtype."""
+    """Return the kernel that draws uniform numbers of this dtype."""
     return _uniform32 if dtype == np.float32 else _uniform64
 
 
-@overload(fill_uniform, inline="always")
-def _fill_uniform(round_keys, stream0, stream1, row, out):
-    kernel = _uniform32 if out.dtype == types.float32 else _uniform64
-    return lambda round_keys, stream0, stream1, row, out: kernel(
-        round_keys, stream0, stream1, row, out
-    )
+@lru_cache
+def words_address():
+    """Return the address of the kernel that fills words, which others are handed."""
+    word, words = np.uint32(0), np.empty(4, np.uint32)
+    return address_of(_fill_words, words, word, word, word, words)
 
 
 @lru_cache(maxsize=64)
@@ -214,7 +215,7 @@ def _round_keys(key):
 
 # The rounds are written out, with 32-bit state: so LLVM turns the loop over columns
 # into 16 lanes (0.8 ns a number; a loop over the rounds inside it costs 6.7 ns).
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(**INNER)
 def _round(a, b, c, d, key0, key1):
     low, high = np.uint64(a) * _MULTIPLIERS[0], np.uint64(c) * _MULTIPLIERS[1]
     return (
@@ -225,7 +226,7 @@ def _round(a, b, c, d, key0, key1):
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _philox(a, b, c, d, k):
     a, b, c, d = _round(a, b, c, d, k[0], k[10])
     a, b, c, d = _round(a, b, c, d, k[1], k[11])
@@ -239,7 +240,7 @@ def _philox(a, b, c, d, k):
     return _round(a, b, c, d, k[9], k[19])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(**INNER)
 def _scalars(k):
     # As scalars the keys stay in registers; an array's would be read after each store.
     first = k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9]
@@ -248,71 +249,75 @@ def _scalars(k):
 
 
 # Never 0, so that a probability of 0 never fires and ndtri stays finite; never 1.
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(**INNER)
 def _unit32(word):
     return max(np.float32(np.int32(word >> np.uint32(8))), np.float32(0.5)) * (
         np.float32(2.0**-24)
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(**INNER)
 def _unit64(word0, word1):
     bits = (np.uint64(word0) << np.uint64(21)) ^ (np.uint64(word1) >> np.uint64(11))
     return max(np.float64(np.int64(bits)), 0.5) * 2.0**-53
 
 
-# A line of scratch takes the last words, which may lie beyond the width; one slice for
-# each word, since only so can the compiler see that stores do not overlap. The copy is
-# a loop, since numba spends 3.5 s on the error message of an array assignment.
-@njit(cache=True, nogil=True, error_model="numpy")
-def _uniform32(round_keys, stream0, stream1, row, out):
+@njit(**BORROWS)
+def _fill_words(round_keys, stream0, stream1, counter, words):
+    """Fill four quarters of an array with the four words of one counter after another.
+
+    The quarters are slices of their own: only so can the compiler see that they do not
+    overlap.
+    """
+    keys, q = _scalars(round_keys), len(words) // 4
+    words0, words1 = words[:q], words[q : 2 * q]
+    words2, words3 = words[2 * q : 3 * q], words[3 * q :]
+    for i in range(q):
+        a, b, c, d = _philox(np.uint32(i), counter, stream0, stream1, keys)
+        words0[i] = a
+        words1[i] = b
+        words2[i] = c
+        words3[i] = d
+
+
+@njit(**KERNEL)
+def _uniform32(fill_words, round_keys, stream0, stream1, row, out):
     # Column j of a row of width d is word j // q of counter j % q, q = ceil(d / 4).
-    keys = _scalars(round_keys)
     n_rows, width = out.shape
-    q = (width + 3) // 4
-    line = np.empty(4 * q, dtype=np.float32)
-    line0, line1 = line[:q], line[q : 2 * q]
-    line2, line3 = line[2 * q : 3 * q], line[3 * q :]
+    words = np.empty(4 * ((width + 3) // 4), np.uint32)
     for r in range(n_rows):
-        counter = np.uint32(row + r)
-        for i in range(q):
-            a, b, c, d = _philox(np.uint32(i), counter, stream0, stream1, keys)
-            line0[i] = _unit32(a)
-            line1[i] = _unit32(b)
-            line2[i] = _unit32(c)
-            line3[i] = _unit32(d)
+        counter, line = np.uint32(row + r), out[r]
+        call(fill_words, (round_keys, stream0, stream1, counter, words))
         for j in range(width):
-            out[r, j] = line[j]
+            line[j] = _unit32(words[j])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _uniform64(round_keys, stream0, stream1, row, out):
+@njit(**KERNEL)
+def _uniform64(fill_words, round_keys, stream0, stream1, row, out):
     # Two words a number: column j is words 2 (j // q) and 2 (j // q) + 1 of counter
     # j % q, q = ceil(d / 2).
-    keys = _scalars(round_keys)
     n_rows, width = out.shape
     q = (width + 1) // 2
-    line = np.empty(2 * q)
-    line0, line1 = line[:q], line[q:]
+    words = np.empty(4 * q, np.uint32)
     for r in range(n_rows):
         counter = np.uint32(row + r)
-        for i in range(q):
-            a, b, c, d = _philox(np.uint32(i), counter, stream0, stream1, keys)
-            line0[i] = _unit64(a, b)
-            line1[i] = _unit64(c, d)
-        for j in range(width):
-            out[r, j] = line[j]
+        call(fill_words, (round_keys, stream0, stream1, counter, words))
+        for half in range(2):
+            first, second = words[2 * half * q :], words[(2 * half + 1) * q :]
+            line = out[r, half * q : (half + 1) * q]
+            for j in range(len(line)):
+                line[j] = _unit64(first[j], second[j])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _below(uniform, probability):
     """Overwrite the uniforms by 1 where they lie below the probability, else by 0."""
     for i in range(uniform.size):
         uniform[i] = 1 if uniform[i] < probability[i] else 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _multinomial(round_keys, stream0, stream1, row, weight, lengths, out):
+@njit(**KERNEL)
+def _multinomial(fill_words, round_keys, stream0, stream1, row, weight, lengths, out):
     """Count, for each row, how often each category is drawn, by inversion."""
     n_categories = weight.shape[1]
     cumulative = np.empty(n_categories)
@@ -322,7 +327,7 @@ def _multinomial(round_keys, stream0, stream1, row, weight, lengths, out):
             total += weight[r, k]
             cumulative[k] = total
         uniform = np.empty((1, lengths[r]))
-        _uniform64(round_keys, stream0, stream1, row + r, uniform)
+        _uniform64(fill_words, round_keys, stream0, stream1, row + r, uniform)
         for i in range(lengths[r]):
             low, high = 0, n_categories - 1
             while low < high:  # the first category beyond the uniform

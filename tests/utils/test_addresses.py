@@ -6,7 +6,7 @@ from numba import njit
 from skebm.utils._addresses import INNER, address_of, call
 
 
-@njit(nogil=True, **INNER)
+@njit(**INNER | {"cache": False})
 def add(values, pair, out):
     for i in range(len(out)):
         out[i] = values[i] + pair[0] * pair[1]

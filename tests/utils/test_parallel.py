@@ -14,13 +14,11 @@ import skebm.utils._parallel
 from skebm.utils._parallel import (
     blocks,
     map_blocks,
-    meet,
     resolve_n_jobs,
     run_phases,
-    take,
-    take_next,
     use_threads,
 )
+from skebm.utils._phases import meet, take, take_next
 from skebm.utils._random import Random
 from skebm.utils._sklearn import available_threads
 from tests.models import random_rbm

@@ -10,13 +10,14 @@ from skebm.utils._products import (
     fill_product_of_columns,
     product,
     product_of_columns,
+    row_sums,
 )
 
 
 @njit(nogil=True)
-def product_of_columns_in_kernel(x, columns, shares, step, out):
+def product_of_columns_in_kernel(sums, x, columns, shares, step, out):
     """Python may not call what only kernels call."""
-    fill_product_of_columns(x, columns, shares, step, out)
+    fill_product_of_columns(sums, x, columns, shares, step, out)
 
 
 # From hardly any non-zeros to none but those; around the share that is the limit.
@@ -44,7 +45,7 @@ def test_product_is_that_of_numpy(rng, density, width, dtype):
     matrix = rng.normal(size=(101, width)).astype(dtype)
     expected = x.astype(np.float64) @ matrix.astype(np.float64)
     out = np.full((13, width), np.nan, dtype=dtype)
-    fill_product(x, matrix, out)
+    fill_product(row_sums(out.dtype.char), x, matrix, out)
     close(out, expected)
     for same in (x, np.asfortranarray(x), csr_array(x)):
         close(product(same, matrix), expected)
@@ -60,13 +61,13 @@ def test_product_of_columns_is_that_of_numpy(rng, density, width, dtype):
     stacked = np.concatenate([x, y, mu])
     expected = stacked[:, 17:59].T.astype(np.float64) @ shares.astype(np.float64)
     out = np.full((42, width), np.nan, dtype=dtype)
-    one, factor = dtype(1), dtype(-0.3)
-    product_of_columns_in_kernel(stacked, (17, 59), shares, (one, 0 * one), out)
+    one, factor, sums = dtype(1), dtype(-0.3), row_sums(out.dtype.char)
+    product_of_columns_in_kernel(sums, stacked, (17, 59), shares, (one, 0 * one), out)
     close(out, expected)
-    product_of_columns_in_kernel(stacked, (17, 59), shares, (factor, one), out)
+    product_of_columns_in_kernel(sums, stacked, (17, 59), shares, (factor, one), out)
     close(out, 0.7 * expected)
     half = dtype(0.5)
-    product_of_columns_in_kernel(stacked, (17, 59), shares, (factor, half), out)
+    product_of_columns_in_kernel(sums, stacked, (17, 59), shares, (factor, half), out)
     close(out, 0.05 * expected)
     for first in (x, csr_array(x)):
         out[:] = np.nan
@@ -80,6 +81,11 @@ def test_lists_that_end_in_a_full_row_find_room(rng):
     mu, shares = rng.normal(size=(1, 41)), rng.normal(size=(21, 37))
     out = np.empty((41, 37))
     product_of_columns_in_kernel(
-        np.concatenate([x, mu]), (0, 41), shares, (1.0, 0.0), out
+        row_sums(out.dtype.char),
+        np.concatenate([x, mu]),
+        (0, 41),
+        shares,
+        (1.0, 0.0),
+        out,
     )
     np.testing.assert_allclose(out, np.outer(mu[0], shares[20]))

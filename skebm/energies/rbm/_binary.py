@@ -12,12 +12,12 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
-from skebm.energies.rbm._records import Inputs, LeafCalls, Model, Stream, Units
-from skebm.utils._addresses import INNER, address_of, call
-from skebm.utils._math import fill_sigmoid
+from skebm.energies.rbm._records import Calls, Inputs, Model, Stream, Units
+from skebm.utils._addresses import BORROWS, INNER, KERNEL, address_of, call
+from skebm.utils._math import sigmoid_kernel
 from skebm.utils._parallel import map_blocks
-from skebm.utils._products import fill_product, fill_product_of_columns
-from skebm.utils._random import fill_uniform
+from skebm.utils._products import fill_product, fill_product_of_columns, row_sums
+from skebm.utils._random import uniform_kernel, words_address
 
 # Numbers that a kernel takes at a time: they fit the first level of the cache, and
 # are enough to pay for a call.
@@ -41,15 +41,6 @@ def sweeps(energy, chains, randoms):
     return visible, out
 
 
-def means(energy, x):
-    """Return the expectations of the hidden units given rows."""
-    inputs = np.empty((len(x), energy.weights.shape[1]), dtype=energy.dtype)
-    out = np.empty_like(inputs)
-    fill_product(x, energy.weights, inputs)
-    _means(inputs, model_of(energy).hidden, out)
-    return out
-
-
 def model_of(energy):
     """Return the record of an RBM for kernels."""
     coupling = energy.dtype.type(energy.coupling)
@@ -69,91 +60,104 @@ def words_of(randoms):
 
 @lru_cache
 def leaf_calls(char):
-    """Return the addresses of the kernels for this type of numbers."""
+    """Return the addresses of all kernels but ``shares`` for this type of numbers."""
     dtype = np.dtype(char)
     rows, line, one = np.empty((1, 1), dtype), np.empty(1, dtype), dtype.type(1)
-    units = Units(line, one, one, one)
-    stream = Stream(np.empty(20, np.uint32), np.empty(2, np.uint32), 0)
-    return LeafCalls(
-        address_of(fill_product, rows, rows, rows),
-        address_of(fill_product_of_columns, rows, (0, 1), rows, (one, one), rows),
+    units, word = Units(line, one, one, one), np.uint32(0)
+    calls, words = Calls(*[0] * len(Calls._fields)), np.empty(1, np.uint32)
+    inputs, stream = Inputs(rows, True, 0), Stream(words, words, 0)
+    uniform, columns, step = uniform_kernel(dtype), (0, 1), (one, one)
+    return Calls(
+        words_address(),
+        address_of(sigmoid_kernel(dtype), line, line),
+        address_of(uniform, 0, words, word, word, 0, rows),
+        address_of(fill_chances, 0, rows, units, line, line),
+        address_of(fill_draws, calls, inputs, units, stream, rows),
         address_of(fill_field, rows, rows, rows),
-        address_of(fill_draws, Inputs(rows, True, 0), units, stream, rows),
+        row_sums(char),
+        address_of(fill_product, 0, rows, rows, rows),
+        address_of(fill_product_of_columns, 0, rows, columns, rows, step, rows),
+        0,
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _sweeps(calls, model, first, streams, visible, inputs):
     """Move chains that stand at ``inputs``; fill ``visible`` and ``inputs``."""
-    hidden = np.empty_like(inputs)
-    field = np.empty((len(model.weights), len(inputs)), dtype=inputs.dtype)
+    weights, hidden = model.weights, np.empty_like(inputs)
+    field = np.empty((len(weights), len(inputs)), inputs.dtype)
+    at_hidden, at_visible = Inputs(inputs, False, 0), Inputs(field, True, 0)
     for t in range(len(streams)):
         stream = Stream(first.keys, streams[t, 0], first.row)
-        call(calls.draws, (Inputs(inputs, False, 0), model.hidden, stream, hidden))
-        call(calls.field, (model.weights, hidden, field))
+        call(calls.draws, (calls, at_hidden, model.hidden, stream, hidden))
+        call(calls.field, (weights, hidden, field))
         stream = Stream(first.keys, streams[t, 1], first.row)
-        call(calls.draws, (Inputs(field, True, 0), model.visible, stream, visible))
-        call(calls.product, (visible, model.weights, inputs))
+        call(calls.draws, (calls, at_visible, model.visible, stream, visible))
+        call(calls.product, (calls.row_sums, visible, weights, inputs))
 
 
 # This takes three quarters of the time of hidden @ weights.T.
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(**INNER)
 def fill_field(weights, hidden, out):
     """Fill ``out`` with ``weights @ hidden.T``: a column is a chain."""
     np.dot(weights, hidden.T, out)
 
 
-# Every loop writes to an array that it does not read: so the compiler may vectorise it.
-@njit(cache=True, nogil=True, error_model="numpy")
-def fill_chances(inputs, units, field, out):
-    """Fill ``out`` with the probabilities of the higher value; ``field`` is scratch."""
+# The loop writes to an array that it does not read: so the compiler may vectorise it.
+@njit(**BORROWS)
+def fill_chances(sigmoid, inputs, units, field, out):
+    """Fill the flat ``out`` with probabilities of the higher value.
+
+    Parameters
+    ----------
+    sigmoid : int
+        The address of :func:`sigmoid_kernel`.
+    inputs : ndarray of shape (n, n_units)
+    units : Units
+    field, out : ndarray
+        Flat, of at least as many numbers as ``inputs``; the first one is scratch.
+    """
     bias, low, high, coupling = units
-    for r in range(len(out)):
-        for j in range(len(bias)):
-            field[r, j] = (coupling * inputs[r, j] + bias[j]) * (high - low)
-    fill_sigmoid(field.reshape(-1), out.reshape(-1))
+    n, width = inputs.shape
+    for r in range(n):
+        line, received = field[r * width : (r + 1) * width], inputs[r]
+        for j in range(width):
+            line[j] = (coupling * received[j] + bias[j]) * (high - low)
+    call(sigmoid, (field[: n * width], out[: n * width]))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
-def fill_draws(inputs, units, stream, out):
+@njit(**INNER)
+def fill_draws(calls, inputs, units, stream, out):
     """Draw as many units as ``out`` has from what they receive.
 
     Parameters
     ----------
+    calls : Calls
     inputs : Inputs
     units : Units
     stream : Stream
     out : ndarray of shape (n, n_units)
     """
-    (values, is_transposed, first), width = inputs, len(units.bias)
-    n_rows = max(1, TILE // width)
-    scratch = np.empty((3, min(n_rows, len(out)), width), dtype=out.dtype)
-    field, chances, uniforms = scratch[0], scratch[1], scratch[2]
+    (values, is_transposed, first), (keys, words, row) = inputs, stream
+    width = len(units.bias)
+    n_rows = min(len(out), max(1, TILE // width))
+    numbers = np.empty((2, n_rows * width), out.dtype)
+    field, chances = numbers[0], numbers[1]
+    uniforms = np.empty((n_rows, width), out.dtype)
     for lo in range(0, len(out), n_rows):
-        n = min(n_rows, len(out) - lo)
-        chance, uniform = chances[:n], uniforms[:n]
-        received = chance
+        hi = min(lo + n_rows, len(out))
+        uniform = uniforms[: hi - lo]
+        received = uniform  # the place is free until the chances are known
         if is_transposed:
-            for r in range(n):
+            for r in range(hi - lo):
                 for j in range(width):
-                    chance[r, j] = values[j, first + lo + r]
+                    received[r, j] = values[j, first + lo + r]
         else:
-            received = values[first + lo : first + lo + n]
-        fill_chances(received, units, field[:n], chance)
-        fill_uniform(
-            stream.keys, stream.words[0], stream.words[1], stream.row + lo, uniform
-        )
-        for r in range(n):
+            received = values[first + lo : first + hi]
+        call(calls.chances, (calls.sigmoid, received, units, field, chances))
+        counters = calls.words, keys, words[0], words[1], row + lo, uniform
+        call(calls.uniform, counters)
+        for r in range(hi - lo):
+            chance, line, drawn = chances[r * width :], uniform[r], out[lo + r]
             for j in range(width):
-                is_high = uniform[r, j] < chance[r, j]
-                out[lo + r, j] = units.high if is_high else units.low
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _means(inputs, units, out):
-    scratch = np.empty((2, len(out), len(units.bias)), dtype=out.dtype)
-    field, chances = scratch[0], scratch[1]
-    fill_chances(inputs, units, field, chances)
-    for r in range(len(out)):
-        for j in range(len(units.bias)):
-            out[r, j] = units.low + (units.high - units.low) * chances[r, j]
+                drawn[j] = units.high if line[j] < chance[j] else units.low

@@ -39,12 +39,13 @@ def largest_singular_value(energy):
 def bound_weights(energy):
     """Lower singular values of the weights between unbounded units, in place.
 
-    For Gaussian units a bound of 1 is what it takes. For rectified and for
-    zero-inflated ones it is enough: their densities are parts of a normal one.
+    Between Gaussian units, the partition function is finite if and only if they are
+    below 1. Between rectified and zero-inflated units that is sufficient, since their
+    densities are parts of a normal density.
     """
     if energy.visible.finite or energy.hidden.finite:
         return
-    own, scale, scaled = _unbounded(energy)
+    block, scale, scaled = _unbounded(energy)
     if np.sum(scaled * scaled) < _MAX_SINGULAR_VALUE**2:
         return  # the Frobenius norm bounds the largest singular value
     if not np.isfinite(scaled).all():
@@ -52,7 +53,7 @@ def bound_weights(energy):
     left, singular, right = np.linalg.svd(scaled, full_matrices=False)
     if singular[0] > _MAX_SINGULAR_VALUE:
         np.minimum(singular, _MAX_SINGULAR_VALUE, out=singular)
-        energy.weights[own] = scale * ((left * singular) @ right)
+        energy.weights[block] = scale * ((left * singular) @ right)
 
 
 def _unbounded(energy):
@@ -61,7 +62,7 @@ def _unbounded(energy):
     The scale makes all units ones of curvature 1.
     """
     both = [energy.visible.curvature, energy.hidden.curvature]
-    own = np.ix_(*map(np.isfinite, both))
+    block = np.ix_(*map(np.isfinite, both))
     rows, columns = (np.sqrt(curvature[np.isfinite(curvature)]) for curvature in both)
     scale = rows[:, None] * columns
-    return own, scale, energy.weights[own] / scale
+    return block, scale, energy.weights[block] / scale

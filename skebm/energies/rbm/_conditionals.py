@@ -14,10 +14,10 @@ def conditionals_by_sum(energy, x):
     if two_values(energy.visible) is not None and (flips := Flips(energy)).allow(x):
         return -np.logaddexp(0, -flips.energies(x))
     inputs = energy.inputs(x)
-    own = _hidden_part(energy, inputs)
+    at_x = _hidden_part(energy, inputs)
     out = np.empty((len(x), energy.visible.n_variables))
     for feature in range(energy.visible.n_variables):
-        out[:, feature] = own + _conditional(energy, x, inputs, feature)
+        out[:, feature] = at_x + _conditional(energy, x, inputs, feature)
     return out
 
 
@@ -49,9 +49,9 @@ def _conditional(energy, x, inputs, feature):
     hidden = _hidden_part(energy, received.reshape(-1, rest.shape[1]))
     others = hidden.reshape(len(values), -1)
     others -= _energy_alone(energy.visible, columns, values)[:, None]
-    own = -_energy_alone(energy.visible, columns, x[:, columns])
+    at_x = -_energy_alone(energy.visible, columns, x[:, columns])
     others += np.reshape(log_weight, (-1, 1))
-    return own - np.logaddexp.reduce(others, axis=0)
+    return at_x - np.logaddexp.reduce(others, axis=0)
 
 
 def _hidden_part(energy, inputs):
@@ -95,22 +95,24 @@ def _range_about_modes(energy, unit, weights, rest):
     (Gaussian hidden units) and its own: so it has one mode, found by bisection, and
     tails no wider than those of a normal density.
     """
-    own = float(energy.visible.curvature[unit])
+    precision = float(energy.visible.curvature[unit])
     bias = float(energy.visible.bias[unit])
     hidden = np.square(weights) / energy.hidden.curvature
-    least = max(own - hidden.sum(), 1e-3 * own)
+    least = max(precision - hidden.sum(), 1e-3 * precision)
 
     def slope(x):
         received = (rest + x[:, None] * weights).astype(energy.dtype)
-        return own * x - bias - energy.hidden.mean(received).astype(float) @ weights
+        return (
+            precision * x - bias - energy.hidden.mean(received).astype(float) @ weights
+        )
 
     start = np.zeros(len(rest))
-    ends = start - slope(start) / own, start - slope(start) / least
+    ends = start - slope(start) / precision, start - slope(start) / least
     low, high = np.minimum(*ends), np.maximum(*ends)
-    while np.max(high - low, initial=0) > own**-0.5:
+    while np.max(high - low, initial=0) > precision**-0.5:
         middle = (low + high) / 2
         below = slope(middle) < 0
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     width = 9 * least**-0.5
     ends = low.min(initial=np.inf) - width, high.max(initial=-np.inf) + width
-    return own * ends[0] - bias, own * ends[1] - bias
+    return precision * ends[0] - bias, precision * ends[1] - bias

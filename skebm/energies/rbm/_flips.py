@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from scipy.sparse import issparse
 
+from skebm.utils._addresses import KERNEL
 from skebm.utils._math import sigmoid
 from skebm.utils._parallel import blocks, map_blocks
 from skebm.utils._products import weight_gradient
@@ -80,13 +81,13 @@ class Flips:
         width = -(-n_hidden // _LANES) * _LANES
         exponents = np.zeros((n_visible, width), dtype=self.energy.dtype)
         sums = np.empty((n_visible, width // _LANES), dtype=exponents.dtype)
-        # In parts, since new memory of the size of the weights costs more than this.
-        for part in blocks(n_visible):
-            own = exponents[part, :n_hidden]
-            np.multiply(self.energy.weights[part], self.scale, out=own)
-            own *= self.factor[part, None]
-            sizes = np.abs(exponents[part]).reshape(len(own), -1, _LANES)
-            np.sum(sizes, axis=2, out=sums[part])
+        # In blocks, since new memory of the size of the weights costs more than this.
+        for block in blocks(n_visible):
+            rows = exponents[block, :n_hidden]
+            np.multiply(self.energy.weights[block], self.scale, out=rows)
+            rows *= self.factor[block, None]
+            sizes = np.abs(exponents[block]).reshape(len(rows), -1, _LANES)
+            np.sum(sizes, axis=2, out=sums[block])
         return exponents, sums
 
     def allow(self, x):
@@ -128,18 +129,20 @@ class Flips:
 
         size = max(_ROWS, -(-x.shape[0] // _MAX_BLOCKS))
         parts = map_blocks(rows, x.shape[0], self.work, size=size)
-        back, own, shift, others = zip(*parts, strict=True)
-        back, own, shift = np.concatenate(back), _sum(own), _sum(shift)
+        back, signed, shift, others = zip(*parts, strict=True)
+        back, signed, shift = np.concatenate(back), _sum(signed), _sum(shift)
         if self.chunk:
             back *= self.scale
-            own = own[:, : back.shape[1]] * self.scale
-            own += shift[:, None] * self.hidden[0]
+            signed = signed[:, : back.shape[1]] * self.scale
+            signed += shift[:, None] * self.hidden[0]
         weights = weight_gradient(x, back, energy.coupling)
-        own *= self.factor[:, None]
-        weights -= own
+        signed *= self.factor[:, None]
+        weights -= signed
         # The energy of the visible units is linear, and so is its gradient.
-        own = energy.visible.grad((self.size * shift)[None], np.ones(1, dtype=dtype))
-        gradient = {f"visible.{name}": value for name, value in own.items()}
+        of_visible = energy.visible.grad(
+            (self.size * shift)[None], np.ones(1, dtype=dtype)
+        )
+        gradient = {f"visible.{name}": value for name, value in of_visible.items()}
         gradient |= {name: sum(block[name] for block in others) for name in others[0]}
         return {"weights": weights, "hidden.bias": -back.sum(axis=0), **gradient}
 
@@ -173,8 +176,8 @@ class Flips:
         """Return what the cgf of the hidden units gains, shape (n, n_visible)."""
         if not self.chunk:
             cgf = self.energy.hidden.cgf
-            own, moved = cgf(inputs), self._moved(up, inputs)
-            return np.stack([cgf(received) - own for received in moved], axis=1)
+            before, moved = cgf(inputs), self._moved(up, inputs)
+            return np.stack([cgf(received) - before for received in moved], axis=1)
         out, odds = np.empty(up.shape), self._odds(inputs)
         odds, growth = (
             array.reshape(*array.shape[:-1], -1, self.chunk)
@@ -194,17 +197,17 @@ class Flips:
         """
         if self.chunk:
             odds = self._odds(inputs)
-            back, own = np.zeros_like(odds[0]), np.zeros_like(self.growth)
-            _add_means(up.view(np.uint8), weight, odds, self.growth, back, own)
-            return back[:, : inputs.shape[1]], own
-        back, own = np.zeros_like(inputs), np.empty_like(self.energy.weights)
+            back, signed_sum = np.zeros_like(odds[0]), np.zeros_like(self.growth)
+            _add_means(up.view(np.uint8), weight, odds, self.growth, back, signed_sum)
+            return back[:, : inputs.shape[1]], signed_sum
+        back, signed_sum = np.zeros_like(inputs), np.empty_like(self.energy.weights)
         signed, mean = np.where(up, weight, -weight), self.energy.hidden.mean
         before = mean(inputs)
         for i, received in enumerate(self._moved(up, inputs)):
             after = mean(received)
             back += weight[:, i, None] * (after - before)
-            own[i] = signed[:, i] @ after
-        return back, own
+            signed_sum[i] = signed[:, i] @ after
+        return back, signed_sum
 
     def _other_hidden(self, up, inputs, weight):
         """Return the gradient by the hidden layer's parameters, save for the bias."""
@@ -252,7 +255,7 @@ def _chunk(exponents, sums):
 _REORDER = {"reassoc", "contract"}
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
+@njit(fastmath=_REORDER, **KERNEL)
 def _log_products(up, odds, growth, one, out):
     """Write ``sum_j log(stay_j + move_j growth_ij)``; ``up`` says which odds move.
 
@@ -277,11 +280,11 @@ def _log_products(up, odds, growth, one, out):
                 out[r, i] = total + np.log(product)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
-def _add_means(up, weight, odds, growth, back, own):
+@njit(fastmath=_REORDER, **KERNEL)
+def _add_means(up, weight, odds, growth, back, signed_sum):
     """Add the probabilities of upper values after the flips to the sums over rows.
 
-    Namely ``kept`` after a flip downwards, and ``1 - kept`` after one upwards.
+    Namely ``rest`` after a flip downwards, and ``1 - rest`` after one upwards.
     """
     n_rows, n_sites = up.shape
     zero = weight[0, 0] * 0
@@ -292,6 +295,6 @@ def _add_means(up, weight, odds, growth, back, own):
                 constant, signed = (share, -share) if side else (zero, share)
                 for j in range(growth.shape[1]):
                     stay = odds[1 - side, r, j]
-                    kept = stay / (stay + odds[side, r, j] * growth[i, j])
-                    back[r, j] += signed * (kept - stay)
-                    own[i, j] += constant - share * kept
+                    rest = stay / (stay + odds[side, r, j] * growth[i, j])
+                    back[r, j] += signed * (rest - stay)
+                    signed_sum[i, j] += constant - share * rest

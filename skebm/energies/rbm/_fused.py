@@ -102,13 +102,17 @@ class FusedRBM:
             Averages(energy.weights, mu, lam),
         )
         run(work)
+        visible, hidden = np.split(scratch.totals, [energy.n_features], axis=1)
+        (visible_mean, visible_gradient), (hidden_mean, hidden_gradient) = (
+            side[:2] for side in (visible, hidden)
+        )
         gradient = {
             "weights": weights,
-            "visible.bias": scratch.visible_gradient,
-            "hidden.bias": scratch.hidden_gradient,
+            "visible.bias": visible_gradient,
+            "hidden.bias": hidden_gradient,
         }
         chains = _bipartite.Chains(scratch.units[n : n + m], inputs)
-        return gradient, chains, (scratch.visible_mean, scratch.hidden_mean)
+        return gradient, chains, (visible_mean, hidden_mean)
 
     def updates(self, updates):
         """Do several updates of plain gradient descent of the energy, in place.
@@ -192,9 +196,6 @@ def _scratch(energy, n, m, parts):
         hidden=(m, n_hidden),
         field=(n_visible * m,),
         sums=(parts.data + parts.chains, 2, n_visible + n_hidden),
-        visible_gradient=(n_visible,),
-        hidden_gradient=(n_hidden,),
-        visible_mean=(n_visible,),
-        hidden_mean=(n_hidden,),
+        totals=(3, n_visible + n_hidden),
     )
     return Scratch(*(np.empty(shape, dtype) for shape in shapes))

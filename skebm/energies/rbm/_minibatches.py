@@ -8,11 +8,11 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
-from skebm.energies.rbm._binary import TILE, fill_chances, leaf_calls
-from skebm.energies.rbm._records import Calls, Inputs, Place, Rows, Stream, Units
-from skebm.utils._addresses import BORROWS, INNER, address_of, call, call_part
-from skebm.utils._parallel import meet, run_phases, take, take_next
-from skebm.utils._random import uniform_kernel
+from skebm.energies.rbm._binary import TILE, leaf_calls
+from skebm.energies.rbm._records import Inputs, Place, Rows, Stream, Units
+from skebm.utils._addresses import BORROWS, INNER, KERNEL, address_of, call, call_part
+from skebm.utils._parallel import run_phases
+from skebm.utils._phases import meet, take, take_next
 
 
 @lru_cache
@@ -20,12 +20,10 @@ def calls_of(char):
     """Return the addresses of the kernels for this type of numbers."""
     dtype = np.dtype(char)
     rows, line, one = np.empty((1, 1), dtype), np.empty(1, dtype), dtype.type(1)
-    units, stream = Units(line, one, one, one), (np.empty(1, np.uint32), np.uint32(0))
-    return Calls(
-        *leaf_calls(char),
-        address_of(uniform_kernel(dtype), *stream, np.uint32(0), 0, rows),
-        address_of(fill_shares, Rows(rows, rows, line), units, line, line, rows, rows),
-    )
+    calls, units = leaf_calls(char), Units(line, one, one, one)
+    data = Rows(rows, rows, line)
+    shares = address_of(fill_shares, calls, data, units, line, line, rows, rows)
+    return calls._replace(shares=shares)
 
 
 _phases = {}
@@ -50,7 +48,7 @@ def run(work):
     run_phases(_run, n_phases, max(parts), *phases, work)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@njit(_nrt=False, **KERNEL)
 def _run(crew, addresses, sweeps, n_parts, work):
     """Do the parts of all phases, phase after phase, as :func:`run_phases` says."""
     # A constant would be a type of its own, and all that follows compiled twice.
@@ -67,23 +65,24 @@ def _run(crew, addresses, sweeps, n_parts, work):
             phase = meet(crew, phase, n_parts[i])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
+@njit(**BORROWS)
 def _part(n, n_parts, k):
     return n * k // n_parts, n * (k + 1) // n_parts
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
+@njit(**BORROWS)
 def _take_data(work, place):
     """Take rows of a minibatch, and their shares of the gradient."""
     data, scratch, n = work.data, work.scratch, place.n
     lo, hi = _part(n, place.n_parts, place.part)
     units, inputs = scratch.units[lo:hi], data.inputs[lo:hi]
     words, first = data.streams[place.batch], data.edges[place.batch]
+    calls, keys = work.calls, work.chains.keys
     for r in range(lo, hi):
         row, line = data.X[data.order[first + r]], scratch.units[r]
         if data.resample:
             uniform = scratch.units[r : r + 1]
-            call(work.calls.uniform, (work.chains.keys, words[0], words[1], r, uniform))
+            call(calls.uniform, (calls.words, keys, words[0], words[1], r, uniform))
             for i in range(len(line)):
                 line[i] = 1 if line[i] < row[i] else 0
         else:
@@ -92,11 +91,11 @@ def _take_data(work, place):
         if work.descent.is_update:
             scratch.weight[r] = 1 / n
     if not data.has_inputs:
-        call(work.calls.product, (units, work.model.weights, inputs))
+        call(calls.product, (calls.row_sums, units, work.model.weights, inputs))
     _call_shares(work, units, inputs, lo, place.part)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
+@njit(**BORROWS)
 def _draw_hidden(work, place):
     """Draw the hidden units of chains."""
     chains, units = work.chains, work.model.hidden
@@ -104,10 +103,10 @@ def _draw_hidden(work, place):
     words = chains.streams[place.batch, place.sweep, 0]
     stream = Stream(chains.keys, words, chains.row + lo)
     inputs, out = Inputs(chains.inputs, False, lo), work.scratch.hidden[lo:hi]
-    call(work.calls.draws, (inputs, units, stream, out))
+    call(work.calls.draws, (work.calls, inputs, units, stream, out))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
+@njit(**BORROWS)
 def _fill_field(work, place):
     """Fill what some visible units of all chains receive."""
     weights, m = work.model.weights, place.m
@@ -116,7 +115,7 @@ def _fill_field(work, place):
     call(work.calls.field, (weights[lo:hi], work.scratch.hidden[:m], field))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
+@njit(**BORROWS)
 def _draw_visible(work, place):
     """Draw the visible units of chains; after the last sweep, take their shares."""
     calls, chains, scratch, model = work.calls, work.chains, work.scratch, work.model
@@ -126,8 +125,8 @@ def _draw_visible(work, place):
     field = scratch.field[: n_visible * m].reshape(n_visible, m)
     words = chains.streams[place.batch, place.sweep, 1]
     stream = Stream(chains.keys, words, chains.row + lo)
-    call(calls.draws, (Inputs(field, True, lo), model.visible, stream, units))
-    call(calls.product, (units, model.weights, inputs))
+    call(calls.draws, (calls, Inputs(field, True, lo), model.visible, stream, units))
+    call(calls.product, (calls.row_sums, units, model.weights, inputs))
     if place.sweep + 1 == chains.streams.shape[1]:
         if work.descent.is_update:
             for r in range(n + lo, n + hi):
@@ -135,15 +134,16 @@ def _draw_visible(work, place):
         _call_shares(work, units, inputs, n + lo, work.parts.data + place.part)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
+@njit(**BORROWS)
 def _call_shares(work, units, inputs, lo, part):
     scratch, descent, hi = work.scratch, work.descent, lo + len(units)
     rows, shares = Rows(units, inputs, scratch.weight[lo:hi]), scratch.shares[lo:hi]
     mu, lam, sums = descent.mu, descent.lam, scratch.sums[part]
-    call(work.calls.shares, (rows, work.model.hidden, mu, lam, shares, sums))
+    hidden = work.model.hidden
+    call(work.calls.shares, (work.calls, rows, hidden, mu, lam, shares, sums))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
+@njit(**BORROWS)
 def _step(work, place):
     """Step along the gradient of some rows of the weights, and move their average."""
     scratch, descent, averages = work.scratch, work.descent, work.averages
@@ -152,113 +152,111 @@ def _step(work, place):
     columns = _part(units.shape[1], place.n_parts, place.part)
     lo, hi = columns
     out, step = descent.weights[lo:hi], (-steps[0], steps[1])
-    call(work.calls.product_of_columns, (units, columns, shares, step, out))
-    if steps[2] > 0:
+    row_sums = work.calls.row_sums
+    call(work.calls.product_of_columns, (row_sums, units, columns, shares, step, out))
+    rate = steps[2]
+    if rate > 0:
         for i in range(lo, hi):
-            _move(averages.weights[i], descent.weights[i], steps[2])
+            average, weights = averages.weights[i], descent.weights[i]
+            for j in range(len(weights)):
+                average[j] += rate * (weights[j] - average[j])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
-def fill_shares(rows, hidden, mu, lam, shares, sums):
+@njit(**INNER)
+def fill_shares(calls, rows, hidden, mu, lam, shares, sums):
     """Fill the shares of rows in the gradient of the weights; add up those of biases.
 
-    The first sums are of the units; the second, what the offsets take off the biases:
-    ``G @ lam`` and ``mu @ G``, where the gradient ``G`` of the weights is a sum over
-    rows of ``outer(units, share)``. So it need not be there.
+    The first sums are of the units. The second ones are what the offsets take off the
+    biases: ``G @ lam`` and ``mu @ G``, where the gradient ``G`` of the weights is a sum
+    over rows of ``outer(units, share)``, and is not needed for that.
     """
     bias, low, high, coupling = hidden
-    split, n_rows = len(mu), max(1, TILE // len(bias))
-    scratch = np.empty((2, min(n_rows, len(shares)), len(bias)), dtype=shares.dtype)
-    field, chances = scratch[0], scratch[1]
+    split, width = len(mu), len(bias)
+    n_rows = min(len(shares), max(1, TILE // width))
+    numbers = np.empty((2, n_rows * width), shares.dtype)
+    field, chances = numbers[0], numbers[1]
     of_visible, of_hidden = sums[0, :split], sums[0, split:]
     back, forth = sums[1, :split], sums[1, split:]
-    for i in range(sums.shape[1]):
+    for i in range(split + width):
         sums[0, i] = 0
         sums[1, i] = 0
     for r in range(len(shares)):
-        k, w = r % n_rows, rows.weight[r]
-        if k == 0:
-            n = min(n_rows, len(shares) - r)
-            fill_chances(rows.inputs[r : r + n], hidden, field[:n], chances[:n])
-        chance, line, units = chances[k], shares[r], rows.units[r]
-        for j in range(len(bias)):
-            line[j] = -coupling * w * (low + (high - low) * chance[j] - lam[j])
+        first, weight = r % n_rows * width, rows.weight[r]
+        if first == 0:
+            inputs = rows.inputs[r : r + n_rows]
+            call(calls.chances, (calls.sigmoid, inputs, hidden, field, chances))
+        chance, line, units = chances[first:], shares[r], rows.units[r]
+        for j in range(width):
+            mean = low + (high - low) * chance[j]
+            line[j] = -coupling * weight * (mean - lam[j])
+            of_hidden[j] += weight * mean
         along_lam, along_mu = np.dot(line, lam), np.dot(units, mu)
-        for j in range(len(bias)):
-            of_hidden[j] += w * (low + (high - low) * chance[j])
-        for j in range(len(bias)):
+        for j in range(width):
             forth[j] += along_mu * line[j]
         for i in range(split):
-            of_visible[i] += w * units[i]
-        for i in range(split):
+            of_visible[i] += weight * units[i]
             back[i] += along_lam * units[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **INNER)
+@njit(**BORROWS)
 def _join(work, place):
     """Turn the sums of all parts into gradients of biases and means of the data."""
-    scratch, descent, sums = work.scratch, work.descent, work.scratch.sums
+    scratch, descent, totals = work.scratch, work.descent, work.scratch.totals
     mu, lam, n, last = descent.mu, descent.lam, place.n, place.n + place.m
-    visible, hidden = scratch.visible_gradient, scratch.hidden_gradient
-    units, share, split = scratch.units[last], scratch.shares[last], len(mu)
-    n_data, n_parts = work.parts.data, len(sums)
-    total = _sum(scratch.weight, 0, n) + _sum(scratch.weight, n, last)
+    split, coupling = len(mu), work.model.hidden.coupling
+    units, share = scratch.units[last], scratch.shares[last]
+    visible, hidden = totals[1, :split], totals[1, split:]
+    _add_parts(scratch.sums, work.parts.data, totals)
+    start = np.int64(0)
+    weight = _sum(scratch.weight, start, n) + _sum(scratch.weight, n, last)
+    # sum (v - mu) share = sum v share - mu sum share: mu is one more row.
     for i in range(split):
-        scratch.visible_mean[i] = _sum_parts(sums, n_data, 0, i)
-        visible[i] = -_sum_parts(sums, n_parts, 0, i)
         units[i] = mu[i]
     for j in range(len(lam)):
-        scratch.hidden_mean[j] = _sum_parts(sums, n_data, 0, split + j)
-        hidden[j] = -_sum_parts(sums, n_parts, 0, split + j)
-        # sum (v - mu) share = sum v share - mu sum share: mu is one more row.
-        share[j] = work.model.hidden.coupling * (-hidden[j] - total * lam[j])
+        share[j] = coupling * (-hidden[j] - weight * lam[j])
     along_lam, along_mu = np.dot(share, lam), np.dot(mu, mu)
     for i in range(split):
-        visible[i] -= _sum_parts(sums, n_parts, 1, i) + along_lam * mu[i]
+        visible[i] -= totals[2, i] + along_lam * mu[i]
     for j in range(len(lam)):
-        hidden[j] -= _sum_parts(sums, n_parts, 1, split + j) + along_mu * share[j]
+        hidden[j] -= totals[2, split + j] + along_mu * share[j]
     if descent.is_update:
-        _step_biases(work, descent.steps[place.batch])
+        model, averages, steps = work.model, work.averages, descent.steps[place.batch]
+        rates = steps[0], descent.offset_rate, steps[2]
+        _step_side(
+            model.visible.bias, averages.visible_bias, mu, totals[:, :split], rates
+        )
+        _step_side(
+            model.hidden.bias, averages.hidden_bias, lam, totals[:, split:], rates
+        )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
-def _step_biases(work, steps):
-    """Step along the gradient of the biases, and move offsets and averages."""
-    descent, model, averages = work.descent, work.model, work.averages
-    scratch, rate, average_rate = work.scratch, steps[0], steps[2]
-    _take_off(model.visible.bias, scratch.visible_gradient, rate)
-    _take_off(model.hidden.bias, scratch.hidden_gradient, rate)
-    _move(descent.mu, scratch.visible_mean, descent.offset_rate)
-    _move(descent.lam, scratch.hidden_mean, descent.offset_rate)
-    _move(averages.visible_bias, model.visible.bias, average_rate)
-    _move(averages.hidden_bias, model.hidden.bias, average_rate)
+@njit(**BORROWS)
+def _add_parts(sums, n_data, totals):
+    """Add up the sums of all parts, of which those of the data come first."""
+    for i in range(totals.shape[1]):
+        first = second = sums.dtype.type(0)
+        for k in range(len(sums)):
+            first += sums[k, 0, i]
+            second += sums[k, 1, i]
+            if k == n_data - 1:
+                totals[0, i] = first
+        totals[1, i] = -first
+        totals[2, i] = second
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
-def _take_off(value, step, rate):
-    """Take ``rate * step`` off ``value``."""
-    for i in range(len(value)):
-        value[i] -= rate * step[i]
+@njit(**BORROWS)
+def _step_side(bias, average, offset, totals, rates):
+    """Step along the gradient of biases, and move their averages and offsets."""
+    rate, offset_rate, average_rate = rates
+    for i in range(len(bias)):
+        bias[i] -= rate * totals[1, i]
+        offset[i] += offset_rate * (totals[0, i] - offset[i])
+        average[i] += average_rate * (bias[i] - average[i])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
-def _move(average, value, rate):
-    """Move an average this share of the way to ``value``."""
-    for i in range(len(value)):
-        average[i] += rate * (value[i] - average[i])
-
-
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
+@njit(**BORROWS)
 def _sum(values, start, stop):
     total = values.dtype.type(0)
     for i in range(start, stop):
         total += values[i]
-    return total
-
-
-@njit(cache=True, nogil=True, error_model="numpy", **BORROWS)
-def _sum_parts(sums, n_parts, line, column):
-    total = sums.dtype.type(0)
-    for k in range(n_parts):
-        total += sums[k, line, column]
     return total

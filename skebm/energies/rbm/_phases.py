@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from skebm.utils._addresses import KERNEL
 from skebm.utils._math import row_weights
 from skebm.utils._parallel import map_blocks, start_blocks
 from skebm.utils._products import GRADIENT_ROWS, product_of_columns
@@ -142,7 +143,7 @@ def _visible_biases(gradient):
     ]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def _fill_shares(hidden, lam, weight, out, minus_sum):
     """Fill ``out`` with weighted, centered rows; subtract them from ``minus_sum``."""
     for r in range(len(hidden)):

@@ -72,23 +72,18 @@ class Inputs(NamedTuple):
     first: int
 
 
-class LeafCalls(NamedTuple):
-    """Addresses of the kernels that others call."""
-
-    product: int
-    product_of_columns: int
-    field: int
-    draws: int
-
-
 class Calls(NamedTuple):
     """Addresses of the kernels that others call."""
 
+    words: int
+    sigmoid: int
+    uniform: int
+    chances: int
+    draws: int
+    field: int
+    row_sums: int
     product: int
     product_of_columns: int
-    field: int
-    draws: int
-    uniform: int
     shares: int
 
 
@@ -163,9 +158,10 @@ class Scratch(NamedTuple):
     field : ndarray of shape (n_visible * m,)
         What the visible units of the chains receive: a column is a chain.
     sums : ndarray of shape (n_parts, 2, n_visible + n_hidden)
-        See :func:`fill_shares`.
-    visible_gradient, hidden_gradient, visible_mean, hidden_mean : ndarray
-        Of the biases, and of the units over the data.
+        What :func:`fill_shares` adds up.
+    totals : ndarray of shape (3, n_visible + n_hidden)
+        The means of the units over the data, the gradient of their biases, and the
+        second sums of all parts.
     """
 
     units: np.ndarray
@@ -174,10 +170,7 @@ class Scratch(NamedTuple):
     hidden: np.ndarray
     field: np.ndarray
     sums: np.ndarray
-    visible_gradient: np.ndarray
-    hidden_gradient: np.ndarray
-    visible_mean: np.ndarray
-    hidden_mean: np.ndarray
+    totals: np.ndarray
 
 
 class Descent(NamedTuple):

@@ -6,7 +6,7 @@ from sklearn.utils.metaestimators import available_if
 from skebm.energies._bipartite import Bipartite, Chains
 from skebm.energies._enumeration import Enumeration
 from skebm.energies._reference import Independent
-from skebm.energies.rbm._binary import means, sweeps
+from skebm.energies.rbm._binary import sweeps
 from skebm.energies.rbm._bounds import (
     bound_weights,
     check_pair,
@@ -113,10 +113,7 @@ class RBM(Bipartite):
             return self.hidden.mean(self._coupled(inputs))
 
         def block_means(block):
-            rows = x[block]
-            if has_binary_units(self, rows):
-                return means(self, rows)
-            return self.hidden.mean(self._coupled(self.inputs(rows)))
+            return self.hidden.mean(self._coupled(self.inputs(x[block])))
 
         blocks = map_blocks(block_means, x.shape[0], self.weights.size)
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)

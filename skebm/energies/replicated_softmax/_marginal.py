@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from skebm.utils._addresses import KERNEL
 from skebm.utils._parallel import map_blocks
 
 # Rows whose log weights one thread computes at a time.
@@ -116,7 +117,7 @@ class Marginal:
 _REORDER = {"reassoc", "contract"}
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
+@njit(fastmath=_REORDER, **KERNEL)
 def _sweep(hidden, lengths, weight, shift, bias, up, down, uniform, phi):
     for r in range(len(hidden)):
         words, units, scale = weight[r], hidden[r], shift[r]
@@ -137,7 +138,7 @@ def _sweep(hidden, lengths, weight, shift, bias, up, down, uniform, phi):
         phi[r] = scale + np.log(total)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
+@njit(fastmath=_REORDER, **KERNEL)
 def _dot(a, b):
     total = a[0] * b[0]
     for k in range(1, len(a)):

@@ -54,3 +54,30 @@ def _kind_of_numbers(x, weight):
     if len(distinct) > 2 and Curve.gain(x, weight) > _MIN_GAIN:
         return "yeo_johnson"
     return "gaussian"
+
+
+def narrow_kinds(X):
+    """Return the kind of each column of an array: Bernoulli only if it is {0, 1}.
+
+    This is narrower than :func:`kind_of_array`, since the values of real tables are
+    often scaled into [0, 1].
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix} of shape (n, n_columns)
+        NaN where a number is missing.
+
+    Returns
+    -------
+    list of str
+    """
+    if issparse(X):
+        X = X.tocsc()
+        is_binary = [
+            bool((X.data[lo:hi] == 1).all() and 0 < hi - lo < X.shape[0])
+            for lo, hi in zip(X.indptr[:-1], X.indptr[1:], strict=True)
+        ]
+    else:
+        is_binary = ((X == 0) | (X == 1) | np.isnan(X)).all(axis=0)
+        is_binary &= np.fmin.reduce(X, axis=0) < np.fmax.reduce(X, axis=0)
+    return ["bernoulli" if binary else "gaussian" for binary in is_binary]
