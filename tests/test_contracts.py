@@ -484,6 +484,48 @@ def test_samplers_are_checked_on_small_energies_only():
             check_sampler(Gibbs(), energy)
 
 
+# -- energies of finitely many values that are wrong about one variable ----------------
+
+
+class WrongConditionals(RBM):
+    def conditional_log_prob(self, x):
+        return 0 * super().conditional_log_prob(x)
+
+
+class WrongFlips(RBM):
+    def flip_energies(self, x):
+        return -super().flip_energies(x)
+
+    def flip_grad(self, x, weight):
+        return super().flip_grad(x, -weight)
+
+
+class ForgetsWeights(RBM):
+    def project(self):
+        self.weights[...] = 0
+
+
+class OtherClass(RBM):
+    def astype(self, dtype):
+        twin = super().astype(dtype)
+        return RBM(twin.visible, twin.hidden, twin.weights, base=twin.base)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (WrongConditionals, "conditional_log_prob is not"),
+        (WrongFlips, "flip_energies is not"),
+        (ForgetsWeights, "project changes"),
+        (OtherClass, "another class"),
+    ],
+)
+def test_wrong_answers_about_one_variable_fail(kind, sentence):
+    energy = small()
+    with pytest.raises(AssertionError, match=sentence):
+        check_energy(kind(energy.visible, energy.hidden, energy.weights))
+
+
 # -- wrong objectives ------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skebm.energies import Energy
+from skebm.energies import Energy, _sites
 from skebm.testing._base import (
     N_ROWS,
     check_gradient,
@@ -58,6 +58,7 @@ def check_energy(energy, X=None, random_state=0):
         like = energy.params[name]
         require_like(value, like.shape, like.dtype, f"energy.grad(X)[{name!r}]")
     _check_copies(energy, X, values)
+    _check_sites(energy, X)
     _check_chains(energy, X, values, random.fold(2))
     _check_reference(energy, X, random.fold(3))
     if hasattr(energy, "conditional_log_prob"):
@@ -107,8 +108,30 @@ def _check_copies(energy, X, values):
         right = [value.dtype == np.float32 for value in single.params.values()]
         require(right, "energy.astype(float32) leaves a parameter in float64.")
         twins["energy.astype(float32)"] = single.energy(X.astype(np.float32))
+        sentence = "energy.astype(float32) returns an energy of another class"
+        require(type(single) is type(energy), f"{sentence}: use type(self)(...).")
     for what, same in twins.items():
         require_close(same, values, f"{what} is not the same energy", 1e-4, 1e-4)
+
+
+def _check_sites(energy, X):
+    """Compare fast formulas with the energies of rows that differ in one variable."""
+    if energy.sites is None:
+        return
+    # A change of gauge may add a constant to the energy.
+    projected = energy.replace({name: p.copy() for name, p in energy.params.items()})
+    projected.project()
+    before, after = (e.energy(X) - e.energy(X[:1]) for e in (energy, projected))
+    sentence = "energy.project changes an energy whose parameters are in their domain"
+    require_close(after, before, sentence, 1e-3, 1e-3)
+    if hasattr(energy, "conditional_log_prob"):
+        slow = _sites.conditional_log_prob(energy, X)
+        sentence = "energy.conditional_log_prob is not log p(x_i | all other x)"
+        require_close(energy.conditional_log_prob(X), slow, sentence, 1e-3, 1e-3)
+    if hasattr(energy, "flip_energies"):
+        slow = _sites.flip_energies(energy, X)
+        sentence = "energy.flip_energies is not what the energy changes by"
+        require_close(energy.flip_energies(X), slow, sentence, 1e-3, 1e-3)
 
 
 def _check_chains(energy, X, values, random):

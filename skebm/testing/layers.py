@@ -44,6 +44,10 @@ def check_layer(layer, random_state=0):
     require_like(layer.mean(inputs), inputs.shape, dtype, "layer.mean(inputs)")
     require_like(layer.energy(x), (N_ROWS,), None, "layer.energy(x)")
     require_like(layer.cgf(inputs), (N_ROWS,), np.float64, "layer.cgf(inputs)")
+    if hasattr(layer, "outside"):
+        sentence = "layer.outside refuses values that layer.sample draws"
+        require(~np.asarray(layer.outside(x)), f"{sentence}: tables would, too.")
+        require(isinstance(layer.domain, str), "layer.domain is not a phrase.")
     last_rows = layer.sample(inputs[3:], random.fold(1).rows(3))
     require(
         last_rows == x[3:],
