@@ -138,7 +138,7 @@ def energy_gap(estimator, X_train, X_held_out):
 
     Parameters
     ----------
-    estimator : fitted estimator with ``energy``
+    estimator : fitted estimator with ``energy_samples`` or ``energy``
     X_train : {array-like, sparse matrix, DataFrame} of shape (n_train, n_features)
     X_held_out : {array-like, sparse matrix, DataFrame} of shape (n_new, n_features)
 
@@ -154,7 +154,9 @@ def energy_gap(estimator, X_train, X_held_out):
     .. [1] G. Hinton. "A practical guide to training restricted Boltzmann machines".
        Technical report UTML 2010-003, University of Toronto.
     """
-    train, held_out = (np.asarray(estimator.energy(X)) for X in (X_train, X_held_out))
+    # The `energy` of an EnergyDensity is a parameter.
+    energy = getattr(estimator, "energy_samples", None) or estimator.energy
+    train, held_out = (np.asarray(energy(X)) for X in (X_train, X_held_out))
     variance = sum(np.var(e, ddof=1) / len(e) for e in (train, held_out))
     return float(held_out.mean() - train.mean()), float(np.sqrt(variance))
 

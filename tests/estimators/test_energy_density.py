@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 
 from skebm import EnergyDensity, RBMDensity
 from skebm.energies import Energy, RBMRecipe, Recipe
+from skebm.metrics import energy_gap
 from tests.models import assert_frequencies, heavy
 
 SMALL = {"n_iter": 30, "random_state": 0}
@@ -146,3 +147,11 @@ def test_what_cannot_be_is_refused_in_a_sentence():
     ):
         with pytest.raises(error, match=sentence):
             EnergyDensity(n_iter=2).set_params(**params).fit(X)
+
+
+def test_the_energy_gap_takes_it(bits):
+    density = EnergyDensity("pairwise", **SMALL).fit(bits)
+    gap, stderr = energy_gap(density, bits[:50], bits[50:])
+    energy = density.energy_samples(bits)
+    assert gap == pytest.approx(energy[50:].mean() - energy[:50].mean())
+    assert stderr > 0
