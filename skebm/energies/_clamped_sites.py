@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skebm.energies import _sites
-from skebm.energies._base import Energy
+from skebm.energies._whole import OfWhole
 
 # With at most this many configurations of the holes of a row, the sum over them is
 # exact.
@@ -26,7 +26,7 @@ class SiteChains(NamedTuple):
     holes: np.ndarray
 
 
-class ClampedSites(Energy):
+class ClampedSites(OfWhole):
     """``p(holes | observed)`` of an energy whose variables take finitely many values.
 
     The energy of a chain is the energy of its row, with the present values of the
@@ -39,25 +39,6 @@ class ClampedSites(Energy):
     """
 
     draws_exactly = False
-
-    def __init__(self, whole):
-        self.whole = whole
-        self.visible = whole.visible
-
-    @property
-    def params(self):
-        """The parameters of the whole energy."""
-        return self.whole.params
-
-    @property
-    def work(self):
-        """Multiply-adds of a sweep, for each row."""
-        return self.whole.work
-
-    @property
-    def reference(self):
-        """The reference of the whole energy."""
-        return self.whole.reference
 
     def chains(self, x, holes):
         """Return chains at rows whose holes hold values of their domain."""

@@ -4,6 +4,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skebm.energies._base import Energy
 from skebm.energies._clamped_sites import ClampedSites
+from skebm.energies._whole import OfWhole
 
 __all__ = ["Blend", "ClampedSites", "Scaled", "UserEnergy"]
 
@@ -63,7 +64,7 @@ class Blend(Energy):
         return (1 - self.beta) * start + self.beta * end
 
 
-class Scaled(Energy):
+class Scaled(OfWhole):
     """The energy ``beta * whole.energy(x)``.
 
     Parameters
@@ -73,23 +74,8 @@ class Scaled(Energy):
     """
 
     def __init__(self, whole, beta):
-        self.whole, self.beta = whole, beta
-        self.visible, self.base = whole.visible, whole.base
-
-    @property
-    def params(self):
-        """The parameters of the whole energy."""
-        return self.whole.params
-
-    @property
-    def work(self):
-        """Multiply-adds of a move, for each row."""
-        return self.whole.work
-
-    @property
-    def reference(self):
-        """The reference of the whole energy, since annealing may start anywhere."""
-        return self.whole.reference
+        super().__init__(whole)
+        self.beta = beta
 
     def energy(self, x):
         """Return the energy of each row, in nats, float64, shape (n,)."""
