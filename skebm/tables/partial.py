@@ -24,7 +24,7 @@ def partial_rows(rows, names, n_features):
     Raises
     ------
     ValueError
-        If a column is not one of those of ``fit``.
+        If a column was not seen in ``fit``.
     """
     if isinstance(rows, Mapping):
         rows = [rows]

@@ -1,4 +1,4 @@
-"""The only place that starts threads, and the only one that limits those of BLAS.
+"""The only place that starts threads, and the only one that limits the threads of BLAS.
 
 There is one level of parallelism. Within :func:`use_threads`, BLAS runs on one thread
 and :func:`map_blocks` spreads blocks of rows over a crew; a block goes through all of

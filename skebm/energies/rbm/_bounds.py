@@ -31,7 +31,7 @@ def check_pair(visible, hidden):
 
 
 def largest_singular_value(energy):
-    """Return that of the scaled weights; the partition function is finite below 1."""
+    """Return the norm of the scaled weights; below 1, log Z is finite."""
     _, _, scaled = _unbounded(energy)
     return np.linalg.norm(energy.coupling * scaled, 2) if scaled.size else 0.0
 

@@ -164,7 +164,7 @@ def _step(work, place):
 
 @njit(**INNER)
 def fill_shares(calls, rows, hidden, mu, lam, shares, sums):
-    """Fill the shares of rows in the gradient of the weights; add up those of biases.
+    """Fill the shares of rows in the gradient of the weights; add up the biases' sums.
 
     The first sums are of the units. The second ones are what the offsets take off the
     biases: ``G @ lam`` and ``mu @ G``, where the gradient ``G`` of the weights is a sum
@@ -232,7 +232,7 @@ def _join(work, place):
 
 @njit(**BORROWS)
 def _add_parts(sums, n_data, totals):
-    """Add up the sums of all parts, of which those of the data come first."""
+    """Add up the sums of all parts; the first ``n_data`` parts are rows of the data."""
     for i in range(totals.shape[1]):
         first = second = sums.dtype.type(0)
         for k in range(len(sums)):
