@@ -7,10 +7,6 @@ import numpy as np
 from skebm.energies import _sites
 from skebm.energies._whole import OfWhole
 
-# With at most this many configurations of the holes of a row, the sum over them is
-# exact.
-_MAX_STATES = 2**13
-
 
 class SiteChains(NamedTuple):
     """Chains that stand at rows with holes.
@@ -98,7 +94,7 @@ class ClampedSites(OfWhole):
 
     def exact_energy(self, x, holes):
         """Return the energy of the observed cells; NaN if a row has too many holes."""
-        return _sites.sum_over_holes(self.whole, x, holes, _MAX_STATES)
+        return _sites.sum_over_holes(self.whole, x, holes, _sites.MAX_HOLE_STATES)
 
     def observed_energy(self, x):
         """Return 0, since the energy of a chain includes the observed cells."""

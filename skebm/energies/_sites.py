@@ -11,6 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
+# The sum over the holes of a row is exact for at most this many configurations of them.
+MAX_HOLE_STATES = 2**13
+
 
 class Site(NamedTuple):
     """The conditional distribution of a variable given all others.

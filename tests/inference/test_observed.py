@@ -92,7 +92,7 @@ def test_annealing_is_close(monkeypatch):
     holes = some_holes(energy, rows)
     exact = observed_energy(energy, rows, holes, Random(0))
     monkeypatch.setattr(_observed, "MAX_HIDDEN", 1)
-    monkeypatch.setattr(_observed, "_MAX_HOLES", 1)
+    monkeypatch.setattr(_observed, "MAX_HOLE_STATES", 1)
     estimates = [observed_energy(energy, rows, holes, Random(k)) for k in range(20)]
     error = np.array(estimates) - exact
     some = holes.any(axis=1)

@@ -3,14 +3,13 @@
 import numpy as np
 from scipy.special import logsumexp
 
+from skebm.energies._sites import MAX_HOLE_STATES
 from skebm.energies.rbm._enumeration import hidden_log_weights, missing
 from skebm.energies.rbm._normal import integral_of_normal
 from skebm.utils._parallel import map_blocks
 
 # Largest number of hidden configurations that are summed over.
 MAX_HIDDEN = 2**12
-# Largest number of configurations of the holes of a row that are summed over.
-_MAX_HOLES = 2**13
 # Number of terms of these sums that are in memory at a time.
 _TERMS_AT_ONCE = 2**22
 
@@ -74,7 +73,7 @@ def _alternatives(energy, pattern):
     log_weight = np.zeros(1)
     for variable in np.flatnonzero(missing(layer, pattern[None])[0]):
         alternatives = energy.alternatives(variable)
-        if alternatives is None or len(values) * len(alternatives[1]) > _MAX_HOLES:
+        if alternatives is None or len(values) * len(alternatives[1]) > MAX_HOLE_STATES:
             return None
         columns, new_values, new_weight = alternatives
         repeated = np.repeat(values, len(new_values), axis=0)
