@@ -222,7 +222,33 @@ def part_c(arguments, options):
     updates(title, X, 100, arguments.updates, options)
 
 
-# -- (d): a small fit ------------------------------------------------------------------
+# -- (d) and (f): whole fits -----------------------------------------------------------
+
+
+def fits(X, n_hidden, n_rows, n_epochs):
+    """Return whole fits of skebm and of `BernoulliRBM`, by name."""
+
+    def skebm_fit(n_jobs):
+        RBMDensity(
+            n_hidden,
+            objective=PCD(n_steps=1, n_chains=n_rows),
+            learning_rate=0.05,
+            batch_size=n_rows,
+            n_iter=n_epochs,
+            n_jobs=n_jobs,
+            random_state=0,
+        ).fit(X)
+
+    def sklearn_fit(n_threads):
+        one = SklearnRBM(X, n_hidden, n_rows, 0.05, n_threads)
+        with one.threads():
+            one.model.set_params(n_iter=n_epochs).fit(X)
+
+    lines = {}
+    for n in threads():
+        lines[f"skebm, {n} threads"] = lambda n=n: skebm_fit(n)
+        lines[f"BernoulliRBM, {n} threads"] = lambda n=n: sklearn_fit(n)
+    return lines
 
 
 def part_d(arguments, options):
@@ -231,28 +257,8 @@ def part_d(arguments, options):
     n_epochs, n_rows, n_hidden = 20, 10, 100
     n_updates = n_epochs * -(-len(X) // n_rows)
     floor = Floor((64, n_hidden), n_rows, n_rows)
-
-    def sklearn_fit(n_threads):
-        one = SklearnRBM(X, n_hidden, n_rows, 0.05, n_threads)
-        with one.threads():
-            one.model.set_params(n_iter=n_epochs).fit(X)
-
-    def skebm_fit(n_jobs):
-        objective = PCD(n_steps=1, n_chains=n_rows)
-        RBMDensity(
-            n_hidden,
-            objective=objective,
-            learning_rate=0.05,
-            batch_size=n_rows,
-            n_iter=n_epochs,
-            n_jobs=n_jobs,
-            random_state=0,
-        ).fit(X)
-
-    lines = {}
+    lines = fits(X, n_hidden, n_rows, n_epochs)
     for n in threads():
-        lines[f"skebm, {n} threads"] = lambda n=n: skebm_fit(n)
-        lines[f"BernoulliRBM, {n} threads"] = lambda n=n: sklearn_fit(n)
         if "rbms" in PEERS:
             lines[f"rbms, {n} threads"] = lambda n=n: peer_updates(
                 PEERS["rbms"], X, n_hidden, n_rows, n_updates, n
@@ -260,6 +266,14 @@ def part_d(arguments, options):
     lines["floor"] = lambda: floor.run(n_updates)
     title = f"(d) digits, 64-100, {n_epochs} epochs of {n_updates // n_epochs} updates"
     race(title, lines, "floor", unit="s a fit", scale=1, **options)
+
+
+def part_f(arguments, options):
+    """Race a whole fit on thresholded MNIST, with all that is done beside updates."""
+    X, n_epochs, n_rows = load_thresholded()[0][:20_000], 8, 100
+    lines = fits(X, _SHAPE[1], n_rows, n_epochs)
+    title = f"(f) MNIST, 784-500, {n_epochs} epochs of {len(X) // n_rows} updates"
+    race(title, lines, None, unit="s a fit", scale=1, **options)
 
 
 # -- (e): scores, features, draws ------------------------------------------------------
@@ -355,37 +369,6 @@ def within(context, run):
             return run()
 
     return inside
-
-
-# -- (f): a large fit ------------------------------------------------------------------
-
-
-def part_f(arguments, options):
-    """Race a whole fit on thresholded MNIST, with all that is done beside updates."""
-    X, n_epochs, n_rows = load_thresholded()[0][:20_000], 8, 100
-
-    def sklearn_fit(n_threads):
-        one = SklearnRBM(X, _SHAPE[1], n_rows, 0.05, n_threads)
-        with one.threads():
-            one.model.set_params(n_iter=n_epochs).fit(X)
-
-    def skebm_fit(n_jobs):
-        RBMDensity(
-            _SHAPE[1],
-            objective=PCD(n_steps=1, n_chains=n_rows),
-            learning_rate=0.05,
-            batch_size=n_rows,
-            n_iter=n_epochs,
-            n_jobs=n_jobs,
-            random_state=0,
-        ).fit(X)
-
-    lines = {}
-    for n in threads():
-        lines[f"skebm, {n} threads"] = lambda n=n: skebm_fit(n)
-        lines[f"BernoulliRBM, {n} threads"] = lambda n=n: sklearn_fit(n)
-    title = f"(f) MNIST, 784-500, {n_epochs} epochs of {len(X) // n_rows} updates"
-    race(title, lines, None, unit="s a fit", scale=1, **options)
 
 
 PARTS = dict(a=part_a, b=part_b, c=part_c, d=part_d, e=part_e, f=part_f)
