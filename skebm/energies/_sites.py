@@ -153,27 +153,25 @@ def log_partition_of_holes(reference, x, holes):
     return observed + holes[:, first_units] @ per_variable
 
 
-def sum_over_holes(energy, x, holes, max_states):
+def sum_over_holes(energy, x, holes):
     """Return the energy of the observed cells of each row, with the holes summed out.
 
     Parameters
     ----------
     energy : Energy
     x, holes : ndarray of shape (n, n_features)
-    max_states : int
-        Largest number of configurations of the holes of a row.
 
     Returns
     -------
     ndarray of shape (n,), float64
-        NaN for rows whose holes have more configurations.
+        NaN for rows whose holes have more than ``MAX_HOLE_STATES`` configurations.
     """
     out = np.full(len(x), np.nan)
     for r in range(len(x)):
         rows = x[[r]]
         for variable in np.unique(energy.visible.variables[holes[r]]):
             columns, values, _ = energy.visible.alternatives(int(variable), 0.0, 0.0)
-            if len(rows) * len(values) > max_states:
+            if len(rows) * len(values) > MAX_HOLE_STATES:
                 rows = None
                 break
             repeated = np.repeat(rows, len(values), axis=0)
