@@ -13,33 +13,23 @@ _MAKERS = frozenset({"astype", "interpolate", "replace", "scaled"})
 
 
 def _has_slope(blend):
-    return all(hasattr(end, "grad_x") for end in (blend.start, blend.end))
+    return all(hasattr(end, "grad_x") for end in (blend.start, blend.whole))
 
 
-class Blend(Energy):
-    """The energy ``(1 - beta) * start.energy(x) + beta * end.energy(x)``.
+class Blend(OfWhole):
+    """The energy ``(1 - beta) * start.energy(x) + beta * whole.energy(x)``.
 
     Parameters
     ----------
     start : reference
         Any object with ``energy``, ``sample`` and ``log_partition``.
-    end : energy
+    whole : Energy
     beta : float
     """
 
-    def __init__(self, start, end, beta):
-        self.start, self.end, self.beta = start, end, beta
-        self.visible, self.base = end.visible, end.base
-
-    @property
-    def params(self):
-        """The parameters of ``end``."""
-        return self.end.params
-
-    @property
-    def work(self):
-        """Multiply-adds of a move, for each row."""
-        return self.end.work
+    def __init__(self, start, whole, beta):
+        super().__init__(whole)
+        self.start, self.beta = start, beta
 
     @property
     def reference(self):
@@ -48,20 +38,20 @@ class Blend(Energy):
 
     def energy(self, x):
         """Return the energy of each row, in nats, float64, shape (n,)."""
-        return self._mixed(self.start.energy(x), self.end.energy(x))
+        return self._mixed(self.start.energy(x), self.whole.energy(x))
 
     def grad(self, x, weight=None):
         """Return d energy / d params, summed over rows with ``weight``."""
-        gradient = self.end.grad(x, weight)
+        gradient = self.whole.grad(x, weight)
         return {name: self.beta * value for name, value in gradient.items()}
 
     @available_if(_has_slope)
     def grad_x(self, x):
         """Return d energy / d x, of the shape of ``x``."""
-        return self._mixed(self.start.grad_x(x), self.end.grad_x(x))
+        return self._mixed(self.start.grad_x(x), self.whole.grad_x(x))
 
-    def _mixed(self, start, end):
-        return (1 - self.beta) * start + self.beta * end
+    def _mixed(self, at_start, at_whole):
+        return (1 - self.beta) * at_start + self.beta * at_whole
 
 
 class Scaled(OfWhole):
