@@ -180,7 +180,7 @@ def train(training, X, weight, plan, on_epoch):
             with np.errstate(over="ignore", invalid="ignore"):
                 rate = _epoch(training, X, weight, plan, epoch, clock, completion)
             verdict = "diverged"
-            if _is_finite(training.energy):
+            if all(np.isfinite(p).all() for p in training.energy.params.values()):
                 verdict = on_epoch(training, rate)
             if verdict == "diverged":
                 training.restore(training.good, plan)
@@ -325,6 +325,7 @@ def _update(training, batch, share, mass, plan, rate, draws):
     gradient, training.objective_state = plan.objective.gradient(
         energy, batch, share, training.objective_state, draws.fold(1)
     )
+    gradient = energy.precondition(gradient)
     plan.penalties.add_gradient(gradient, energy, batch, share)
     training.optimizer_state = plan.optimizer.update(
         energy.params, gradient, training.optimizer_state, rate * mass
@@ -344,7 +345,3 @@ def _shares(weight, rows, n_rows, mass_per_batch):
     batch_weight = weight[rows]
     mass = batch_weight.sum()
     return (batch_weight / mass if mass else batch_weight), mass / mass_per_batch
-
-
-def _is_finite(energy):
-    return all(np.isfinite(value).all() for value in energy.params.values())

@@ -279,6 +279,10 @@ class Energy:
         (data,), (model,) = positive, negative
         return {name: data[name] - model[name] for name in data}
 
+    def precondition(self, gradient):
+        """Return the gradient by name in the metric in which steps are taken."""
+        return gradient
+
     def initial_offsets(self):
         """Return the offsets of the centered gradient; None if it has no offsets."""
         return None

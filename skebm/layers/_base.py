@@ -6,6 +6,8 @@ from types import MethodType
 import numpy as np
 from scipy.special import logsumexp, softmax
 
+from skebm.layers._given import Given
+
 
 class Constructor:
     """A classmethod that, called on an instance, takes the structure from there."""
@@ -37,6 +39,9 @@ class Layer:
     ----------
     finite : bool
         Whether a unit takes finitely many values.
+    coupled : bool
+        Whether units depend on each other, also given their inputs. Such a layer has
+        its own ``cgf``, ``given`` and ``log_ratios``, and no ``cgfs``.
     values : tuple of float
         The values of a unit, if all units have the same ones.
     domain : str
@@ -49,6 +54,7 @@ class Layer:
     """
 
     finite = True
+    coupled = False
     domain = "values within their domain"
     param_names = ("bias",)
     structure_names = ()
@@ -141,6 +147,54 @@ class Layer:
         """
         values = np.asarray(self.values, dtype=self.bias.dtype)[:, None]
         return slice(variable, variable + 1), values, 0.0
+
+    def given(self, x, holes):
+        """Return the distribution of the holes of rows given their observed units.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, n_units)
+            The values in the holes do not matter.
+        holes : ndarray of bool of shape (n, n_units)
+            All units of a variable or none.
+
+        Returns
+        -------
+        object
+            With ``cgf``, ``mean``, ``mode`` and ``sample``, as :class:`Given` has them.
+        """
+        return Given(self, x, holes)
+
+    def log_ratios(self, variable, x, low=0.0, high=0.0):
+        """Return the values of a variable, and their probabilities over that of ``x``.
+
+        Parameters
+        ----------
+        variable : int
+        x : ndarray of shape (n, n_units)
+        low, high : float
+            As for :meth:`alternatives`.
+
+        Returns
+        -------
+        columns : slice
+            The columns that hold the variable.
+        values : ndarray of shape (n_values, n_columns) or (n, n_values, n_columns)
+            They may differ from row to row.
+        log_weight : ndarray of shape (n, n_values), float64
+            ``energy(x)`` minus the energy of ``x`` with the variable at each value,
+            plus the log of the weight of the value in a sum or integral.
+        """
+        columns, values, log_weight = self.alternatives(variable, low, high)
+        at_values = log_weight - self._energy_alone(columns, values)
+        at_x = self._energy_alone(columns, x[:, columns])
+        return columns, values, at_x[:, None] + at_values
+
+    def _energy_alone(self, columns, values):
+        """Return the energy of one variable. Variables add up, and 0 has none."""
+        alone = np.zeros((len(values), self.n_units), dtype=values.dtype)
+        alone[:, columns] = values
+        return np.asarray(self.energy(alone), dtype=np.float64)
 
     def cgfs(self, inputs):
         """Return the log normaliser of each variable, (n, n_variables), float64.
@@ -261,3 +315,20 @@ class Layer:
             was removed.
         """
         return 0.0
+
+    def decorrelate(self, weights):
+        """Return weights for the units from weights for uncorrelated coordinates.
+
+        Parameters
+        ----------
+        weights : ndarray whose first axis is n_units
+        """
+        return weights
+
+    def precondition(self, rows):
+        """Return a gradient, whose first axis is n_units, in the metric of learning.
+
+        A step along it is a step in uncorrelated coordinates. Units that are
+        independent of each other need no such change.
+        """
+        return rows

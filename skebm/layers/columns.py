@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from skebm.layers._base import Layer
+from skebm.layers._given import ColumnsGiven
 
 
 class Columns(Layer):
@@ -34,6 +35,11 @@ class Columns(Layer):
     def finite(self):
         """Whether every unit takes finitely many values."""
         return all(layer.finite for layer in self.layers)
+
+    @property
+    def coupled(self):
+        """Whether units of a layer depend on each other given their inputs."""
+        return any(layer.coupled for layer in self.layers)
 
     @property
     def n_units(self):
@@ -125,14 +131,37 @@ class Columns(Layer):
 
     def alternatives(self, variable, low, high):
         """Return the possible values of a variable, from its layer."""
+        k, variable = self._place(variable)
+        inner, *rest = self.layers[k].alternatives(variable, low, high)
+        return self._shifted(inner, k), *rest
+
+    def log_ratios(self, variable, x, low=0.0, high=0.0):
+        """Return the values of a variable, and their probabilities over that of x."""
+        k, variable = self._place(variable)
+        block = x[:, self.slices[k]]
+        inner, *rest = self.layers[k].log_ratios(variable, block, low, high)
+        return self._shifted(inner, k), *rest
+
+    def _place(self, variable):
+        """Return the position of the layer of a variable, and its number there."""
         position = 0
         while variable >= self.layers[position].n_variables:
             variable -= self.layers[position].n_variables
             position += 1
-        layer, start = self.layers[position], self.slices[position].start
-        inner, values, log_weight = layer.alternatives(variable, low, high)
-        columns = slice(start + inner.start, start + inner.stop, inner.step)
-        return columns, values, log_weight
+        return position, variable
+
+    def _shifted(self, columns, position):
+        """Return columns of a layer as columns of all layers."""
+        start = self.slices[position].start
+        return slice(start + columns.start, start + columns.stop, columns.step)
+
+    def given(self, x, holes):
+        """Return the distribution of the holes of rows given their observed units."""
+        parts = [
+            layer.given(x[:, columns], holes[:, columns])
+            for layer, columns in zip(self.layers, self.slices, strict=True)
+        ]
+        return ColumnsGiven(parts, self.slices)
 
     def energy(self, x):
         """Return the energy of each row of ``x``, shape (n,)."""
@@ -197,3 +226,15 @@ class Columns(Layer):
     def outside(self, X):
         """Return which entries of ``X`` are outside the domain of their layer."""
         return self._joined("outside", X)
+
+    def decorrelate(self, weights):
+        """Return weights for the units from weights for uncorrelated coordinates."""
+        return self._stacked("decorrelate", weights)
+
+    def precondition(self, rows):
+        """Return a gradient in the metric of each layer."""
+        return self._stacked("precondition", rows)
+
+    def _stacked(self, method, rows):
+        pairs = zip(self.layers, self.slices, strict=True)
+        return np.concatenate([getattr(layer, method)(rows[c]) for layer, c in pairs])

@@ -20,6 +20,11 @@ def check_pair(visible, hidden):
     """
     if visible.finite or hidden.finite:
         return
+    if visible.coupled or hidden.coupled:
+        raise ValueError(
+            f"{visible!r} is coupled inside, so its hidden units must be bounded, but "
+            f"{hidden!r} is not. Use hidden='bernoulli', or couplings='none'."
+        )
     for layer, other in ((visible, hidden), (hidden, visible)):
         slow = layer.curvature == 0
         if slow.any() and np.isfinite(other.curvature).any():

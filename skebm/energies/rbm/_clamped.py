@@ -7,7 +7,7 @@ from scipy.special import softmax
 
 from skebm.energies._base import Energy
 from skebm.energies._reference import Independent
-from skebm.energies.rbm._enumeration import hidden_log_weights, missing
+from skebm.energies.rbm._enumeration import hidden_log_weights
 from skebm.energies.rbm._observed import exact_energy, has_few_hidden_states
 from skebm.utils._products import product
 from skebm.utils._resampling import positions
@@ -37,10 +37,10 @@ class ClampedChains(NamedTuple):
 class Clamped(Energy):
     """``p(holes, h | observed)`` of a restricted Boltzmann machine.
 
-    The energy of a chain is the free energy of its row minus the energy of the observed
-    units in the visible layer, which no sweep changes. Annealing couples the holes: at
-    ``beta=0`` the holes are independent units at the marginals of ``rbm.base``, and the
-    hidden units have inputs from the observed units only.
+    The energy of a chain is the free energy of its row. Annealing couples the holes to
+    the hidden units: at ``beta=0`` the holes have their distribution given the observed
+    units in ``rbm.base``, and the hidden units have inputs from the observed units
+    only.
 
     Parameters
     ----------
@@ -80,8 +80,9 @@ class Clamped(Energy):
 
     def start(self, x, holes, random):
         """Return chains whose holes are drawn from the marginals."""
-        drawn = self.reference.sample(len(x), random).astype(x.dtype, copy=False)
-        return self.chains(np.where(holes, drawn, x), holes)
+        given = self.rbm.base.given(x, holes)
+        no_inputs = np.zeros(x.shape, dtype=self.dtype)
+        return self.chains(given.sample(no_inputs, random).astype(x.dtype), holes)
 
     def put(self, chains, x):
         """Return the chains with the values of these rows in their holes."""
@@ -92,8 +93,7 @@ class Clamped(Energy):
 
     def chain_energy(self, chains):
         """Return the energy of each chain, in nats, float64, shape (n_chains,)."""
-        holes = np.where(chains.holes, chains.visible, 0)
-        energy = np.asarray(self.visible.energy(holes), dtype=np.float64)
+        energy = np.asarray(self.visible.energy(chains.visible), dtype=np.float64)
         return energy - self.rbm.hidden.cgf(self._received(chains))
 
     def gibbs_sweep(self, chains, random):
@@ -118,10 +118,11 @@ class Clamped(Energy):
         """
         received = self._received(chains)
         sent = self._sent(self.rbm.hidden.sample(received, random.fold(0)))
-        moved = self.put(chains, self.visible.sample(sent, random.fold(1)))
+        given = self._given(chains)
+        moved = self.put(chains, given.sample(sent, random.fold(1)))
         if not means:
             return moved, None, None
-        return moved, self.rbm.hidden.mean(received), self.visible.mean(sent)
+        return moved, self.rbm.hidden.mean(received), given.mean(sent)
 
     def climb(self, chains):
         """Return chains whose holes are most probable given the present hidden means.
@@ -130,7 +131,7 @@ class Clamped(Energy):
         its tangent at the present holes bounds it from above.
         """
         sent = self._sent(self.rbm.hidden.mean(self._received(chains)))
-        return self.put(chains, self.visible.mode(sent))
+        return self.put(chains, self._given(chains).mode(sent))
 
     def interpolate(self, beta):
         """Return the model between independent holes (0) and this model (1)."""
@@ -139,12 +140,10 @@ class Clamped(Energy):
     def log_partition_start(self, chains):
         """Return log Z at ``beta=0`` given the observed units of each chain, nats."""
         rbm = self.rbm
-        zeros = np.zeros((1, rbm.n_features), dtype=rbm.dtype)
-        per_variable = rbm.base.cgfs(zeros)[0]
+        no_inputs = np.zeros(chains.visible.shape, dtype=rbm.dtype)
         received = chains.observed * rbm.dtype.type(rbm.coupling)
-        return rbm.hidden.cgf(received) + (
-            missing(rbm.visible, chains.holes) @ per_variable
-        )
+        of_holes = rbm.base.given(chains.visible, chains.holes).cgf(no_inputs)
+        return rbm.hidden.cgf(received) + of_holes
 
     # -- exact answers ---------------------------------------------------------------
 
@@ -174,13 +173,13 @@ class Clamped(Energy):
         hidden = states[positions(cumulative, uniform).ravel()]
         inputs = rbm.coupling * (hidden @ rbm.weights.T)
         inputs = inputs.astype(rbm.dtype, copy=False)
-        drawn = rbm.visible.sample(inputs, random.fold(1))
-        drawn = drawn.reshape(len(x), n_draws, -1)
-        return np.where(holes[:, None], drawn, x[:, None])
+        rows, missing = (np.repeat(array, n_draws, axis=0) for array in (x, holes))
+        drawn = rbm.visible.given(rows, missing).sample(inputs, random.fold(1))
+        return drawn.reshape(len(x), n_draws, -1)
 
-    def observed_energy(self, x):
-        """Return the energy in the visible layer of rows that are 0 in the holes."""
-        return np.asarray(self.rbm.visible.energy(x), dtype=np.float64)
+    def _given(self, chains):
+        """Return the distribution of the holes given the observed units."""
+        return self.visible.given(chains.visible, chains.holes)
 
     def _inputs(self, x, holes):
         """Return the inputs of the hidden units from the holes."""

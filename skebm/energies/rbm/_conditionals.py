@@ -54,6 +54,38 @@ def _conditional(energy, x, inputs, feature):
     return at_x - np.logaddexp.reduce(others, axis=0)
 
 
+def conditionals_of_coupled(energy, x):
+    """Return ``log p(x_i | all other x)`` for a visible layer with couplings.
+
+    The values of a variable may differ from row to row: a grid about the mean of a real
+    unit given the others.
+    """
+    inputs = energy.inputs(x)
+    at_x = _hidden_part(energy, inputs)
+    out = np.empty((len(x), energy.visible.n_variables))
+    units = energy.visible.variables
+    for variable in range(out.shape[1]):
+        weights = energy.weights[units == variable]
+        span = _bounded_range(energy, weights)
+        columns, values, log_ratio = energy.visible.log_ratios(variable, x, *span)
+        away = values - x[:, None, columns]  # (n, n_values, n_columns)
+        received = inputs[:, None] + away @ weights
+        hidden = _hidden_part(energy, received.reshape(-1, inputs.shape[1]))
+        total = hidden.reshape(log_ratio.shape) + log_ratio
+        out[:, variable] = at_x - np.logaddexp.reduce(total, axis=1)
+    return out
+
+
+def _bounded_range(energy, weights):
+    """Return the smallest and largest input of a unit, from bounded hidden units."""
+    weights = energy.coupling * weights.astype(np.float64)
+    low, high = energy.hidden.limits
+    if len(weights) > 1 or not (np.isfinite(low).all() and np.isfinite(high).all()):
+        return 0.0, 0.0
+    ends = weights[0] * low, weights[0] * high
+    return np.minimum(*ends).sum(), np.maximum(*ends).sum()
+
+
 def _hidden_part(energy, inputs):
     return energy.hidden.cgf(inputs * energy.dtype.type(energy.coupling))
 
@@ -83,8 +115,7 @@ def _input_range(energy, columns, rest):
     weights = energy.coupling * energy.weights[unit[0]].astype(np.float64)
     low, high = energy.hidden.limits
     if np.isfinite(low).all() and np.isfinite(high).all():
-        ends = weights * low, weights * high
-        return np.minimum(*ends).sum(), np.maximum(*ends).sum()
+        return _bounded_range(energy, energy.weights[unit[:1]])
     return _range_about_modes(energy, unit[0], weights, energy.coupling * rest)
 
 

@@ -36,11 +36,23 @@ def hidden_log_weights(energy, x, holes):
     """
     states = energy.hidden.states(0, int(energy.hidden.n_states))
     back = energy.coupling * (states @ energy.weights.T)
-    per_variable = energy.visible.cgfs(back.astype(energy.dtype, copy=False))
+    back = back.astype(energy.dtype, copy=False)
     received = energy.coupling * energy.inputs(np.where(holes, 0, x))
     log_weight = received.astype(np.float64) @ states.T - energy.hidden.energy(states)
-    log_weight += missing(energy.visible, holes) @ per_variable.T
+    if energy.visible.coupled:
+        log_weight += _sums_over_holes(energy.visible.given(x, holes), back, len(x))
+    else:
+        log_weight += missing(energy.visible, holes) @ energy.visible.cgfs(back).T
+        log_weight -= energy.visible.energy(np.where(holes, 0, x))[:, None]
     return states, log_weight
+
+
+def _sums_over_holes(given, back, n_rows):
+    """Return the log sums over the holes of each row for each hidden state."""
+    out = np.empty((n_rows, len(back)))
+    for k, inputs in enumerate(back):
+        out[:, k] = given.cgf(np.tile(inputs, (n_rows, 1)))
+    return out
 
 
 def missing(layer, holes):

@@ -8,15 +8,18 @@ from skebm.energies.rbm._enumeration import hidden_log_weights, missing
 from skebm.energies.rbm._normal import integral_of_normal
 from skebm.utils._parallel import map_blocks
 
-# Largest number of hidden configurations that are summed over.
+# Largest number of hidden configurations that are summed over, and
 MAX_HIDDEN = 2**12
+# the largest number if visible units are coupled, where each has a sum of its own.
+_MAX_HIDDEN_OF_COUPLED = 2**8
 # Number of terms of these sums that are in memory at a time.
 _TERMS_AT_ONCE = 2**22
 
 
 def has_few_hidden_states(energy):
     """Tell whether the hidden configurations are few enough to sum over them."""
-    return energy.hidden.finite and energy.hidden.n_states <= MAX_HIDDEN
+    limit = _MAX_HIDDEN_OF_COUPLED if energy.visible.coupled else MAX_HIDDEN
+    return energy.hidden.finite and energy.hidden.n_states <= limit
 
 
 def exact_energy(energy, x, holes):
@@ -42,6 +45,8 @@ def exact_energy(energy, x, holes):
     if len(todo) and has_few_hidden_states(energy):
         out[todo] = _sum_over_hidden(energy, x[todo], holes[todo])
         return out
+    if energy.visible.coupled:
+        return out
     patterns, group = np.unique(holes[todo], axis=0, return_inverse=True)
     for k, pattern in enumerate(patterns):
         rows = todo[group.ravel() == k]
@@ -61,9 +66,7 @@ def _sum_over_hidden(energy, x, holes):
         _, log_weight = hidden_log_weights(energy, x[block], holes[block])
         return logsumexp(log_weight, axis=1)
 
-    blocks = map_blocks(block_sums, len(x), work, size=size)
-    observed = np.asarray(energy.visible.energy(x), dtype=np.float64)
-    return observed - np.concatenate(blocks)
+    return -np.concatenate(map_blocks(block_sums, len(x), work, size=size))
 
 
 def _alternatives(energy, pattern):

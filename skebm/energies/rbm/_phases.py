@@ -121,17 +121,29 @@ def gradient(energy, phases, offsets):
 def fix_gauge(visible, gradient):
     """Project the gradient onto the gauge of the visible layer, in place."""
     visible.gauge(gradient["weights"])
+    _change_biases(gradient, visible.gauge)
+
+
+def preconditioned(visible, gradient):
+    """Return the gradient in the metric of the visible layer."""
+    changed = {name: value.copy() for name, value in gradient.items()}
+    changed["weights"] = visible.precondition(gradient["weights"])
+
+    def change(bias):
+        bias[:] = visible.precondition(bias)
+
+    _change_biases(changed, change)
+    return changed
+
+
+def _change_biases(gradient, change):
+    """Apply a function, which works in place, to all visible biases side by side."""
     biases = _visible_biases(gradient)
-    for layer, bias in zip(_leaves(visible), biases, strict=True):
-        layer.gauge(bias)
-
-
-def _leaves(layer):
-    """Return the layers that a layer joins; `Columns` may hold other `Columns`."""
-    layers = getattr(layer, "layers", None)
-    if layers is None:
-        return [layer]
-    return [leaf for inner in layers for leaf in _leaves(inner)]
+    joined = np.concatenate(biases)
+    change(joined)
+    ends = np.cumsum([len(bias) for bias in biases])
+    for bias, part in zip(biases, np.split(joined, ends[:-1]), strict=True):
+        bias[...] = part
 
 
 def _visible_biases(gradient):

@@ -13,7 +13,11 @@ from skebm.energies.rbm._bounds import (
     largest_singular_value,
 )
 from skebm.energies.rbm._clamped import Clamped
-from skebm.energies.rbm._conditionals import alternatives, conditionals_by_sum
+from skebm.energies.rbm._conditionals import (
+    alternatives,
+    conditionals_by_sum,
+    conditionals_of_coupled,
+)
 from skebm.energies.rbm._enumeration import HiddenEnumeration
 from skebm.energies.rbm._flips import Flips, two_values
 from skebm.energies.rbm._fused import FusedRBM, has_binary_units
@@ -22,7 +26,12 @@ from skebm.energies.rbm._normal import (
     is_normal,
     log_partition_of_normal,
 )
-from skebm.energies.rbm._phases import fix_gauge, gradient, start_phases
+from skebm.energies.rbm._phases import (
+    fix_gauge,
+    gradient,
+    preconditioned,
+    start_phases,
+)
 from skebm.utils._parallel import map_blocks
 from skebm.utils._products import product
 
@@ -138,6 +147,12 @@ class RBM(Bipartite):
         fix_gauge(self.visible, total)
         return total
 
+    def precondition(self, gradient):
+        """Return the gradient as one of weights to uncorrelated coordinates."""
+        if not self.visible.coupled:
+            return gradient
+        return preconditioned(self.visible, gradient)
+
     @property
     def fused(self):
         """Kernels for whole minibatches; None unless all units take two values."""
@@ -247,6 +262,8 @@ class RBM(Bipartite):
         """
         if self.is_normal:
             return conditionals_of_normal(self, x)
+        if self.visible.coupled:
+            return conditionals_of_coupled(self, x)
         return conditionals_by_sum(self, x)
 
     def alternatives(self, variable):

@@ -1,0 +1,242 @@
+"""The distribution of the holes of rows under a mixture of normal distributions."""
+
+import numpy as np
+from numba import njit
+from scipy.special import logsumexp, softmax
+
+from skebm.utils._addresses import KERNEL
+from skebm.utils._parallel import map_blocks
+
+# Multiply-adds of a row and a component, for each cube of the number of units.
+_WORK = 2
+
+
+class NormalsGiven:
+    """The holes of rows given their observed units, under a mixture of normals.
+
+    Parameters
+    ----------
+    layer : Normals
+    x : ndarray of shape (n, n_units)
+        The values in the holes do not matter.
+    holes : ndarray of bool of shape (n, n_units)
+    """
+
+    def __init__(self, layer, x, holes):
+        self.x, self.holes, self.layer = x, np.ascontiguousarray(holes), layer
+        self._observed = np.where(holes, 0, x).astype(np.float64)
+        self._precisions = np.ascontiguousarray(layer.precisions)
+        whiteners = np.linalg.inv(layer.colors)
+        linear = np.einsum("kji,kj->ki", whiteners, layer.shifts.astype(np.float64))
+        # -energy of a component: -y P y / 2 + linear y + constant, y = x - center.
+        self._linear = linear
+        log_det = np.linalg.slogdet(layer.colors)[1]
+        half = layer.n_units * np.log(2 * np.pi) / 2
+        self._constant = layer.log_weight.astype(np.float64) - log_det - half
+
+    def cgf(self, inputs):
+        """Return the log integral of ``exp(inputs @ x - energy(x))`` over the holes."""
+        return logsumexp(self._run(inputs)[0], axis=1)
+
+    def mean(self, inputs):
+        """Return the rows with the expectations of their holes."""
+        log_weight, means = self._run(inputs)
+        mean = np.einsum("nk,nki->ni", softmax(log_weight, axis=1), means)
+        return self._filled(mean, inputs)
+
+    def mode(self, inputs):
+        """Return the rows with the holes at the mean of the highest component."""
+        log_weight, means = self._run(inputs, peaks=True)
+        best = log_weight.argmax(axis=1)
+        return self._filled(means[np.arange(len(means)), best], inputs)
+
+    def sample(self, inputs, random):
+        """Return the rows with draws of their holes."""
+        uniform = random.fold(0).uniform((len(self.x), 1))[:, 0]
+        noise = random.fold(1).normal(self.x.shape)
+        log_weight, draws = self._run(inputs, noise=noise)
+        share = softmax(log_weight, axis=1).cumsum(axis=1)
+        which = (uniform[:, None] * share[:, -1:] > share).sum(axis=1)
+        return self._filled(draws[np.arange(len(draws)), which], inputs)
+
+    def _filled(self, values, inputs):
+        return np.where(self.holes, values, self.x).astype(inputs.dtype, copy=False)
+
+    def moments(self, weight):
+        """Return sums of shares, of rows and of their squares, for each component.
+
+        Parameters
+        ----------
+        weight : ndarray of shape (n,)
+
+        Returns
+        -------
+        share : ndarray of shape (n, n_components)
+            How much of a row belongs to each component, times its weight.
+        first : ndarray of shape (n_components, n_units)
+            Expected sums of ``x``.
+        second : ndarray of shape (n_components, n_units, n_units)
+            Expected sums of the products of ``x``, with the covariance of the holes.
+        """
+        inputs = np.zeros(self.x.shape)
+        log_weight, means = self._run(inputs)
+        share = softmax(log_weight, axis=1) * weight[:, None]
+        first = np.einsum("nk,nki->ki", share, means)
+        weighted = (share[:, :, None] * means).transpose(1, 2, 0)
+        second = weighted @ means.transpose(1, 0, 2)
+        incomplete = self.holes.any(axis=1)
+        if incomplete.any():
+            _add_covariances(
+                self.holes[incomplete], self._precisions, share[incomplete], second
+            )
+        return share, first, second
+
+    def _run(self, inputs, noise=None, peaks=False):
+        """Return log weights of the components, (n, n_components), and their rows.
+
+        The rows, (n, n_components, n_units), have means in the holes, or draws if there
+        is ``noise``. With ``peaks`` the log weights are log densities at the means.
+        """
+        n_rows, n_units = self.x.shape
+        n_components = len(self._constant)
+        field = (inputs + self.layer.bias).astype(np.float64)
+        log_weight = np.empty((n_rows, n_components))
+        rows = np.empty((n_rows, n_components, n_units))
+        bias = self.layer.bias.astype(np.float64)
+        noise = np.zeros((0, n_units)) if noise is None else noise
+
+        def fill(block):
+            _fill(
+                self._observed[block],
+                self.holes[block],
+                field[block],
+                bias,
+                self.layer.centers,
+                self._precisions,
+                self._linear,
+                self._constant,
+                noise[block],
+                peaks,
+                log_weight[block],
+                rows[block],
+            )
+
+        map_blocks(fill, n_rows, _WORK * n_components * n_units**3 // 3)
+        return log_weight, rows
+
+
+@njit(**KERNEL)
+def _solve_lower(lower, m, vector):
+    for i in range(m):
+        total = vector[i]
+        for j in range(i):
+            total -= lower[i, j] * vector[j]
+        vector[i] = total / lower[i, i]
+
+
+@njit(**KERNEL)
+def _solve_upper(lower, m, vector):
+    for i in range(m - 1, -1, -1):
+        total = vector[i]
+        for j in range(i + 1, m):
+            total -= lower[j, i] * vector[j]
+        vector[i] = total / lower[i, i]
+
+
+@njit(**KERNEL)
+def _cholesky(precision, index, m, lower):
+    """Fill ``lower`` with the factor of a part of a matrix; return its log diagonal."""
+    log_det = 0.0
+    for i in range(m):
+        for j in range(i + 1):
+            total = precision[index[i], index[j]]
+            for t in range(j):
+                total -= lower[i, t] * lower[j, t]
+            if i == j:
+                lower[i, i] = np.sqrt(max(total, 1e-300))
+                log_det += np.log(lower[i, i])
+            else:
+                lower[i, j] = total / lower[j, j]
+    return log_det
+
+
+@njit(**KERNEL)
+def _fill(
+    x,
+    holes,
+    field,
+    bias,
+    centers,
+    precisions,
+    linear,
+    constant,
+    noise,
+    peaks,
+    log_weight,
+    rows,
+):
+    """Fill log weights of the components and rows with means or draws in the holes."""
+    n_units = x.shape[1]
+    index, lower = np.empty(n_units, np.intp), np.empty((n_units, n_units))
+    away, vector = np.empty(n_units), np.empty(n_units)
+    for r in range(len(x)):
+        m = 0
+        for i in range(n_units):
+            if holes[r, i]:
+                index[m] = i
+                m += 1
+        for k in range(len(centers)):
+            total = constant[k]
+            for i in range(n_units):
+                away[i] = 0.0 if holes[r, i] else x[r, i] - centers[k, i]
+                if holes[r, i]:
+                    total += field[r, i] * centers[k, i]
+                else:
+                    total += bias[i] * x[r, i] + linear[k, i] * away[i]
+                rows[r, k, i] = x[r, i]
+            count = 0
+            for i in range(n_units):
+                pull = 0.0
+                for j in range(n_units):
+                    pull += precisions[k, i, j] * away[j]
+                if holes[r, i]:
+                    vector[count] = field[r, i] + linear[k, i] - pull
+                    count += 1
+                else:
+                    total -= away[i] * pull / 2
+            log_det = _cholesky(precisions[k], index, m, lower)
+            _solve_lower(lower, m, vector)
+            for i in range(m):
+                total += vector[i] * vector[i] / 2
+            if not peaks:
+                total += m * np.log(2 * np.pi) / 2 - log_det
+            log_weight[r, k] = total
+            if len(noise):
+                for i in range(m):
+                    vector[i] += noise[r, index[i]]
+            _solve_upper(lower, m, vector)
+            for i in range(m):
+                rows[r, k, index[i]] = centers[k, index[i]] + vector[i]
+
+
+@njit(**KERNEL)
+def _add_covariances(holes, precisions, share, second):
+    """Add the covariance of the holes of each row, times its shares, to ``second``."""
+    n_units = holes.shape[1]
+    index, lower = np.empty(n_units, np.intp), np.empty((n_units, n_units))
+    vector = np.empty(n_units)
+    for r in range(len(holes)):
+        m = 0
+        for i in range(n_units):
+            if holes[r, i]:
+                index[m] = i
+                m += 1
+        for k in range(len(precisions)):
+            _cholesky(precisions[k], index, m, lower)
+            for c in range(m):
+                vector[:m] = 0
+                vector[c] = 1
+                _solve_lower(lower, m, vector)
+                _solve_upper(lower, m, vector)
+                for i in range(m):
+                    second[k, index[i], index[c]] += share[r, k] * vector[i]

@@ -1,0 +1,360 @@
+"""Real units that are coupled in pairs: one normal distribution, or a mixture."""
+
+import numpy as np
+from scipy.special import logsumexp, softmax
+
+from skebm.layers import _normal_holes
+from skebm.layers._base import Layer
+from skebm.layers._real import normal_grid
+
+# The diagonal of the factors stays within these bounds. So a standard deviation can
+# become ten times as small, and three times as large, as at the start.
+_DIAGONAL_BOUNDS = 1 / 3, 10.0
+_HALF_LOG_2PI = np.log(2 * np.pi) / 2
+
+
+class Normals(Layer):
+    """A mixture of normal distributions with full covariances [1]_.
+
+    Given the inputs of the units, the layer is a mixture of the same kind, with other
+    means and weights. So all that a model needs has a closed form. A mixture of one
+    normal distribution is a Gaussian layer with a full precision matrix.
+
+    Component ``k`` has coordinates ``z_k``, with ``x = centers[k] + colors[k] @ z_k``.
+    Its joint energy with the row is ``|factors[k].T @ z_k|**2 / 2 - shifts[k] @ z_k -
+    log_weight[k] + log |det colors[k]| + n_units log(2 pi) / 2``. In these coordinates
+    the parameters are well conditioned, also if columns are nearly collinear: a new
+    layer has ``factors = identity`` and ``shifts = 0``. The energy of a row sums the
+    components out, and adds ``-x @ bias``.
+
+    Parameters
+    ----------
+    bias : ndarray of shape (n_units,)
+        Is added to the inputs of the units.
+    log_weight : ndarray of shape (n_components,)
+        Logs of the weights of the components.
+    shifts : ndarray of shape (n_components, n_units)
+    factors : ndarray of shape (n_components, n_units, n_units)
+        Lower triangular matrices, whose diagonals are positive.
+    centers : ndarray of shape (n_components, n_units)
+        Means of the components at the start. They are not learned.
+    colors : ndarray of shape (n_components, n_units, n_units)
+        Matrices whose squares ``colors @ colors.T`` are the covariances at the start.
+        They are not learned.
+
+    References
+    ----------
+    .. [1] C. Fraley, A. Raftery. "Model-based clustering, discriminant analysis, and
+       density estimation". JASA 97 (2002).
+    """
+
+    finite = False
+    coupled = True
+    domain = "finite numbers"
+    param_names = ("bias", "log_weight", "shifts", "factors")
+    structure_names = ("centers", "colors")
+
+    def __init__(self, bias, log_weight, shifts, factors, centers, colors):
+        super().__init__(bias)
+        self.log_weight, self.shifts, self.factors = log_weight, shifts, factors
+        self.centers = np.asarray(centers, np.float64)
+        self.colors = np.asarray(colors, np.float64)
+        self._whiteners = np.linalg.inv(self.colors)
+        log_det = np.linalg.slogdet(self.colors)[1]
+        self._constant = -log_det - self.n_units * _HALF_LOG_2PI
+
+    @classmethod
+    def from_mixture(cls, weights, means, covariances, dtype=np.float64):
+        """Return the layer whose density is a mixture of normal distributions.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n_components,)
+        means : ndarray of shape (n_components, n_units)
+        covariances : ndarray of shape (n_components, n_units, n_units)
+            Positive definite.
+        dtype : dtype
+        """
+        n_components, n_units = means.shape
+        return cls(
+            np.zeros(n_units, dtype),
+            np.log(weights).astype(dtype),
+            np.zeros((n_components, n_units), dtype),
+            np.tile(np.eye(n_units, dtype=dtype), (n_components, 1, 1)),
+            means,
+            np.linalg.cholesky(covariances),
+        )
+
+    @property
+    def n_components(self):
+        """Number of normal distributions."""
+        return len(self.log_weight)
+
+    @property
+    def limits(self):
+        """Minus and plus infinity."""
+        return np.full(self.n_units, -np.inf), np.full(self.n_units, np.inf)
+
+    @staticmethod
+    def outside(X):
+        """Return which entries of ``X`` are not finite numbers."""
+        return ~np.isfinite(X)
+
+    # -- the density -----------------------------------------------------------------
+
+    def moments(self):
+        """Return mean and covariance of the layer without inputs, float64."""
+        no_inputs = np.zeros((1, self.n_units))
+        weight, centers = softmax(self._log_sums(no_inputs)[0]), self._means(no_inputs)
+        centers = centers[:, 0]
+        mean = weight @ centers
+        away = centers - mean
+        return mean, np.tensordot(weight, self.covariances, 1) + (
+            weight * away.T
+        ) @ away
+
+    @property
+    def covariances(self):
+        """Covariances of the components, (n_components, n_units, n_units), float64."""
+        root = self.colors @ np.linalg.inv(self._double(self.factors)).transpose(
+            0, 2, 1
+        )
+        return root @ root.transpose(0, 2, 1)
+
+    @property
+    def precisions(self):
+        """Inverses of :attr:`covariances`."""
+        root = self._roots()
+        return root.transpose(0, 2, 1) @ root
+
+    def _double(self, array):
+        return array.astype(np.float64, copy=False)
+
+    def _roots(self):
+        """Return matrices with ``root @ (x - center) = factors.T @ z``."""
+        return self._double(self.factors).transpose(0, 2, 1) @ self._whiteners
+
+    def _coordinates(self, x):
+        """Return the ``z`` of each component, (n_components, n, n_units), float64."""
+        away = self._double(x) - self.centers[:, None]
+        return away @ self._whiteners.transpose(0, 2, 1)
+
+    def _log_joint(self, z):
+        """Return minus the joint energies without the bias, (n_components, n)."""
+        scaled = z @ self._double(self.factors)
+        linear = (z @ self._double(self.shifts)[:, :, None])[:, :, 0]
+        constant = self._double(self.log_weight) + self._constant
+        return linear - np.einsum("kni,kni->kn", scaled, scaled) / 2 + constant[:, None]
+
+    def energy(self, x):
+        """Return the energy of each row of ``x``, shape (n,), float64."""
+        return self._energies(x, self._coordinates(x))
+
+    def _energies(self, x, z):
+        joint = self._log_joint(z)
+        return -logsumexp(joint, axis=0) - self._double(x) @ self._double(self.bias)
+
+    def grad(self, x, weight):
+        """Return d energy / d params, summed over rows with ``weight``."""
+        z = self._coordinates(x)
+        share = softmax(self._log_joint(z), axis=0) * weight
+        weighted = share[:, :, None] * z
+        outer = weighted.transpose(0, 2, 1) @ z
+        gradient = {
+            "bias": -(weight @ x),
+            "log_weight": -share.sum(axis=1),
+            "shifts": -weighted.sum(axis=1),
+            "factors": np.tril(outer @ self._double(self.factors)),
+        }
+        return {name: g.astype(self.bias.dtype) for name, g in gradient.items()}
+
+    # -- given inputs ----------------------------------------------------------------
+
+    def _fields(self, inputs):
+        """Return the fields of the ``z``, times the inverse of the factors."""
+        field = self._double(inputs) + self._double(self.bias)
+        fields = field @ self.colors + self._double(self.shifts)[:, None]
+        inverse = np.linalg.inv(self._double(self.factors))
+        return field, fields @ inverse.transpose(0, 2, 1), inverse
+
+    def _log_sums(self, inputs, parts=None):
+        """Return the log normaliser of each component, (n, n_components)."""
+        field, scaled, inverse = self._fields(inputs) if parts is None else parts
+        square = np.einsum("kni,kni->nk", scaled, scaled) / 2
+        log_det = np.log(np.einsum("kii->ki", inverse)).sum(axis=1)
+        constant = self._double(self.log_weight) + log_det
+        return square + field @ self.centers.T + constant
+
+    def cgf(self, inputs):
+        """Return the log of the integral of ``exp(x @ inputs - energy(x))``."""
+        return logsumexp(self._log_sums(inputs), axis=1)
+
+    def _means(self, inputs):
+        """Return the mean of each component, (n_components, n, n_units)."""
+        _, scaled, inverse = self._fields(inputs)
+        return self.centers[:, None] + (scaled @ inverse) @ self.colors.transpose(
+            0, 2, 1
+        )
+
+    def mean(self, inputs):
+        """Return the expectation of ``x`` given its inputs."""
+        share = softmax(self._log_sums(inputs), axis=1)
+        mean = np.einsum("nk,kni->ni", share, self._means(inputs))
+        return mean.astype(inputs.dtype)
+
+    def mode(self, inputs):
+        """Return the mean of the component with the highest density at its mean."""
+        no_holes = np.ones(inputs.shape, bool)
+        return self.given(inputs, no_holes).mode(inputs)
+
+    def sample(self, inputs, random):
+        """Draw ``x`` given its inputs."""
+        field, scaled, inverse = self._fields(inputs)
+        share = softmax(self._log_sums(inputs, (field, scaled, inverse)), axis=1)
+        which = random.fold(0).categorical(share).argmax(axis=1)
+        noise = random.fold(1).normal(inputs.shape, inputs.dtype)
+        out = np.empty_like(inputs)
+        for k in np.unique(which):
+            rows = which == k
+            white = (scaled[k, rows] + noise[rows]) @ inverse[k]
+            out[rows] = self.centers[k] + white @ self.colors[k].T
+        return out
+
+    def cgf_grad(self, inputs, weight):
+        """Return d cgf / d params, summed over rows with ``weight``."""
+        parts = _, scaled, inverse = self._fields(inputs)
+        share = softmax(self._log_sums(inputs, parts), axis=1).T * weight
+        z = scaled @ inverse
+        weighted = share[:, :, None] * z
+        second = weighted.transpose(0, 2, 1) @ z
+        # The covariance of z given the inputs is the inverse of factors @ factors.T.
+        second += share.sum(1)[:, None, None] * (inverse.transpose(0, 2, 1) @ inverse)
+        gradient = {
+            "bias": weight @ self._double(self.mean(inputs)),
+            "log_weight": share.sum(axis=1),
+            "shifts": weighted.sum(axis=1),
+            "factors": -np.tril(second @ self._double(self.factors)),
+        }
+        return {name: g.astype(self.bias.dtype) for name, g in gradient.items()}
+
+    # -- given observed units --------------------------------------------------------
+
+    def given(self, x, holes):
+        """Return the distribution of the holes of rows given their observed units.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, n_units)
+            The values in the holes do not matter.
+        holes : ndarray of bool of shape (n, n_units)
+        """
+        return _normal_holes.NormalsGiven(self, x, holes)
+
+    def log_ratios(self, variable, x, low=0.0, high=0.0):
+        """Return a grid of values of a unit, and the density there over that of ``x``.
+
+        Parameters
+        ----------
+        variable : int
+        x : ndarray of shape (n, n_units)
+        low, high : float
+            The range of the inputs that the unit can get from the rest of the model.
+
+        Returns
+        -------
+        columns : slice
+        values : ndarray of shape (n, n_values, 1)
+            The grids of all components, one after the other.
+        log_weight : ndarray of shape (n, n_values)
+            Log of the weights with which a sum over the values is an integral of
+            ``exp(energy(x) - energy(x with the unit at a value))``.
+        """
+        z, bias = self._coordinates(x), float(self.bias[variable])
+        joint = self._log_joint(z)
+        share = joint - logsumexp(joint, axis=0)
+        factors = self._double(self.factors)
+        pull = z @ factors @ factors.transpose(0, 2, 1)
+        pull -= self._double(self.shifts)[:, None]
+        slope = np.einsum("kni,ki->kn", pull, self._whiteners[:, :, variable])
+        precision = np.square(self._roots()[:, :, variable]).sum(axis=1)
+        values, log_weight = [], []
+        for k in range(self.n_components):
+            scale = precision[k] ** -0.5
+            ends = (low + bias) / precision[k], (high + bias) / precision[k]
+            steps, step = normal_grid(ends, scale)
+            # A grid about the mean that the unit has given the other units.
+            away = steps - slope[k, :, None] / precision[k]
+            total = slope[k, :, None] * away + precision[k] / 2 * away**2
+            log_weight.append(share[k, :, None] - total + bias * away + np.log(step))
+            values.append(self._double(x[:, variable, None]) + away)
+        values = np.concatenate(values, axis=1)[:, :, None].astype(x.dtype)
+        columns = slice(variable, variable + 1)
+        return columns, values, np.concatenate(log_weight, axis=1)
+
+    # -- copies ----------------------------------------------------------------------
+
+    def interpolate(self, other, beta):
+        """Return the layer between this layer (0) and ``other`` (1).
+
+        The joint energies of rows and components are interpolated. Both layers must
+        have the same centers and colors.
+        """
+        ends = [self._double(layer.factors) for layer in (self, other)]
+        start, end = (factor @ factor.transpose(0, 2, 1) for factor in ends)
+        factors = np.linalg.cholesky((1 - beta) * start + beta * end)
+        mixed = {
+            name: (1 - beta) * value + beta * other.params[name]
+            for name, value in self.params.items()
+            if name != "factors"
+        }
+        return self.replace(factors=factors.astype(self.bias.dtype), **mixed)
+
+    def scaled(self, beta):
+        """Return a layer whose joint energies are ``beta`` times these.
+
+        For one component this is the energy of the layer.
+        """
+        beta = float(beta)
+        constant = (beta - 1) * self._constant
+        params = {
+            "bias": beta * self.bias,
+            "log_weight": beta * self.log_weight + constant,
+            "shifts": beta * self.shifts,
+            "factors": np.sqrt(beta) * self.factors,
+        }
+        dtype = self.bias.dtype
+        return self.replace(**{name: p.astype(dtype) for name, p in params.items()})
+
+    def zeros(self, n_units, dtype=np.float64):
+        """Return the layer at its start: without biases, shifts and factors."""
+        layer = self.astype(dtype)
+        layer.bias[:], layer.shifts[:] = 0, 0
+        layer.factors[:] = np.eye(n_units)
+        return layer
+
+    def project(self):
+        """Keep the factors triangular, and their diagonals within bounds."""
+        diagonal = np.einsum("kii->ki", self.factors)
+        np.clip(diagonal, *_DIAGONAL_BOUNDS, out=diagonal)
+
+    # -- the metric of learning ------------------------------------------------------
+
+    def decorrelate(self, weights):
+        """Return weights for the units from weights for uncorrelated coordinates."""
+        root = self._root_of_all()
+        return (root.T @ weights).astype(weights.dtype)
+
+    def precondition(self, rows):
+        """Return a gradient, whose first axis are the units, in a better metric.
+
+        A step along it is the step of a model of uncorrelated coordinates.
+        """
+        root = self._root_of_all()
+        return (root.T @ (root @ rows)).astype(rows.dtype)
+
+    def _root_of_all(self):
+        """Return the matrix that makes coordinates uncorrelated, at the start."""
+        if not hasattr(self, "_root"):
+            _, covariance = self.zeros(self.n_units).moments()
+            self._root = np.linalg.inv(np.linalg.cholesky(covariance))
+        return self._root
