@@ -10,6 +10,7 @@ from skebm.layers.gaussian import Gaussian
 from skebm.layers.poisson import Poisson
 from skebm.layers.relu import ReLU
 from skebm.layers.spin import Spin
+from skebm.layers.tree import Tree
 from skebm.layers.zero_inflated import ZeroInflated
 
 # Layers by the names that `visible` and `hidden` of an estimator take. A visible layer
@@ -31,5 +32,6 @@ __all__ = [
     "Poisson",
     "ReLU",
     "Spin",
+    "Tree",
     "ZeroInflated",
 ]

@@ -51,6 +51,11 @@ class Layer:
         Names of the arguments that are learned.
     structure_names : tuple of str
         Names of the arguments that are not learned, such as the sizes of blocks.
+    bias_names : tuple of str
+        Names of the parameters that are biases, in the order of the units.
+    coupled : bool
+        Whether the variables depend on each other even where their inputs are known.
+        Such a layer has ``given`` and ``log_ratios``, but no ``cgfs``.
     """
 
     finite = True
@@ -58,6 +63,7 @@ class Layer:
     domain = "values within their domain"
     param_names = ("bias",)
     structure_names = ()
+    bias_names = ("bias",)
 
     def __init__(self, bias):
         self.bias = np.asarray(bias)

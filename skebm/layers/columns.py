@@ -82,6 +82,15 @@ class Columns(Layer):
         return np.concatenate([layer.bias for layer in self.layers])
 
     @property
+    def bias_names(self):
+        """Names of the parameters that are biases, in the order of the units."""
+        return tuple(
+            f"{k}.{name}"
+            for k, layer in enumerate(self.layers)
+            for name in layer.bias_names
+        )
+
+    @property
     def params(self):
         """The learned arrays as ``"position.name"``."""
         return {

@@ -1,0 +1,189 @@
+"""The states of variables of finite layers, and the order of variables in a forest."""
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import breadth_first_order, connected_components
+
+
+class Forest(NamedTuple):
+    """The variables of a forest, their states and their edges, as arrays.
+
+    Parameters
+    ----------
+    order : ndarray of int of shape (n_variables,)
+        The variables, each after its parent.
+    parents : ndarray of int of shape (n_variables,)
+        The parent of each variable; -1 for roots.
+    starts : ndarray of int of shape (n_variables + 1,)
+        First state of each variable.
+    offsets : ndarray of int of shape (n_variables,)
+        Where the table of a variable and its parent starts among all tables. A row of a
+        table belongs to a state of the parent.
+    units : ndarray of int of shape (n_states,)
+        The unit that tells a state.
+    values : ndarray of float64 of shape (n_states,)
+        Its value in that state.
+    """
+
+    order: np.ndarray
+    parents: np.ndarray
+    starts: np.ndarray
+    offsets: np.ndarray
+    units: np.ndarray
+    values: np.ndarray
+
+
+class States:
+    """The states of all variables of a finite layer, one after the other.
+
+    A variable either has one unit, or one unit for each of its states, which is 1 in
+    that state and else 0.
+
+    Parameters
+    ----------
+    layer : layer
+        A finite layer.
+
+    Raises
+    ------
+    ValueError
+        If a variable has other values.
+    """
+
+    def __init__(self, layer):
+        if not layer.finite:
+            raise ValueError(
+                f"The base of a tree must have finitely many values, but {layer!r} has "
+                "infinitely many."
+            )
+        self.n_units = layer.n_units
+        columns, units, values, sizes = [], [], [], []
+        for variable in range(layer.n_variables):
+            where, table, _ = layer.alternatives(variable, 0.0, 0.0)
+            where = np.arange(layer.n_units)[where]
+            is_block = len(where) > 1
+            if is_block and not np.array_equal(table, np.eye(len(where))):
+                raise ValueError(
+                    f"Variable {variable} of {layer!r} has several units, but not one "
+                    "for each of its values. A tree takes one-hot blocks and single "
+                    "units."
+                )
+            columns.append(where)
+            units.append(np.resize(where, len(table)))
+            values.append(np.ones(len(table)) if is_block else table[:, 0])
+            sizes.append(len(table))
+        self.columns = columns
+        self.units = np.concatenate(units)
+        self.values = np.concatenate(values).astype(np.float64)
+        self.sizes = np.array(sizes)
+        self.starts = np.concatenate([[0], np.cumsum(sizes)])
+        self.is_block = np.array([len(where) > 1 for where in columns])
+
+    @property
+    def n_states(self):
+        """Number of states of all variables together."""
+        return len(self.units)
+
+    @cached_property
+    def firsts(self):
+        """The first unit of each variable."""
+        return self.units[self.starts[:-1]]
+
+    def alone(self, units=slice(None), dtype=np.float64):
+        """Return a row for each state of these units, with zeros in all other units."""
+        numbers = np.arange(self.n_units)[units]
+        inside = np.isin(self.units, numbers)
+        out = np.zeros((inside.sum(), len(numbers)), dtype)
+        where = self.units[inside] - numbers[0]
+        out[np.arange(len(out)), where] = self.values[inside]
+        return out
+
+    def indicators(self, x, variable):
+        """Return the share of each state of a variable, (n, n_states).
+
+        A share is 1 or 0 in rows of the states themselves. Between the two values of a
+        unit, and in blocks, it is linear in ``x``.
+        """
+        if self.is_block[variable]:
+            return x[:, self.columns[variable]]
+        values = self.values[self.starts[variable] : self.starts[variable + 1]]
+        value = x[:, self.columns[variable]]
+        if len(values) == 2:
+            share = (value - values[0]) / (values[1] - values[0])
+            return np.concatenate([1 - share, share], axis=1).astype(x.dtype)
+        nearest = np.abs(value - values).argmin(axis=1)
+        return np.eye(len(values), dtype=x.dtype)[nearest]
+
+
+def order_forest(states, edges):
+    """Return the forest of these edges, and where its tables lie among the edges'.
+
+    Parameters
+    ----------
+    states : States
+    edges : ndarray of int of shape (n_edges, 2)
+
+    Returns
+    -------
+    forest : Forest
+    places : ndarray of int of shape (n_entries,)
+        ``tables[places]`` are the tables in the order of the forest.
+    firsts : ndarray of int of shape (n_edges,)
+        Where the table of each edge starts in the order of the forest.
+
+    Raises
+    ------
+    ValueError
+        If the edges do not make a forest of the variables.
+    """
+    n, sizes = len(states.sizes), states.sizes
+    _check_edges(edges, n)
+    order, parents = _walk(edges, n)
+    starts = np.concatenate([[0], np.cumsum(np.prod(sizes[edges], axis=1))])
+    offsets, places = np.zeros(n, np.intp), []
+    for e, (a, b) in enumerate(edges):
+        place = np.arange(starts[e], starts[e + 1]).reshape(sizes[a], sizes[b])
+        child = b if parents[b] == a else a
+        offsets[child] = starts[e]
+        places.append((place if child == b else place.T).ravel())
+    places = np.concatenate([np.zeros(0, np.intp), *places])
+    forest = Forest(order, parents, states.starts, offsets, states.units, states.values)
+    return forest, places, starts[:-1]
+
+
+def _check_edges(edges, n_variables):
+    if edges.ndim != 2 or edges.shape[1] != 2:
+        raise ValueError(f"Edges must have the shape (n_edges, 2), not {edges.shape}.")
+    if edges.size and (edges.min() < 0 or edges.max() >= n_variables):
+        raise ValueError(
+            f"Edges must join variables from 0 to {n_variables - 1}, but they hold the "
+            f"numbers {edges.min()} to {edges.max()}."
+        )
+    n_parts = connected_components(_graph(edges, n_variables))[0]
+    if n_parts != n_variables - len(edges):
+        raise ValueError(
+            f"The {len(edges)} edges have a cycle, since they leave {n_parts} parts of "
+            f"{n_variables} variables. The edges of a tree must make a forest."
+        )
+
+
+def _graph(edges, n_variables):
+    ones = np.ones(len(edges))
+    return coo_array((ones, edges.T), shape=(n_variables, n_variables)).tocsr()
+
+
+def _walk(edges, n_variables):
+    """Return the variables, each after its parent, and their parents; -1 for roots."""
+    graph = _graph(edges, n_variables)
+    order, parents = [], np.full(n_variables, -1, np.intp)
+    seen = np.zeros(n_variables, bool)
+    for root in range(n_variables):
+        if not seen[root]:
+            part, before = breadth_first_order(graph, root, directed=False)
+            order.append(part)
+            seen[part] = True
+            parents[part[1:]] = before[part[1:]]
+    return np.concatenate(order).astype(np.intp), parents
