@@ -29,6 +29,10 @@ class Summary(NamedTuple):
         The largest variance of a column of counts; 0 if there is none.
     spread : float
         The largest eigenvalue of the correlations of real columns.
+    rows : {ndarray, CSR matrix} of shape (n, n_units) or None
+        The rows, with NaN in the holes. None after the fit.
+    weight : ndarray of shape (n,) or None
+        How many rows each row counts for.
     """
 
     n_rows: float
@@ -37,6 +41,8 @@ class Summary(NamedTuple):
     dtype: np.dtype
     count_variance: float = 0.0
     spread: float = 1.0
+    rows: np.ndarray | None = None
+    weight: np.ndarray | None = None
 
     @classmethod
     def of(cls, X, weight, **facts):
@@ -51,11 +57,12 @@ class Summary(NamedTuple):
             Other attributes.
         """
         n_rows = X.shape[0] if weight is None else weight.sum()
+        facts = {"rows": X, "weight": weight, **facts}
         return cls(n_rows, *moments(X, weight), X.dtype, **facts)
 
     def without_rows(self):
         """Return the summary without rows, which the estimator keeps after the fit."""
-        return self
+        return self._replace(rows=None, weight=None)
 
 
 class Recipe(BaseEstimator):

@@ -16,6 +16,7 @@ class TableEstimator(TableMixin, EnergyEstimator):
         **EnergyEstimator._parameter_constraints,
         "visible": [str, dict, "array-like"],
         "hidden": [str],
+        "couplings": [StrOptions({"auto", "none", "tree", "full"})],
         "resample_inputs": ["boolean"],
         "handle_unknown": [StrOptions({"error", "missing"})],
     }
@@ -26,6 +27,7 @@ class TableEstimator(TableMixin, EnergyEstimator):
         *,
         visible="auto",
         hidden="bernoulli",
+        couplings="auto",
         objective="pcd",
         optimizer="auto",
         learning_rate="auto",

@@ -243,7 +243,7 @@ objective, default="pcd"
     _parameter_constraints = TableEstimator._parameter_constraints
 
     def _recipe(self):
-        return RBMRecipe(self.n_components, self.hidden)
+        return RBMRecipe(self.n_components, self.hidden, self.couplings)
 
     def energy(self, X):
         """Return the free energy of each row, as :meth:`energy_samples` does."""

@@ -7,6 +7,7 @@ from skebm.layers.categorical import Categorical
 from skebm.layers.columns import Columns
 from skebm.layers.count import Count
 from skebm.layers.gaussian import Gaussian
+from skebm.layers.normals import Normals
 from skebm.layers.poisson import Poisson
 from skebm.layers.relu import ReLU
 from skebm.layers.spin import Spin
@@ -29,6 +30,7 @@ __all__ = [
     "Columns",
     "Count",
     "Gaussian",
+    "Normals",
     "Poisson",
     "ReLU",
     "Spin",

@@ -1,5 +1,7 @@
 """The distribution of the holes of rows under a mixture of normal distributions."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from scipy.special import logsumexp, softmax
@@ -11,28 +13,42 @@ from skebm.utils._parallel import map_blocks
 _WORK = 2
 
 
+class Quadratics(NamedTuple):
+    """Quadratic joint energies of rows ``x`` and components, with ``y = x - center``.
+
+    A component has the energy ``y @ precision @ y / 2 - linear @ y - bias @ x -
+    constant``.
+
+    Attributes
+    ----------
+    bias : ndarray of shape (n_units,)
+    centers, linear : ndarray of shape (n_components, n_units)
+    precisions : ndarray of shape (n_components, n_units, n_units)
+    constant : ndarray of shape (n_components,)
+    """
+
+    bias: np.ndarray
+    centers: np.ndarray
+    linear: np.ndarray
+    precisions: np.ndarray
+    constant: np.ndarray
+
+
 class NormalsGiven:
     """The holes of rows given their observed units, under a mixture of normals.
 
     Parameters
     ----------
-    layer : Normals
+    model : Quadratics
+        Arrays of float64.
     x : ndarray of shape (n, n_units)
         The values in the holes do not matter.
     holes : ndarray of bool of shape (n, n_units)
     """
 
-    def __init__(self, layer, x, holes):
-        self.x, self.holes, self.layer = x, np.ascontiguousarray(holes), layer
+    def __init__(self, model, x, holes):
+        self.x, self.holes, self._model = x, np.ascontiguousarray(holes), model
         self._observed = np.where(holes, 0, x).astype(np.float64)
-        self._precisions = np.ascontiguousarray(layer.precisions)
-        whiteners = np.linalg.inv(layer.colors)
-        linear = np.einsum("kji,kj->ki", whiteners, layer.shifts.astype(np.float64))
-        # -energy of a component: -y P y / 2 + linear y + constant, y = x - center.
-        self._linear = linear
-        log_det = np.linalg.slogdet(layer.colors)[1]
-        half = layer.n_units * np.log(2 * np.pi) / 2
-        self._constant = layer.log_weight.astype(np.float64) - log_det - half
 
     def cgf(self, inputs):
         """Return the log integral of ``exp(inputs @ x - energy(x))`` over the holes."""
@@ -87,7 +103,10 @@ class NormalsGiven:
         incomplete = self.holes.any(axis=1)
         if incomplete.any():
             _add_covariances(
-                self.holes[incomplete], self._precisions, share[incomplete], second
+                self.holes[incomplete],
+                self._model.precisions,
+                share[incomplete],
+                second,
             )
         return share, first, second
 
@@ -98,28 +117,16 @@ class NormalsGiven:
         is ``noise``. With ``peaks`` the log weights are log densities at the means.
         """
         n_rows, n_units = self.x.shape
-        n_components = len(self._constant)
-        field = (inputs + self.layer.bias).astype(np.float64)
+        n_components = len(self._model.constant)
+        field = np.ascontiguousarray(inputs + self._model.bias, np.float64)
         log_weight = np.empty((n_rows, n_components))
         rows = np.empty((n_rows, n_components, n_units))
-        bias = self.layer.bias.astype(np.float64)
-        noise = np.zeros((0, n_units)) if noise is None else noise
+        noise = np.zeros((n_rows, 0)) if noise is None else noise
 
         def fill(block):
-            _fill(
-                self._observed[block],
-                self.holes[block],
-                field[block],
-                bias,
-                self.layer.centers,
-                self._precisions,
-                self._linear,
-                self._constant,
-                noise[block],
-                peaks,
-                log_weight[block],
-                rows[block],
-            )
+            cells = self._observed[block], self.holes[block], field[block]
+            out = log_weight[block], rows[block]
+            _fill(*cells, *self._model, noise[block], peaks, *out)
 
         map_blocks(fill, n_rows, _WORK * n_components * n_units**3 // 3)
         return log_weight, rows
@@ -167,8 +174,8 @@ def _fill(
     field,
     bias,
     centers,
-    precisions,
     linear,
+    precisions,
     constant,
     noise,
     peaks,
@@ -211,7 +218,7 @@ def _fill(
             if not peaks:
                 total += m * np.log(2 * np.pi) / 2 - log_det
             log_weight[r, k] = total
-            if len(noise):
+            if noise.shape[1]:
                 for i in range(m):
                     vector[i] += noise[r, index[i]]
             _solve_upper(lower, m, vector)

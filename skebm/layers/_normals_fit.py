@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from skebm.layers.normals import Normals
+from skebm.layers._normal_holes import NormalsGiven, Quadratics
 
 # Numbers of components from which the held-out rows choose. They grow by about 1.4.
 _SIZES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32)
@@ -51,9 +51,16 @@ class Mixture(NamedTuple):
     means: np.ndarray
     covariances: np.ndarray
 
-    def layer(self, dtype=np.float64):
-        """Return the layer with this density."""
-        return Normals.from_mixture(*self, dtype)
+    def given(self, X, holes):
+        """Return the distribution of the holes of rows given their observed cells."""
+        lower = np.linalg.cholesky(self.covariances)
+        inverse = np.linalg.inv(lower)
+        log_det = np.log(np.einsum("kii->ki", inverse)).sum(axis=1)
+        constant = np.log(self.weights) + log_det - X.shape[1] * np.log(2 * np.pi) / 2
+        precisions = inverse.transpose(0, 2, 1) @ inverse
+        none = np.zeros_like(self.means)
+        model = Quadratics(none[0], self.means, none, precisions, constant)
+        return NormalsGiven(model, X, holes)
 
 
 class _Sums(NamedTuple):
@@ -117,14 +124,14 @@ class _Rows(NamedTuple):
             return self.X
         if model is None:
             return np.where(self.holes, np.nanmean(self.X, axis=0), self.X)
-        given = model.layer().given(self.X, self.holes)
+        given = model.given(self.X, self.holes)
         return given.mean(np.zeros(self.X.shape))
 
     def log_density(self, model):
         """Return the log density of the observed cells of each row."""
         if not self.holes.any():
             return logsumexp(_log_joint(self.X, model), axis=1)
-        given = model.layer().given(self.X, self.holes)
+        given = model.given(self.X, self.holes)
         return given.cgf(np.zeros(self.X.shape))
 
 
@@ -244,7 +251,7 @@ def _expected(rows, model):
     """Return the expected sums under a mixture."""
     mass = rows.weight.sum()
     if rows.holes.any():
-        given = model.layer().given(rows.X, rows.holes)
+        given = model.given(rows.X, rows.holes)
         weighted, first, second = given.moments(rows.weight)
         likelihood = rows.weight @ given.cgf(np.zeros(rows.X.shape)) / mass
         shares = weighted / rows.weight[:, None]

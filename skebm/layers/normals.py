@@ -3,8 +3,9 @@
 import numpy as np
 from scipy.special import logsumexp, softmax
 
-from skebm.layers import _normal_holes
 from skebm.layers._base import Layer
+from skebm.layers._normal_holes import NormalsGiven, Quadratics
+from skebm.layers._normals_fit import fit_normals
 from skebm.layers._real import normal_grid
 
 # The diagonal of the factors stays within these bounds. So a standard deviation can
@@ -41,6 +42,8 @@ class Normals(Layer):
     colors : ndarray of shape (n_components, n_units, n_units)
         Matrices whose squares ``colors @ colors.T`` are the covariances at the start.
         They are not learned.
+    learned : bool, default=True
+        Whether the components are learned. Else only the bias is.
 
     References
     ----------
@@ -51,11 +54,16 @@ class Normals(Layer):
     finite = False
     coupled = True
     domain = "finite numbers"
-    param_names = ("bias", "log_weight", "shifts", "factors")
-    structure_names = ("centers", "colors")
 
-    def __init__(self, bias, log_weight, shifts, factors, centers, colors):
+    def __init__(
+        self, bias, log_weight, shifts, factors, centers, colors, learned=True
+    ):
         super().__init__(bias)
+        self.learned = learned
+        names = ("log_weight", "shifts", "factors")
+        fixed = ("centers", "colors", "learned")
+        self.param_names = ("bias", *names) if learned else ("bias",)
+        self.structure_names = fixed if learned else (*names, *fixed)
         self.log_weight, self.shifts, self.factors = log_weight, shifts, factors
         self.centers = np.asarray(centers, np.float64)
         self.colors = np.asarray(colors, np.float64)
@@ -64,7 +72,7 @@ class Normals(Layer):
         self._constant = -log_det - self.n_units * _HALF_LOG_2PI
 
     @classmethod
-    def from_mixture(cls, weights, means, covariances, dtype=np.float64):
+    def from_mixture(cls, weights, means, covariances, learned=True):
         """Return the layer whose density is a mixture of normal distributions.
 
         Parameters
@@ -73,17 +81,35 @@ class Normals(Layer):
         means : ndarray of shape (n_components, n_units)
         covariances : ndarray of shape (n_components, n_units, n_units)
             Positive definite.
-        dtype : dtype
+        learned : bool, default=True
         """
         n_components, n_units = means.shape
         return cls(
-            np.zeros(n_units, dtype),
-            np.log(weights).astype(dtype),
-            np.zeros((n_components, n_units), dtype),
-            np.tile(np.eye(n_units, dtype=dtype), (n_components, 1, 1)),
+            np.zeros(n_units),
+            np.log(weights),
+            np.zeros((n_components, n_units)),
+            np.tile(np.eye(n_units), (n_components, 1, 1)),
             means,
             np.linalg.cholesky(covariances),
+            learned,
         )
+
+    @classmethod
+    def from_rows(cls, X, weight, random, n_components="auto"):
+        """Return a mixture that is fitted to rows; see :func:`fit_normals`.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_units)
+            NaN in the holes.
+        weight : ndarray of shape (n,) or None
+        random : Random
+        n_components : int or "auto", default="auto"
+        """
+        mixture = fit_normals(X, weight, random, n_components)
+        # Components that are learned on lose on held-out rows if they are many: the
+        # prior of the fit keeps each of them from its few rows.
+        return cls.from_mixture(*mixture, learned=len(mixture.weights) == 2)
 
     @property
     def n_components(self):
@@ -156,6 +182,8 @@ class Normals(Layer):
 
     def grad(self, x, weight):
         """Return d energy / d params, summed over rows with ``weight``."""
+        if not self.learned:
+            return {"bias": -(weight @ x)}
         z = self._coordinates(x)
         share = softmax(self._log_joint(z), axis=0) * weight
         weighted = share[:, :, None] * z
@@ -222,6 +250,9 @@ class Normals(Layer):
 
     def cgf_grad(self, inputs, weight):
         """Return d cgf / d params, summed over rows with ``weight``."""
+        bias = (weight @ self.mean(inputs)).astype(self.bias.dtype)
+        if not self.learned:
+            return {"bias": bias}
         parts = _, scaled, inverse = self._fields(inputs)
         share = softmax(self._log_sums(inputs, parts), axis=1).T * weight
         z = scaled @ inverse
@@ -230,7 +261,7 @@ class Normals(Layer):
         # The covariance of z given the inputs is the inverse of factors @ factors.T.
         second += share.sum(1)[:, None, None] * (inverse.transpose(0, 2, 1) @ inverse)
         gradient = {
-            "bias": weight @ self._double(self.mean(inputs)),
+            "bias": bias,
             "log_weight": share.sum(axis=1),
             "shifts": weighted.sum(axis=1),
             "factors": -np.tril(second @ self._double(self.factors)),
@@ -248,7 +279,15 @@ class Normals(Layer):
             The values in the holes do not matter.
         holes : ndarray of bool of shape (n, n_units)
         """
-        return _normal_holes.NormalsGiven(self, x, holes)
+        shifts = self._double(self.shifts)
+        model = Quadratics(
+            self._double(self.bias),
+            self.centers,
+            np.einsum("kji,kj->ki", self._whiteners, shifts),
+            self.precisions,
+            self._double(self.log_weight) + self._constant,
+        )
+        return NormalsGiven(model, x, holes)
 
     def log_ratios(self, variable, x, low=0.0, high=0.0):
         """Return a grid of values of a unit, and the density there over that of ``x``.
@@ -299,15 +338,19 @@ class Normals(Layer):
         The joint energies of rows and components are interpolated. Both layers must
         have the same centers and colors.
         """
+        bias = (1 - beta) * self.bias + beta * other.bias
+        if not self.learned:
+            return self.replace(bias=bias)
         ends = [self._double(layer.factors) for layer in (self, other)]
         start, end = (factor @ factor.transpose(0, 2, 1) for factor in ends)
         factors = np.linalg.cholesky((1 - beta) * start + beta * end)
         mixed = {
             name: (1 - beta) * value + beta * other.params[name]
             for name, value in self.params.items()
-            if name != "factors"
+            if name in ("log_weight", "shifts")
         }
-        return self.replace(factors=factors.astype(self.bias.dtype), **mixed)
+        factors = factors.astype(self.bias.dtype)
+        return self.replace(bias=bias, factors=factors, **mixed)
 
     def scaled(self, beta):
         """Return a layer whose joint energies are ``beta`` times these.
@@ -316,24 +359,29 @@ class Normals(Layer):
         """
         beta = float(beta)
         constant = (beta - 1) * self._constant
-        params = {
-            "bias": beta * self.bias,
-            "log_weight": beta * self.log_weight + constant,
-            "shifts": beta * self.shifts,
-            "factors": np.sqrt(beta) * self.factors,
-        }
         dtype = self.bias.dtype
-        return self.replace(**{name: p.astype(dtype) for name, p in params.items()})
+        return type(self)(
+            (beta * self.bias).astype(dtype),
+            (beta * self.log_weight + constant).astype(self.log_weight.dtype),
+            (beta * self.shifts).astype(self.shifts.dtype),
+            (np.sqrt(beta) * self.factors).astype(self.factors.dtype),
+            self.centers,
+            self.colors,
+            self.learned,
+        )
 
     def zeros(self, n_units, dtype=np.float64):
         """Return the layer at its start: without biases, shifts and factors."""
         layer = self.astype(dtype)
-        layer.bias[:], layer.shifts[:] = 0, 0
-        layer.factors[:] = np.eye(n_units)
+        layer.bias[:] = 0
+        if self.learned:
+            layer.shifts[:], layer.factors[:] = 0, np.eye(n_units)
         return layer
 
     def project(self):
-        """Keep the factors triangular, and their diagonals within bounds."""
+        """Keep the diagonals of the factors within bounds."""
+        if not self.learned:
+            return
         diagonal = np.einsum("kii->ki", self.factors)
         np.clip(diagonal, *_DIAGONAL_BOUNDS, out=diagonal)
 

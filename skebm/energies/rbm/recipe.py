@@ -1,12 +1,9 @@
 """Recipes of restricted Boltzmann machines."""
 
-from skebm.energies._recipe import (
-    Recipe,
-    columns_of,
-    is_adaptive,
-    marginals,
-    small_weights,
-)
+import numpy as np
+
+from skebm.energies._couplings import start_layers
+from skebm.energies._recipe import Recipe, columns_of, is_adaptive, small_weights
 from skebm.energies.rbm.class_rbm import ClassRBM
 from skebm.energies.rbm.rbm import RBM
 from skebm.layers import HIDDEN, Bernoulli, Categorical, Spin
@@ -49,20 +46,26 @@ class RBMRecipe(Recipe):
         Number of hidden units.
     hidden : str, default="bernoulli"
         Kind of the hidden units, a name of :data:`skebm.layers.HIDDEN`.
+    couplings : {"auto", "none", "tree", "full"}, default="auto"
+        Which visible units are coupled directly; see :class:`skebm.RBMDensity`.
     """
 
     energy_class = RBM
 
-    def __init__(self, n_components=100, hidden="bernoulli"):
+    def __init__(self, n_components=100, hidden="bernoulli", couplings="auto"):
         self.n_components = n_components
         self.hidden = hidden
+        self.couplings = couplings
 
     def build(self, layer, summary, random):
-        """Return an RBM at the marginals of the rows, with small random weights."""
-        visible, base = marginals(layer, summary)
+        """Return an RBM at the visible layer of the rows, with small random weights."""
         hidden = self._hidden(summary.dtype)
+        is_bounded = bool(np.isfinite(hidden.limits).all())
+        visible, base = start_layers(
+            layer, summary, self.couplings, is_bounded, random.fold(1)
+        )
         shape = layer.n_units, self.n_components
-        weights = small_weights(shape, summary.dtype, random)
+        weights = visible.decorrelate(small_weights(shape, summary.dtype, random))
         return self.energy_class(visible, hidden, weights, base=base)
 
     def learning_rate(self, layer, summary, objective, optimizer):
