@@ -5,9 +5,10 @@ import copy
 import numpy as np
 
 from skebm.layers._base import Layer
-from skebm.layers._forest import States, order_forest
+from skebm.layers._chow_liu import count_rows, learn_forest, spread_remainder
+from skebm.layers._forest import States, constants, express, leaves, order_forest
 from skebm.layers._pairs import locate, pair_energy, pair_grad
-from skebm.layers._passing import Messages
+from skebm.layers._passing import GivenRows, Messages
 
 
 class Tree(Layer):
@@ -56,14 +57,50 @@ class Tree(Layer):
         )
         # The log weights of states without a bias, of layers that learn only a bias.
         self._constants = [
-            _constants(layer, self._states, units) if len(layer.params) == 1 else None
-            for layer, units in _leaves(base)
+            constants(layer, self._states, units) if len(layer.params) == 1 else None
+            for layer, units in leaves(base)
         ]
         if self.tables.shape != self._places.shape:
             raise ValueError(
                 f"The tables have the shape {self.tables.shape}, but the edges need "
                 f"{self._places.shape}: one entry for each pair of states."
             )
+
+    @classmethod
+    def from_rows(cls, base, X, weight=None, smoothing=None):
+        """Learn the forest and its tables from rows.
+
+        The forest has the largest gain of log probability, where the table of a pair is
+        learned from all rows but the one that it is tried on. Pairs without a gain are
+        not joined. The distribution of the tree is the smoothed one of the rows. A
+        variable with no edge keeps the distribution of the base if its bias cannot
+        express its probabilities.
+
+        Parameters
+        ----------
+        base : layer
+            A finite layer whose units have about the frequencies of the rows.
+        X : ndarray or CSR matrix of shape (n, n_units)
+            All units of a variable that is missing are NaN.
+        weight : ndarray of shape (n,), default=None
+            How often each row counts; once by default.
+        smoothing : float, default=None
+            Number of rows of independent variables that are added to the counts of each
+            pair. None takes the number with the largest gain.
+
+        Returns
+        -------
+        Tree
+        """
+        states = States(base)
+        counts = count_rows(states, X, weight)
+        edges, entries, log_p, log_pairs = learn_forest(states, counts, smoothing)
+        base = express(base, states, log_p)
+        tables = log_pairs - log_p[entries.row] - log_p[entries.column]
+        tree = cls(base, edges, np.zeros(len(tables), base.bias.dtype))
+        remainder = log_p - states.log_softmax(tree._unary())
+        tree.tables[:] = tables + spread_remainder(entries, remainder)
+        return tree
 
     def __repr__(self):
         return f"Tree({self.base!r}, n_edges={len(self.edges)})"
@@ -235,9 +272,11 @@ class Tree(Layer):
 
         Returns
         -------
-        GivenTree
+        GivenRows
+            With the methods ``cgf``, ``mean``, ``sample`` and ``mode`` of a layer.
         """
-        return GivenTree(self, x, holes)
+        known, _ = locate(self._states, x, holes)
+        return GivenRows(self._messages(known), x, holes)
 
     def log_ratios(self, variable, x, low=0.0, high=0.0):
         """Return by how much each value of a variable changes minus the energy.
@@ -267,10 +306,10 @@ class Tree(Layer):
             if variable in (a, b):
                 table = self.tables[start:stop].reshape(sizes[a], sizes[b])
                 table, other = (table, b) if variable == a else (table.T, a)
-                score += self._states.indicators(x, other) @ table.T
+                score += self._states.shares(x, self._states.of(other)) @ table.T
             start = stop
-        now = (self._states.indicators(x, variable) * score).sum(axis=1)
-        return columns, values, score - now[:, None] + log_weight
+        now = self._states.shares(x, self._states.of(variable)) * score
+        return columns, values, score - now.sum(axis=1, keepdims=True) + log_weight
 
     def _messages(self, known=None):
         tables = self.tables[self._places]
@@ -280,64 +319,9 @@ class Tree(Layer):
         """Return the log weight of each state without inputs, float64."""
         total = self._states.values * self.bias[self._states.units]
         parts = [
-            _constants(layer, self._states, units) if constant is None else constant
+            constants(layer, self._states, units) if constant is None else constant
             for constant, (layer, units) in zip(
-                self._constants, _leaves(self.base), strict=True
+                self._constants, leaves(self.base), strict=True
             )
         ]
         return total + np.concatenate(parts)
-
-
-def _leaves(layer, start=0):
-    """Return pairs of a layer that is not made of others, and its units."""
-    if not hasattr(layer, "layers"):
-        return [(layer, slice(start, start + layer.n_units))]
-    return [
-        pair
-        for inner, units in zip(layer.layers, layer.slices, strict=True)
-        for pair in _leaves(inner, start + units.start)
-    ]
-
-
-def _constants(layer, states, units):
-    """Return the log weights of the states of a layer, less those of its bias."""
-    alone = states.alone(units)
-    return -layer.energy(alone) - alone @ layer.bias.astype(np.float64)
-
-
-class GivenTree:
-    """The distribution of the holes of rows given the observed cells.
-
-    Parameters
-    ----------
-    tree : Tree
-    x : ndarray of shape (n, n_units)
-    holes : ndarray of bool of shape (n, n_units)
-    """
-
-    def __init__(self, tree, x, holes):
-        self.x, self.holes = x, holes
-        known, _ = locate(tree._states, x, holes)
-        self._messages = tree._messages(known)
-
-    def cgf(self, inputs):
-        """Return the log of the sum of ``exp(x @ inputs - energy(x))`` over holes.
-
-        Observed cells have no inputs.
-        """
-        return self._messages.cgf(inputs)
-
-    def mean(self, inputs):
-        """Return the rows with the expectations of their holes."""
-        return self._complete(self._messages.mean(inputs))
-
-    def sample(self, inputs, random):
-        """Return the rows with draws in their holes."""
-        return self._complete(self._messages.sample(inputs, random))
-
-    def mode(self, inputs):
-        """Return the rows with the most probable values together in their holes."""
-        return self._complete(self._messages.mode(inputs))
-
-    def _complete(self, rows):
-        return np.where(self.holes, rows, self.x).astype(rows.dtype, copy=False)
