@@ -152,9 +152,9 @@ def learn_forest(states, counts, smoothing=None):
         Log of the smoothed probability of each pair. Its sums are the probabilities of
         the states.
     """
-    rise, n_both = _rises(states, counts)
+    rise, n_both, shift = _rises(states, counts)
     chosen = _FIRST_SMOOTHING if smoothing is None else smoothing
-    edges = _span(states, counts, rise, n_both, chosen)
+    edges = _span(states, counts.two, rise, n_both, shift, chosen)
     if smoothing is None:
         entries = _entries(states, edges)
         place, n = entries[:2], n_both[tuple(edges.T)]
@@ -164,7 +164,7 @@ def learn_forest(states, counts, smoothing=None):
             for m in SMOOTHINGS
         ]
         chosen = SMOOTHINGS[int(np.argmax(gains))]
-        edges = _span(states, counts, rise, n_both, chosen)
+        edges = _span(states, counts.two, rise, n_both, shift, chosen)
     entries = _entries(states, edges)
     p = (counts.one + _prior(states)) / (counts.total + _PRIOR)
     apart = p[entries.row] * p[entries.column]
@@ -203,13 +203,22 @@ def _rises(states, counts):
         probabilities of the two states in other rows.
     n_both : ndarray of shape (n_variables, n_variables)
         Number of rows in which two variables are observed.
+    shift : ndarray of shape (n_variables, n_variables)
+        The gain if the states of each of two variables have their probabilities in the
+        rows in which both are observed. It is no gain of the pair; 0 without holes.
     """
     one, total = np.maximum(counts.one - 1, 0), np.maximum(counts.total - 1, 0)
     p = (one + _prior(states)) / (total + _PRIOR)
     rise = np.maximum(counts.two - 1, 0)
     rise /= p
     rise /= p[:, None]
-    return rise, _sum_blocks(states, counts.two)
+    starts = states.starts[:-1]
+    each = np.add.reduceat(counts.two, starts, axis=1)
+    n_both = np.add.reduceat(each, starts, axis=0)
+    both = np.repeat(np.maximum(n_both - 1, 0), states.sizes, axis=0) + _PRIOR
+    p_both = (np.maximum(each - 1, 0) + _prior(states)[:, None]) / both
+    shift = np.add.reduceat(each * np.log(p_both / p[:, None]), starts, axis=0)
+    return rise, n_both, shift + shift.T
 
 
 def _sum_blocks(states, matrix):
@@ -218,12 +227,13 @@ def _sum_blocks(states, matrix):
     return np.add.reduceat(np.add.reduceat(matrix, starts, axis=0), starts, axis=1)
 
 
-def _span(states, counts, rise, n_both, smoothing):
+def _span(states, two, rise, n_both, shift, smoothing):
     """Return the edges of the forest of the largest gain, shape (n_edges, 2)."""
     entries = np.log(rise + smoothing)
-    entries *= counts.two
+    entries *= two
     gain = _sum_blocks(states, entries)
     gain -= n_both * np.log(np.maximum(n_both - 1, 0) + smoothing)
+    gain -= shift
     # An entry of 0 is no edge.
     forest = minimum_spanning_tree(csr_array(-np.triu(np.maximum(gain, 0), 1)))
     return np.stack(forest.nonzero(), axis=1).astype(np.intp)

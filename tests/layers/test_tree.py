@@ -226,7 +226,7 @@ def test_wrong_arguments_are_refused():
 
 
 def drawn_rows(n=3001, scale=2.0):
-    tree = random_tree(mixed_base(), EDGES, scale=scale)
+    tree = random_tree(mixed_base().zeros(14), EDGES, scale=scale)
     return tree.sample(np.zeros((n, tree.n_units)), Random(5))
 
 
