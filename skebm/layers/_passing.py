@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from skebm.layers._beliefs import average_all, draw_all
 from skebm.layers._maxima import maximise_all
-from skebm.layers._messages import average_all, draw_all, sum_all
+from skebm.layers._messages import sum_all
 from skebm.utils._parallel import map_blocks
 
 
