@@ -12,7 +12,7 @@ from skebm.optimizers import OPTIMIZERS
 from skebm.samplers import SAMPLERS, Gibbs
 from skebm.testing import check_energy, check_layer, check_objective, check_sampler
 from skebm.utils._random import Random
-from tests.models import every_layer, heavy, random_rbm
+from tests.models import coupled_layers, every_layer, heavy, random_rbm
 
 DTYPES = [np.float32, np.float64]
 # Recipes of others need a label, or are of documents.
@@ -37,8 +37,15 @@ def test_layers_joined(dtype):
     check_layer(every_layer(np.random.default_rng(7), dtype))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_layers_of_coupled_variables(dtype):
+    for layer in coupled_layers(np.random.default_rng(7), dtype):
+        check_layer(layer)
+
+
 def test_every_public_layer_is_checked():
-    parts = every_layer(np.random.default_rng(7)).layers
+    rng = np.random.default_rng(7)
+    parts = [*every_layer(rng).layers, *coupled_layers(rng)]
     checked = {type(part).__name__ for part in parts}
     assert checked | {"Columns", "HIDDEN", "LAYERS"} == set(layers_module.__all__)
 

@@ -60,6 +60,9 @@ def _draw_tile(forest, tables, flat, terms, uniform, states, spare, out):
             _choose_of_two(table, rows, weights, lot, state)
         else:
             _choose(table, rows, stop - start, weights, lot, state, total, reached)
+    # In the order of the columns, for the sake of the cache.
+    for v in range(len(forest.order)):
+        start, state = forest.starts[v], states[v]
         for t in range(len(out)):
             s = start + state[t]
             out[t, forest.units[s]] = forest.values[s]

@@ -3,6 +3,7 @@
 import copy
 
 import numpy as np
+from scipy.special import rel_entr
 
 from skebm.layers._base import Layer
 from skebm.layers._chow_liu import count_rows, learn_forest, spread_remainder
@@ -55,6 +56,10 @@ class Tree(Layer):
         self._forest, self._places, self._firsts = order_forest(
             self._states, self.edges
         )
+        self._neighbours = [[] for _ in self._states.sizes]
+        for (a, b), first in zip(self.edges, self._firsts, strict=True):
+            self._neighbours[a].append((first, a, b))
+            self._neighbours[b].append((first, a, b))
         # The log weights of states without a bias, of layers that learn only a bias.
         self._constants = [
             constants(layer, self._states, units) if len(layer.params) == 1 else None
@@ -111,6 +116,21 @@ class Tree(Layer):
         other = copy.copy(self)
         other.base, other.tables = base, tables
         return other
+
+    @property
+    def graph(self):
+        """Edges ``(a, b, nats)`` with their mutual information, the largest first.
+
+        It is the information without inputs.
+        """
+        zeros = np.zeros((1, self.n_units), self.tables.dtype)
+        _, shares, pairs = self._messages().expect(zeros, np.ones(1))
+        edges, pairs = [], self._in_order(pairs)
+        for (a, b), first in zip(self.edges.tolist(), self._firsts, strict=True):
+            apart = np.outer(*(shares[self._states.of(v)] for v in (a, b))).ravel()
+            nats = rel_entr(pairs[first : first + len(apart)], apart).sum()
+            edges.append((a, b, float(nats)))
+        return sorted(edges, key=lambda edge: -edge[2])
 
     @property
     def bias(self):
@@ -247,8 +267,6 @@ class Tree(Layer):
     def cgf_grad(self, inputs, weight):
         """Return d cgf / d params, summed over rows with ``weight``."""
         mean, shares, pairs = self._messages().expect(inputs, weight)
-        tables = np.empty(len(self.tables))
-        tables[self._places] = pairs
         base, total = {}, (weight @ mean).astype(self.bias.dtype, copy=False)
         start = 0
         for name in self.base.bias_names:
@@ -258,7 +276,7 @@ class Tree(Layer):
             alone = self._states.alone(dtype=self.bias.dtype)
             slopes = self.base.grad(alone, shares.astype(self.bias.dtype))
             base = {name: base.get(name, -slope) for name, slope in slopes.items()}
-        return self._gradient(base, tables)
+        return self._gradient(base, self._in_order(pairs))
 
     def given(self, x, holes):
         """Return the distribution of the holes of each row given its observed cells.
@@ -300,16 +318,21 @@ class Tree(Layer):
         alone = np.zeros((len(values), self.n_units), values.dtype)
         alone[:, columns] = values
         score = np.tile(-self.base.energy(alone).astype(np.float64), (len(x), 1))
-        start, sizes = 0, self._states.sizes
-        for a, b in self.edges:
-            stop = start + sizes[a] * sizes[b]
-            if variable in (a, b):
-                table = self.tables[start:stop].reshape(sizes[a], sizes[b])
-                table, other = (table, b) if variable == a else (table.T, a)
-                score += self._states.shares(x, self._states.of(other)) @ table.T
-            start = stop
+        sizes = self._states.sizes
+        for first, a, b in self._neighbours[variable]:
+            table = self.tables[first : first + sizes[a] * sizes[b]]
+            table, other = table.reshape(sizes[a], sizes[b]), b
+            if variable == b:
+                table, other = table.T, a
+            score += self._states.shares(x, self._states.of(other)) @ table.T
         now = self._states.shares(x, self._states.of(variable)) * score
         return columns, values, score - now.sum(axis=1, keepdims=True) + log_weight
+
+    def _in_order(self, tables):
+        """Return tables in the order of the edges, from the order of the forest."""
+        out = np.empty(len(tables))
+        out[self._places] = tables
+        return out
 
     def _messages(self, known=None):
         tables = self.tables[self._places]

@@ -58,14 +58,7 @@ def check_layer(layer, random_state=0):
         "from its argument `random` only.",
     )
     if hasattr(layer, "interpolate"):
-        other = layer.replace(**{name: v + 1 for name, v in layer.params.items()})
-        for beta, end in ((0, layer), (1, other)):
-            same = layer.interpolate(other, dtype.type(beta)).energy(x)
-            sentence = (
-                "layer.interpolate(other, beta) is not the layer itself at beta=0, or "
-                "not the other layer at beta=1"
-            )
-            require_close(same, end.energy(x), sentence, 1e-4, 1e-4)
+        _check_interpolate(layer, x)
     layer, inputs, x = in_float64(layer), inputs.astype(float), x.astype(float)
     weight = random.fold(2).uniform((N_ROWS,))
     gradient = layer.grad(x, weight)
@@ -83,6 +76,18 @@ def check_layer(layer, random_state=0):
         _check_cgf(scaled, inputs)
     if hasattr(layer, "gauge"):
         _check_gauge(layer, x, random.fold(4))
+
+
+def _check_interpolate(layer, x):
+    """Check that both ends of the way to another layer are these layers."""
+    other = layer.replace(**{name: v + 1 for name, v in layer.params.items()})
+    for beta, end in ((0, layer), (1, other)):
+        same = layer.interpolate(other, x.dtype.type(beta)).energy(x)
+        sentence = (
+            "layer.interpolate(other, beta) is not the layer itself at beta=0, or not "
+            "the other layer at beta=1"
+        )
+        require_close(same, end.energy(x), sentence, 1e-4, 1e-4)
 
 
 def _is_coupled(layer):
