@@ -16,6 +16,7 @@ from skebm.layers import (
     Poisson,
     ReLU,
     Spin,
+    Tree,
     ZeroInflated,
 )
 from skebm.samplers import Gibbs
@@ -69,6 +70,15 @@ def every_layer(rng, dtype=np.float64):
     kinds = ("zero_inflated", 4), ("blocks", 5), ("count", 3), ("spin", 1)
     kinds += ("gaussian", 2), ("poisson", 1), ("bernoulli", 2), ("relu", 1)
     return Columns(random_layer(kind, n, rng, dtype) for kind, n in kinds)
+
+
+def coupled_layers(rng, dtype=np.float64):
+    """Return a layer of each kind whose variables are coupled."""
+    kinds = ("blocks", 5), ("spin", 1), ("count", 2)
+    base = Columns(random_layer(kind, n, rng, dtype) for kind, n in kinds)
+    # Variables of 2, 3, 2, 2 and 3 values; the last has no edge.
+    tables = rng.normal(size=3 * 2 + 3 * 2 + 2 * 2).astype(dtype)
+    return [Tree(base, [(1, 0), (1, 2), (2, 3)], tables)]
 
 
 def lattices(layer):

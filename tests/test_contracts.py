@@ -6,13 +6,13 @@ from sklearn.base import BaseEstimator
 
 from skebm import layers as layers_module
 from skebm.energies import ENERGIES, RBM, Summary
-from skebm.layers import HIDDEN, LAYERS, Bernoulli, Gaussian
+from skebm.layers import HIDDEN, LAYERS, Bernoulli, Gaussian, Tree
 from skebm.objectives import OBJECTIVES, PCD
 from skebm.optimizers import OPTIMIZERS
 from skebm.samplers import SAMPLERS, Gibbs
 from skebm.testing import check_energy, check_layer, check_objective, check_sampler
 from skebm.utils._random import Random
-from tests.models import every_layer, heavy, random_rbm
+from tests.models import coupled_layers, every_layer, heavy, random_rbm
 
 DTYPES = [np.float32, np.float64]
 # Recipes of others need a label, or are of documents.
@@ -37,8 +37,15 @@ def test_layers_joined(dtype):
     check_layer(every_layer(np.random.default_rng(7), dtype))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_layers_of_coupled_variables(dtype):
+    for layer in coupled_layers(np.random.default_rng(7), dtype):
+        check_layer(layer)
+
+
 def test_every_public_layer_is_checked():
-    parts = every_layer(np.random.default_rng(7)).layers
+    rng = np.random.default_rng(7)
+    parts = [*every_layer(rng).layers, *coupled_layers(rng)]
     checked = {type(part).__name__ for part in parts}
     assert checked | {"Columns", "HIDDEN", "LAYERS"} == set(layers_module.__all__)
 
@@ -340,6 +347,80 @@ class DoublesDtype(Bernoulli):
 def test_wrong_layers_fail(kind, sentence):
     with pytest.raises(AssertionError, match=sentence):
         check_layer(kind(np.array([0.3, -0.2, 0.5], dtype=np.float32)))
+
+
+# -- wrong layers of coupled variables -------------------------------------------------
+
+
+class WrongTreeMode(Tree):
+    def mode(self, inputs):
+        return 1 - super().mode(inputs)
+
+
+class WrongTreeGrad(Tree):
+    def cgf_grad(self, inputs, weight):
+        gradient = super().cgf_grad(inputs, weight)
+        return {**gradient, "tables": -gradient["tables"]}
+
+
+class WrongRatios(Tree):
+    def log_ratios(self, variable, x, low=0.0, high=0.0):
+        columns, values, log_weight = super().log_ratios(variable, x)
+        return columns, values, log_weight[:, ::-1]
+
+
+class WrongBiasNames(Tree):
+    bias_names = ("tables",)
+
+
+class WrongGiven(Tree):
+    """Changes what one method of the distribution of holes returns."""
+
+    method, change = "mean", None
+
+    def given(self, x, holes):
+        part = super().given(x, holes)
+        method = getattr(part, self.method)
+        setattr(
+            part, self.method, lambda *args: type(self).change(method(*args), holes)
+        )
+        return part
+
+
+class ForgetsObserved(WrongGiven):
+    method, change = "sample", lambda rows, holes: 1 - rows
+
+
+class WrongGivenCgf(WrongGiven):
+    method, change = "cgf", lambda cgf, holes: cgf + 1
+
+
+class WrongGivenMean(WrongGiven):
+    change = lambda rows, holes: np.where(holes, rows**2, rows)  # noqa: E731
+
+
+class BiasedHoles(WrongGiven):
+    method, change = "sample", lambda rows, holes: np.where(holes, 1, rows)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (WrongTreeMode, "not the most probable row"),
+        (WrongTreeGrad, "not the derivative of layer.cgf"),
+        (WrongRatios, "what changes of the variable"),
+        (WrongBiasNames, "biases of all units"),
+        (ForgetsObserved, "changes observed cells"),
+        (WrongGivenCgf, "is not minus the energy"),
+        (WrongGivenMean, "is not the layer's"),
+        (BiasedHoles, "The mean of draws of layer.given"),
+    ],
+)
+def test_wrong_coupled_layers_fail(kind, sentence):
+    bits = Bernoulli(np.array([0.3, -0.2, 0.5]))
+    tables = np.array([0.4, -0.3, 0.1, 0.9, -0.5, 0.2, 0.3, 0.7])
+    with pytest.raises(AssertionError, match=sentence):
+        check_layer(kind(bits, [(0, 1), (1, 2)], tables))
 
 
 # -- wrong samplers --------------------------------------------------------------------

@@ -101,21 +101,81 @@ class States:
         out[np.arange(len(out)), where] = self.values[inside]
         return out
 
-    def indicators(self, x, variable):
-        """Return the share of each state of a variable, (n, n_states).
+    def shares(self, x, states=slice(None)):
+        """Return the share of each of these states, shape (n, n_states).
 
         A share is 1 or 0 in rows of the states themselves. Between the two values of a
         unit, and in blocks, it is linear in ``x``.
         """
-        if self.is_block[variable]:
-            return x[:, self.columns[variable]]
-        values = self.values[self.starts[variable] : self.starts[variable + 1]]
-        value = x[:, self.columns[variable]]
-        if len(values) == 2:
-            share = (value - values[0]) / (values[1] - values[0])
-            return np.concatenate([1 - share, share], axis=1).astype(x.dtype)
-        nearest = np.abs(value - values).argmin(axis=1)
-        return np.eye(len(values), dtype=x.dtype)[nearest]
+        slope, intercept, is_linear = (part[states] for part in self._lines)
+        out = x[:, self.units[states]]
+        equal = out[:, ~is_linear] == self.values[states][~is_linear]
+        out = out * slope.astype(x.dtype) + intercept.astype(x.dtype)
+        out[:, ~is_linear] = equal
+        return out
+
+    @cached_property
+    def _lines(self):
+        """Slope and intercept of the share of each state, and whether it has them."""
+        slope, intercept = np.ones(self.n_states), np.zeros(self.n_states)
+        is_linear = np.repeat(self.is_block | (self.sizes == 2), self.sizes)
+        for variable in np.flatnonzero(~self.is_block & (self.sizes == 2)):
+            a, b = self.starts[variable], self.starts[variable] + 1
+            low, high = self.values[[a, b]]
+            slope[[a, b]] = np.array([-1, 1]) / (high - low)
+            intercept[[a, b]] = np.array([high, -low]) / (high - low)
+        return slope, intercept, is_linear
+
+    def log_softmax(self, log_weights):
+        """Return the log probabilities of states of which one a variable is drawn."""
+        top = np.maximum.reduceat(log_weights, self.starts[:-1])
+        terms = np.exp(log_weights - np.repeat(top, self.sizes))
+        total = np.add.reduceat(terms, self.starts[:-1])
+        return log_weights - np.repeat(top + np.log(total), self.sizes)
+
+    def of(self, variable):
+        """Return the states of a variable, a slice."""
+        return slice(*self.starts[variable : variable + 2])
+
+
+def leaves(layer, start=0):
+    """Return pairs of a layer that is not made of others, and its units."""
+    if not hasattr(layer, "layers"):
+        return [(layer, slice(start, start + layer.n_units))]
+    return [
+        pair
+        for inner, units in zip(layer.layers, layer.slices, strict=True)
+        for pair in leaves(inner, start + units.start)
+    ]
+
+
+def constants(layer, states, units):
+    """Return the log weights of the states of a layer, less those of its bias."""
+    alone = states.alone(units)
+    return -layer.energy(alone) - alone @ layer.bias.astype(np.float64)
+
+
+def express(layer, states, log_p):
+    """Return a layer whose units have these log probabilities, as far as biases allow.
+
+    The bias of a unit of more than two values stays as it is.
+    """
+    parts = [constants(leaf, states, units) for leaf, units in leaves(layer)]
+    log_weight, bias = log_p - np.concatenate(parts), np.array(layer.bias)
+    blocks = np.repeat(states.is_block, states.sizes)
+    bias[states.units[blocks]] = log_weight[blocks]
+    two = np.flatnonzero(~states.is_block & (states.sizes == 2))
+    low, high = states.starts[two], states.starts[two] + 1
+    slope = (log_weight[high] - log_weight[low]) / (
+        states.values[high] - states.values[low]
+    )
+    bias[states.units[low]] = slope
+    params = {name: np.array(value) for name, value in layer.params.items()}
+    for name in layer.bias_names:
+        params[name][:], bias = np.split(bias, [len(params[name])])
+    layer = layer.replace(**params)
+    layer.project()
+    return layer
 
 
 def order_forest(states, edges):

@@ -8,10 +8,10 @@ import numpy as np
 from numba import njit
 
 from skebm.layers._messages import ROWS, fill_log_weights
-from skebm.utils._addresses import INNER, KERNEL
+from skebm.utils._addresses import BORROWS, KERNEL
 
 
-@njit(fastmath={"nnan"}, **INNER)
+@njit(fastmath={"nnan"}, **BORROWS)
 def _climb(forest, tables, lines, best):
     """Add to the log weights of each variable the largest ones below it."""
     for i in range(len(forest.order) - 1, -1, -1):
@@ -34,11 +34,12 @@ def _climb(forest, tables, lines, best):
 @njit(**KERNEL)
 def maximise_all(forest, tables, unary, inputs, known, out):
     """Fill zeros with the most probable rows; ``tables`` are logarithms here."""
-    lines, best = np.zeros(len(unary) * ROWS), np.empty(ROWS)
+    lines = np.zeros(len(unary) * ROWS)
+    best, largest = np.zeros(ROWS), np.empty(ROWS)
     states = np.zeros((len(forest.order) + 1, ROWS), np.int32)
     flat = np.zeros(len(unary))
     for row in range(0, len(inputs), ROWS):
-        fill_log_weights(forest, unary, inputs, known, row, lines, best)
+        fill_log_weights(forest, unary, inputs, known, row, lines, best, largest)
         _climb(forest, tables, lines, best)
         for v in forest.order:
             start, stop = forest.starts[v], forest.starts[v + 1]

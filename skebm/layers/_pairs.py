@@ -48,10 +48,10 @@ def pair_energy(states, edges, tables, x):
         if exact:
             _look_up(numbers, edges, states.sizes, tables, total[rows])
         else:
+            shares = states.shares(block)
             for e, (a, b) in enumerate(edges):
-                table = _table(states, edges, tables, e)
-                shares = states.indicators(block, a), states.indicators(block, b)
-                total[rows] -= ((shares[0] @ table) * shares[1]).sum(axis=1)
+                expected = shares[:, states.of(a)] @ _table(states, edges, tables, e)
+                total[rows] -= (expected * shares[:, states.of(b)]).sum(axis=1)
     return total
 
 
@@ -63,10 +63,11 @@ def pair_grad(states, edges, tables, x, weight):
         if exact:
             _count(numbers, edges, states.sizes, weight[rows], out)
         else:
+            shares = states.shares(block)
+            weighted = weight[rows, None] * shares
             for e, (a, b) in enumerate(edges):
-                weighted = weight[rows, None] * states.indicators(block, a)
                 entries = _table(states, edges, out, e)
-                entries -= weighted.T @ states.indicators(block, b)
+                entries -= weighted[:, states.of(a)].T @ shares[:, states.of(b)]
     return out
 
 

@@ -3,11 +3,13 @@
 import copy
 
 import numpy as np
+from scipy.special import rel_entr
 
 from skebm.layers._base import Layer
-from skebm.layers._forest import States, order_forest
+from skebm.layers._chow_liu import count_rows, learn_forest, spread_remainder
+from skebm.layers._forest import States, constants, express, leaves, order_forest
 from skebm.layers._pairs import locate, pair_energy, pair_grad
-from skebm.layers._passing import Messages
+from skebm.layers._passing import GivenRows, Messages
 
 
 class Tree(Layer):
@@ -54,16 +56,56 @@ class Tree(Layer):
         self._forest, self._places, self._firsts = order_forest(
             self._states, self.edges
         )
+        self._neighbours = [[] for _ in self._states.sizes]
+        for (a, b), first in zip(self.edges, self._firsts, strict=True):
+            self._neighbours[a].append((first, a, b))
+            self._neighbours[b].append((first, a, b))
         # The log weights of states without a bias, of layers that learn only a bias.
         self._constants = [
-            _constants(layer, self._states, units) if len(layer.params) == 1 else None
-            for layer, units in _leaves(base)
+            constants(layer, self._states, units) if len(layer.params) == 1 else None
+            for layer, units in leaves(base)
         ]
         if self.tables.shape != self._places.shape:
             raise ValueError(
                 f"The tables have the shape {self.tables.shape}, but the edges need "
                 f"{self._places.shape}: one entry for each pair of states."
             )
+
+    @classmethod
+    def from_rows(cls, base, X, weight=None, smoothing=None):
+        """Learn the forest and its tables from rows.
+
+        The forest has the largest gain of log probability, where the table of a pair is
+        learned from all rows but the one that it is tried on. Pairs without a gain are
+        not joined. The distribution of the tree is the smoothed one of the rows. A
+        variable with no edge keeps the distribution of the base if its bias cannot
+        express its probabilities.
+
+        Parameters
+        ----------
+        base : layer
+            A finite layer whose units have about the frequencies of the rows.
+        X : ndarray or CSR matrix of shape (n, n_units)
+            All units of a variable that is missing are NaN.
+        weight : ndarray of shape (n,), default=None
+            How often each row counts; once by default.
+        smoothing : float, default=None
+            Number of rows of independent variables that are added to the counts of each
+            pair. None takes the number with the largest gain.
+
+        Returns
+        -------
+        Tree
+        """
+        states = States(base)
+        counts = count_rows(states, X, weight)
+        edges, entries, log_p, log_pairs = learn_forest(states, counts, smoothing)
+        base = express(base, states, log_p)
+        tables = log_pairs - log_p[entries.row] - log_p[entries.column]
+        tree = cls(base, edges, np.zeros(len(tables), base.bias.dtype))
+        remainder = log_p - states.log_softmax(tree._unary())
+        tree.tables[:] = tables + spread_remainder(entries, remainder)
+        return tree
 
     def __repr__(self):
         return f"Tree({self.base!r}, n_edges={len(self.edges)})"
@@ -74,6 +116,21 @@ class Tree(Layer):
         other = copy.copy(self)
         other.base, other.tables = base, tables
         return other
+
+    @property
+    def graph(self):
+        """Edges ``(a, b, nats)`` with their mutual information, the largest first.
+
+        It is the information without inputs.
+        """
+        zeros = np.zeros((1, self.n_units), self.tables.dtype)
+        _, shares, pairs = self._messages().expect(zeros, np.ones(1))
+        edges, pairs = [], self._in_order(pairs)
+        for (a, b), first in zip(self.edges.tolist(), self._firsts, strict=True):
+            apart = np.outer(*(shares[self._states.of(v)] for v in (a, b))).ravel()
+            nats = rel_entr(pairs[first : first + len(apart)], apart).sum()
+            edges.append((a, b, float(nats)))
+        return sorted(edges, key=lambda edge: -edge[2])
 
     @property
     def bias(self):
@@ -210,8 +267,6 @@ class Tree(Layer):
     def cgf_grad(self, inputs, weight):
         """Return d cgf / d params, summed over rows with ``weight``."""
         mean, shares, pairs = self._messages().expect(inputs, weight)
-        tables = np.empty(len(self.tables))
-        tables[self._places] = pairs
         base, total = {}, (weight @ mean).astype(self.bias.dtype, copy=False)
         start = 0
         for name in self.base.bias_names:
@@ -221,7 +276,7 @@ class Tree(Layer):
             alone = self._states.alone(dtype=self.bias.dtype)
             slopes = self.base.grad(alone, shares.astype(self.bias.dtype))
             base = {name: base.get(name, -slope) for name, slope in slopes.items()}
-        return self._gradient(base, tables)
+        return self._gradient(base, self._in_order(pairs))
 
     def given(self, x, holes):
         """Return the distribution of the holes of each row given its observed cells.
@@ -235,9 +290,11 @@ class Tree(Layer):
 
         Returns
         -------
-        GivenTree
+        GivenRows
+            With the methods ``cgf``, ``mean``, ``sample`` and ``mode`` of a layer.
         """
-        return GivenTree(self, x, holes)
+        known, _ = locate(self._states, x, holes)
+        return GivenRows(self._messages(known), x, holes)
 
     def log_ratios(self, variable, x, low=0.0, high=0.0):
         """Return by how much each value of a variable changes minus the energy.
@@ -261,16 +318,21 @@ class Tree(Layer):
         alone = np.zeros((len(values), self.n_units), values.dtype)
         alone[:, columns] = values
         score = np.tile(-self.base.energy(alone).astype(np.float64), (len(x), 1))
-        start, sizes = 0, self._states.sizes
-        for a, b in self.edges:
-            stop = start + sizes[a] * sizes[b]
-            if variable in (a, b):
-                table = self.tables[start:stop].reshape(sizes[a], sizes[b])
-                table, other = (table, b) if variable == a else (table.T, a)
-                score += self._states.indicators(x, other) @ table.T
-            start = stop
-        now = (self._states.indicators(x, variable) * score).sum(axis=1)
-        return columns, values, score - now[:, None] + log_weight
+        sizes = self._states.sizes
+        for first, a, b in self._neighbours[variable]:
+            table = self.tables[first : first + sizes[a] * sizes[b]]
+            table, other = table.reshape(sizes[a], sizes[b]), b
+            if variable == b:
+                table, other = table.T, a
+            score += self._states.shares(x, self._states.of(other)) @ table.T
+        now = self._states.shares(x, self._states.of(variable)) * score
+        return columns, values, score - now.sum(axis=1, keepdims=True) + log_weight
+
+    def _in_order(self, tables):
+        """Return tables in the order of the edges, from the order of the forest."""
+        out = np.empty(len(tables))
+        out[self._places] = tables
+        return out
 
     def _messages(self, known=None):
         tables = self.tables[self._places]
@@ -280,64 +342,9 @@ class Tree(Layer):
         """Return the log weight of each state without inputs, float64."""
         total = self._states.values * self.bias[self._states.units]
         parts = [
-            _constants(layer, self._states, units) if constant is None else constant
+            constants(layer, self._states, units) if constant is None else constant
             for constant, (layer, units) in zip(
-                self._constants, _leaves(self.base), strict=True
+                self._constants, leaves(self.base), strict=True
             )
         ]
         return total + np.concatenate(parts)
-
-
-def _leaves(layer, start=0):
-    """Return pairs of a layer that is not made of others, and its units."""
-    if not hasattr(layer, "layers"):
-        return [(layer, slice(start, start + layer.n_units))]
-    return [
-        pair
-        for inner, units in zip(layer.layers, layer.slices, strict=True)
-        for pair in _leaves(inner, start + units.start)
-    ]
-
-
-def _constants(layer, states, units):
-    """Return the log weights of the states of a layer, less those of its bias."""
-    alone = states.alone(units)
-    return -layer.energy(alone) - alone @ layer.bias.astype(np.float64)
-
-
-class GivenTree:
-    """The distribution of the holes of rows given the observed cells.
-
-    Parameters
-    ----------
-    tree : Tree
-    x : ndarray of shape (n, n_units)
-    holes : ndarray of bool of shape (n, n_units)
-    """
-
-    def __init__(self, tree, x, holes):
-        self.x, self.holes = x, holes
-        known, _ = locate(tree._states, x, holes)
-        self._messages = tree._messages(known)
-
-    def cgf(self, inputs):
-        """Return the log of the sum of ``exp(x @ inputs - energy(x))`` over holes.
-
-        Observed cells have no inputs.
-        """
-        return self._messages.cgf(inputs)
-
-    def mean(self, inputs):
-        """Return the rows with the expectations of their holes."""
-        return self._complete(self._messages.mean(inputs))
-
-    def sample(self, inputs, random):
-        """Return the rows with draws in their holes."""
-        return self._complete(self._messages.sample(inputs, random))
-
-    def mode(self, inputs):
-        """Return the rows with the most probable values together in their holes."""
-        return self._complete(self._messages.mode(inputs))
-
-    def _complete(self, rows):
-        return np.where(self.holes, rows, self.x).astype(rows.dtype, copy=False)

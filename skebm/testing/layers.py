@@ -13,6 +13,7 @@ from skebm.testing._base import (
     require_close,
     require_like,
 )
+from skebm.testing._coupled import check_coupled
 from skebm.utils._random import Random
 
 
@@ -25,7 +26,9 @@ def check_layer(layer, random_state=0):
         Any object with ``energy``, ``cgf``, ``mean``, ``sample``, ``grad`` and
         ``params``. The methods ``states`` (of layers that are ``finite``),
         ``interpolate``, ``astype``, ``variables``, ``alternatives``, ``cgfs``,
-        ``mode``, ``scaled`` and ``gauge`` are checked if they exist.
+        ``mode``, ``scaled`` and ``gauge`` are checked if they exist. A layer with the
+        attribute ``coupled = True`` needs ``given``, ``log_ratios``, ``mode``,
+        ``cgf_grad`` and ``bias_names``, and no ``cgfs``.
     random_state : int, RandomState or None, default=0
         Seed of the random numbers of the check.
 
@@ -55,14 +58,7 @@ def check_layer(layer, random_state=0):
         "from its argument `random` only.",
     )
     if hasattr(layer, "interpolate"):
-        other = layer.replace(**{name: v + 1 for name, v in layer.params.items()})
-        for beta, end in ((0, layer), (1, other)):
-            same = layer.interpolate(other, dtype.type(beta)).energy(x)
-            sentence = (
-                "layer.interpolate(other, beta) is not the layer itself at beta=0, or "
-                "not the other layer at beta=1"
-            )
-            require_close(same, end.energy(x), sentence, 1e-4, 1e-4)
+        _check_interpolate(layer, x)
     layer, inputs, x = in_float64(layer), inputs.astype(float), x.astype(float)
     weight = random.fold(2).uniform((N_ROWS,))
     gradient = layer.grad(x, weight)
@@ -71,6 +67,8 @@ def check_layer(layer, random_state=0):
     _check_layer_draws(layer, inputs[0], variance[0], random.fold(3))
     if hasattr(layer, "variables"):
         _check_variables(layer, inputs, x)
+    if _is_coupled(layer):
+        check_coupled(layer, inputs, x, random.fold(5))
     if hasattr(layer, "scaled"):
         scaled = layer.scaled(0.7)
         sentence = "layer.scaled(beta) does not have beta times the energy"
@@ -78,6 +76,22 @@ def check_layer(layer, random_state=0):
         _check_cgf(scaled, inputs)
     if hasattr(layer, "gauge"):
         _check_gauge(layer, x, random.fold(4))
+
+
+def _check_interpolate(layer, x):
+    """Check that both ends of the way to another layer are these layers."""
+    other = layer.replace(**{name: v + 1 for name, v in layer.params.items()})
+    for beta, end in ((0, layer), (1, other)):
+        same = layer.interpolate(other, x.dtype.type(beta)).energy(x)
+        sentence = (
+            "layer.interpolate(other, beta) is not the layer itself at beta=0, or not "
+            "the other layer at beta=1"
+        )
+        require_close(same, end.energy(x), sentence, 1e-4, 1e-4)
+
+
+def _is_coupled(layer):
+    return getattr(layer, "coupled", False)
 
 
 def _check_cgf(layer, inputs):
@@ -99,7 +113,7 @@ def _check_cgf(layer, inputs):
         states = layer.states(0, int(layer.n_states))
         log_weight = inputs @ states.T - layer.energy(states)
         total = np.logaddexp.reduce(log_weight, axis=1)
-    elif hasattr(layer, "alternatives"):
+    elif hasattr(layer, "alternatives") and not _is_coupled(layer):
         terms = (
             _weighed(layer, feature, inputs) for feature in range(layer.n_variables)
         )
@@ -127,6 +141,8 @@ def _check_variables(layer, inputs, x):
     right = variables.shape == (layer.n_units,) and set(variables) == set(range(n))
     sentence = f"layer.variables does not hold a number from 0 to {n - 1} for each unit"
     require(right, f"{sentence}, with every number in use.")
+    if _is_coupled(layer):
+        return
     empty = layer.energy(np.zeros_like(x))
     require(empty == 0, "layer.energy of a row of zeros is not 0.")
     cgfs, mode = layer.cgfs(inputs), layer.mode(inputs)
