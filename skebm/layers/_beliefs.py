@@ -38,8 +38,11 @@ def _choose_of_two(table, rows, weights, uniform, state):
     last = min(2, len(table) - 2)
     a, b, c, d = table[0], table[1], table[last], table[last + 1]
     for t in range(ROWS):
-        zero = weights0[t] * (c if rows[t] else a)
-        one = weights1[t] * (d if rows[t] else b)
+        # A branch would keep the compiler from vector instructions.
+        second = np.float64(rows[t])
+        first = 1 - second
+        zero = weights0[t] * (first * a + second * c)
+        one = weights1[t] * (first * b + second * d)
         state[t] = zero < uniform[t] * (zero + one)
 
 
