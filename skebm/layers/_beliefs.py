@@ -9,6 +9,9 @@ from numba import njit
 from skebm.layers._messages import ROWS, TINY, fill_messages
 from skebm.utils._addresses import BORROWS, KERNEL
 
+# The compiler may reorder sums over rows, else it cannot vectorise them.
+_REORDER = {"nnan", "contract", "reassoc"}
+
 
 @njit(fastmath={"nnan"}, **BORROWS)
 def _choose(table, rows, n_states, weights, uniform, state, total, reached):
@@ -38,8 +41,11 @@ def _choose_of_two(table, rows, weights, uniform, state):
     last = min(2, len(table) - 2)
     a, b, c, d = table[0], table[1], table[last], table[last + 1]
     for t in range(ROWS):
-        zero = weights0[t] * (c if rows[t] else a)
-        one = weights1[t] * (d if rows[t] else b)
+        # A branch would keep the compiler from vector instructions.
+        second = np.float64(rows[t])
+        first = 1 - second
+        zero = weights0[t] * (first * a + second * c)
+        one = weights1[t] * (first * b + second * d)
         state[t] = zero < uniform[t] * (zero + one)
 
 
@@ -82,7 +88,7 @@ def draw_all(forest, tables, unary, inputs, known, uniform, out):
         _draw_tile(forest, tables, flat, terms, *tile)
 
 
-@njit(fastmath={"nnan", "contract"}, **BORROWS)
+@njit(fastmath=_REORDER, **BORROWS)
 def _pass_down(table, above, weights, belief, pair, weight, ratio):
     """Fill in the probabilities of a variable from the probabilities of its parent.
 
@@ -111,7 +117,7 @@ def _pass_down(table, above, weights, belief, pair, weight, ratio):
                 pair[a * n_states + s] += total
 
 
-@njit(fastmath={"nnan", "contract"}, **BORROWS)
+@njit(fastmath=_REORDER, **BORROWS)
 def _pass_down_two(table, above, weights, belief, pair, weight):
     """Do what ``_pass_down`` does where both variables have two states."""
     a, b, c, d = table[0], table[1], table[2], table[3]
@@ -158,11 +164,31 @@ def _descend(forest, tables, terms, weight, belief, pairs, ratio):
                 weights[s * ROWS + t] /= total
 
 
+@njit(fastmath=_REORDER, **BORROWS)
+def _add_up(belief, weight, shares):
+    """Add the weighted probabilities of a tile to the shares of the states."""
+    for s in range(len(shares)):
+        total, line = 0.0, belief[s * ROWS : (s + 1) * ROWS]
+        for t in range(ROWS):
+            total += weight[t] * line[t]
+        shares[s] += total
+
+
+@njit(**BORROWS)
+def _expect(forest, belief, out):
+    """Add the expectations of the units of a tile to zeros."""
+    for s in range(len(forest.units)):
+        unit, value = forest.units[s], forest.values[s]
+        if value != 0:
+            for t in range(len(out)):
+                out[t, unit] += belief[s * ROWS + t] * value
+
+
 @njit(**KERNEL)
 def average_all(forest, tables, unary, inputs, known, weight, out, shares, pairs):
     """Add up the expectations of rows, and of states and pairs over weighted rows.
 
-    ``pairs`` may be empty.
+    ``weight`` may be empty. Then only the expectations of rows are computed.
     """
     lines = np.zeros(len(unary) * ROWS)
     terms, belief, spare = (
@@ -175,10 +201,8 @@ def average_all(forest, tables, unary, inputs, known, weight, out, shares, pairs
         n = min(ROWS, len(inputs) - row)
         fill_messages(forest, tables, unary, inputs, known, row, lines, terms, spare)
         for t in range(ROWS):
-            share[t] = weight[row + t] if t < n else 0.0
+            share[t] = weight[row + t] if row + t < len(weight) else 0.0
         _descend(forest, tables, terms, share, belief, pairs, spare[0])
-        for s in range(len(unary)):
-            unit, value = forest.units[s], forest.values[s]
-            for t in range(n):
-                out[row + t, unit] += terms[s * ROWS + t] * value
-                shares[s] += terms[s * ROWS + t] * share[t]
+        _expect(forest, terms, out[row : row + n])
+        if len(weight):
+            _add_up(terms, share, shares)

@@ -12,10 +12,13 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
+from skebm.utils._parallel import map_blocks
 from skebm.utils._sparse import dense
 
 # Rows of indicators that are multiplied at a time.
 _BLOCK_ROWS = 4096
+# Parts of the rows that threads may take. Each holds counts of all pairs of states.
+_MAX_PARTS = 8
 # Below this share of ones a sparse product of indicators is faster than a dense one.
 _SPARSE = 0.03
 # Rows of smoothing that are tried. Small tables of many rows need less than one row,
@@ -79,20 +82,25 @@ def count_rows(states, X, weight=None):
     dtype = np.float32 if weight is None else np.float64
     has_holes = isinstance(X, np.ndarray) and bool(np.isnan(X).any())
     expand = _expansion(states, has_holes)
-    total = np.zeros((len(expand), len(expand)))
-    first = np.zeros(len(expand))
-    for start in range(0, X.shape[0], _BLOCK_ROWS):
-        rows = slice(start, start + _BLOCK_ROWS)
-        features = _features(states, dense(X[rows]), has_holes, dtype)
-        weighted = features
-        if weight is not None:
-            weighted = weight[rows, None] * features
-        first += weighted.sum(axis=0, dtype=np.float64)
-        if np.count_nonzero(features) < _SPARSE * features.size:
-            product = csr_array(weighted.T) @ csr_array(features)
-            total += product.toarray()
-        else:
-            total += weighted.T @ features
+
+    def count(part):
+        first, total = np.zeros(len(expand)), np.zeros((len(expand), len(expand)))
+        for start in range(part.start, part.stop, _BLOCK_ROWS):
+            rows = slice(start, min(start + _BLOCK_ROWS, part.stop))
+            features = _features(states, dense(X[rows]), has_holes, dtype)
+            weighted = features
+            if weight is not None:
+                weighted = weight[rows, None] * features
+            first += weighted.sum(axis=0, dtype=np.float64)
+            if np.count_nonzero(features) < _SPARSE * features.size:
+                total += (csr_array(weighted.T) @ csr_array(features)).toarray()
+            else:
+                total += weighted.T @ features
+        return first, total
+
+    size = max(_BLOCK_ROWS, -(-X.shape[0] // _MAX_PARTS))
+    parts = map_blocks(count, X.shape[0], len(expand) ** 2, size)
+    first, total = (sum(part) for part in zip(*parts, strict=True))
     sparse = csr_array(expand.T)
     one = sparse @ first
     observed = np.repeat(np.add.reduceat(one, states.starts[:-1]), states.sizes)

@@ -92,6 +92,10 @@ class States:
         """The first unit of each variable."""
         return self.units[self.starts[:-1]]
 
+    def count(self, units):
+        """Return the number of states of a range of units, a slice."""
+        return np.sum((self.units >= units.start) & (self.units < units.stop))
+
     def alone(self, units=slice(None), dtype=np.float64):
         """Return a row for each state of these units, with zeros in all other units."""
         numbers = np.arange(self.n_units)[units]

@@ -91,7 +91,7 @@ class Messages:
     def expect(self, inputs, weight=None):
         """Return expectations, and weighted sums of the shares of states and pairs."""
         n_pairs = 0 if weight is None else len(self.tables)
-        weight = np.zeros(len(inputs)) if weight is None else weight
+        weight = np.zeros(0) if weight is None else weight
 
         def part(arguments, rows, out):
             shares, pairs = np.zeros(len(self.unary)), np.zeros(n_pairs)

@@ -60,9 +60,9 @@ class Tree(Layer):
         for (a, b), first in zip(self.edges, self._firsts, strict=True):
             self._neighbours[a].append((first, a, b))
             self._neighbours[b].append((first, a, b))
-        # The log weights of states without a bias, of layers that learn only a bias.
-        self._constants = [
-            constants(layer, self._states, units) if len(layer.params) == 1 else None
+        # Most layers learn only a bias, and their states have no other log weights.
+        self._plain = [
+            len(layer.params) == 1 and not constants(layer, self._states, units).any()
             for layer, units in leaves(base)
         ]
         if self.tables.shape != self._places.shape:
@@ -341,10 +341,9 @@ class Tree(Layer):
     def _unary(self):
         """Return the log weight of each state without inputs, float64."""
         total = self._states.values * self.bias[self._states.units]
-        parts = [
-            constants(layer, self._states, units) if constant is None else constant
-            for constant, (layer, units) in zip(
-                self._constants, leaves(self.base), strict=True
-            )
-        ]
-        return total + np.concatenate(parts)
+        stop = 0
+        for plain, (layer, units) in zip(self._plain, leaves(self.base), strict=True):
+            start, stop = stop, stop + self._states.count(units)
+            if not plain:
+                total[start:stop] += constants(layer, self._states, units)
+        return total
