@@ -111,8 +111,9 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             summary = self._summarised(rows)
             self._summary = summary.without_rows()
             random = Random.from_state(self.random_state)
-            energy = self._recipe().build(rows.layer, summary, random.fold(0))
-            energy = Energy.of(energy)
+            with use_threads(self.n_jobs):
+                built = self._recipe().build(rows.layer, summary, random.fold(0))
+            energy = Energy.of(built)
         else:
             energy = self._training.energy
         n_rows, weight = rows.units.shape[0], rows.weight

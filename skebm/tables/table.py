@@ -8,7 +8,7 @@ from sklearn.utils import check_array
 from skebm.tables.column import Column, distinct_values
 from skebm.tables.declaration import declared_kinds
 from skebm.tables.kinds import KINDS, columns_by_kind, find_kind
-from skebm.tables.kinds.auto import kind_of_array
+from skebm.tables.kinds.auto import kinds_of_array
 from skebm.utils._sparse import dense
 
 
@@ -75,7 +75,7 @@ class Table:
         if isinstance(X, pd.DataFrame):
             self = cls._of_frame(X, kinds, weight, names)
         else:
-            self = cls._of_array(X, kinds, names)
+            self = cls._of_array(X, kinds, weight, names)
         if any(column.kind.learns_limits for column in self.columns):
             self._set_limits(*_range(self._numbers(X, "error")))
         return self
@@ -93,11 +93,11 @@ class Table:
         return cls(columns, names, np.float32 if narrow else np.float64)
 
     @classmethod
-    def _of_array(cls, X, kinds, names):
+    def _of_array(cls, X, kinds, weight, names):
         if undeclared := [j for j, kind in enumerate(kinds) if kind == "auto"]:
             columns = X if len(undeclared) == len(kinds) else X[:, undeclared]
-            chosen = kind_of_array(columns)
-            kinds = [chosen if kind == "auto" else kind for kind in kinds]
+            chosen = iter(kinds_of_array(columns, weight))
+            kinds = [next(chosen) if kind == "auto" else kind for kind in kinds]
         hole = np.isnan(X.data if issparse(X) else X)
         if hole.any() and not issparse(X) and (empty := hole.all(axis=0)).any():
             raise ValueError(

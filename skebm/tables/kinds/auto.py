@@ -17,11 +17,36 @@ _MIN_OTHERS = 20
 _MIN_GAIN = 0.05
 
 
-def kind_of_array(X):
-    """Return the kind of all columns of an array: Bernoulli if they are in [0, 1]."""
+def kinds_of_array(X, weight):
+    """Return the kind of each column of an array.
+
+    All columns are Bernoulli if they are in [0, 1]. Else they are Gaussian, after a
+    transform if that raises the likelihood of the column.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix} of shape (n, n_columns)
+        NaN where a number is missing.
+    weight : ndarray of shape (n,) or None
+
+    Returns
+    -------
+    list of str
+    """
     values = X.data if issparse(X) else X
     low, high = (f.reduce(values, axis=None, initial=0.0) for f in (np.fmin, np.fmax))
-    return "bernoulli" if low >= 0 and high <= 1 else "gaussian"
+    if low >= 0 and high <= 1:
+        return ["bernoulli"] * X.shape[1]
+    if issparse(X):
+        return ["gaussian"] * X.shape[1]
+    return [_kind_of_real(x, weight) for x in X.T]
+
+
+def _kind_of_real(x, weight):
+    x, weight = observed(x, weight)
+    if len(np.unique(x)) > 2 and Curve.gain(x, weight) > _MIN_GAIN:
+        return "yeo_johnson"
+    return "gaussian"
 
 
 def kind_of_column(numbers, is_boolean, weight):
@@ -51,15 +76,13 @@ def _kind_of_numbers(x, weight):
     zeros = np.average(x == 0, weights=weight)
     if zeros >= _ZERO_SHARE and len(distinct) > _MIN_OTHERS + 1:
         return "zero_inflated"
-    if len(distinct) > 2 and Curve.gain(x, weight) > _MIN_GAIN:
-        return "yeo_johnson"
-    return "gaussian"
+    return _kind_of_real(x, weight)
 
 
 def narrow_kinds(X):
     """Return the kind of each column of an array: Bernoulli only if it is {0, 1}.
 
-    This is narrower than :func:`kind_of_array`, since the values of real tables are
+    This is narrower than :func:`kinds_of_array`, since the values of real tables are
     often scaled into [0, 1].
 
     Parameters
