@@ -13,15 +13,17 @@ from skebm.tables.kinds.two_valued import BernoulliKind, SpinKind
 from skebm.utils._validation import lookup
 
 # Kinds by the names that `visible` of an estimator takes. A layer of LAYERS without an
-# entry here has the kind `LayerKind`.
+# entry here has the kind `LayerKind`. The units of a table have this order: columns of
+# finitely many values lie side by side, and so do real columns, since each group is
+# coupled inside.
 KINDS = {
     "bernoulli": BernoulliKind,
     "spin": SpinKind,
+    "count": CountKind,
+    "categorical": CategoricalKind,
     "gaussian": GaussianKind,
     "yeo_johnson": YeoJohnsonKind,
     "zero_inflated": ZeroInflatedKind,
-    "count": CountKind,
-    "categorical": CategoricalKind,
 }
 
 __all__ = ["KINDS", "Kind", "LayerKind", "check_name", "columns_by_kind", "find_kind"]
@@ -47,7 +49,7 @@ def find_kind(name):
 
 
 def columns_by_kind(names):
-    """Return the columns of each kind, in the order in which kinds first appear.
+    """Return the columns of each kind. Kinds have the order of KINDS, after others.
 
     Parameters
     ----------
@@ -58,5 +60,7 @@ def columns_by_kind(names):
     -------
     dict of str to ndarray of int
     """
+    rank = {name: k for k, name in enumerate(KINDS)}
+    present = sorted(dict.fromkeys(names), key=lambda name: rank.get(name, -1))
     names = np.asarray(names)
-    return {str(name): np.flatnonzero(names == name) for name in dict.fromkeys(names)}
+    return {str(name): np.flatnonzero(names == name) for name in present}
