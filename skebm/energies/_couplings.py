@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skebm.energies._recipe import marginals
-from skebm.layers import Columns, Gaussian, Normals, Tree
+from skebm.layers import Columns, Gaussian, Mixed, Normals, Tree
 
 # What the parameter `couplings` of a recipe takes.
 COUPLINGS = ("auto", "none", "tree", "full")
@@ -51,31 +51,40 @@ def start_layers(layer, summary, couplings, bounded_hidden, random):
 
 def _coupled(base, summary, couplings, random):
     """Return the layer with couplings inside its finite and its real columns."""
-    blocks, start = [], 0
-    for k, (group, kind) in enumerate(_groups(base)):
+    blocks, start, weight = [], 0, summary.weight
+    for group, kind in _groups(base):
         stop = start + group.n_units
         rows = summary.rows[:, start:stop]
-        blocks.append(
-            _coupled_block(group, kind, rows, summary, couplings, random.fold(k))
-        )
+        if kind == "real" and _are_normal(group, rows, couplings):
+            before = blocks[-1] if blocks else None
+            if before is not None and before.coupled and before.finite:
+                both = summary.rows[:, start - before.n_units : stop]
+                blocks[-1] = Mixed.from_rows(before.base, both, weight, random)
+            else:
+                blocks.append(Normals.from_rows(rows, weight, random))
+        elif kind == "finite" and _make_a_tree(group, rows, couplings):
+            blocks.append(Tree.from_rows(group, rows, weight))
+        else:
+            blocks.append(group)
         start = stop
+    # A forest without edges only takes time.
+    blocks = [b.base if isinstance(b, Tree) and not len(b.edges) else b for b in blocks]
     return blocks[0] if len(blocks) == 1 else Columns(blocks)
 
 
-def _coupled_block(group, kind, rows, summary, couplings, random):
-    n_rows, n_variables = rows.shape[0], group.n_variables
-    is_auto = couplings == "auto"
-    if is_auto and n_rows < _MIN_ROWS:
-        return group
-    if kind == "finite" and n_variables > 1:
-        if is_auto and not _worth_a_tree(group, rows):
-            return group
-        return Tree.from_rows(group, rows, summary.weight).astype(summary.dtype)
-    if kind == "real" and couplings in ("auto", "full"):
-        if issparse(rows) or (is_auto and n_variables > _MAX_REAL):
-            return group
-        return Normals.from_rows(rows, summary.weight, random).astype(summary.dtype)
-    return group
+def _make_a_tree(group, rows, couplings):
+    """Tell whether to couple columns of finitely many values."""
+    if couplings != "auto":
+        return True
+    return rows.shape[0] >= _MIN_ROWS and _worth_a_tree(group, rows)
+
+
+def _are_normal(group, rows, couplings):
+    """Tell whether to couple real columns."""
+    if couplings == "tree" or issparse(rows):
+        return False
+    enough = rows.shape[0] >= _MIN_ROWS and group.n_variables <= _MAX_REAL
+    return couplings == "full" or enough
 
 
 def _worth_a_tree(group, rows):

@@ -7,6 +7,7 @@ from skebm.layers.categorical import Categorical
 from skebm.layers.columns import Columns
 from skebm.layers.count import Count
 from skebm.layers.gaussian import Gaussian
+from skebm.layers.mixed import Mixed
 from skebm.layers.normals import Normals
 from skebm.layers.poisson import Poisson
 from skebm.layers.relu import ReLU
@@ -30,6 +31,7 @@ __all__ = [
     "Columns",
     "Count",
     "Gaussian",
+    "Mixed",
     "Normals",
     "Poisson",
     "ReLU",

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
+from skebm.layers._forest import States
 from skebm.utils._parallel import map_blocks
 from skebm.utils._sparse import dense
 
@@ -105,6 +106,24 @@ def count_rows(states, X, weight=None):
     one = sparse @ first
     observed = np.repeat(np.add.reduceat(one, states.starts[:-1]), states.sizes)
     return Counts(one, observed, (sparse @ (sparse @ total).T).T)
+
+
+def state_shares(layer, x):
+    """Return 1 for the state of each variable, 0 for other states and for holes.
+
+    Parameters
+    ----------
+    layer : layer
+        A finite layer.
+    x : ndarray of shape (n, n_units)
+        NaN in the holes.
+
+    Returns
+    -------
+    ndarray of shape (n, n_states), float64
+    """
+    states = States(layer)
+    return np.nan_to_num(states.shares(x, np.arange(states.n_states)))
 
 
 def _features(states, x, has_holes, dtype):

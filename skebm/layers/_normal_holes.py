@@ -52,17 +52,17 @@ class NormalsGiven:
 
     def cgf(self, inputs):
         """Return the log integral of ``exp(inputs @ x - energy(x))`` over the holes."""
-        return logsumexp(self._run(inputs)[0], axis=1)
+        return logsumexp(self.by_component(inputs)[0], axis=1)
 
     def mean(self, inputs):
         """Return the rows with the expectations of their holes."""
-        log_weight, means = self._run(inputs)
+        log_weight, means = self.by_component(inputs)
         mean = np.einsum("nk,nki->ni", softmax(log_weight, axis=1), means)
         return self._filled(mean, inputs)
 
     def mode(self, inputs):
         """Return the rows with the holes at the mean of the highest component."""
-        log_weight, means = self._run(inputs, peaks=True)
+        log_weight, means = self.by_component(inputs, peaks=True)
         best = log_weight.argmax(axis=1)
         return self._filled(means[np.arange(len(means)), best], inputs)
 
@@ -70,7 +70,7 @@ class NormalsGiven:
         """Return the rows with draws of their holes."""
         uniform = random.fold(0).uniform((len(self.x), 1))[:, 0]
         noise = random.fold(1).normal(self.x.shape)
-        log_weight, draws = self._run(inputs, noise=noise)
+        log_weight, draws = self.by_component(inputs, noise=noise)
         share = softmax(log_weight, axis=1).cumsum(axis=1)
         which = (uniform[:, None] * share[:, -1:] > share).sum(axis=1)
         return self._filled(draws[np.arange(len(draws)), which], inputs)
@@ -78,39 +78,32 @@ class NormalsGiven:
     def _filled(self, values, inputs):
         return np.where(self.holes, values, self.x).astype(inputs.dtype, copy=False)
 
-    def moments(self, weight):
-        """Return sums of shares, of rows and of their squares, for each component.
+    def moments(self, share):
+        """Return expected sums of rows and of their squares, for each component.
 
         Parameters
         ----------
-        weight : ndarray of shape (n,)
+        share : ndarray of shape (n, n_components)
+            How much of a row belongs to each component, times the weight of the row.
 
         Returns
         -------
-        share : ndarray of shape (n, n_components)
-            How much of a row belongs to each component, times its weight.
         first : ndarray of shape (n_components, n_units)
             Expected sums of ``x``.
         second : ndarray of shape (n_components, n_units, n_units)
             Expected sums of the products of ``x``, with the covariance of the holes.
         """
-        inputs = np.zeros(self.x.shape)
-        log_weight, means = self._run(inputs)
-        share = softmax(log_weight, axis=1) * weight[:, None]
+        _, means = self.by_component(np.zeros(self.x.shape))
         first = np.einsum("nk,nki->ki", share, means)
         weighted = (share[:, :, None] * means).transpose(1, 2, 0)
         second = weighted @ means.transpose(1, 0, 2)
         incomplete = self.holes.any(axis=1)
         if incomplete.any():
-            _add_covariances(
-                self.holes[incomplete],
-                self._model.precisions,
-                share[incomplete],
-                second,
-            )
-        return share, first, second
+            holes = self.holes[incomplete]
+            _add_covariances(holes, self._model.precisions, share[incomplete], second)
+        return first, second
 
-    def _run(self, inputs, noise=None, peaks=False):
+    def by_component(self, inputs, noise=None, peaks=False):
         """Return log weights of the components, (n, n_components), and their rows.
 
         The rows, (n, n_components, n_units), have means in the holes, or draws if there

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import log_softmax, logsumexp
 
 from skebm.layers._normal_holes import NormalsGiven, Quadratics
 
@@ -55,11 +55,29 @@ class Mixture(NamedTuple):
     weights : ndarray of shape (n_components,)
     means : ndarray of shape (n_components, n_units)
     covariances : ndarray of shape (n_components, n_units, n_units)
+    log_states : ndarray of shape (n_components, n_states)
+        Logs of the probabilities of the states of finite columns, times the weight of
+        a finite column.
     """
 
     weights: np.ndarray
     means: np.ndarray
     covariances: np.ndarray
+    log_states: np.ndarray
+
+    def log_shares(self, X, states):
+        """Return the log probability of each component given rows, (n, n_components).
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_units)
+            NaN in the holes.
+        states : ndarray of shape (n, n_states)
+            1 for the state of each finite column; 0 for holes.
+        """
+        given = self.given(X, np.isnan(X))
+        log_weight, _ = given.by_component(np.zeros(X.shape))
+        return log_softmax(log_weight + states @ self.log_states.T, axis=1)
 
     def given(self, X, holes):
         """Return the distribution of the holes of rows given their observed cells."""
@@ -81,11 +99,16 @@ class _Sums(NamedTuple):
     total: np.ndarray
     first: np.ndarray
     second: np.ndarray
+    states: np.ndarray  # (n_components, n_states)
     wide: float
 
 
-def fit_normals(X, weight, random, n_components="auto"):
+def fit_normals(X, weight, random, n_components="auto", states=None, n_finite=0):
     """Return a mixture of normal distributions, fitted by MAP estimation.
+
+    Finite columns beside the real ones help to find the components. In a component they
+    are independent of each other and of the real columns. Together they count as much
+    as one column.
 
     Parameters
     ----------
@@ -96,26 +119,31 @@ def fit_normals(X, weight, random, n_components="auto"):
     n_components : int or "auto", default="auto"
         Number of components besides a wide one that takes outliers. ``"auto"`` chooses
         the number by the density of held-out rows.
+    states : ndarray of shape (n, n_states), default=None
+        1 for the state of each finite column; 0 for holes.
+    n_finite : int, default=0
+        Number of finite columns.
 
     Returns
     -------
     Mixture
     """
-    rows = _Rows.of(X, weight, random.fold(0))
+    rows = _Rows.of(X, weight, states, n_finite, random.fold(0))
     n_components, shrinkage = _chosen(rows, n_components, random.fold(1))
     n_starts = 1 if rows.holes.any() else _N_STARTS
     return _averaged(rows, n_components, shrinkage, n_starts, random.fold(2))
 
 
 class _Rows(NamedTuple):
-    """Rows, their weights, and which cells are holes."""
+    """Rows, their weights, which cells are holes, and the states of finite columns."""
 
     X: np.ndarray
     weight: np.ndarray
     holes: np.ndarray
+    states: np.ndarray
 
     @classmethod
-    def of(cls, X, weight, random):
+    def of(cls, X, weight, states, n_finite, random):
         """Return rows of positive weight, at most a limited number of them."""
         weight = np.ones(len(X)) if weight is None else weight
         numbers = np.flatnonzero(weight > 0)
@@ -124,7 +152,9 @@ class _Rows(NamedTuple):
             order = random.permutation(len(numbers))
             numbers = numbers[np.sort(order[:limit])]
         X = X[numbers].astype(np.float64)
-        return cls(X, weight[numbers].astype(np.float64), np.isnan(X))
+        states = np.zeros((len(X), 0)) if states is None else states[numbers]
+        states = states / max(n_finite, 1)
+        return cls(X, weight[numbers].astype(np.float64), np.isnan(X), states)
 
     def take(self, numbers):
         """Return some of the rows."""
@@ -141,10 +171,15 @@ class _Rows(NamedTuple):
 
     def log_density(self, model):
         """Return the log density of the observed cells of each row."""
+        return logsumexp(self.log_joint(model), axis=1)
+
+    def log_joint(self, model):
+        """Return the logs of weight times density of each component."""
+        extra = self.states @ model.log_states.T
         if not self.holes.any():
-            return logsumexp(_log_joint(self.X, model), axis=1)
+            return _log_joint(self.X, model) + extra
         given = model.given(self.X, self.holes)
-        return given.cgf(np.zeros(self.X.shape))
+        return given.by_component(np.zeros(self.X.shape))[0] + extra
 
 
 def _chosen(rows, n_components, random):
@@ -209,7 +244,7 @@ def _averaged(rows, n_components, shrinkage, n_starts, random):
     fits = [
         _fit(rows, n_components, shrinkage, random.fold(k)) for k in range(n_starts)
     ]
-    weights, means, covariances = (
+    weights, means, covariances, log_states = (
         np.concatenate(parts) for parts in zip(*fits, strict=True)
     )
     # The wide component is the last one of each, and the same in all of them.
@@ -218,7 +253,7 @@ def _averaged(rows, n_components, shrinkage, n_starts, random):
     order = np.append(np.flatnonzero(~wide), sizes[-1] - 1)
     share = weights[wide].sum()
     weights = np.append(weights[~wide], share) / n_starts
-    return Mixture(weights, means[order], covariances[order])
+    return Mixture(weights, means[order], covariances[order], log_states[order])
 
 
 def _fit(rows, n_components, shrinkage, random):
@@ -242,7 +277,7 @@ def _fit(rows, n_components, shrinkage, random):
             wide_share,
             shrinkage,
         )
-        for k, space in enumerate(_spaces(filled, rows.weight))
+        for k, space in enumerate(_spaces(filled, rows))
     ]
     _, sums = max(starts, key=lambda start: start[1].log_likelihood)
     return _em(rows, filled, sums.shares, _N_LONG, sums.wide, shrinkage)[0]
@@ -262,7 +297,10 @@ def _em(rows, filled, shares, n_iter, wide_share, shrinkage):
     weighted = shares * rows.weight[:, None]
     second = np.stack([(filled * w[:, None]).T @ filled for w in weighted.T])
     total = weighted.sum(axis=0)
-    sums = _Sums(-np.inf, shares, total, weighted.T @ filled, second, wide_share)
+    states = weighted.T @ rows.states
+    sums = _Sums(
+        -np.inf, shares, total, weighted.T @ filled, second, states, wide_share
+    )
     for _ in range(n_iter):
         model, before = _maximised(sums, wide, shrinkage), sums.log_likelihood
         sums = _expected(rows, model)
@@ -273,9 +311,8 @@ def _em(rows, filled, shares, n_iter, wide_share, shrinkage):
 
 def _maximised(sums, wide, shrinkage):
     """Return the mixture at the mode of the posterior given expected sums."""
-    _, _, total, first, second, wide_share = sums
-    is_used = total > 1e-2
-    total, first, second = total[is_used], first[is_used], second[is_used]
+    _, _, *parts, wide_share = sums
+    total, first, second, states = (part[sums.total > 1e-2] for part in parts)
     n_units = first.shape[1]
     means = first / total[:, None]
     scatter = second - total[:, None, None] * means[:, :, None] * means[:, None]
@@ -295,33 +332,40 @@ def _maximised(sums, wide, shrinkage):
         covariances = covariances / (total + n_prior)[:, None, None] + floor
     wide_share = min(wide_share, 0.5)
     weights = (total + 1) / (total + 1).sum() * (1 - wide_share)
+    # Counts are smoothed by the frequencies in all rows, which the wide component has.
+    every = states.sum(axis=0) + 1e-300
+    smoothed = np.vstack([states + every / total.sum(), every])
+    masses = np.append(total + 1, total.sum())
     return Mixture(
         np.append(weights, wide_share),
         np.vstack([means, wide[0]]),
         np.concatenate([covariances, wide[1][None]]),
+        np.log(smoothed / masses[:, None]),
     )
 
 
 def _expected(rows, model):
     """Return the expected sums under a mixture."""
-    mass = rows.weight.sum()
+    mass, joint = rows.weight.sum(), rows.log_joint(model)
+    log_density = logsumexp(joint, axis=1)
+    shares = np.exp(joint - log_density[:, None])
+    weighted = shares * rows.weight[:, None]
     if rows.holes.any():
-        given = model.given(rows.X, rows.holes)
-        weighted, first, second = given.moments(rows.weight)
-        likelihood = rows.weight @ given.cgf(np.zeros(rows.X.shape)) / mass
-        shares = weighted / rows.weight[:, None]
+        first, second = model.given(rows.X, rows.holes).moments(weighted)
         first, second = first[:-1], second[:-1]
     else:
-        joint = _log_joint(rows.X, model)
-        log_density = logsumexp(joint, axis=1)
-        likelihood = rows.weight @ log_density / mass
-        shares = np.exp(joint - log_density[:, None])
-        weighted = shares * rows.weight[:, None]
         first = weighted[:, :-1].T @ rows.X
         second = np.stack([(rows.X * w[:, None]).T @ rows.X for w in weighted.T[:-1]])
     total = weighted.sum(axis=0)
-    wide_share = (total[-1] + 1) / (mass + 1)
-    return _Sums(likelihood, shares[:, :-1], total[:-1], first, second, wide_share)
+    return _Sums(
+        log_likelihood=rows.weight @ log_density / mass,
+        shares=shares[:, :-1],
+        total=total[:-1],
+        first=first,
+        second=second,
+        states=weighted[:, :-1].T @ rows.states,
+        wide=(total[-1] + 1) / (mass + 1),
+    )
 
 
 def _log_joint(X, model):
@@ -343,20 +387,26 @@ def _moments(X, weight):
     return mean, (away * weight[:, None]).T @ away / weight.sum()
 
 
-def _spaces(X, weight):
+def _spaces(X, rows):
     """Return the rows in the coordinates in which they are clustered.
 
     They are the columns as they are; two-valued columns far apart, if there are any;
-    and the principal axes at equal scales.
+    and the principal axes at equal scales. Finite columns are beside them.
     """
-    mean, covariance = _moments(X, weight)
+    mean, covariance = _moments(X, rows.weight)
     spaces = [X]
     two_valued = np.array([len(np.unique(column)) == 2 for column in X.T])
     if two_valued.any():
         spaces.append(X * np.where(two_valued, 10.0, 1.0))
     variance, axes = np.linalg.eigh(covariance)
     ridge = 0.01 * max(variance.mean(), 1e-12)
-    return [*spaces, (X - mean) @ axes / np.sqrt(np.maximum(variance, 0) + ridge)]
+    spaces.append((X - mean) @ axes / np.sqrt(np.maximum(variance, 0) + ridge))
+    if not rows.states.shape[1]:
+        return spaces
+    # The states of one finite column are as far from each other as two deviations.
+    n_finite = max(1.0, 1 / rows.states.max())
+    beside = np.sqrt(2 * n_finite) * rows.states
+    return [np.hstack([space, beside]) for space in spaces]
 
 
 def _clusters(X, weight, n_clusters, random):

@@ -1,9 +1,10 @@
 """Real units that are coupled in pairs: one normal distribution, or a mixture."""
 
 import numpy as np
-from scipy.special import logsumexp, softmax
+from scipy.special import log_softmax, logsumexp, softmax
 
 from skebm.layers._base import Layer
+from skebm.layers._interpolation import interpolated
 from skebm.layers._normal_holes import NormalsGiven, Quadratics
 from skebm.layers._normals_fit import fit_normals
 from skebm.layers._real import normal_grid
@@ -36,7 +37,7 @@ class Normals(Layer):
         Logs of the weights of the components.
     shifts : ndarray of shape (n_components, n_units)
     factors : ndarray of shape (n_components, n_units, n_units)
-        Lower triangular matrices, whose diagonals are positive.
+        Matrices that change the scales of the coordinates.
     centers : ndarray of shape (n_components, n_units)
         Means of the components at the start. They are not learned.
     colors : ndarray of shape (n_components, n_units, n_units)
@@ -107,9 +108,15 @@ class Normals(Layer):
         n_components : int or "auto", default="auto"
         """
         mixture = fit_normals(X, weight, random, n_components)
+        return cls.from_fit(mixture)
+
+    @classmethod
+    def from_fit(cls, mixture):
+        """Return the layer of a :class:`Mixture`."""
         # Components that are learned on lose on held-out rows if they are many: the
         # prior of the fit keeps each of them from its few rows.
-        return cls.from_mixture(*mixture, learned=len(mixture.weights) == 2)
+        is_one = len(mixture.weights) == 2
+        return cls.from_mixture(*mixture[:3], learned=is_one)
 
     @property
     def n_components(self):
@@ -128,11 +135,17 @@ class Normals(Layer):
 
     # -- the density -----------------------------------------------------------------
 
+    def unweighted(self):
+        """Return the same components with weights of 1, not learned."""
+        none = np.zeros_like(self.log_weight)
+        shapes = self.shifts, self.factors, self.centers, self.colors
+        return type(self)(self.bias, none, *shapes, learned=False)
+
     def moments(self):
         """Return mean and covariance of the layer without inputs, float64."""
         no_inputs = np.zeros((1, self.n_units))
-        weight, centers = softmax(self._log_sums(no_inputs)[0]), self._means(no_inputs)
-        centers = centers[:, 0]
+        weight = softmax(self.log_sums(no_inputs)[0])
+        centers = self.means(no_inputs)[:, 0]
         mean = weight @ centers
         away = centers - mean
         return mean, np.tensordot(weight, self.covariances, 1) + (
@@ -172,13 +185,14 @@ class Normals(Layer):
         constant = self._double(self.log_weight) + self._constant
         return linear - np.einsum("kni,kni->kn", scaled, scaled) / 2 + constant[:, None]
 
+    def log_densities(self, x):
+        """Return minus the joint energies without the bias, (n, n_components)."""
+        return self._log_joint(self._coordinates(x)).T
+
     def energy(self, x):
         """Return the energy of each row of ``x``, shape (n,), float64."""
-        return self._energies(x, self._coordinates(x))
-
-    def _energies(self, x, z):
-        joint = self._log_joint(z)
-        return -logsumexp(joint, axis=0) - self._double(x) @ self._double(self.bias)
+        of_bias = self._double(x) @ self._double(self.bias)
+        return -logsumexp(self.log_densities(x), axis=1) - of_bias
 
     def grad(self, x, weight):
         """Return d energy / d params, summed over rows with ``weight``."""
@@ -192,7 +206,7 @@ class Normals(Layer):
             "bias": -(weight @ x),
             "log_weight": -share.sum(axis=1),
             "shifts": -weighted.sum(axis=1),
-            "factors": np.tril(outer @ self._double(self.factors)),
+            "factors": outer @ self._double(self.factors),
         }
         return {name: g.astype(self.bias.dtype) for name, g in gradient.items()}
 
@@ -205,19 +219,21 @@ class Normals(Layer):
         inverse = np.linalg.inv(self._double(self.factors))
         return field, fields @ inverse.transpose(0, 2, 1), inverse
 
-    def _log_sums(self, inputs, parts=None):
+    def log_sums(self, inputs):
         """Return the log normaliser of each component, (n, n_components)."""
-        field, scaled, inverse = self._fields(inputs) if parts is None else parts
+        return self._log_sums(*self._fields(inputs))
+
+    def _log_sums(self, field, scaled, inverse):
         square = np.einsum("kni,kni->nk", scaled, scaled) / 2
-        log_det = np.log(np.einsum("kii->ki", inverse)).sum(axis=1)
+        log_det = np.linalg.slogdet(inverse)[1]
         constant = self._double(self.log_weight) + log_det
         return square + field @ self.centers.T + constant
 
     def cgf(self, inputs):
         """Return the log of the integral of ``exp(x @ inputs - energy(x))``."""
-        return logsumexp(self._log_sums(inputs), axis=1)
+        return logsumexp(self.log_sums(inputs), axis=1)
 
-    def _means(self, inputs):
+    def means(self, inputs):
         """Return the mean of each component, (n_components, n, n_units)."""
         _, scaled, inverse = self._fields(inputs)
         return self.centers[:, None] + (scaled @ inverse) @ self.colors.transpose(
@@ -226,8 +242,12 @@ class Normals(Layer):
 
     def mean(self, inputs):
         """Return the expectation of ``x`` given its inputs."""
-        share = softmax(self._log_sums(inputs), axis=1)
-        mean = np.einsum("nk,kni->ni", share, self._means(inputs))
+        share = softmax(self.log_sums(inputs), axis=1)
+        return self.mean_of(share, inputs)
+
+    def mean_of(self, share, inputs):
+        """Return the expectation of ``x`` if components have these shares."""
+        mean = np.einsum("nk,kni->ni", share, self.means(inputs))
         return mean.astype(inputs.dtype)
 
     def mode(self, inputs):
@@ -237,10 +257,14 @@ class Normals(Layer):
 
     def sample(self, inputs, random):
         """Draw ``x`` given its inputs."""
-        field, scaled, inverse = self._fields(inputs)
-        share = softmax(self._log_sums(inputs, (field, scaled, inverse)), axis=1)
+        share = softmax(self.log_sums(inputs), axis=1)
         which = random.fold(0).categorical(share).argmax(axis=1)
-        noise = random.fold(1).normal(inputs.shape, inputs.dtype)
+        return self.sample_of(which, inputs, random.fold(1))
+
+    def sample_of(self, which, inputs, random):
+        """Draw ``x`` given the number of its component, and its inputs."""
+        _, scaled, inverse = self._fields(inputs)
+        noise = random.normal(inputs.shape, inputs.dtype)
         out = np.empty_like(inputs)
         for k in np.unique(which):
             rows = which == k
@@ -253,8 +277,8 @@ class Normals(Layer):
         bias = (weight @ self.mean(inputs)).astype(self.bias.dtype)
         if not self.learned:
             return {"bias": bias}
-        parts = _, scaled, inverse = self._fields(inputs)
-        share = softmax(self._log_sums(inputs, parts), axis=1).T * weight
+        _, scaled, inverse = parts = self._fields(inputs)
+        share = softmax(self._log_sums(*parts), axis=1).T * weight
         z = scaled @ inverse
         weighted = share[:, :, None] * z
         second = weighted.transpose(0, 2, 1) @ z
@@ -264,7 +288,7 @@ class Normals(Layer):
             "bias": bias,
             "log_weight": share.sum(axis=1),
             "shifts": weighted.sum(axis=1),
-            "factors": -np.tril(second @ self._double(self.factors)),
+            "factors": -second @ self._double(self.factors),
         }
         return {name: g.astype(self.bias.dtype) for name, g in gradient.items()}
 
@@ -289,7 +313,7 @@ class Normals(Layer):
         )
         return NormalsGiven(model, x, holes)
 
-    def log_ratios(self, variable, x, low=0.0, high=0.0):
+    def log_ratios(self, variable, x, low=0.0, high=0.0, log_share=None):
         """Return a grid of values of a unit, and the density there over that of ``x``.
 
         Parameters
@@ -298,6 +322,8 @@ class Normals(Layer):
         x : ndarray of shape (n, n_units)
         low, high : float
             The range of the inputs that the unit can get from the rest of the model.
+        log_share : ndarray of shape (n, n_components), default=None
+            Logs of the probabilities of the components given ``x``.
 
         Returns
         -------
@@ -309,8 +335,8 @@ class Normals(Layer):
             ``exp(energy(x) - energy(x with the unit at a value))``.
         """
         z, bias = self._coordinates(x), float(self.bias[variable])
-        joint = self._log_joint(z)
-        share = joint - logsumexp(joint, axis=0)
+        if log_share is None:
+            log_share = log_softmax(self._log_joint(z).T, axis=1)
         factors = self._double(self.factors)
         pull = z @ factors @ factors.transpose(0, 2, 1)
         pull -= self._double(self.shifts)[:, None]
@@ -324,7 +350,9 @@ class Normals(Layer):
             # A grid about the mean that the unit has given the other units.
             away = steps - slope[k, :, None] / precision[k]
             total = slope[k, :, None] * away + precision[k] / 2 * away**2
-            log_weight.append(share[k, :, None] - total + bias * away + np.log(step))
+            log_weight.append(
+                log_share[:, k, None] - total + bias * away + np.log(step)
+            )
             values.append(self._double(x[:, variable, None]) + away)
         values = np.concatenate(values, axis=1)[:, :, None].astype(x.dtype)
         columns = slice(variable, variable + 1)
@@ -338,37 +366,19 @@ class Normals(Layer):
         The joint energies of rows and components are interpolated. Both layers must
         have the same centers and colors.
         """
-        bias = (1 - beta) * self.bias + beta * other.bias
-        if not self.learned:
-            return self.replace(bias=bias)
-        ends = [self._double(layer.factors) for layer in (self, other)]
-        start, end = (factor @ factor.transpose(0, 2, 1) for factor in ends)
-        factors = np.linalg.cholesky((1 - beta) * start + beta * end)
-        mixed = {
-            name: (1 - beta) * value + beta * other.params[name]
-            for name, value in self.params.items()
-            if name in ("log_weight", "shifts")
-        }
-        factors = factors.astype(self.bias.dtype)
-        return self.replace(bias=bias, factors=factors, **mixed)
+        return interpolated(self, other, beta)
 
     def scaled(self, beta):
         """Return a layer whose joint energies are ``beta`` times these.
 
-        For one component this is the energy of the layer.
+        For one component this is ``beta`` times the energy.
         """
-        beta = float(beta)
         constant = (beta - 1) * self._constant
-        dtype = self.bias.dtype
-        return type(self)(
-            (beta * self.bias).astype(dtype),
-            (beta * self.log_weight + constant).astype(self.log_weight.dtype),
-            (beta * self.shifts).astype(self.shifts.dtype),
-            (np.sqrt(beta) * self.factors).astype(self.factors.dtype),
-            self.centers,
-            self.colors,
-            self.learned,
-        )
+        weight = beta * self.log_weight + constant
+        shifts, factors = beta * self.shifts, np.sqrt(beta) * self.factors
+        params = (beta * self.bias, weight, shifts, factors)
+        params = [array.astype(self.bias.dtype) for array in params]
+        return type(self)(*params, self.centers, self.colors, self.learned)
 
     def zeros(self, n_units, dtype=np.float64):
         """Return the layer at its start: without biases, shifts and factors."""

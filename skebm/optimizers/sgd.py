@@ -71,6 +71,8 @@ class SGD(BaseEstimator):
                 velocity += step * step.dtype.type(1 - self.momentum)
                 step = velocity
             rate = value.dtype.type(learning_rate)
+            if not value.size:
+                continue
 
             def update_block(block, value=value, step=step, rate=rate):
                 fill_step(value[block].reshape(-1), step[block].reshape(-1), rate)

@@ -23,12 +23,15 @@ class Phase(NamedTuple):
         Share of each row; negative in the negative phase.
     local : dict of str to ndarray
         d F / d params summed over the rows, for all parameters except the weights.
+    biases : tuple of str
+        Names of the biases of the visible units, in the order of the units.
     """
 
     rows: np.ndarray
     hidden: np.ndarray
     weight: np.ndarray
     local: dict
+    biases: tuple
 
     def negative(self):
         """Return the same rows with the opposite sign."""
@@ -39,7 +42,8 @@ class Phase(NamedTuple):
         """Return the weighted sums of the visible and of the hidden units."""
         # Every layer couples by its value, so minus the value is the gradient of the
         # energy with respect to the bias.
-        return -np.concatenate(_visible_biases(self.local)), -self.local["hidden.bias"]
+        visible = np.concatenate([self.local[name] for name in self.biases])
+        return -visible, -self.local["hidden.bias"]
 
 
 def start_phases(energy, x, weight, inputs):
@@ -55,6 +59,8 @@ def start_phases(energy, x, weight, inputs):
     """
     weight = row_weights(weight, x.shape[0], energy.dtype)
 
+    biases = _bias_names(energy.visible)
+
     def phase(block):
         # The slice is taken once, since a slice of a sparse matrix is a copy.
         rows, share = x[block], weight[block]
@@ -67,7 +73,7 @@ def start_phases(energy, x, weight, inputs):
         local["hidden.bias"] = -(share @ hidden)
         if len(energy.hidden.params) > 1:
             local |= _other_hidden(energy, rows, received, share)
-        return Phase(rows, hidden, share, local)
+        return Phase(rows, hidden, share, local, biases)
 
     # Without the product only the sigmoids are left.
     work = energy.weights.size if inputs is None else energy.weights.shape[1]
@@ -112,7 +118,8 @@ def gradient(energy, phases, offsets):
     # biases makes up for it.
     total["hidden.bias"] -= sum(along_mu)
     start = 0
-    for bias in _visible_biases(total):
+    for name in phases[0].biases:
+        bias = total[name]
         bias -= along_lam[start : start + len(bias)]
         start += len(bias)
     return {"weights": weights, **total}
@@ -121,7 +128,7 @@ def gradient(energy, phases, offsets):
 def fix_gauge(visible, gradient):
     """Project the gradient onto the gauge of the visible layer, in place."""
     visible.gauge(gradient["weights"])
-    _change_biases(gradient, visible.gauge)
+    _change_biases(visible, gradient, visible.gauge)
 
 
 def preconditioned(visible, gradient):
@@ -132,13 +139,13 @@ def preconditioned(visible, gradient):
     def change(bias):
         bias[:] = visible.precondition(bias)
 
-    _change_biases(changed, change)
+    _change_biases(visible, changed, change)
     return changed
 
 
-def _change_biases(gradient, change):
+def _change_biases(visible, gradient, change):
     """Apply a function, which works in place, to all visible biases side by side."""
-    biases = _visible_biases(gradient)
+    biases = [gradient[name] for name in _bias_names(visible)]
     joined = np.concatenate(biases)
     change(joined)
     ends = np.cumsum([len(bias) for bias in biases])
@@ -146,13 +153,8 @@ def _change_biases(gradient, change):
         bias[...] = part
 
 
-def _visible_biases(gradient):
-    """Return the gradients of the biases of the visible layers."""
-    return [
-        value
-        for name, value in gradient.items()
-        if name.startswith("visible.") and name.endswith("bias")
-    ]
+def _bias_names(visible):
+    return tuple(f"visible.{name}" for name in visible.bias_names)
 
 
 @njit(**KERNEL)
