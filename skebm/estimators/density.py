@@ -93,7 +93,8 @@ objective, default="pcd"
         most 256, else 100.
     n_iter : int or "auto", default="auto"
         Number of epochs. ``"auto"`` makes four updates for each row, but at least 1500
-        and at most 8000 updates. It runs at least 10 epochs in any case.
+        and at most 8000 updates. If there are fewer than four rows for each variable,
+        there are fewer updates. It runs at least 10 epochs in any case.
     max_time : float, default=None
         Time in seconds after which training ends, also inside an epoch. If time runs
         out sooner than the epochs do, the schedule follows the clock. Such a fit

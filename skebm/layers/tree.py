@@ -123,8 +123,8 @@ class Tree(Layer):
         """
         zeros = np.zeros((1, self.n_units), self.tables.dtype)
         _, shares, pairs = self._messages().expect(zeros, np.ones(1))
-        edges, pairs = [], self._in_order(pairs)
-        for (a, b), first in zip(self.edges.tolist(), self._entries.firsts, strict=True):
+        edges, pairs, firsts = [], self._in_order(pairs), self._entries.firsts
+        for (a, b), first in zip(self.edges.tolist(), firsts, strict=True):
             apart = np.outer(*(shares[self._states.of(v)] for v in (a, b))).ravel()
             nats = rel_entr(pairs[first : first + len(apart)], apart).sum()
             edges.append((a, b, float(nats)))
