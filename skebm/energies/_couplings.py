@@ -70,7 +70,9 @@ def _coupled_block(group, kind, rows, summary, couplings, random):
     if kind == "finite" and n_variables > 1:
         if is_auto and not _worth_a_tree(group, rows):
             return group
-        return Tree.from_rows(group, rows, summary.weight).astype(summary.dtype)
+        tree = Tree.from_rows(group, rows, summary.weight).astype(summary.dtype)
+        # Without an edge nothing is coupled, and independent units are faster.
+        return tree if len(tree.edges) else group
     if kind == "real" and couplings in ("auto", "full"):
         if issparse(rows) or (is_auto and n_variables > _MAX_REAL):
             return group

@@ -20,9 +20,9 @@ _LARGEST_RATE = 0.4
 # chains fall behind: with 200 of them, 8000 updates at 0.4 on the mushrooms end 24 nats
 # below as many updates at 0.2.
 _RATE_TIMES_HIDDEN = 12.8
-# How many times this rate a tree of the visible units gets. The strongest couplings need
-# not be learned, and 100 hidden units gain a nat on the accidents and the mushrooms from
-# twice the rate. With 200 of them at 0.25, chains fall behind on the mushrooms.
+# How many times this rate a tree of the visible units gets. The strongest couplings
+# need not be learned: 100 hidden units gain a nat on the accidents and on the mushrooms
+# from twice the rate. With 200 of them at 0.25, chains fall behind on the mushrooms.
 _TIMES_OF_TREE = 2.0
 # Rows for each variable below which it is less, but at least once this rate: 9 rows for
 # each variable (dna) are overfitted at twice the rate.
