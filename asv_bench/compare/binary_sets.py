@@ -276,8 +276,8 @@ def cells_of(rows):
         np.mean([row[key] for row in rows])
         for key in ("nats", "lower", "upper", "seconds")
     )
-    exact = rows[0]["method"] == "exact"
-    bracket = "exact" if exact else f"[{lower:.2f}, {upper:.2f}]"
+    is_exact = rows[0]["method"] == "enumeration"
+    bracket = "exact" if is_exact else f"[{lower:.2f}, {upper:.2f}]"
     return [f"{nats:.2f}", bracket, f"{seconds:.0f}"]
 
 

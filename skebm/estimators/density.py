@@ -80,7 +80,7 @@ objective, default="pcd"
 
         - 0.01 with Gaussian or rectified hidden units;
         - 0.4 with Bernoulli units on both sides and up to 32 hidden units, falling to
-          0.1 at 128 hidden units;
+          0.1 at 128; with a tree and many rows, up to twice as much, at most 0.4;
         - 0.05 if all columns are categorical;
         - 0.05 if there are spins and real columns;
         - 0.1 otherwise, but at most 1 over the variance of a count, and at most 2.5

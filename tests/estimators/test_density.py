@@ -670,6 +670,13 @@ def test_a_tree_doubles_the_rate_of_long_columns(rng):
     assert rate(1009, "tree") == rate(1009, "none") == 0.1
 
 
+def test_columns_that_do_not_depend_on_each_other_have_no_tree(rng):
+    X = (rng.random((1009, 3)) < 0.5).astype(float)
+    for couplings in ("auto", "tree"):
+        model = RBMDensity(3, n_iter=2, couplings=couplings).fit(X)
+        assert not model._energy.visible.coupled
+
+
 def test_the_prior_fades_with_the_rows():
     def l2(n_rows, mass=None, **params):
         model = RBMDensity(n_iter=1, **params).fit(np.eye(n_rows, 5))
