@@ -2,13 +2,15 @@
 
     SKEBM_DATA=... python asv_bench/compare/binary_sets.py --out sets.jsonl [--sets dna]
 
-`RBMDensity` runs with its defaults, except for the number of hidden units and of
-updates. The script chooses them from the grid below on the validation rows. It then
-fits the chosen model once for each seed and scores it on the test rows. log Z is exact
-if one side has at most 20 units; else AIS and its reverse bracket it. The script also
-scores a mixture of Bernoullis, whose size is chosen on the same validation rows and
-which is fitted by EM, and a Chow-Liu tree. It appends every finished step to `--out` as
-a line and does not run steps that have a line. At the end it prints the table.
+`RBMDensity` begins with its defaults. The script then tries other values of one
+parameter after the other, in the order of `SEARCH`, and keeps what is best on the
+validation rows. It fits the chosen model once for each seed and scores it on the test
+rows. With `--defaults` there is no search, and `RBMDensity()` is scored on the test
+rows. log Z is exact if one side has at most 20 units; else AIS and its reverse bracket
+it. The script also scores a mixture of Bernoullis, whose size is chosen on the same
+validation rows and which is fitted by EM, and a Chow-Liu tree. It appends every
+finished step to `--out` as a line and does not run steps that have a line. At the end
+it prints the table.
 """
 
 import argparse
@@ -21,8 +23,10 @@ import numpy as np
 from _base import load_binary
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.special import logsumexp
+from sklearn.base import clone
 
 from skebm import RBMDensity
+from skebm.estimators._plan import make_plan
 from skebm.partition import AIS, Auto
 
 # Test nats of mixtures of Bernoullis from an earlier script; they set the bar.
@@ -37,12 +41,16 @@ SETS = {
     "mushrooms": -14.22,
     "nips": -284.28,
 }
-HIDDEN, UPDATES = (20, 100, 200), (1500, 8000, 24000)
 BASELINES = "mixture", "tree"
 MIXTURES = (20, 100, 300)
-# Other parameters of the estimator. None are needed: they have become the defaults.
-CONFIG: dict = {}
-_BATCH = 100
+# Sizes, and factors of the learning rate, the number of epochs and l2 of the defaults.
+SEARCH = {
+    "n_components": (30, 200),
+    "learning_rate": (0.5, 2),
+    "n_iter": (0.5, 2),
+    "l2": (0.25, 4),
+}
+START = {"n_components": 100, "learning_rate": 1, "n_iter": 1, "l2": 1}
 # Validation only ranks models, so its log Z may be known to half a nat.
 _ROUGH = Auto(ais=AIS(tolerance=0.2, max_temperatures=4000))
 
@@ -50,23 +58,43 @@ _ROUGH = Auto(ais=AIS(tolerance=0.2, max_temperatures=4000))
 # -- the model -------------------------------------------------------------------------
 
 
-def fit(rows, n_components, n_updates, seed, max_time, partition):
+def fit(rows, factors, seed, max_time, partition):
     """Return a fitted model and the seconds that it took."""
-    n_batches = 1 if len(rows) <= 256 else -(-len(rows) // _BATCH)
     model = RBMDensity(
-        n_components,
-        n_iter=max(1, round(n_updates / n_batches)),
+        factors["n_components"],
         max_time=max_time,
         partition=partition,
         random_state=seed,
-        **CONFIG,
     )
-    start = time.perf_counter()
+    changes = {
+        name: factor
+        for name, factor in factors.items()
+        if name != "n_components" and factor != 1
+    }
     with warnings.catch_warnings(action="ignore"):  # brackets are in the table
+        if changes:
+            defaults = planned(model, rows)
+            for name, factor in changes.items():
+                value = factor * defaults[name]
+                model.set_params(**{name: round(value) if name == "n_iter" else value})
+        start = time.perf_counter()
         model.fit(rows)
         seconds = time.perf_counter() - start
         model.log_partition_.value  # noqa: B018 computed at first use
     return model, seconds
+
+
+def planned(model, rows):
+    """Return the values that the defaults stand for."""
+    started = clone(model).set_params(n_iter=0).fit(rows)
+    energy = started._energy
+    started.set_params(n_iter="auto")
+    plan = make_plan(started, energy, energy.visible, len(rows))
+    return {
+        "learning_rate": plan.learning_rate,
+        "n_iter": plan.n_iter,
+        "l2": plan.penalties.l2,
+    }
 
 
 def score(model, rows):
@@ -81,10 +109,9 @@ def score(model, rows):
 
 
 def validate(parts, key, max_time):
-    """Score one point of the grid on the validation rows."""
+    """Score one choice on the validation rows."""
     train, valid, _ = parts
-    sizes = key["n_components"], key["n_updates"]
-    model, seconds = fit(train, *sizes, key["seed"], max_time, _ROUGH)
+    model, seconds = fit(train, factors_of(key), key["seed"], max_time, _ROUGH)
     run = {"seconds": seconds, "n_iter": model.n_iter_, "train": model.score(train)}
     return score(model, valid) | run
 
@@ -92,9 +119,18 @@ def validate(parts, key, max_time):
 def test(parts, key, max_time):
     """Score the choice on the test rows."""
     train, _, rows = parts
-    sizes = key["n_components"], key["n_updates"]
-    model, seconds = fit(train, *sizes, key["seed"], max_time, "auto")
+    model, seconds = fit(train, factors_of(key), key["seed"], max_time, "auto")
     return score(model, rows) | {"seconds": seconds, "n_iter": model.n_iter_}
+
+
+def defaults(parts, key, max_time):
+    """Score a model with nothing but defaults on the test rows."""
+    return test(parts, START | key, None)
+
+
+def factors_of(key):
+    """Return the entries of a key that are parameters."""
+    return {name: key[name] for name in START}
 
 
 # -- the baselines ---------------------------------------------------------------------
@@ -193,52 +229,56 @@ def run(name, lines, arguments):
     parts, limit = load_binary(name), arguments.max_time
     lines.do(tree, parts, limit, set=name)
     lines.do(mixture, parts, limit, set=name)
-    grid = [
-        lines.do(
-            validate,
-            parts,
-            limit,
-            set=name,
-            n_components=n_components,
-            n_updates=n_updates,
-            seed=0,
-        )
-        for n_components in arguments.hidden
-        for n_updates in arguments.updates
-    ]
-    if arguments.validate:
+    seeds = range(1, arguments.seeds + 1)
+    if arguments.defaults:
+        for seed in seeds:
+            lines.do(defaults, parts, limit, set=name, seed=seed)
         return
-    best = max(grid, key=lambda row: row["nats"])
-    chosen = {name: best[name] for name in ("n_components", "n_updates")}
-    for seed in range(1, arguments.seeds + 1):
-        lines.do(test, parts, limit, set=name, **chosen, seed=seed)
+    best = dict(START)
+    for parameter, values in SEARCH.items():
+        tried = [
+            lines.do(validate, parts, limit, set=name, seed=0, **choice)
+            for choice in [best, *({**best, parameter: value} for value in values)]
+        ]
+        best = factors_of(max(tried, key=lambda row: row["nats"]))
+    for seed in seeds if not arguments.validate else ():
+        lines.do(test, parts, limit, set=name, **best, seed=seed)
 
 
 def table(lines):
     """Print a row for each data set."""
-    titles = ["set", "hidden", "updates", "RBMDensity", "range", "bracket", "log Z"]
-    titles += ["fit (s)", *BASELINES, "earlier mixture"]
+    titles = ["set", *START, "test nats", "log Z", "fit (s)"]
+    titles += ["defaults", "log Z", "fit (s)", *BASELINES, "earlier mixture"]
     print("\n| " + " | ".join(titles) + " |\n|" + " --- |" * len(titles))
     for name, earlier in SETS.items():
-        rows = lines.find(set=name, step="test")
-        if not rows:
+        chosen = lines.find(set=name, step="test")
+        alone = lines.find(set=name, step="defaults")
+        if not chosen and not alone:
             continue
-        nats = [row["nats"] for row in rows]
-        half = max(row["upper"] - row["lower"] for row in rows) / 2
+        choice = [chosen[-1][key] if chosen else "" for key in START]
         baselines = [lines.find(set=name, step=step)[0] for step in BASELINES]
         cells = [
             name,
-            rows[-1]["n_components"],
-            rows[-1]["n_updates"],
-            f"{np.mean(nats):.2f}",
-            f"{min(nats):.2f} to {max(nats):.2f}",
-            f"± {half:.2f}",
-            rows[-1]["method"],
-            f"{np.mean([row['seconds'] for row in rows]):.0f}",
+            *choice,
+            *cells_of(chosen),
+            *cells_of(alone),
             *(f"{row['nats']:.2f}" for row in baselines),
             f"{earlier:.2f}",
         ]
         print("| " + " | ".join(map(str, cells)) + " |")
+
+
+def cells_of(rows):
+    """Return the mean log-likelihood of fits, its bracket and the seconds of a fit."""
+    if not rows:
+        return ["", "", ""]
+    nats, lower, upper, seconds = (
+        np.mean([row[key] for row in rows])
+        for key in ("nats", "lower", "upper", "seconds")
+    )
+    is_exact = rows[0]["method"] == "enumeration"
+    bracket = "exact" if is_exact else f"[{lower:.2f}, {upper:.2f}]"
+    return [f"{nats:.2f}", bracket, f"{seconds:.0f}"]
 
 
 def main():
@@ -246,10 +286,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", required=True, help="file of JSON lines")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--hidden", nargs="+", type=int, default=HIDDEN)
-    parser.add_argument("--updates", nargs="+", type=int, default=UPDATES)
-    parser.add_argument("--max-time", type=float, default=60, help="seconds of a fit")
+    parser.add_argument("--max-time", type=float, default=120, help="seconds of a fit")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--defaults", action="store_true", help="only the defaults")
     parser.add_argument("--validate", action="store_true", help="skip the test rows")
     arguments = parser.parse_args()
     lines = Lines(arguments.out)

@@ -13,6 +13,9 @@ _ADAM_RATE = 0.003
 _BOUNDED_RATE = 0.1
 # of plain descent if they are not, where too long a step makes the parameters explode.
 _UNBOUNDED_RATE = 0.01
+# "auto" trains for so many updates a row within bounds: chains need thousands to
+# follow, and few rows are overfitted soon.
+_UPDATES_PER_ROW, _MIN_UPDATES, _MAX_UPDATES = 4, 1500, 8000
 
 
 class Summary(NamedTuple):
@@ -105,6 +108,10 @@ class Recipe(BaseEstimator):
             return getattr(objective, "adam_rate", _ADAM_RATE)
         return _BOUNDED_RATE if layer.finite else _UNBOUNDED_RATE
 
+    def n_updates(self, layer, n_rows):
+        """Return the number of updates that ``n_iter="auto"`` stands for."""
+        return max(_MIN_UPDATES, min(_UPDATES_PER_ROW * n_rows, _MAX_UPDATES))
+
     def attributes(self, energy, order):
         """Return the fitted attributes of an estimator with this energy.
 
@@ -141,6 +148,10 @@ class UserRecipe(Recipe):
         """Return the learning rate of the user's object, or that of any recipe."""
         method = getattr(self.recipe, "learning_rate", super().learning_rate)
         return method(layer, summary, objective, optimizer)
+
+    def n_updates(self, layer, n_rows):
+        """Return the number of updates of the user's object, or that of any recipe."""
+        return getattr(self.recipe, "n_updates", super().n_updates)(layer, n_rows)
 
     def attributes(self, energy, order):
         """Return the attributes of the user's object, or none."""

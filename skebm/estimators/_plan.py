@@ -7,9 +7,8 @@ from skebm.utils._validation import resolve
 
 # Rows up to which one batch holds all of them, and rows of a batch beyond.
 _FULL_BATCH, _BATCH = 256, 100
-# "auto" trains for at least this many epochs, and for so many updates a row within
-# bounds: chains need thousands to follow, and few rows are overfitted soon.
-_MIN_EPOCHS, _UPDATES_PER_ROW, _MIN_UPDATES, _MAX_UPDATES = 10, 4, 1500, 8000
+# "auto" trains for at least this many epochs.
+_MIN_EPOCHS = 10
 _PENALTIES = tuple(Penalties().get_params())  # flat parameters of the estimators
 # l2 of "auto", times the rows: weights are normal with variance 1/4 a priori. On twelve
 # sets of 266 to 2000 rows that is worth up to 30 nats a row on held-out rows (the fewer
@@ -42,14 +41,16 @@ def make_plan(estimator, energy, layer, n_rows, n_iter=None, mass=None):
     if batch_size == "auto":
         batch_size = n_rows if n_rows <= _FULL_BATCH else _BATCH
     n_iter = estimator.n_iter if n_iter is None else n_iter
+    # The layer of the energy tells whether its variables are coupled.
+    recipe, layer = estimator._recipe(), getattr(energy, "visible", layer)
     if n_iter == "auto":
-        n_updates = max(_MIN_UPDATES, min(_UPDATES_PER_ROW * n_rows, _MAX_UPDATES))
+        n_updates = recipe.n_updates(layer, n_rows)
         n_iter = max(_MIN_EPOCHS, -(-n_updates // -(-n_rows // batch_size)))
     objective = estimator._objective()
     optimizer = _optimizer(estimator.optimizer, objective)
     rate = estimator.learning_rate
     if rate == "auto":
-        recipe, summary = estimator._recipe(), estimator._summary
+        summary = estimator._summary
         rate = recipe.learning_rate(layer, summary, objective, optimizer)
     penalties = {name: getattr(estimator, name) for name in _PENALTIES}
     if penalties["l2"] == "auto":

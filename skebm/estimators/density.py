@@ -80,7 +80,7 @@ objective, default="pcd"
 
         - 0.01 with Gaussian or rectified hidden units;
         - 0.4 with Bernoulli units on both sides and up to 32 hidden units, falling to
-          0.1 at 128 hidden units;
+          0.1 at 128; with a tree and many rows, up to twice as much, at most 0.4;
         - 0.05 if all columns are categorical;
         - 0.05 if there are spins and real columns;
         - 0.1 otherwise, but at most 1 over the variance of a count, and at most 2.5
@@ -93,7 +93,8 @@ objective, default="pcd"
         most 256, else 100.
     n_iter : int or "auto", default="auto"
         Number of epochs. ``"auto"`` makes four updates for each row, but at least 1500
-        and at most 8000 updates. It runs at least 10 epochs in any case.
+        and at most 8000 updates. If there are fewer than four rows for each variable,
+        there are fewer updates. It runs at least 10 epochs in any case.
     max_time : float, default=None
         Time in seconds after which training ends, also inside an epoch. If time runs
         out sooner than the epochs do, the schedule follows the clock. Such a fit

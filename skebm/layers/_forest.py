@@ -36,6 +36,24 @@ class Forest(NamedTuple):
     values: np.ndarray
 
 
+class Entries(NamedTuple):
+    """The entries of the tables of all edges, in the order of the forest.
+
+    Parameters
+    ----------
+    places : ndarray of int of shape (n_entries,)
+        Where an entry lies among the tables in the order of the edges.
+    edges : ndarray of int of shape (n_entries,)
+        The edge that an entry belongs to.
+    firsts : ndarray of int of shape (n_edges,)
+        Where the table of each edge starts.
+    """
+
+    places: np.ndarray
+    edges: np.ndarray
+    firsts: np.ndarray
+
+
 class States:
     """The states of all variables of a finite layer, one after the other.
 
@@ -193,10 +211,8 @@ def order_forest(states, edges):
     Returns
     -------
     forest : Forest
-    places : ndarray of int of shape (n_entries,)
-        ``tables[places]`` are the tables in the order of the forest.
-    firsts : ndarray of int of shape (n_edges,)
-        Where the table of each edge starts in the order of the forest.
+    entries : Entries
+        ``tables[entries.places]`` are the tables in the order of the forest.
 
     Raises
     ------
@@ -215,7 +231,8 @@ def order_forest(states, edges):
         places.append((place if child == b else place.T).ravel())
     places = np.concatenate([np.zeros(0, np.intp), *places])
     forest = Forest(order, parents, states.starts, offsets, states.units, states.values)
-    return forest, places, starts[:-1]
+    owners = np.repeat(np.arange(len(edges)), np.diff(starts))
+    return forest, Entries(places, owners, starts[:-1])
 
 
 def _check_edges(edges, n_variables):

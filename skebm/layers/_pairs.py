@@ -98,6 +98,11 @@ def _locate(x, units, starts, values, is_block, out):
                         which = s
                 for s in range(starts[v + 1] - start):
                     exact &= x[r, units[start + s]] == (s == which)
+            elif starts[v + 1] - start == 2:
+                value = x[r, units[start]]
+                low, high = abs(value - values[start]), abs(value - values[start + 1])
+                which = int(high < low)
+                exact &= min(low, high) == 0
             else:
                 value = x[r, units[start]]
                 nearest = abs(value - values[start])

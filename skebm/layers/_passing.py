@@ -15,23 +15,21 @@ class Messages:
     ----------
     forest : Forest
     tables : ndarray of shape (n_entries,)
-        The tables in the order of the forest.
-    firsts : ndarray of int of shape (n_edges,)
-        Where the table of each edge starts.
+        The tables in the order of the edges.
+    entries : Entries
     unary : ndarray of shape (n_states,)
         Log weight of each state without inputs.
     known : ndarray of int32 of shape (n, n_variables), default=None
         The observed states; -1 for others.
     """
 
-    def __init__(self, forest, tables, firsts, unary, known=None):
+    def __init__(self, forest, tables, entries, unary, known=None):
         self.forest, self.unary, self.known = forest, unary, known
-        self.log_tables = tables.astype(np.float64)
+        self.log_tables = tables[entries.places].astype(np.float64)
         self.tables, self.top = self.log_tables, 0.0
         if len(tables):
-            top = np.maximum.reduceat(self.log_tables, firsts)
-            lengths = np.diff(np.append(firsts, len(tables)))
-            self.tables = np.exp(self.log_tables - np.repeat(top, lengths))
+            top = np.maximum.reduceat(self.log_tables, entries.firsts)
+            self.tables = np.exp(self.log_tables - top[entries.edges])
             self.top = top.sum()
 
     def _map(self, function, inputs):

@@ -53,11 +53,9 @@ class Tree(Layer):
         if not self.edges.size:
             self.edges = self.edges.reshape(0, 2)
         self._states = States(base)
-        self._forest, self._places, self._firsts = order_forest(
-            self._states, self.edges
-        )
+        self._forest, self._entries = order_forest(self._states, self.edges)
         self._neighbours = [[] for _ in self._states.sizes]
-        for (a, b), first in zip(self.edges, self._firsts, strict=True):
+        for (a, b), first in zip(self.edges, self._entries.firsts, strict=True):
             self._neighbours[a].append((first, a, b))
             self._neighbours[b].append((first, a, b))
         # Most layers learn only a bias, and their states have no other log weights.
@@ -65,10 +63,10 @@ class Tree(Layer):
             len(layer.params) == 1 and not constants(layer, self._states, units).any()
             for layer, units in leaves(base)
         ]
-        if self.tables.shape != self._places.shape:
+        if self.tables.shape != self._entries.places.shape:
             raise ValueError(
                 f"The tables have the shape {self.tables.shape}, but the edges need "
-                f"{self._places.shape}: one entry for each pair of states."
+                f"{self._entries.places.shape}: one entry for each pair of states."
             )
 
     @classmethod
@@ -125,8 +123,8 @@ class Tree(Layer):
         """
         zeros = np.zeros((1, self.n_units), self.tables.dtype)
         _, shares, pairs = self._messages().expect(zeros, np.ones(1))
-        edges, pairs = [], self._in_order(pairs)
-        for (a, b), first in zip(self.edges.tolist(), self._firsts, strict=True):
+        edges, pairs, firsts = [], self._in_order(pairs), self._entries.firsts
+        for (a, b), first in zip(self.edges.tolist(), firsts, strict=True):
             apart = np.outer(*(shares[self._states.of(v)] for v in (a, b))).ravel()
             nats = rel_entr(pairs[first : first + len(apart)], apart).sum()
             edges.append((a, b, float(nats)))
@@ -331,16 +329,18 @@ class Tree(Layer):
     def _in_order(self, tables):
         """Return tables in the order of the edges, from the order of the forest."""
         out = np.empty(len(tables))
-        out[self._places] = tables
+        out[self._entries.places] = tables
         return out
 
     def _messages(self, known=None):
-        tables = self.tables[self._places]
-        return Messages(self._forest, tables, self._firsts, self._unary(), known)
+        unary = self._unary()
+        return Messages(self._forest, self.tables, self._entries, unary, known)
 
     def _unary(self):
         """Return the log weight of each state without inputs, float64."""
         total = self._states.values * self.bias[self._states.units]
+        if all(self._plain):
+            return total
         stop = 0
         for plain, (layer, units) in zip(self._plain, leaves(self.base), strict=True):
             start, stop = stop, stop + self._states.count(units)

@@ -1,5 +1,7 @@
 """The Adam optimizer."""
 
+from math import prod
+
 import numpy as np
 from numba import njit
 from sklearn.base import BaseEstimator
@@ -83,7 +85,7 @@ class Adam(BaseEstimator):
             def update_block(block, arrays=arrays, scalars=scalars):
                 _adam(*(array[block].reshape(-1) for array in arrays), *scalars)
 
-            map_blocks(update_block, len(value), 20 * value[0].size, size=256)
+            map_blocks(update_block, len(value), 20 * prod(value.shape[1:]), size=256)
         return {**state, "count": count}
 
 

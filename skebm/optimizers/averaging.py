@@ -1,5 +1,7 @@
 """Exponential averaging of the parameters."""
 
+from math import prod
+
 import numpy as np
 
 from skebm.utils._math import fill_average
@@ -63,7 +65,7 @@ class Average:
                 fill_average(average[block].reshape(-1), value[block].reshape(-1), rate)
 
             # A number costs about as much as 40 multiply-adds of a matrix product.
-            map_blocks(update_block, len(value), 40 * value[0].size, size=256)
+            map_blocks(update_block, len(value), 40 * prod(value.shape[1:]), size=256)
 
     def current(self, params):
         """Return the average, or copies of ``params`` if there is no average yet."""

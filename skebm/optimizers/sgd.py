@@ -1,5 +1,7 @@
 """Stochastic gradient descent."""
 
+from math import prod
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -78,5 +80,5 @@ class SGD(BaseEstimator):
                 fill_step(value[block].reshape(-1), step[block].reshape(-1), rate)
 
             # A number costs about as much as 40 multiply-adds of a matrix product.
-            map_blocks(update_block, len(value), 40 * value[0].size, size=256)
+            map_blocks(update_block, len(value), 40 * prod(value.shape[1:]), size=256)
         return state

@@ -59,7 +59,8 @@ def table(names="abcde"):
 @pytest.mark.parametrize("visible", ["bernoulli", "spin"])
 def test_score_is_the_enumerated_log_probability(visible, hidden, bits, reals):
     X = sample_of(visible, bits, reals)
-    rbm = RBMDensity(visible=visible, hidden=hidden, **SMALL).fit(X)
+    kinds = {"visible": visible, "hidden": hidden, "couplings": "none"}
+    rbm = RBMDensity(**kinds, **SMALL).fit(X)
     h = hidden_states(hidden, N_HIDDEN)
 
     def unnormalised(v):
@@ -100,7 +101,8 @@ def test_rectified_hidden_units(visible, bits, reals):
     assert rbm.log_partition_.method == "enumeration"
     np.testing.assert_allclose(np.exp(rbm.score_samples(states)).sum(), 1)
     assert (rbm.transform(X) > 0).all()
-    idle = RBMDensity(visible=visible, **SMALL | {"n_iter": 0}).fit(X)
+    idle = {**SMALL, "n_iter": 0, "couplings": "none"}
+    idle = RBMDensity(visible=visible, **idle).fit(X)
     assert rbm.score(X) > idle.score(X) + 0.2
     drawn = rbm.sample(4001, random_state=0)
     share = np.exp(rbm.score_samples(states))
@@ -185,7 +187,7 @@ def test_change_of_units_shifts_the_log_density(reals):
 
 
 def test_probabilities_inside_the_unit_interval_take_the_plug_in_value(bits, rng):
-    rbm = RBMDensity(**SMALL).fit(bits)
+    rbm = RBMDensity(couplings="none", **SMALL).fit(bits)
     X = rng.random((7, N_COLUMNS))
     inputs = X @ rbm.components_.T + rbm.intercept_hidden_
     free = -X @ rbm.intercept_visible_ - np.logaddexp(0, inputs).sum(axis=1)
@@ -308,7 +310,7 @@ def test_from_parameters_names_what_does_not_fit():
 
 
 def test_transform_and_reconstruct_are_means(bits):
-    rbm = RBMDensity(**SMALL).fit(bits)
+    rbm = RBMDensity(couplings="none", **SMALL).fit(bits)
     hidden = expit(bits @ rbm.components_.T + rbm.intercept_hidden_)
     np.testing.assert_allclose(rbm.transform(bits), hidden)
     visible = expit(hidden @ rbm.components_ + rbm.intercept_visible_)
@@ -637,6 +639,42 @@ def test_public_arrays_are_copies(bits):
     before = rbm.score_samples(bits)
     rbm.intercept_visible_[:] = 99
     np.testing.assert_array_equal(rbm.score_samples(bits), before)
+
+
+def test_wide_rows_get_fewer_updates(rng):
+    def n_updates(n_rows, n_columns, **params):
+        X = (rng.random((n_rows, n_columns)) < 0.5).astype(float)
+        model = RBMDensity(3, n_iter=0, **params).fit(X)
+        energy = model.set_params(n_iter="auto")._energy
+        return make_plan(model, energy, energy.visible, n_rows).n_iter
+
+    # Up to 256 rows are one batch, so epochs are updates.
+    assert n_updates(211, 7) == 1500
+    assert n_updates(211, 1009) == n_updates(211, 307) == 375
+    assert 375 < n_updates(211, 101) < 1500
+    assert n_updates(211, 1009, couplings="none") == 375
+    assert n_updates(211, 1009, visible="gaussian") == 1500
+
+
+def test_a_tree_doubles_the_rate_of_long_columns(rng):
+    def rate(n_components, couplings, n_rows=211):
+        X = (rng.random((n_rows, 7)) < 0.5).astype(float)
+        model = RBMDensity(n_components, n_iter=0, couplings=couplings).fit(X)
+        return make_plan(model, model._energy, None, n_rows).learning_rate
+
+    assert rate(100, "none") == pytest.approx(0.128)
+    assert rate(100, "tree") == rate(100, "auto") == pytest.approx(0.256)
+    assert rate(100, "tree", 53) == pytest.approx(0.128)
+    assert rate(100, "tree", 101) == pytest.approx(0.256 * 101 / (16 * 7))
+    assert rate(7, "tree") == rate(7, "none") == 0.4
+    assert rate(1009, "tree") == rate(1009, "none") == 0.1
+
+
+def test_columns_that_do_not_depend_on_each_other_have_no_tree(rng):
+    X = (rng.random((1009, 3)) < 0.5).astype(float)
+    for couplings in ("auto", "tree"):
+        model = RBMDensity(3, n_iter=2, couplings=couplings).fit(X)
+        assert not model._energy.visible.coupled
 
 
 def test_the_prior_fades_with_the_rows():

@@ -38,3 +38,11 @@ def test_converges_on_a_quadratic(momentum):
         gradient = {name: value.copy() for name, value in params.items()}
         state = optimizer.update(params, gradient, state, 0.1)
     assert all(np.abs(value).max() < 1e-6 for value in params.values())
+
+
+def test_takes_arrays_without_entries():
+    params = {"tables": np.zeros(0), "weights": np.ones((2, 3))}
+    gradient = {"tables": np.zeros(0), "weights": np.ones((2, 3))}
+    optimizer = SGD()
+    optimizer.update(params, gradient, optimizer.init(params), 0.5)
+    assert (params["weights"] == 0.5).all()

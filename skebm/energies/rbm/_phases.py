@@ -127,14 +127,17 @@ def gradient(energy, phases, offsets):
 
 def fix_gauge(visible, gradient):
     """Project the gradient onto the gauge of the visible layer, in place."""
-    visible.gauge(gradient["weights"])
-    _change_biases(visible, gradient, visible.gauge)
+    if np.ndim(visible.gauge(gradient["weights"])):
+        _change_biases(visible, gradient, visible.gauge)
 
 
 def preconditioned(visible, gradient):
     """Return the gradient in the metric of the visible layer."""
+    weights = visible.precondition(gradient["weights"])
+    if weights is gradient["weights"]:
+        return gradient
     changed = {name: value.copy() for name, value in gradient.items()}
-    changed["weights"] = visible.precondition(gradient["weights"])
+    changed["weights"] = weights
 
     def change(bias):
         bias[:] = visible.precondition(bias)

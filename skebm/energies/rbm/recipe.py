@@ -6,7 +6,15 @@ from skebm.energies._couplings import start_layers
 from skebm.energies._recipe import Recipe, columns_of, is_adaptive, small_weights
 from skebm.energies.rbm.class_rbm import ClassRBM
 from skebm.energies.rbm.rbm import RBM
-from skebm.layers import HIDDEN, Bernoulli, Categorical, Spin
+from skebm.layers import (
+    HIDDEN,
+    Bernoulli,
+    Categorical,
+    Mixed,
+    Normals,
+    Spin,
+    Tree,
+)
 from skebm.utils._validation import lookup
 
 # Learning rates of "auto" (asv_bench/compare/learning_rate.py).
@@ -20,6 +28,20 @@ _LARGEST_RATE = 0.4
 # chains fall behind: with 200 of them, 8000 updates at 0.4 on the mushrooms end 24 nats
 # below as many updates at 0.2.
 _RATE_TIMES_HIDDEN = 12.8
+# How many times this rate a tree of the visible units gets. The strongest couplings
+# need not be learned: 100 hidden units gain a nat on the accidents and on the mushrooms
+# from twice the rate. With 200 of them at 0.25, chains fall behind on the mushrooms.
+_TIMES_OF_TREE = 2.0
+# Rows for each variable below which it is less, but at least once this rate: 9 rows for
+# each variable (dna) are overfitted at twice the rate.
+_ROWS_OF_TREE = 16
+# Rows for each variable below which there are fewer updates, and the smallest share of
+# them. Wide rows are overfitted soon: 400 rows of 500 variables lose 11 nats on
+# held-out rows from 400 to 1600 updates, with or without a tree.
+_ROWS_PER_VARIABLE, _SMALLEST_SHARE = 4, 0.25
+# Updates if the visible layer is a mixture of normal distributions, which is not
+# learned. Hidden units can only make it wider, so there is little for them to learn.
+_UPDATES_OF_MIXTURE = 300
 # The rate of real hidden units. Real units do not saturate, so too long a step makes
 # the parameters explode, above all if neither side is bounded. At 0.2 a fit of 100
 # hidden units to iris exploded.
@@ -77,6 +99,9 @@ class RBMRecipe(Recipe):
             return _REAL_HIDDEN_RATE
         if all(isinstance(units, Bernoulli) for units in [*layers, hidden]):
             rate = _RATE_TIMES_HIDDEN / self.n_components
+            if layer.coupled:
+                share = summary.n_rows / (_ROWS_OF_TREE * layer.n_variables)
+                rate *= min(max(_TIMES_OF_TREE * share, 1), _TIMES_OF_TREE)
             return min(max(rate, _RATE), _LARGEST_RATE)
         if all(isinstance(units, Categorical) for units in layers):
             return _CATEGORICAL_RATE
@@ -85,7 +110,20 @@ class RBMRecipe(Recipe):
             return _REAL_WITH_SPINS_RATE
         # The variance of a count is the curvature of the log-likelihood in its bias.
         variance = max(summary.count_variance, 1)
-        return min(_RATE, 1 / variance, _RATE_TIMES_SPREAD / summary.spread)
+        # Steps of coupled real columns are steps in uncorrelated coordinates.
+        coupled = any(isinstance(units, Normals) for units in layers)
+        spread = 1.0 if coupled else summary.spread
+        return min(_RATE, 1 / variance, _RATE_TIMES_SPREAD / spread)
+
+    def n_updates(self, layer, n_rows):
+        """Return the number of updates that ``n_iter="auto"`` stands for."""
+        n_updates = super().n_updates(layer, n_rows)
+        if isinstance(layer, Normals) and not layer.learned:
+            return min(n_updates, _UPDATES_OF_MIXTURE)
+        if not layer.finite:
+            return n_updates
+        share = n_rows / (_ROWS_PER_VARIABLE * layer.n_variables)
+        return round(n_updates * min(max(share, _SMALLEST_SHARE), 1))
 
     def attributes(self, energy, order):
         """Return weights and biases under the names of scikit-learn's BernoulliRBM."""
@@ -121,6 +159,10 @@ class ClassRBMRecipe(RBMRecipe):
         inputs = layer.layers[0]
         return super().learning_rate(inputs, summary, objective, optimizer)
 
+    def n_updates(self, layer, n_rows):
+        """Return the number of updates of any recipe; wide rows were not measured."""
+        return Recipe.n_updates(self, layer, n_rows)
+
     def attributes(self, energy, order):
         """Return the weights and biases of inputs, label and hidden units."""
         inputs, label = energy.visible.layers
@@ -134,5 +176,10 @@ class ClassRBMRecipe(RBMRecipe):
 
 
 def _leaves(layer):
-    """Return the list of the layers that a layer joins, or of the layer alone."""
-    return list(getattr(layer, "layers", [layer]))
+    """Return the list of the layers that a layer is made of, or of the layer alone."""
+    if isinstance(layer, Tree):
+        return _leaves(layer.base)
+    if isinstance(layer, Mixed):
+        return [*_leaves(layer.tree), layer.real]
+    layers = getattr(layer, "layers", None)
+    return [leaf for part in layers for leaf in _leaves(part)] if layers else [layer]
