@@ -7,28 +7,25 @@ from scipy.sparse import issparse
 from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.energies import DocumentSummary, ReplicatedSoftmaxRecipe
-from skebm.estimators._base import (
-    EnergyEstimator,
-    TrainingRows,
-    fit_hooks,
-    store,
-)
+from skebm.energies import ENERGIES, DocumentSummary
+from skebm.estimators._base import EnergyEstimator, TrainingRows, fit_hooks, store
 from skebm.estimators._topics import TopicsMixin
+from skebm.inference import draw_documents
 from skebm.objectives import CD, PCD
 from skebm.partition import LENGTH_PARTITIONS, LengthPartitions
-from skebm.samplers import LengthTempering, draw_hidden
+from skebm.samplers import LengthTempering
 from skebm.tables import as_documents, check_counts, check_weight
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
-from skebm.utils._sklearn import (
-    fit_context,
-    is_fitted,
-    validate_data,
-)
+from skebm.utils._sklearn import StrOptions, fit_context, is_fitted, validate_data
 from skebm.utils._validation import resolve
 
-_OBJECTIVES = {"pcd": partial(PCD, sampler=LengthTempering()), "cd": CD}
+# The energy of each kind of words, and its objectives.
+_ENERGIES = {"bursty": "bursty_documents", "multinomial": "replicated_softmax"}
+_OBJECTIVES = {
+    "bursty": {"pcd": PCD, "cd": CD},
+    "multinomial": {"pcd": partial(PCD, sampler=LengthTempering()), "cd": CD},
+}
 
 
 class DocumentDensity(TopicsMixin, DensityMixin, EnergyEstimator):
@@ -123,12 +120,16 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
     True
     """
 
-    _parameter_constraints = EnergyEstimator._parameter_constraints
+    _parameter_constraints = {
+        **EnergyEstimator._parameter_constraints,
+        "words": [StrOptions(set(_ENERGIES))],
+    }
 
     def __init__(
         self,
         n_components=50,
         *,
+        words="bursty",
         objective="pcd",
         optimizer="adam",
         learning_rate="auto",
@@ -217,7 +218,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         return DocumentSummary.of(rows.units, rows.weight)
 
     def _recipe(self):
-        return ReplicatedSoftmaxRecipe(self.n_components)
+        return ENERGIES[_ENERGIES[self.words]](self.n_components)
 
     def _check_rows(self, X, reset=False):
         """Return validated counts."""
@@ -232,7 +233,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         return self._check_rows(X)
 
     def _objective(self):
-        return resolve(self.objective, _OBJECTIVES, "objective")
+        return resolve(self.objective, _OBJECTIVES[self.words], "objective")
 
     def _log_partition(self, energy, training):
         method = resolve(self.partition, LENGTH_PARTITIONS, "partition")
@@ -336,8 +337,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
             lengths = energy.draw_lengths(n_samples, random.fold(0))
         lengths = np.broadcast_to(np.asarray(lengths, dtype=np.int64), (n_samples,))
         with use_threads(self.n_jobs):
-            hidden = draw_hidden(energy.marginal, lengths, random.fold(1))
-            counts = energy.words(hidden.astype(energy.dtype), lengths, random.fold(2))
+            counts = draw_documents(energy, lengths, random)
         names = getattr(self, "feature_names_in_", None)
         return as_documents(counts, self._gives_sparse, names)
 

@@ -1,0 +1,327 @@
+"""A model of documents whose words come in bursts, with topics."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skebm.energies._documents import OfDocuments, distinct_lengths, spread
+from skebm.energies.bursty._exact import log_sums
+from skebm.energies.bursty._polya import Polya, seen
+from skebm.energies.bursty._tokens import grown, shrunk, swept
+from skebm.layers import Bernoulli
+from skebm.utils._math import fill_exp, row_weights, sigmoid, softplus_sum
+from skebm.utils._parallel import map_blocks, start_blocks
+from skebm.utils._products import GRADIENT_ROWS, product, product_of_columns
+from skebm.utils._sparse import dense
+
+# Number of documents that represent the lengths for the first offsets.
+_N_LENGTHS = 100
+
+
+class SeenWords(NamedTuple):
+    """Documents of data or of chains, as the gradient needs them.
+
+    Attributes
+    ----------
+    seen : {ndarray, CSR matrix} of shape (n, n_words)
+        1 for each word that occurs.
+    hidden : ndarray of shape (n, n_hidden)
+        Expectations of the hidden units given the rows.
+    slope : ndarray of shape (n_words,)
+        Gradient of the energy in the log concentrations.
+    weight : ndarray of shape (n,)
+        Share of each document; negative in the negative phase.
+    """
+
+    seen: np.ndarray
+    hidden: np.ndarray
+    slope: np.ndarray
+    weight: np.ndarray
+
+    def negative(self):
+        """Return the same documents with the opposite sign."""
+        return self._replace(slope=-self.slope, weight=-self.weight)
+
+    def means(self):
+        """Return how often words occur, and the mean hidden units."""
+        return self.weight @ self.seen, self.weight @ self.hidden
+
+
+class BurstyDocuments(OfDocuments):
+    """A model of documents whose words come in bursts, with binary hidden units.
+
+    A document with the counts ``x`` has the energy ``E(x, h) = -log U(x) - s @ bias - h
+    @ hidden_bias - s @ weights @ h``. Here ``s`` is 1 for each word that occurs, and
+    ``U(x) = prod_w Gamma(x_w + a_w) / Gamma(a_w)`` is the weight of the sequence in a
+    Dirichlet compound multinomial with the concentrations ``a`` [1]_. So a topic
+    changes the odds that a word occurs, and how often the word then occurs again is up
+    to its concentration. Without weights and biases the model is the Dirichlet compound
+    multinomial, where training starts.
+
+    The model gives the probability of a document **as a sequence of words, given its
+    length**, ``exp(-F(x)) / Z(D)``, as :class:`skebm.energies.ReplicatedSoftmax` does.
+
+    The next word of a sequence has a simple distribution given the hidden units: a word
+    that occurs has the weight ``x_w + a_w``, and a word that does not has the weight
+    ``a_w exp(bias_w + weights_w @ h)``. Chains draw single words from it
+    (:meth:`gibbs_sweep`), and documents :meth:`grow` by it.
+
+    Parameters
+    ----------
+    visible : Polya
+        The concentrations and the biases of the words.
+    hidden : Bernoulli
+    weights : ndarray of shape (n_words, n_hidden)
+    lengths : array-like of int, default=(1,)
+        Distinct lengths of documents. Chains that start from the reference have these
+        lengths.
+    shares : array-like, default=None
+        Number of documents of each length. None takes equal numbers.
+    base : Polya, default=None
+        The words of the reference, whose biases are not used. The best choice is the
+        layer that fits the documents best. None takes ``visible``.
+    coupling : float, default=1
+        Factor of the weights and of the hidden biases. It is below 1 between the
+        reference and the model.
+
+    References
+    ----------
+    .. [1] R. Madsen, D. Kauchak, C. Elkan. "Modeling word burstiness using the
+       Dirichlet distribution". ICML 2005.
+    """
+
+    def __init__(self, visible, hidden, weights, **options):
+        super().__init__(visible, hidden, weights, **options)
+        self.base = self.base.without_bias()
+
+    def __repr__(self):
+        return f"BurstyDocuments(n_words={self.n_features}, {self.hidden!r})"
+
+    @classmethod
+    def from_documents(cls, x, weight, weights):
+        """Return a model at one Dirichlet compound multinomial, with these weights.
+
+        Parameters
+        ----------
+        x : {ndarray, CSR matrix} of shape (n, n_words)
+        weight : ndarray of shape (n,) or None
+            How many documents each row counts for.
+        weights : ndarray of shape (n_words, n_hidden)
+        """
+        weight = np.ones(x.shape[0]) if weight is None else weight
+        lengths, shares = distinct_lengths(x, weight)
+        visible = Polya.from_documents(x, weight, weights.dtype)
+        hidden = Bernoulli.zeros(weights.shape[1], weights.dtype)
+        return cls(visible, hidden, weights, lengths=lengths, shares=shares)
+
+    # -- energy and gradient ---------------------------------------------------------
+
+    def inputs(self, x):
+        """Return the inputs of the hidden units with their biases, before coupling."""
+        return product(seen(x), self.weights) + self.hidden.bias
+
+    def energy(self, x, inputs=None):
+        """Return the free energy of each document, in nats, float64, shape (n,)."""
+        inputs = self.inputs(x) if inputs is None else inputs
+        return self.visible.energy(x) - softplus_sum(self._coupled(inputs))
+
+    def hidden_mean(self, x, inputs=None):
+        """Return the expectation of the hidden units given each document."""
+        inputs = self.inputs(x) if inputs is None else inputs
+        return sigmoid(self._coupled(inputs))
+
+    def _start_phases(self, x, weight, inputs):
+        weight = row_weights(weight, x.shape[0], self.dtype)
+
+        def phase(_):
+            slope = self.visible.slope(x, weight)
+            return SeenWords(seen(x), self.hidden_mean(x, inputs), slope, weight)
+
+        return start_blocks(phase, x.shape[0], 0)
+
+    def _gradient(self, phases, offsets):
+        """Return d F / d params, summed over phases with signed weights.
+
+        The offsets are near the means of ``s`` and of the hidden units.
+        """
+        mu, lam = offsets
+        rows, hidden, slopes, weight = zip(*phases, strict=True)
+        weight = np.concatenate(weight)
+        factor = self.dtype.type(-self.coupling)
+        shares = factor * weight[:, None] * (np.concatenate(hidden) - lam)
+        # sum (s - mu) share = sum s share - mu sum share, so mu is one more row.
+        biases = shares.sum(axis=0)
+        shares, rows = np.vstack([shares, -biases]), [*rows, mu[None]]
+        weights = np.empty_like(self.weights)
+        map_blocks(
+            lambda block: product_of_columns(rows, shares, block, weights[block]),
+            len(weights),
+            shares.size,
+            size=GRADIENT_ROWS,
+        )
+        words = weight.sum() * mu - sum(p.weight @ p.seen for p in phases)
+        # In the centered energy the weights contribute to the biases. The gradient of
+        # the biases makes up for it.
+        return {
+            "weights": weights,
+            "visible.log_concentration": sum(slopes),
+            "visible.bias": words - weights @ lam,
+            "hidden.bias": biases - mu @ weights,
+        }
+
+    def project(self):
+        """Keep the concentrations within bounds."""
+        self.visible.project()
+
+    def initial_offsets(self):
+        """Return how often words occur in the reference, and hidden means of 1/2."""
+        presence = self.base.presence(spread(self.lengths, self.shares, _N_LENGTHS))
+        hidden = np.full(self.n_hidden, 0.5)
+        return presence.astype(self.dtype), hidden.astype(self.dtype)
+
+    def next_word(self, x):
+        """Return the log-probability of each word as the next word of a document.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, n_words)
+            Documents, which may be empty.
+
+        Returns
+        -------
+        ndarray of shape (n, n_words), float64
+            In nats.
+        """
+        inputs, new = self._coupled(self.inputs(x)), 1 - seen(x)
+        log_weight = np.log(x + self.visible.concentration) + new * self.visible.bias
+        weights = self._coupled(self.weights)
+        for row, is_new, out in zip(inputs, new, log_weight, strict=True):
+            out += softplus_sum(row + is_new[:, None] * weights)
+        return log_weight - np.logaddexp.reduce(log_weight, axis=1)[:, None]
+
+    def activity_grad(self, x, weight):
+        """Return the gradient of ``sum(weight * activity(x))`` by name."""
+        factor = np.full(x.shape[0], self.coupling, dtype=self.dtype)
+        return self._activity_grad(seen(x), weight, factor)
+
+    # -- sampling --------------------------------------------------------------------
+
+    def gibbs_sweep(self, chains, random):
+        """Return the chains after all hidden units, then each word in turn was drawn.
+
+        The chains keep their lengths.
+        """
+        fresh = self._fresh(self._draw_hidden(chains, random.fold(0)))
+        x = dense(chains.visible)
+        return self.chains(swept(x, self.visible.concentration, fresh, random.fold(1)))
+
+    def _draw_hidden(self, chains, random):
+        return random.bernoulli(sigmoid(self._coupled(chains.inputs)))
+
+    def _fresh(self, hidden):
+        """Return the weights of the first occurrence of words given hidden units."""
+        logit = self._coupled(hidden @ self.weights.T) + self.visible.log_fresh
+        fill_exp(logit.reshape(-1), logit.reshape(-1))
+        return logit
+
+    # -- documents that grow ---------------------------------------------------------
+
+    def empty(self, n_chains):
+        """Return chains that stand at empty documents."""
+        return self.chains(np.zeros((n_chains, self.n_features), dtype=self.dtype))
+
+    @property
+    def log_partition_empty(self):
+        """log Z of empty documents, in nats."""
+        return float(softplus_sum(self._coupled(self.hidden.bias[None]))[0])
+
+    def grow(self, chains, n_words, random):
+        """Add words to documents, one after the other.
+
+        The hidden units are drawn given the documents, and the words given both. If the
+        chains have the distribution of their length, the mean of the exponential of the
+        log weights is the ratio of the partition functions.
+
+        Parameters
+        ----------
+        chains : Chains
+        n_words : int
+            Number of words that each document gets.
+        random : Random
+
+        Returns
+        -------
+        chains : Chains
+        log_weight : ndarray of shape (n_chains, n_words), float64
+            Log importance weights after each word.
+        """
+        return self._resized(grown, chains, n_words, random)
+
+    def shrink(self, chains, n_words, random):
+        """Take random words out of documents: the reverse of :meth:`grow`."""
+        return self._resized(shrunk, chains, n_words, random)
+
+    def _resized(self, kernel, chains, n_words, random):
+        fresh = self._fresh(self._draw_hidden(chains, random.fold(0)))
+        x = dense(chains.visible).copy()
+        uniform = random.fold(1).uniform((len(x), n_words))
+        log_weight = kernel(x, self.visible.concentration, fresh, uniform)
+        return self.chains(x), log_weight
+
+    def exact_work(self, top):
+        """Return the multiply-adds of :meth:`exact_log_partitions`."""
+        return 2.0**self.n_hidden * self.n_features * top**2
+
+    def exact_log_partitions(self, top):
+        """Return log Z of the lengths 0 to ``top`` by a sum over all hidden states."""
+        states = self.hidden.states(0, 2**self.n_hidden).astype(self.dtype)
+        log_weight = self._coupled(states @ self.hidden.bias).astype(np.float64)
+        fresh = self._fresh(states).astype(np.float64)
+        log_z = log_sums(self.visible.concentration, fresh, top)
+        return np.logaddexp.reduce(log_weight[:, None] + log_z, axis=0)
+
+    @property
+    def reference(self):
+        """The model of one Dirichlet compound multinomial, without topics."""
+        return Urn(self.base, self.lengths, self.shares, self.n_hidden)
+
+    def interpolate(self, beta):
+        """Return the model between the reference (0) and this model (1)."""
+        visible = self.base.interpolate(self.visible, self.dtype.type(beta))
+        coupling = self.coupling * beta
+        return self._with(visible, self.hidden, self.weights, coupling=coupling)
+
+
+class Urn:
+    """The reference of a model of bursty documents, without topics.
+
+    Parameters
+    ----------
+    layer : Polya
+    lengths, shares : ndarray
+        As for :class:`BurstyDocuments`.
+    n_hidden : int
+        Number of hidden units, which are independent of the words.
+    """
+
+    def __init__(self, layer, lengths, shares, n_hidden):
+        self.layer, self.lengths, self.shares = layer, lengths, shares
+        self.n_hidden = n_hidden
+
+    def energy(self, x):
+        """Return the energy of each document, in nats, float64, shape (n,)."""
+        return self.layer.energy(x) - self.n_hidden * np.log(2)
+
+    def sample(self, n_rows, random):
+        """Draw documents whose lengths are spread like the lengths of the data.
+
+        The lengths do not depend on ``random``, so that tempered replicas can exchange
+        rows.
+        """
+        lengths = spread(self.lengths, self.shares, n_rows)
+        x = np.zeros((n_rows, self.layer.n_units), self.layer.bias.dtype)
+        concentration = self.layer.concentration
+        for r in range(n_rows):
+            uniform = random.rows(r).uniform((1, lengths[r]))
+            grown(x[r : r + 1], concentration, concentration[None], uniform)
+        return x
