@@ -22,7 +22,7 @@ _N_FIRST = 200
 # Number of chains that climb for each chain that descends.
 _UP_PER_DOWN = 2
 # Of documents that grow there are fewer chains by this factor.
-_FEWER_GROW = 2
+_FEWER_GROW = 4
 # Largest number of multiply-adds of an enumeration of documents that grow, a second.
 _MAX_WORK = 1e8
 # Lengths that are filled in at a time, which limits the memory.
@@ -52,7 +52,7 @@ class LengthPartition(BaseEstimator):
         their vocabulary small, too.
     n_chains : int, default=4000
         Number of chains that climb. Half as many descend. Of bursty documents, which
-        mix much faster, there are half as many.
+        mix much faster, there are a quarter as many.
     n_sweeps : int, default=1
         Gibbs sweeps at each length of the ladder.
 

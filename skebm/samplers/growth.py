@@ -67,7 +67,7 @@ def change_lengths(energy, chains, rungs, random, n_sweeps=1):
         yield chains, log_ratio
 
 
-def draw_grown(energy, lengths, random, n_chains=1000, n_sweeps=20):
+def draw_grown(energy, lengths, random, n_chains=500, n_sweeps=20):
     """Draw documents of these lengths.
 
     Populations grow from empty documents, each draw is taken from them at its length,
@@ -78,7 +78,7 @@ def draw_grown(energy, lengths, random, n_chains=1000, n_sweeps=20):
     energy : energy with ``grow``
     lengths : ndarray of int of shape (n,)
     random : Random
-    n_chains : int, default=1000
+    n_chains : int, default=500
         Number of documents of a population, which gives at most as many draws.
     n_sweeps : int, default=20
         Number of Gibbs sweeps at the end.
@@ -87,16 +87,14 @@ def draw_grown(energy, lengths, random, n_chains=1000, n_sweeps=20):
     -------
     ndarray of shape (n, n_words)
     """
+    # Parts have documents of similar lengths, so that most of them grow little.
     order = np.argsort(lengths, kind="stable")
-    n_parts = max(1, -(-len(lengths) // n_chains))
-
-    # Every part has draws of all lengths, in their order.
-    rows = [order[k::n_parts] for k in range(n_parts)]
+    rows = [order[k : k + n_chains] for k in range(0, max(len(order), 1), n_chains)]
 
     def draw_part(k):
         return _drawn(energy, lengths[rows[k]], n_chains, random.fold(1, k))
 
-    drawn = map_parts(draw_part, range(n_parts))
+    drawn = map_parts(draw_part, range(len(rows)))
     documents = np.empty((len(lengths), energy.n_features), dtype=energy.dtype)
     documents[np.concatenate(rows)] = np.concatenate(drawn)
     chains, kernel = energy.chains(documents), named_kernel("gibbs")

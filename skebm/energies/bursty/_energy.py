@@ -6,25 +6,31 @@ import numpy as np
 
 from skebm.energies._documents import OfDocuments, distinct_lengths, spread
 from skebm.energies.bursty._exact import log_sums
-from skebm.energies.bursty._polya import Polya, seen
+from skebm.energies.bursty._polya import Polya
 from skebm.energies.bursty._tokens import grown, shrunk, swept
+from skebm.energies.bursty._urn import Urn
 from skebm.layers import Bernoulli
-from skebm.utils._math import fill_exp, row_weights, sigmoid, softplus_sum
+from skebm.utils._math import row_weights, sigmoid, softplus_sum
 from skebm.utils._parallel import map_blocks, start_blocks
-from skebm.utils._products import GRADIENT_ROWS, product, product_of_columns
+from skebm.utils._products import (
+    GRADIENT_ROWS,
+    product,
+    product_of_columns,
+    weight_gradient,
+)
 from skebm.utils._sparse import dense
 
 # Number of documents that represent the lengths for the first offsets.
 _N_LENGTHS = 100
 
 
-class SeenWords(NamedTuple):
+class FreshDraws(NamedTuple):
     """Documents of data or of chains, as the gradient needs them.
 
     Attributes
     ----------
-    seen : {ndarray, CSR matrix} of shape (n, n_words)
-        1 for each word that occurs.
+    fresh : {ndarray, CSR matrix} of shape (n, n_words)
+        The number of fresh draws of each word.
     hidden : ndarray of shape (n, n_hidden)
         Expectations of the hidden units given the rows.
     slope : ndarray of shape (n_words,)
@@ -33,7 +39,7 @@ class SeenWords(NamedTuple):
         Share of each document; negative in the negative phase.
     """
 
-    seen: np.ndarray
+    fresh: np.ndarray
     hidden: np.ndarray
     slope: np.ndarray
     weight: np.ndarray
@@ -43,28 +49,31 @@ class SeenWords(NamedTuple):
         return self._replace(slope=-self.slope, weight=-self.weight)
 
     def means(self):
-        """Return how often words occur, and the mean hidden units."""
-        return self.weight @ self.seen, self.weight @ self.hidden
+        """Return the means of the fresh draws and of the hidden units."""
+        return self.weight @ self.fresh, self.weight @ self.hidden
 
 
 class BurstyDocuments(OfDocuments):
     """A model of documents whose words come in bursts, with binary hidden units.
 
     A document with the counts ``x`` has the energy ``E(x, h) = -log U(x) - s @ bias - h
-    @ hidden_bias - s @ weights @ h``. Here ``s`` is 1 for each word that occurs, and
-    ``U(x) = prod_w Gamma(x_w + a_w) / Gamma(a_w)`` is the weight of the sequence in a
-    Dirichlet compound multinomial with the concentrations ``a`` [1]_. So a topic
-    changes the odds that a word occurs, and how often the word then occurs again is up
-    to its concentration. Without weights and biases the model is the Dirichlet compound
-    multinomial, where training starts.
+    @ hidden_bias - s @ weights @ h``. Here ``U(x) = prod_w Gamma(x_w + a_w) /
+    Gamma(a_w)`` is the weight of the sequence in a Dirichlet compound multinomial with
+    the concentrations ``a`` [1]_, and ``s_w = d log U / d log a_w = sum_(i < x_w) a_w /
+    (a_w + i)`` is the number of fresh draws of the word (:class:`Polya`). So a topic
+    changes the log concentrations by its weights, to first order. If the concentrations
+    are small, a word that occurs has one fresh draw, and topics decide which words
+    occur. If they are large, all draws are fresh, and the model becomes
+    :class:`skebm.energies.ReplicatedSoftmax`. Without weights and biases it is the
+    Dirichlet compound multinomial, where training starts.
 
     The model gives the probability of a document **as a sequence of words, given its
-    length**, ``exp(-F(x)) / Z(D)``, as :class:`skebm.energies.ReplicatedSoftmax` does.
+    length**, ``exp(-F(x)) / Z(D)``, as the replicated softmax does.
 
-    The next word of a sequence has a simple distribution given the hidden units: a word
-    that occurs has the weight ``x_w + a_w``, and a word that does not has the weight
-    ``a_w exp(bias_w + weights_w @ h)``. Chains draw single words from it
-    (:meth:`gibbs_sweep`), and documents :meth:`grow` by it.
+    The next word of a sequence has a simple distribution given the hidden units: its
+    weight is ``(x_w + a_w) exp(f_w a_w / (x_w + a_w))``, with ``f = bias + weights @
+    h``. Chains draw single words from it (:meth:`gibbs_sweep`), and documents
+    :meth:`grow` by it.
 
     Parameters
     ----------
@@ -118,7 +127,10 @@ class BurstyDocuments(OfDocuments):
 
     def inputs(self, x):
         """Return the inputs of the hidden units with their biases, before coupling."""
-        return product(seen(x), self.weights) + self.hidden.bias
+        return self._inputs(self.visible.fresh(x)[0])
+
+    def _inputs(self, fresh):
+        return product(fresh, self.weights) + self.hidden.bias
 
     def energy(self, x, inputs=None):
         """Return the free energy of each document, in nats, float64, shape (n,)."""
@@ -134,15 +146,25 @@ class BurstyDocuments(OfDocuments):
         weight = row_weights(weight, x.shape[0], self.dtype)
 
         def phase(_):
-            slope = self.visible.slope(x, weight)
-            return SeenWords(seen(x), self.hidden_mean(x, inputs), slope, weight)
+            fresh, slope = self.visible.fresh(x)
+            of_fresh = self._inputs(fresh) if inputs is None else inputs
+            hidden = sigmoid(self._coupled(of_fresh))
+            shares = weight[:, None] * hidden
+            gradient = -(weight @ fresh) - (weight @ slope) * self.visible.bias
+            gradient += self._slope_gradient(slope, shares)
+            return FreshDraws(fresh, hidden, gradient, weight)
 
         return start_blocks(phase, x.shape[0], 0)
+
+    def _slope_gradient(self, slope, shares):
+        """Return the gradient of -s @ weights @ share in the log concentrations."""
+        products = weight_gradient(slope, shares, self.coupling)
+        return np.einsum("wj,wj->w", products, self.weights)
 
     def _gradient(self, phases, offsets):
         """Return d F / d params, summed over phases with signed weights.
 
-        The offsets are near the means of ``s`` and of the hidden units.
+        The offsets are near the means of the fresh draws and of the hidden units.
         """
         mu, lam = offsets
         rows, hidden, slopes, weight = zip(*phases, strict=True)
@@ -159,7 +181,7 @@ class BurstyDocuments(OfDocuments):
             shares.size,
             size=GRADIENT_ROWS,
         )
-        words = weight.sum() * mu - sum(p.weight @ p.seen for p in phases)
+        words = weight.sum() * mu - sum(p.weight @ p.fresh for p in phases)
         # In the centered energy the weights contribute to the biases. The gradient of
         # the biases makes up for it.
         return {
@@ -174,10 +196,10 @@ class BurstyDocuments(OfDocuments):
         self.visible.project()
 
     def initial_offsets(self):
-        """Return how often words occur in the reference, and hidden means of 1/2."""
-        presence = self.base.presence(spread(self.lengths, self.shares, _N_LENGTHS))
+        """Return the means of fresh draws and of hidden units in the reference."""
+        fresh = self.base.mean_fresh(spread(self.lengths, self.shares, _N_LENGTHS))
         hidden = np.full(self.n_hidden, 0.5)
-        return presence.astype(self.dtype), hidden.astype(self.dtype)
+        return fresh.astype(self.dtype), hidden.astype(self.dtype)
 
     def next_word(self, x):
         """Return the log-probability of each word as the next word of a document.
@@ -192,17 +214,25 @@ class BurstyDocuments(OfDocuments):
         ndarray of shape (n, n_words), float64
             In nats.
         """
-        inputs, new = self._coupled(self.inputs(x)), 1 - seen(x)
-        log_weight = np.log(x + self.visible.concentration) + new * self.visible.bias
-        weights = self._coupled(self.weights)
-        for row, is_new, out in zip(inputs, new, log_weight, strict=True):
-            out += softplus_sum(row + is_new[:, None] * weights)
+        concentration = self.visible.concentration
+        # The new word is a fresh draw with this probability.
+        chance = concentration / (x + concentration)
+        log_weight = np.log(x + concentration) + chance * self.visible.bias
+        inputs, weights = self._coupled(self.inputs(x)), self._coupled(self.weights)
+        for row, share, out in zip(inputs, chance, log_weight, strict=True):
+            out += softplus_sum(row + share[:, None] * weights)
         return log_weight - np.logaddexp.reduce(log_weight, axis=1)[:, None]
 
     def activity_grad(self, x, weight):
         """Return the gradient of ``sum(weight * activity(x))`` by name."""
-        factor = np.full(x.shape[0], self.coupling, dtype=self.dtype)
-        return self._activity_grad(seen(x), weight, factor)
+        fresh, slope = self.visible.fresh(x)
+        active = sigmoid(self._coupled(self._inputs(fresh)))
+        shares = (weight * (active * (1 - active))).astype(self.dtype)
+        return {
+            "weights": -weight_gradient(fresh, shares, self.coupling),
+            "visible.log_concentration": -self._slope_gradient(slope, shares),
+            "hidden.bias": self.dtype.type(self.coupling) * shares.sum(axis=0),
+        }
 
     # -- sampling --------------------------------------------------------------------
 
@@ -211,18 +241,16 @@ class BurstyDocuments(OfDocuments):
 
         The chains keep their lengths.
         """
-        fresh = self._fresh(self._draw_hidden(chains, random.fold(0)))
+        logit = self._logit(self._draw_hidden(chains, random.fold(0)))
         x = dense(chains.visible)
-        return self.chains(swept(x, self.visible.concentration, fresh, random.fold(1)))
+        return self.chains(swept(x, self.visible.concentration, logit, random.fold(1)))
 
     def _draw_hidden(self, chains, random):
         return random.bernoulli(sigmoid(self._coupled(chains.inputs)))
 
-    def _fresh(self, hidden):
-        """Return the weights of the first occurrence of words given hidden units."""
-        logit = self._coupled(hidden @ self.weights.T) + self.visible.log_fresh
-        fill_exp(logit.reshape(-1), logit.reshape(-1))
-        return logit
+    def _logit(self, hidden):
+        """Return what fresh draws add to the log weight, given hidden units."""
+        return self._coupled(hidden @ self.weights.T) + self.visible.bias
 
     # -- documents that grow ---------------------------------------------------------
 
@@ -262,10 +290,10 @@ class BurstyDocuments(OfDocuments):
         return self._resized(shrunk, chains, n_words, random)
 
     def _resized(self, kernel, chains, n_words, random):
-        fresh = self._fresh(self._draw_hidden(chains, random.fold(0)))
+        logit = self._logit(self._draw_hidden(chains, random.fold(0)))
         x = dense(chains.visible).copy()
         uniform = random.fold(1).uniform((len(x), n_words))
-        log_weight = kernel(x, self.visible.concentration, fresh, uniform)
+        log_weight = kernel(x, self.visible.concentration, logit, uniform)
         return self.chains(x), log_weight
 
     def exact_work(self, top):
@@ -276,8 +304,7 @@ class BurstyDocuments(OfDocuments):
         """Return log Z of the lengths 0 to ``top`` by a sum over all hidden states."""
         states = self.hidden.states(0, 2**self.n_hidden).astype(self.dtype)
         log_weight = self._coupled(states @ self.hidden.bias).astype(np.float64)
-        fresh = self._fresh(states).astype(np.float64)
-        log_z = log_sums(self.visible.concentration, fresh, top)
+        log_z = log_sums(self.visible, self._logit(states).astype(np.float64), top)
         return np.logaddexp.reduce(log_weight[:, None] + log_z, axis=0)
 
     @property
@@ -290,38 +317,3 @@ class BurstyDocuments(OfDocuments):
         visible = self.base.interpolate(self.visible, self.dtype.type(beta))
         coupling = self.coupling * beta
         return self._with(visible, self.hidden, self.weights, coupling=coupling)
-
-
-class Urn:
-    """The reference of a model of bursty documents, without topics.
-
-    Parameters
-    ----------
-    layer : Polya
-    lengths, shares : ndarray
-        As for :class:`BurstyDocuments`.
-    n_hidden : int
-        Number of hidden units, which are independent of the words.
-    """
-
-    def __init__(self, layer, lengths, shares, n_hidden):
-        self.layer, self.lengths, self.shares = layer, lengths, shares
-        self.n_hidden = n_hidden
-
-    def energy(self, x):
-        """Return the energy of each document, in nats, float64, shape (n,)."""
-        return self.layer.energy(x) - self.n_hidden * np.log(2)
-
-    def sample(self, n_rows, random):
-        """Draw documents whose lengths are spread like the lengths of the data.
-
-        The lengths do not depend on ``random``, so that tempered replicas can exchange
-        rows.
-        """
-        lengths = spread(self.lengths, self.shares, n_rows)
-        x = np.zeros((n_rows, self.layer.n_units), self.layer.bias.dtype)
-        concentration = self.layer.concentration
-        for r in range(n_rows):
-            uniform = random.rows(r).uniform((1, lengths[r]))
-            grown(x[r : r + 1], concentration, concentration[None], uniform)
-        return x

@@ -1,10 +1,12 @@
 """Counts of words that come in bursts: the Dirichlet compound multinomial."""
 
 import numpy as np
+from numba import njit
 from scipy.sparse import csr_matrix, issparse
-from scipy.special import digamma, gammaln
+from scipy.special import digamma, gammaln, polygamma
 
 from skebm.energies._documents import lengths_of
+from skebm.utils._addresses import KERNEL
 
 # Bounds of log concentrations, far beyond those of words: a word with less than the
 # first has all repetitions for free, and one with more than the second has none.
@@ -28,14 +30,15 @@ class Polya:
     a)``. The smaller the concentration ``a_w``, the more often a word that occurs
     occurs again.
 
-    The bias of a word counts once if the word occurs. Counts between 0 and 1 count in
-    part.
+    A draw is **fresh**, in proportion to the concentrations, or the copy of an earlier
+    draw. Of the ``x_w`` draws of a word, ``s_w = sum_(i < x_w) a_w / (a_w + i)`` are
+    fresh, on average. The bias of a word is multiplied by this number.
 
     Parameters
     ----------
     log_concentration : ndarray of shape (n_words,)
     bias : ndarray of shape (n_words,)
-        Log of the factor of the probability that the word occurs at all.
+        What is added to the log weight of a sequence for each fresh draw of the word.
 
     References
     ----------
@@ -75,11 +78,6 @@ class Polya:
         """The concentration of each word, float64."""
         return np.exp(self.log_concentration.astype(np.float64))
 
-    @property
-    def log_fresh(self):
-        """Log weight of the first occurrence of each word."""
-        return self.log_concentration + self.bias
-
     def replace(self, log_concentration, bias):
         """Return a layer with copies of these parameters."""
         return type(self)(log_concentration.copy(), bias.copy())
@@ -104,21 +102,59 @@ class Polya:
     def energy(self, x):
         """Return the energy of each document, in nats, float64, shape (n,)."""
         rows, words, counts = cells(x)
-        a = self.concentration
-        terms = gammaln(counts + a[words]) - gammaln(a)[words]
-        terms += np.minimum(counts, 1) * self.bias[words]
+        log_urn, fresh, _ = self.terms(words, counts)
+        terms = log_urn + fresh * self.bias[words]
         return -np.bincount(rows, terms, minlength=x.shape[0])
 
-    def slope(self, x, weight):
-        """Return d energy / d log_concentration, summed over rows with ``weight``."""
-        rows, words, counts = cells(x)
-        a = self.concentration
-        terms = weight[rows] * (digamma(counts + a[words]) - digamma(a)[words])
-        slope = -a * np.bincount(words, terms, minlength=len(a))
-        return slope.astype(self.log_concentration.dtype)
+    def terms(self, words, counts):
+        """Return what each word of a document contributes.
 
-    def presence(self, lengths):
-        """Return the probability that each word occurs, without biases.
+        Parameters
+        ----------
+        words : ndarray of int of shape (n,)
+        counts : ndarray of shape (n,), float64
+
+        Returns
+        -------
+        log_urn : ndarray of shape (n,), float64
+            ``log(Gamma(x + a) / Gamma(a))``.
+        fresh : ndarray of shape (n,)
+            The number of fresh draws, which is the derivative of ``log_urn`` in ``log
+            a``.
+        slope : ndarray of shape (n,)
+            The derivative of ``fresh`` in ``log a``.
+        """
+        concentration, out = self.concentration, np.empty((3, len(words)))
+        if (counts == np.floor(counts)).all():
+            _add_terms(words, counts, concentration, *out)
+            return out
+        a = concentration[words]
+        out[0] = gammaln(counts + a) - gammaln(a)
+        out[1] = a * (digamma(counts + a) - digamma(a))
+        out[2] = out[1] + a**2 * (polygamma(1, counts + a) - polygamma(1, a))
+        return out
+
+    def fresh(self, x):
+        """Return the numbers of fresh draws, and their slopes in the log concentration.
+
+        Parameters
+        ----------
+        x : {ndarray, CSR matrix} of shape (n, n_words)
+
+        Returns
+        -------
+        fresh, slope : {ndarray, CSR matrix} of shape (n, n_words)
+        """
+        rows, words, counts = cells(x)
+        terms = self.terms(words, counts)[1:].astype(self.bias.dtype)
+        if issparse(x):
+            return [csr_matrix((t, x.indices, x.indptr), x.shape) for t in terms]
+        out = np.zeros((2, *x.shape), dtype=self.bias.dtype)
+        out[:, rows, words] = terms
+        return out
+
+    def mean_fresh(self, lengths):
+        """Return the mean number of fresh draws of each word, without biases.
 
         Parameters
         ----------
@@ -129,21 +165,24 @@ class Polya:
         ndarray of shape (n_words,)
             The mean over documents of these lengths.
         """
-        a, lengths = self.concentration, lengths[:, None]
-        total = a.sum()
-        # With one word, 0 is left for the others.
-        rest = np.maximum(total - a, np.finfo(float).tiny)
-        log_absent = gammaln(rest + lengths) - gammaln(rest)
-        log_absent -= gammaln(total + lengths) - gammaln(total)
-        return 1 - np.exp(log_absent).mean(axis=0)
+        a = self.concentration
+        return a * (digamma(a.sum() + lengths) - digamma(a.sum())).mean()
 
 
-def seen(x):
-    """Return 1 where a word occurs and 0 where it does not; smaller counts stay."""
-    if issparse(x):
-        data = np.minimum(x.data, 1)
-        return csr_matrix((data, x.indices, x.indptr), shape=x.shape)
-    return np.minimum(x, 1)
+@njit(**KERNEL)
+def _add_terms(words, counts, concentration, log_urn, fresh, slope):
+    for i in range(len(words)):
+        a = concentration[words[i]]
+        product, log_total, n_fresh, n_slope = 1.0, 0.0, 0.0, 0.0
+        for k in range(int(counts[i])):
+            product *= a + k
+            if product > 1e200:
+                log_total += np.log(product)
+                product = 1.0
+            n_fresh += a / (a + k)
+            n_slope += a * k / (a + k) ** 2
+        log_urn[i] = log_total + np.log(product)
+        fresh[i], slope[i] = n_fresh, n_slope
 
 
 def cells(x):
@@ -195,18 +234,33 @@ def concentrations(x, weight):
 
 
 def _exceedances(groups, counts, weight):
-    """Return groups, numbers k, and the weight of the counts of a group above k."""
+    """Return how much weight the counts of each group above each number have.
+
+    Parameters
+    ----------
+    groups : ndarray of int of shape (n,)
+    counts, weight : ndarray of shape (n,)
+
+    Returns
+    -------
+    group, number : ndarray of int of shape (n_pairs,)
+        All numbers from 0 up to the largest count of the group, which is left out.
+    mass : ndarray of shape (n_pairs,)
+        Weight of the counts above the number.
+    """
     counts = np.rint(counts).astype(np.int64)
-    width = counts.max(initial=0)
-    # The lists are sorted by group and count, and summed from the largest count down.
-    key, place = np.unique(groups * (width + 1) + counts, return_inverse=True)
+    width = counts.max(initial=0) + 1
+    key, place = np.unique(groups * width + counts, return_inverse=True)
     mass = np.bincount(place, weight, minlength=len(key))
-    group, count = np.divmod(key, width + 1)
-    first = np.r_[0, np.flatnonzero(np.diff(group)) + 1, len(key)]
+    group, count = np.divmod(key, width)
+    is_first = np.diff(group, prepend=-1) > 0
+    first = np.flatnonzero(is_first)
+    sizes = np.diff(first, append=len(key))
+    # The weight of this count and of all larger ones of its group.
     below = np.r_[0, np.cumsum(mass)]
-    ends = np.repeat(below[first[1:]], np.diff(first))
-    before = np.where(np.r_[True, group[1:] != group[:-1]], 0, np.r_[0, count[:-1]])
-    n_times = count - before
-    times = np.arange(n_times.sum()) - np.repeat(np.cumsum(n_times) - n_times, n_times)
-    times = times + np.repeat(before, n_times)
-    return np.repeat(group, n_times), times, np.repeat(ends - below[:-1], n_times)
+    above = np.repeat(below[first + sizes], sizes) - below[:-1]
+    # It is the weight above each number from the next smaller count on.
+    lower = np.where(is_first, 0, np.roll(count, 1))
+    repeats = count - lower
+    number = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - count, repeats)
+    return np.repeat(group, repeats), number, np.repeat(above, repeats)
