@@ -123,6 +123,11 @@ class BurstyDocuments(OfDocuments):
         hidden = Bernoulli.zeros(weights.shape[1], weights.dtype)
         return cls(visible, hidden, weights, lengths=lengths, shares=shares)
 
+    @property
+    def concentration(self):
+        """The concentration of each word, float64."""
+        return self.visible.concentration
+
     # -- energy and gradient ---------------------------------------------------------
 
     def inputs(self, x):
@@ -214,7 +219,7 @@ class BurstyDocuments(OfDocuments):
         ndarray of shape (n, n_words), float64
             In nats.
         """
-        concentration = self.visible.concentration
+        concentration = self.concentration
         # The new word is a fresh draw with this probability.
         chance = concentration / (x + concentration)
         log_weight = np.log(x + concentration) + chance * self.visible.bias
@@ -243,7 +248,7 @@ class BurstyDocuments(OfDocuments):
         """
         logit = self._logit(self._draw_hidden(chains, random.fold(0)))
         x = dense(chains.visible)
-        return self.chains(swept(x, self.visible.concentration, logit, random.fold(1)))
+        return self.chains(swept(x, self.concentration, logit, random.fold(1)))
 
     def _draw_hidden(self, chains, random):
         return random.bernoulli(sigmoid(self._coupled(chains.inputs)))
@@ -293,7 +298,7 @@ class BurstyDocuments(OfDocuments):
         logit = self._logit(self._draw_hidden(chains, random.fold(0)))
         x = dense(chains.visible).copy()
         uniform = random.fold(1).uniform((len(x), n_words))
-        log_weight = kernel(x, self.visible.concentration, logit, uniform)
+        log_weight = kernel(x, self.concentration, logit, uniform)
         return self.chains(x), log_weight
 
     def exact_work(self, top):

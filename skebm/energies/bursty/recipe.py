@@ -19,8 +19,3 @@ class BurstyDocumentsRecipe(ReplicatedSoftmaxRecipe):
         shape = summary.X.shape[1], self.n_components
         weights = small_weights(shape, summary.X.dtype, random)
         return BurstyDocuments.from_documents(summary.X, summary.weight, weights)
-
-    def attributes(self, energy, order):
-        """Return weights, biases and concentrations; ``order`` is not used."""
-        attributes = super().attributes(energy, order)
-        return {**attributes, "concentration_": energy.visible.concentration}

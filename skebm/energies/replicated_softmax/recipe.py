@@ -46,10 +46,11 @@ class ReplicatedSoftmaxRecipe(Recipe):
         return _DESCENT_RATE_TIMES_LENGTH / summary.mean_length
 
     def attributes(self, energy, order):
-        """Return weights and biases; ``order`` is not used."""
+        """Return weights, concentrations and biases; ``order`` is not used."""
         components = columns_of(energy.weights, slice(None))
         return {
             "components_": components,
+            "concentration_": energy.concentration,
             "intercept_visible_": energy.visible.bias.copy(),
             "intercept_hidden_": energy.hidden.bias.copy(),
             "_n_features_out": len(components),

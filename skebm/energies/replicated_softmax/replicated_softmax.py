@@ -114,6 +114,11 @@ class ReplicatedSoftmax(OfDocuments):
         """Multiply-adds of a sweep, for each document."""
         return 6 * self.weights.size
 
+    @property
+    def concentration(self):
+        """The concentrations of the words, which are infinite."""
+        return np.full(self.n_features, np.inf)
+
     # -- energy and gradient ---------------------------------------------------------
 
     def inputs(self, x):
