@@ -70,11 +70,10 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_words)
-        Weights between topics and words. A weight is the number of nats that a topic
-        adds to the log weight of the word. Multinomial words have a mean weight of 0.
+        What a topic adds to the log concentrations of bursty words, or to the log-odds
+        of multinomial words relative to the mean of all words, in nats.
     concentration_ : ndarray of shape (n_words,)
-        The smaller its concentration, the more a word tends to occur again. Multinomial
-        words have infinite concentrations.
+        Concentrations of the words, which are infinite for multinomial words.
     intercept_visible_ : ndarray of shape (n_words,)
         Biases of the words.
     intercept_hidden_ : ndarray of shape (n_components,)
