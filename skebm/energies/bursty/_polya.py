@@ -11,6 +11,8 @@ from skebm.utils._addresses import KERNEL
 # Bounds of log concentrations, far beyond those of words: a word with less than the
 # first has all repetitions for free, and one with more than the second has none.
 _LOWEST, _HIGHEST = -20.0, 12.0
+# From this count on, formulas with gamma functions are faster than a loop.
+_MANY = 1000
 # Steps of the fixed-point iteration, which changes the perplexity by less than 0.1 %
 # after half of them.
 _N_STEPS = 100
@@ -125,7 +127,7 @@ class Polya:
             The derivative of ``fresh`` in ``log a``.
         """
         concentration, out = self.concentration, np.empty((3, len(words)))
-        if (counts == np.floor(counts)).all():
+        if counts.max(initial=0) < _MANY and (counts == np.floor(counts)).all():
             _add_terms(words, counts, concentration, *out)
             return out
         a = concentration[words]

@@ -1,11 +1,10 @@
 """Kernels that draw the words of documents one after the other, as from an urn."""
 
-import itertools
-
 import numpy as np
 from numba import njit
 
 from skebm.utils._addresses import KERNEL
+from skebm.utils._math import fill_exp
 from skebm.utils._random import fill_uniform
 
 # Words whose weights have one sum, so that a draw looks at few of the words.
@@ -31,13 +30,12 @@ def swept(counts, concentration, logit, random):
     -------
     ndarray of shape (n, n_words)
     """
-    counts = counts.copy()
-    edges = np.r_[0, np.cumsum(counts.sum(axis=1, dtype=np.int64))]
-    uniform, words = np.empty(2 * edges[-1]), random.words()
-    for r, (start, end) in enumerate(itertools.pairwise(edges)):
-        numbers = uniform[2 * start : 2 * end].reshape(1, -1)
-        fill_uniform(*words, random.row + r, numbers)
-    _sweep(counts, concentration, logit, edges, uniform)
+    counts, keys = counts.copy(), random.words()
+    lengths = counts.sum(axis=1, dtype=np.int64)
+    for r, length in enumerate(lengths):
+        uniform = np.empty((1, 2 * length))
+        fill_uniform(*keys, random.row + r, uniform)
+        _sweep(counts[r], concentration, logit[r], uniform.reshape(length, 2))
     return counts
 
 
@@ -85,9 +83,12 @@ def _word_weight(count, concentration, logit):
 @njit(**KERNEL)
 def _fill_weights(x, concentration, logit, weight, sums):
     """Fill in the weights of all words and the sums of blocks; return the total."""
+    fill_exp(logit, weight)
     sums[:] = 0
     for k in range(len(x)):
-        weight[k] = _word_weight(x[k], concentration[k], logit[k])
+        weight[k] *= concentration[k]
+        if x[k] > 0:
+            weight[k] = _word_weight(x[k], concentration[k], logit[k])
         sums[k // _BLOCK] += weight[k]
     return sums.sum()
 
@@ -128,27 +129,24 @@ def _fill_tokens(x, tokens):
 
 
 @njit(**KERNEL)
-def _sweep(counts, concentration, logit, edges, uniform):
-    weight = np.empty(len(concentration))
-    sums = np.empty((len(weight) + _BLOCK - 1) // _BLOCK)
-    for r in range(len(counts)):
-        x, f = counts[r], logit[r]
-        tokens = np.empty(edges[r + 1] - edges[r], np.int64)
-        length = _fill_tokens(x, tokens)
-        total = _fill_weights(x, concentration, f, weight, sums)
-        for i in range(length):
-            u = 2 * (edges[r] + i)
-            # The words before i were drawn already.
-            j = min(i + int(uniform[u] * (length - i)), length - 1)
-            k = tokens[j]
-            tokens[j] = tokens[i]
-            x[k] -= 1
-            value = _word_weight(x[k], concentration[k], f[k])
-            total += _set_weight(k, value, weight, sums)
-            k = _word_at(uniform[u + 1] * total, weight, sums)
-            x[k] += 1
-            value = _word_weight(x[k], concentration[k], f[k])
-            total += _set_weight(k, value, weight, sums)
+def _sweep(x, concentration, logit, uniform):
+    weight = np.empty(len(x))
+    sums = np.empty((len(x) + _BLOCK - 1) // _BLOCK)
+    tokens = np.empty(len(uniform), np.int64)
+    length = _fill_tokens(x, tokens)
+    total = _fill_weights(x, concentration, logit, weight, sums)
+    for i in range(length):
+        # The words before i were drawn already.
+        j = min(i + int(uniform[i, 0] * (length - i)), length - 1)
+        k = tokens[j]
+        tokens[j] = tokens[i]
+        x[k] -= 1
+        value = _word_weight(x[k], concentration[k], logit[k])
+        total += _set_weight(k, value, weight, sums)
+        k = _word_at(uniform[i, 1] * total, weight, sums)
+        x[k] += 1
+        value = _word_weight(x[k], concentration[k], logit[k])
+        total += _set_weight(k, value, weight, sums)
 
 
 @njit(**KERNEL)
