@@ -228,6 +228,7 @@ def test_fits_go_on_stop_early_and_survive_pickling(n_jobs, words):
         assert other.components_.dtype == np.float32
 
 
+@heavy
 def test_threads_do_not_change_bits():
     X = np.random.default_rng(3).poisson(0.3, (307, 211)).astype(np.float32)
     models = [

@@ -50,6 +50,7 @@ def test_bracket_of_documents_that_grow_holds_the_exact_values(seed):
     np.testing.assert_allclose(estimate.value[0], exact.value[0])
 
 
+@heavy
 def test_only_little_work_is_enumerated():
     energy = random_bursty_energy(307, 3)
     method = LengthPartition(n_chains=200)
