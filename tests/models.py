@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from skebm.energies import RBM, ReplicatedSoftmax
+from skebm.energies import RBM, BurstyDocuments, Polya, ReplicatedSoftmax
 from skebm.layers import (
     Bernoulli,
     Categorical,
@@ -240,6 +240,19 @@ def random_documents_energy(n_words=3, n_hidden=2, seed=0, dtype=np.float64, sca
     weights = scale * rng.normal(size=(n_words, n_hidden)).astype(dtype)
     base = random_layer("categorical", n_words, rng, dtype)
     return ReplicatedSoftmax(*layers, weights, lengths=[2, 3, 5], base=base)
+
+
+def random_bursty_energy(n_words=3, n_hidden=2, seed=0, dtype=np.float64, scale=0.8):
+    """Return a model of bursty documents of up to 5 words."""
+    rng = np.random.default_rng(seed)
+    visible, base = (
+        Polya(*rng.normal(size=(2, n_words)).astype(dtype) - [[0.5], [0]])
+        for _ in range(2)
+    )
+    visible, base = visible.astype(dtype), base.astype(dtype)
+    weights = scale * rng.normal(size=(n_words, n_hidden)).astype(dtype)
+    hidden = random_layer("bernoulli", n_hidden, rng, dtype)
+    return BurstyDocuments(visible, hidden, weights, lengths=[2, 3, 5], base=base)
 
 
 def all_documents(n_words, length):

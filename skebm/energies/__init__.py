@@ -3,10 +3,12 @@
 from skebm.energies._base import Energy
 from skebm.energies._bipartite import Bipartite, Chains
 from skebm.energies._derived import Blend, ClampedSites, Scaled
+from skebm.energies._documents import DocumentSummary
 from skebm.energies._enumeration import Enumeration
 from skebm.energies._fused import NegativePhase, PositivePhase, Updates
 from skebm.energies._recipe import Recipe, Summary
 from skebm.energies._reference import Independent
+from skebm.energies.bursty import BurstyDocuments, BurstyDocumentsRecipe, Polya
 from skebm.energies.pairwise import Pairwise, PairwiseRecipe
 from skebm.energies.rbm import (
     RBM,
@@ -20,7 +22,6 @@ from skebm.energies.rbm import (
     rbm_from_parameters,
 )
 from skebm.energies.replicated_softmax import (
-    DocumentSummary,
     ReplicatedSoftmax,
     ReplicatedSoftmaxRecipe,
 )
@@ -30,6 +31,7 @@ ENERGIES = {
     "rbm": RBMRecipe,
     "class_rbm": ClassRBMRecipe,
     "replicated_softmax": ReplicatedSoftmaxRecipe,
+    "bursty_documents": BurstyDocumentsRecipe,
     "pairwise": PairwiseRecipe,
 }
 
@@ -38,6 +40,8 @@ __all__ = [
     "RBM",
     "Bipartite",
     "Blend",
+    "BurstyDocuments",
+    "BurstyDocumentsRecipe",
     "Chains",
     "Clamped",
     "ClampedChains",
@@ -53,6 +57,7 @@ __all__ = [
     "Pairwise",
     "PairwiseRecipe",
     "Phase",
+    "Polya",
     "PositivePhase",
     "RBMRecipe",
     "Recipe",

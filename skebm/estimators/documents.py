@@ -1,4 +1,4 @@
-"""Density and topics of documents with a replicated softmax."""
+"""Density and topics of documents with restricted Boltzmann machines."""
 
 from functools import partial
 
@@ -7,45 +7,44 @@ from scipy.sparse import issparse
 from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.energies import DocumentSummary, ReplicatedSoftmaxRecipe
-from skebm.estimators._base import (
-    EnergyEstimator,
-    TrainingRows,
-    fit_hooks,
-    store,
-)
+from skebm.energies import ENERGIES, DocumentSummary
+from skebm.estimators._base import EnergyEstimator, TrainingRows, fit_hooks, store
 from skebm.estimators._topics import TopicsMixin
+from skebm.inference import draw_documents
 from skebm.objectives import CD, PCD
 from skebm.partition import LENGTH_PARTITIONS, LengthPartitions
-from skebm.samplers import LengthTempering, draw_hidden
+from skebm.samplers import LengthTempering
 from skebm.tables import as_documents, check_counts, check_weight
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
-from skebm.utils._sklearn import (
-    fit_context,
-    is_fitted,
-    validate_data,
-)
+from skebm.utils._sklearn import StrOptions, fit_context, is_fitted, validate_data
 from skebm.utils._validation import resolve
 
-_OBJECTIVES = {"pcd": partial(PCD, sampler=LengthTempering()), "cd": CD}
+# The energy of each kind of words, and the sampler of its persistent chains.
+_WORDS = {
+    "bursty": ("bursty_documents", "gibbs"),
+    "multinomial": ("replicated_softmax", LengthTempering()),
+}
 
 
 class DocumentDensity(TopicsMixin, DensityMixin, EnergyEstimator):
-    """Density and topics of documents with a replicated softmax.
+    """Density and topics of documents with a restricted Boltzmann machine.
 
-    The estimator learns the distribution of documents that are given as counts of words
-    [1]_. The model is a restricted Boltzmann machine whose parameters are shared by
-    documents of all lengths. Its hidden units are topics, and several topics can be on
-    in one document. :class:`sklearn.decomposition.LatentDirichletAllocation`, in
-    contrast, divides a document among its topics. Scores are normalised
-    log-probabilities of the words **in sequence, given the number of words**, as the
-    perplexities of topic models are.
+    The estimator learns the distribution of documents that are given as counts of
+    words. A word that occurs in a document tends to occur again. Without topics, the
+    model of such words is a Dirichlet compound multinomial [1]_, where training starts.
+    The hidden units are topics, which change the concentrations of the words. Several
+    topics can be on in one document, while latent Dirichlet allocation divides a
+    document among its topics. Scores are normalised log-probabilities of the words **in
+    sequence, given the number of words**, as the perplexities of topic models are.
 
     Parameters
     ----------
     n_components : int, default=50
         Number of hidden units, which are the topics.
+    words : {"bursty", "multinomial"}, default="bursty"
+        Whether a word that occurs tends to occur again. If not, the words of a document
+        are independent given its topics, and the model is a replicated softmax [2]_.
     objective : {"pcd", "cd"} or objective, default="pcd"
         Objective that estimates the gradient; see :mod:`skebm.objectives`.
     optimizer : {"adam", "sgd"} or optimizer, default="adam"
@@ -60,8 +59,7 @@ class DocumentDensity(TopicsMixin, DensityMixin, EnergyEstimator):
         log-likelihood of a document; see :class:`skebm.penalties.Penalties`.
     partition : "auto" or method, default="auto"
         Method that computes ``log_partition_``. ``"auto"`` is
-        :class:`skebm.partition.LengthPartition` with its defaults, which is exact for
-        at most 16 hidden units.
+        :class:`skebm.partition.LengthPartition`.
     early_stopping : bool, default=False
         Whether to hold out documents, and to stop when the log-probability of words
         that are left out of these documents stops improving.
@@ -72,14 +70,15 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_words)
-        Weights between topics and words. A weight is the number of nats that a topic
-        adds to the log-odds of the word, relative to the mean of all words.
-        :meth:`topics` returns the words with the largest weights.
+        What a topic adds to the log concentrations of bursty words, or to the log-odds
+        of multinomial words relative to the mean of all words, in nats.
+    concentration_ : ndarray of shape (n_words,)
+        Concentrations of the words, which are infinite for multinomial words.
     intercept_visible_ : ndarray of shape (n_words,)
         Biases of the words.
     intercept_hidden_ : ndarray of shape (n_components,)
-        Biases of the hidden units for each word of a document. A document of ``D``
-        words multiplies them by ``D``.
+        Biases of the hidden units. With multinomial words, a document of ``D`` words
+        multiplies them by ``D``.
     log_partition_ : LengthPartitions
         Log partition functions of documents of all lengths.
         ``log_partition_.at(lengths)`` returns their values, brackets and standard
@@ -99,15 +98,14 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
 
     Notes
     -----
-    Sparse documents stay sparse. The persistent chains are dense: each chain has a
-    count for every word of the vocabulary, as each hidden unit has a weight for every
-    word.
-
-    Sample weights act as those of :class:`RBMDensity` do.
+    Sparse documents stay sparse, and the persistent chains are dense. Sample weights
+    act as those of :class:`RBMDensity` do.
 
     References
     ----------
-    .. [1] R. Salakhutdinov, G. Hinton. "Replicated softmax: an undirected topic model".
+    .. [1] R. Madsen, D. Kauchak, C. Elkan. "Modeling word burstiness using the
+       Dirichlet distribution". ICML 2005.
+    .. [2] R. Salakhutdinov, G. Hinton. "Replicated softmax: an undirected topic model".
        NIPS 2009.
 
     Examples
@@ -123,12 +121,16 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
     True
     """
 
-    _parameter_constraints = EnergyEstimator._parameter_constraints
+    _parameter_constraints = {
+        **EnergyEstimator._parameter_constraints,
+        "words": [StrOptions(set(_WORDS))],
+    }
 
     def __init__(
         self,
         n_components=50,
         *,
+        words="bursty",
         objective="pcd",
         optimizer="adam",
         learning_rate="auto",
@@ -181,8 +183,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         UserWarning
             If a count is not a whole number.
         """
-        go_on = self.warm_start and is_fitted(self)
-        return self._fit(X, None, sample_weight, go_on)
+        return self._fit(X, None, sample_weight, self.warm_start and is_fitted(self))
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
@@ -217,7 +218,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         return DocumentSummary.of(rows.units, rows.weight)
 
     def _recipe(self):
-        return ReplicatedSoftmaxRecipe(self.n_components)
+        return ENERGIES[_WORDS[self.words][0]](self.n_components)
 
     def _check_rows(self, X, reset=False):
         """Return validated counts."""
@@ -232,7 +233,8 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         return self._check_rows(X)
 
     def _objective(self):
-        return resolve(self.objective, _OBJECTIVES, "objective")
+        pcd = partial(PCD, sampler=_WORDS[self.words][1])
+        return resolve(self.objective, {"pcd": pcd, "cd": CD}, "objective")
 
     def _log_partition(self, energy, training):
         method = resolve(self.partition, LENGTH_PARTITIONS, "partition")
@@ -312,9 +314,8 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
     def sample(self, n_samples=1, lengths=None, *, random_state=None):
         """Draw documents from the model.
 
-        Hidden units are drawn by sequential Monte Carlo: populations of hidden units
-        start at empty documents, grow to the longest document, and are resampled on the
-        way. Then the words are drawn given the hidden units.
+        Populations of chains start at empty documents, climb to the longest document,
+        and are resampled on the way (sequential Monte Carlo).
 
         Parameters
         ----------
@@ -336,8 +337,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
             lengths = energy.draw_lengths(n_samples, random.fold(0))
         lengths = np.broadcast_to(np.asarray(lengths, dtype=np.int64), (n_samples,))
         with use_threads(self.n_jobs):
-            hidden = draw_hidden(energy.marginal, lengths, random.fold(1))
-            counts = energy.words(hidden.astype(energy.dtype), lengths, random.fold(2))
+            counts = draw_documents(energy, lengths, random)
         names = getattr(self, "feature_names_in_", None)
         return as_documents(counts, self._gives_sparse, names)
 

@@ -2,7 +2,7 @@
 
 from skebm.inference.completion import Completion, completed
 from skebm.inference.conditionals import HOLE_STEPS, conditionals
-from skebm.inference.draws import at_chain_marginals, draw
+from skebm.inference.draws import at_chain_marginals, draw, draw_documents
 from skebm.inference.holes import complete_holes, draw_holes, posterior
 from skebm.inference.observed import observed_energy
 
@@ -14,6 +14,7 @@ __all__ = [
     "completed",
     "conditionals",
     "draw",
+    "draw_documents",
     "draw_holes",
     "observed_energy",
     "posterior",

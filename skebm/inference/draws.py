@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from skebm.samplers import Exact, Gibbs, anneal, resolve_kernel, sweep
+from skebm.samplers import (
+    Exact,
+    Gibbs,
+    anneal,
+    draw_grown,
+    draw_hidden,
+    resolve_kernel,
+    sweep,
+)
 from skebm.utils._resampling import systematic
 
 # With at most this many configurations of one side, draws are exact.
@@ -54,6 +62,26 @@ def draw(energy, n_rows, random, kernel="gibbs"):
     chains = energy.chains(energy.configurations(chains)[rows])
     chains = sweep(energy, chains, kernel, _N_BURN_IN, random.fold(4))
     return energy.configurations(chains)
+
+
+def draw_documents(energy, lengths, random):
+    """Return documents of these lengths, drawn from a model of documents.
+
+    Parameters
+    ----------
+    energy : energy of documents
+        With ``grow``, or with ``marginal`` and ``words``.
+    lengths : ndarray of int of shape (n,)
+    random : Random
+
+    Returns
+    -------
+    ndarray of shape (n, n_words)
+    """
+    if hasattr(energy, "grow"):
+        return draw_grown(energy, lengths, random.fold(1))
+    hidden = draw_hidden(energy.marginal, lengths, random.fold(1))
+    return energy.words(hidden.astype(energy.dtype), lengths, random.fold(2))
 
 
 def at_chain_marginals(energy, random):

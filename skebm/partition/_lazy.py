@@ -134,7 +134,7 @@ class LengthPartitions(_LazyEstimates):
 
     Parameters
     ----------
-    energy : ReplicatedSoftmax
+    energy : energy of documents
         The fitted energy.
     method : spec with ``estimate(energy, random, top)``
         The method that computes the estimates of all lengths up to ``top``.

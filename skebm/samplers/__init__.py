@@ -10,6 +10,7 @@ from skebm.samplers._base import (
 )
 from skebm.samplers.exact import Exact
 from skebm.samplers.gibbs import Gibbs
+from skebm.samplers.growth import change_lengths, draw_grown, rungs_to
 from skebm.samplers.lengths import LengthTempering, draw_hidden
 from skebm.samplers.metropolis import Metropolis
 from skebm.samplers.tempering import ParallelTempering
@@ -33,8 +34,11 @@ __all__ = [
     "Sampler",
     "TrajectoryTempering",
     "anneal",
+    "change_lengths",
+    "draw_grown",
     "draw_hidden",
     "named_kernel",
     "resolve_kernel",
+    "rungs_to",
     "sweep",
 ]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skebm.samplers._base import Sampler
-from skebm.utils._resampling import systematic
+from skebm.utils._resampling import log_mean_exp, systematic
 
 # The next rung is where the log weights have this standard deviation, or where the
 # length has doubled, whichever is nearer.
@@ -115,11 +115,6 @@ class Rung(NamedTuple):
         differences = np.asarray(lengths, dtype=np.float64) - self.length
         log_weight = differences[:, None, None] * self.phi
         return (self.log_ratio + log_mean_exp(log_weight)).T
-
-
-def log_mean_exp(x):
-    """Return the log of the mean of ``exp(x)`` over the last axis."""
-    return np.logaddexp.reduce(x, axis=-1) - np.log(x.shape[-1])
 
 
 def coins(marginal, shape, random):

@@ -1,4 +1,4 @@
-"""Members of weighted populations that go on: systematic resampling."""
+"""Weighted populations: their mean weights, and the members that go on."""
 
 import numpy as np
 
@@ -35,3 +35,8 @@ def positions(cumulative, ticks):
     """Return ``numpy.searchsorted`` of each row, of the shape of ``ticks``."""
     pairs = zip(cumulative, ticks, strict=True)
     return np.array([np.searchsorted(row, ticks_of) for row, ticks_of in pairs], int)
+
+
+def log_mean_exp(x):
+    """Return the log of the mean of ``exp(x)`` over the last axis."""
+    return np.logaddexp.reduce(x, axis=-1) - np.log(x.shape[-1])

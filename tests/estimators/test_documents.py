@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from scipy.special import gammaln
 from sklearn.base import clone
 
 from skebm import DocumentDensity
@@ -22,10 +23,10 @@ def two_topics(n, rng, length=11):
     return np.array(rows, dtype=float), topic, share
 
 
-@pytest.fixture(scope="module")
-def fitted():
+@pytest.fixture(scope="module", params=["bursty", "multinomial"])
+def fitted(request):
     X, topic, _ = two_topics(307, np.random.default_rng(3))
-    return DocumentDensity(n_iter=100, **SMALL).fit(X), X, topic
+    return DocumentDensity(words=request.param, n_iter=100, **SMALL).fit(X), X, topic
 
 
 @heavy
@@ -55,6 +56,41 @@ def test_learns_topics_almost_as_well_as_the_truth(fitted):
     assert alike[same].mean() > alike[~same].mean() + 0.2
     words = [set(own) for own in model.topics(2)]
     assert {0, 1} in words or {3, 4} in words
+
+
+def bursts(n, rng, concentration=0.3):
+    """Draw documents of nine words, of which the first or the last four are likely."""
+    rows, high = [], np.r_[np.ones(4), 0.2, np.full(4, 0.05)]
+    for _ in range(n):
+        share = rng.dirichlet(
+            concentration * (high if rng.random() < 0.5 else high[::-1])
+        )
+        rows.append(rng.multinomial(rng.integers(1, 31), share))
+    return np.array(rows, dtype=float)
+
+
+@heavy
+def test_repeated_words_are_expected():
+    """One compound multinomial beats all topics that have multinomial words."""
+    rng = np.random.default_rng(3)
+    X, new = bursts(501, rng), bursts(1009, rng)
+    bursty, multinomial = (
+        DocumentDensity(words=words, n_iter=60, **SMALL).fit(X)
+        for words in ("bursty", "multinomial")
+    )
+    urn = bursty._energy.reference
+    log_z = urn.layer.concentration.sum()
+    log_z = gammaln(log_z + new.sum(axis=1)) - gammaln(log_z)
+    one = np.exp((urn.layer.energy(new) + log_z).sum() / new.sum())
+    assert bursty.perplexity(new) < 0.97 * one < 0.9 * multinomial.perplexity(new)
+    assert bursty.concentration_.shape == (9,)
+    assert (bursty.concentration_ < 2).all()
+    assert np.isinf(multinomial.concentration_).all()
+
+
+def test_unknown_words_are_refused():
+    with pytest.raises(ValueError, match="words"):
+        DocumentDensity(words="rare", **SMALL).fit(np.eye(3))
 
 
 @heavy
@@ -160,21 +196,24 @@ def test_frames_name_the_words():
     assert list(names) == [f"documentdensity{k}" for k in range(3)]
 
 
-def test_weight_is_repetition():
+@pytest.mark.parametrize("words", ["bursty", "multinomial"])
+def test_weight_is_repetition(words):
     rng = np.random.default_rng(3)
     X, _, _ = two_topics(53, rng)
     weight = rng.integers(0, 4, 53)
-    once = DocumentDensity(n_iter=7, **SMALL).fit(X, sample_weight=weight)
-    often = DocumentDensity(n_iter=7, **SMALL).fit(np.repeat(X, weight, axis=0))
+    once = DocumentDensity(n_iter=7, words=words, **SMALL).fit(X, sample_weight=weight)
+    often = DocumentDensity(n_iter=7, words=words, **SMALL).fit(
+        np.repeat(X, weight, axis=0)
+    )
     np.testing.assert_allclose(once.components_, often.components_, atol=1e-9)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_fits_go_on_stop_early_and_survive_pickling(n_jobs):
+@pytest.mark.parametrize("words", ["bursty", "multinomial"])
+def test_fits_go_on_stop_early_and_survive_pickling(n_jobs, words):
     X, _, _ = two_topics(307, np.random.default_rng(3))
-    model = DocumentDensity(
-        n_iter=40, early_stopping=True, n_iter_no_change=2, n_jobs=n_jobs, **SMALL
-    ).fit(X)
+    options = {"early_stopping": True, "n_iter_no_change": 2, "n_jobs": n_jobs}
+    model = DocumentDensity(n_iter=40, words=words, **options, **SMALL).fit(X)
     assert {"word_log_likelihood", "validation_score"} < set(model.history_)
     assert model.n_iter_ <= 40
     copy = pickle.loads(pickle.dumps(model))
@@ -187,3 +226,16 @@ def test_fits_go_on_stop_early_and_survive_pickling(n_jobs):
         other = clone(model).set_params(objective=objective, optimizer="sgd")
         assert np.isfinite(other.fit(X.astype(np.float32)).score(X))
         assert other.components_.dtype == np.float32
+
+
+@heavy
+def test_threads_do_not_change_bits():
+    X = np.random.default_rng(3).poisson(0.3, (307, 211)).astype(np.float32)
+    models = [
+        DocumentDensity(37, n_iter=2, n_jobs=n_jobs, random_state=0).fit(X)
+        for n_jobs in (1, 2)
+    ]
+    for name in ("components_", "concentration_", "intercept_hidden_"):
+        np.testing.assert_array_equal(*(getattr(model, name) for model in models))
+    np.testing.assert_array_equal(*(model.score_samples(X) for model in models))
+    np.testing.assert_array_equal(*(m.sample(7, random_state=0) for m in models))

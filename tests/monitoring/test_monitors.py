@@ -10,7 +10,13 @@ from skebm.layers import Bernoulli, Categorical, Columns
 from skebm.monitoring import MONITORS, ClassMonitor, DensityMonitor, DocumentMonitor
 from skebm.monitoring.density import reconstruction_error
 from skebm.utils._random import Random
-from tests.models import random_documents_energy, random_mixed, random_rbm, units_of
+from tests.models import (
+    random_bursty_energy,
+    random_documents_energy,
+    random_mixed,
+    random_rbm,
+    units_of,
+)
 
 
 def rows_of(energy, n):
@@ -113,8 +119,9 @@ def test_classes():
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-def test_documents(kind):
-    energy = random_documents_energy(7, 3)
+@pytest.mark.parametrize("model", [random_documents_energy, random_bursty_energy])
+def test_documents(kind, model):
+    energy = model(7, 3)
     X = rows_of(energy, 23)
     X[3] = 0  # an empty document has no word to leave out
     monitor = DocumentMonitor(kind(X), None, (kind(X), None), None, Random(3))

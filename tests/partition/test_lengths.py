@@ -7,7 +7,12 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skebm.partition import Estimate, LengthPartition, LengthPartitions
 from skebm.utils._random import Random
-from tests.models import all_states, heavy, random_documents_energy
+from tests.models import (
+    all_states,
+    heavy,
+    random_bursty_energy,
+    random_documents_energy,
+)
 
 ANNEALED = LengthPartition(max_units=0)
 
@@ -28,6 +33,31 @@ def test_bracket_holds_the_exact_values(seed):
     assert (estimate.value <= estimate.upper).all()
     np.testing.assert_allclose(estimate.value[0], 7 * np.log(2))
     assert (estimate.ess <= 40.001).all()
+
+
+@heavy
+@pytest.mark.parametrize("seed", range(3))
+def test_bracket_of_documents_that_grow_holds_the_exact_values(seed):
+    energy = random_bursty_energy(7, 3, seed=seed, scale=1.0)
+    exact = LengthPartition().estimate(energy, None, 101)
+    estimate = ANNEALED.estimate(energy, Random(seed), 101)
+    assert exact.method == "enumeration"
+    assert estimate.method == "growth"
+    assert (estimate.lower <= exact.value + 1e-9).all()
+    assert (exact.value <= estimate.upper + 1e-9).all()
+    assert (np.abs(estimate.value - exact.value) <= 6 * estimate.stderr + 1e-9).all()
+    assert (estimate.upper - estimate.lower).max() < 1.0
+    np.testing.assert_allclose(estimate.value[0], exact.value[0])
+
+
+@heavy
+def test_only_little_work_is_enumerated():
+    energy = random_bursty_energy(307, 3)
+    method = LengthPartition(n_chains=200)
+    assert method.estimate(energy, Random(3), 11).method == "enumeration"
+    assert method.estimate(energy, Random(3), 211).method == "growth"
+    none = LengthPartition(max_units=2, n_chains=200)
+    assert none.estimate(energy, Random(3), 11).method == "growth"
 
 
 def test_enumeration_equals_the_naive_sum():

@@ -1,15 +1,11 @@
 """The replicated softmax, a model of documents as counts of words."""
 
+from skebm.energies._documents import DocumentSummary, lengths_of, spread
 from skebm.energies.replicated_softmax._marginal import Marginal
-from skebm.energies.replicated_softmax.recipe import (
-    DocumentSummary,
-    ReplicatedSoftmaxRecipe,
-)
+from skebm.energies.replicated_softmax.recipe import ReplicatedSoftmaxRecipe
 from skebm.energies.replicated_softmax.replicated_softmax import (
     Documents,
     ReplicatedSoftmax,
-    lengths_of,
-    spread,
 )
 
 __all__ = [

@@ -1,19 +1,12 @@
 """The recipe of replicated softmaxes."""
 
-from typing import NamedTuple
-
-import numpy as np
-
 from skebm.energies._recipe import (
     Recipe,
     columns_of,
     is_adaptive,
     small_weights,
 )
-from skebm.energies.replicated_softmax.replicated_softmax import (
-    ReplicatedSoftmax,
-    lengths_of,
-)
+from skebm.energies.replicated_softmax.replicated_softmax import ReplicatedSoftmax
 
 # Learning rates of "auto" (asv_bench/compare/newsgroups.py).
 #
@@ -24,32 +17,6 @@ _ADAM_RATE_TIMES_LENGTH = 0.5
 # The rate of plain descent times the mean length. Gradients also grow with the
 # frequency of a word, so plain descent learns frequent words only.
 _DESCENT_RATE_TIMES_LENGTH = 0.3
-
-
-class DocumentSummary(NamedTuple):
-    """The facts about the documents of a first fit that a recipe may use.
-
-    Attributes
-    ----------
-    X : {ndarray, CSR matrix} of shape (n, n_words)
-    weight : ndarray of shape (n,) or None
-    mean_length : float
-        Mean number of words of a document, at least 1.
-    """
-
-    X: np.ndarray
-    weight: np.ndarray | None
-    mean_length: float
-
-    @classmethod
-    def of(cls, X, weight):
-        """Return the summary of documents."""
-        mean_length = np.average(lengths_of(X), weights=weight)
-        return cls(X, weight, max(mean_length, 1.0))
-
-    def without_rows(self):
-        """Return the summary without documents, which the estimator keeps."""
-        return self._replace(X=None, weight=None)
 
 
 class ReplicatedSoftmaxRecipe(Recipe):
@@ -79,10 +46,11 @@ class ReplicatedSoftmaxRecipe(Recipe):
         return _DESCENT_RATE_TIMES_LENGTH / summary.mean_length
 
     def attributes(self, energy, order):
-        """Return weights and biases; ``order`` is not used."""
+        """Return weights, concentrations and biases; ``order`` is not used."""
         components = columns_of(energy.weights, slice(None))
         return {
             "components_": components,
+            "concentration_": energy.concentration,
             "intercept_visible_": energy.visible.bias.copy(),
             "intercept_hidden_": energy.hidden.bias.copy(),
             "_n_features_out": len(components),

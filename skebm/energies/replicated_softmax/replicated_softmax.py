@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skebm.energies._bipartite import Bipartite
+from skebm.energies._documents import OfDocuments, distinct_lengths, lengths_of, spread
 from skebm.energies.replicated_softmax._marginal import Marginal
 from skebm.layers import Bernoulli, Categorical
 from skebm.utils._math import sigmoid, softplus_sum
@@ -42,7 +42,7 @@ class Documents(NamedTuple):
         return self.weight @ self.rows / total, n_words @ self.hidden / total
 
 
-class ReplicatedSoftmax(Bipartite):
+class ReplicatedSoftmax(OfDocuments):
     """A model of documents of any length, with binary hidden units.
 
     ``E(v, h) = -v @ bias - D h @ hidden_bias - v @ weights @ h`` for the counts ``v``
@@ -81,15 +81,6 @@ class ReplicatedSoftmax(Bipartite):
        NIPS 2009.
     """
 
-    option_names = ("lengths", "shares", "base", "coupling")
-
-    def __init__(
-        self, visible, hidden, weights, *, lengths=(1,), shares=None, **options
-    ):
-        super().__init__(visible, hidden, weights, **options)
-        self.lengths = np.asarray(lengths)
-        self.shares = np.ones(len(lengths)) if shares is None else np.asarray(shares)
-
     def __repr__(self):
         return f"ReplicatedSoftmax(n_words={self.n_features}, {self.hidden!r})"
 
@@ -105,9 +96,7 @@ class ReplicatedSoftmax(Bipartite):
         weights : ndarray of shape (n_words, n_hidden)
         """
         weight = np.ones(x.shape[0]) if weight is None else weight
-        lengths = np.rint(lengths_of(x)[weight > 0]).astype(np.int64)
-        lengths, positions = np.unique(lengths, return_inverse=True)
-        shares = np.bincount(positions, weight[weight > 0])
+        lengths, shares = distinct_lengths(x, weight)
         total = max(shares @ lengths, 1)
         base = Categorical.from_moments(weight @ x / total, None, total)
         base = base.astype(weights.dtype)
@@ -121,14 +110,14 @@ class ReplicatedSoftmax(Bipartite):
         return energy
 
     @property
-    def sites(self):
-        """None, since columns are counts and ``visible`` is the layer of one word."""
-        return None
-
-    @property
     def work(self):
         """Multiply-adds of a sweep, for each document."""
         return 6 * self.weights.size
+
+    @property
+    def concentration(self):
+        """The concentrations of the words, which are infinite."""
+        return np.full(self.n_features, np.inf)
 
     # -- energy and gradient ---------------------------------------------------------
 
@@ -277,12 +266,6 @@ class ReplicatedSoftmax(Bipartite):
         coupling = self.coupling * beta
         return self._with(visible, self.hidden, self.weights, coupling=coupling)
 
-    def draw_lengths(self, n_rows, random):
-        """Draw lengths of documents, in proportion to their shares."""
-        cumulative = np.cumsum(self.shares)
-        uniform = random.uniform((n_rows, 1))[:, 0] * cumulative[-1]
-        return self.lengths[np.searchsorted(cumulative[:-1], uniform)]
-
 
 class IndependentWords:
     """The reference of a replicated softmax, whose words are independent.
@@ -315,22 +298,3 @@ class IndependentWords:
         inputs = np.zeros((n_rows, self.layer.n_units), dtype=self.layer.bias.dtype)
         lengths = spread(self.lengths, self.shares, n_rows)
         return random.multinomial(self.layer.mean(inputs), lengths)
-
-
-def lengths_of(x):
-    """Return the number of words of each row."""
-    return np.asarray(x.sum(axis=1)).reshape(-1)
-
-
-def spread(lengths, shares, n):
-    """Return ``n`` whole numbers that represent a distribution of lengths.
-
-    The sorted lengths are divided into ``n`` groups of the same size, and the numbers
-    are the means of the groups. So ``n`` documents of these lengths have the mean
-    length of the data, up to rounding.
-    """
-    rank = np.r_[0, np.cumsum(shares)]
-    sums = np.r_[0, np.cumsum(shares * lengths)]
-    edges = np.linspace(0, rank[-1], n + 1)
-    means = np.diff(np.interp(edges, rank, sums)) / np.diff(edges)
-    return np.rint(np.round(means, 6)).astype(np.int64)
