@@ -17,7 +17,7 @@ _MAX_REAL = 128
 _MIN_ROWS = 10
 
 
-def start_layers(layer, summary, couplings, bounded_hidden, random):
+def start_layers(layer, summary, couplings, n_clusters, random):
     """Return the visible layer and the base of the reference, at the rows.
 
     Columns of finitely many values are coupled along a Chow-Liu forest. Real columns
@@ -29,9 +29,8 @@ def start_layers(layer, summary, couplings, bounded_hidden, random):
         The visible layer; its parameters are not set yet.
     summary : Summary
     couplings : {"auto", "none", "tree", "full"}
-    bounded_hidden : bool
-        Whether the values of the hidden units are bounded. Else real columns are not
-        coupled.
+    n_clusters : int or "auto"
+        Number of components of the mixture.
     random : Random
 
     Returns
@@ -43,13 +42,11 @@ def start_layers(layer, summary, couplings, bounded_hidden, random):
     visible, base = marginals(layer, summary)
     if couplings == "none" or summary.rows is None:
         return visible, base
-    if not bounded_hidden and couplings == "auto":
-        couplings = "tree"
-    base = _coupled(base, summary, couplings, random)
+    base = _coupled(base, summary, couplings, n_clusters, random)
     return base.astype(summary.dtype), base
 
 
-def _coupled(base, summary, couplings, random):
+def _coupled(base, summary, couplings, n_clusters, random):
     """Return the layer with couplings inside its finite and its real columns."""
     blocks, start, weight = [], 0, summary.weight
     for group, kind in _groups(base):
@@ -59,9 +56,10 @@ def _coupled(base, summary, couplings, random):
             before = blocks[-1] if blocks else None
             if before is not None and before.coupled and before.finite:
                 both = summary.rows[:, start - before.n_units : stop]
-                blocks[-1] = Mixed.from_rows(before.base, both, weight, random)
+                fit = before.base, both, weight, random, n_clusters
+                blocks[-1] = Mixed.from_rows(*fit)
             else:
-                blocks.append(Normals.from_rows(rows, weight, random))
+                blocks.append(Normals.from_rows(rows, weight, random, n_clusters))
         elif kind == "finite" and _make_a_tree(group, rows, couplings):
             blocks.append(Tree.from_rows(group, rows, weight))
         else:

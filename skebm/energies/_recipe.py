@@ -112,6 +112,10 @@ class Recipe(BaseEstimator):
         """Return the number of updates that ``n_iter="auto"`` stands for."""
         return max(_MIN_UPDATES, min(_UPDATES_PER_ROW * n_rows, _MAX_UPDATES))
 
+    def describe(self, energy):
+        """Return a line about what the recipe has chosen, or None."""
+        return None
+
     def attributes(self, energy, order):
         """Return the fitted attributes of an estimator with this energy.
 

@@ -114,6 +114,8 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             with use_threads(self.n_jobs):
                 built = self._recipe().build(rows.layer, summary, random.fold(0))
             energy = Energy.of(built)
+            if self.verbose and (line := self._recipe().describe(energy)):
+                print(f"[{type(self).__name__}] {line}")
         else:
             energy = self._training.energy
         n_rows, weight = rows.units.shape[0], rows.weight

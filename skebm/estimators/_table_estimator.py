@@ -1,9 +1,11 @@
 """The base of estimators that train an energy on the rows of a table."""
 
+from numbers import Integral
+
 from skebm.energies import Summary
 from skebm.estimators._base import EnergyEstimator, store
 from skebm.estimators._rows import TableMixin
-from skebm.utils._sklearn import StrOptions
+from skebm.utils._sklearn import Interval, StrOptions
 
 
 class TableEstimator(TableMixin, EnergyEstimator):
@@ -17,6 +19,10 @@ class TableEstimator(TableMixin, EnergyEstimator):
         "visible": [str, dict, "array-like"],
         "hidden": [str],
         "couplings": [StrOptions({"auto", "none", "tree", "full"})],
+        "n_clusters": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "resample_inputs": ["boolean"],
         "handle_unknown": [StrOptions({"error", "missing"})],
     }
@@ -28,6 +34,7 @@ class TableEstimator(TableMixin, EnergyEstimator):
         visible="auto",
         hidden="bernoulli",
         couplings="auto",
+        n_clusters="auto",
         objective="pcd",
         optimizer="auto",
         learning_rate="auto",

@@ -47,7 +47,7 @@ class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
         Number of hidden units. A small number is better, since the model then cannot
         form a mode at the outliers among the training rows. Up to 20 hidden units the
         partition function is exact.
-    learning_rate, batch_size, n_iter, early_stopping, warm_start, n_jobs, \
+    couplings, learning_rate, batch_size, n_iter, early_stopping, warm_start, n_jobs, \
 random_state, verbose
         As for :class:`RBMDensity`.
 
@@ -90,7 +90,7 @@ random_state, verbose
         **{
             name: RBMDensity._parameter_constraints[name]
             for name in (
-                *("n_components", "learning_rate", "batch_size", "n_iter"),
+                *("n_components", "couplings", "learning_rate", "batch_size", "n_iter"),
                 *("early_stopping", "warm_start", "n_jobs", "random_state", "verbose"),
             )
         },
@@ -102,6 +102,7 @@ random_state, verbose
         *,
         contamination="auto",
         n_components=4,
+        couplings="auto",
         learning_rate="auto",
         batch_size="auto",
         n_iter="auto",
@@ -170,6 +171,9 @@ random_state, verbose
         return RBMDensity(
             self.n_components,
             visible="auto" if by_columns(X, "auto") else narrow_kinds(X),
+            couplings=self.couplings,
+            # Outliers that lie together would be a cluster of their own.
+            n_clusters=1,
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,
             n_iter=self.n_iter,

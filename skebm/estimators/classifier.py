@@ -45,6 +45,9 @@ class EnergyClassifier(ClassifierMixin, GenerativeMixin, TableEstimator):
         Share of the joint likelihood in the objective. 0 is purely discriminative, and
         1 is purely generative. A weight of a few per cent regularises the classifier.
         With a weight above 0, the estimator has ``score_samples`` and ``sample``.
+    couplings : {"none", "auto", "tree", "full"}, default="none"
+        Couplings of the inputs, as for :class:`RBMDensity`. They matter only if
+        ``generative_weight`` is above 0.
     class_weight : dict, "balanced" or None, default=None
         Factors by which the weights of the rows of each class are multiplied.
     visible : str, dict or list, default="auto"
@@ -122,6 +125,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         class_weight=None,
         visible="auto",
         hidden="bernoulli",
+        couplings="none",
         objective="pcd",
         optimizer="auto",
         learning_rate="auto",
@@ -223,7 +227,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         return super()._reads_columns(X) and not numbers
 
     def _recipe(self):
-        return ClassRBMRecipe(self.n_components, self.hidden)
+        return ClassRBMRecipe(self.n_components, self.hidden, self.couplings)
 
     def _objective(self):
         conditional = Conditional()

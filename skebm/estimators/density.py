@@ -42,7 +42,8 @@ class RBMDensity(
         ``fit`` or ``partial_fit`` settles the units of ``"auto"`` columns.
 
         In an array, and in a data frame of numbers without column names, all columns
-        are Bernoulli if all values lie in [0, 1], else all are Gaussian. A column of
+        are Bernoulli if all values lie in [0, 1]. Else they are Gaussian, some after a
+        Yeo-Johnson transform, as below. A column of
         another data frame, or of an array of objects if ``visible`` is a dict or list,
         is
 
@@ -66,6 +67,26 @@ class RBMDensity(
     hidden : {"bernoulli", "spin", "gaussian", "relu"}, default="bernoulli"
         Hidden units. Gaussian hidden units have variance 1. Rectified hidden units
         ("relu") are Gaussian hidden units that are cut off at 0.
+    couplings : {"auto", "none", "tree", "full"}, default="auto"
+        Visible units that are coupled directly, beside the hidden units.
+
+        - ``"none"``: none of them, as in a plain restricted Boltzmann machine.
+        - ``"tree"``: columns of finitely many values, along a Chow-Liu forest [3]_.
+        - ``"full"``: also real columns, which are a mixture of normal distributions.
+          The component of the mixture is one more variable of the forest.
+        - ``"auto"``: ``"full"``, but a forest only up to 5,000,000 cells and for whole
+          numbers, and a mixture only up to 128 real columns. Images therefore keep
+          independent units and their fast training. It is ``"tree"`` if the values of
+          the hidden units are not bounded.
+
+        Training starts at the likelihood of the forest and of the mixture, so hidden
+        units learn what these leave. If the mixture has several components, it leaves
+        the hidden units little. Use ``"none"`` to learn features of real columns.
+    n_clusters : int or "auto", default="auto"
+        Number of components of the mixture of real columns, besides a wide one that
+        takes outliers. ``"auto"`` chooses 1 to 16 by the density of held-out rows, and
+        averages the mixtures of three starts. The precision of one component is learned
+        on together with the hidden units; several components stay as they begin.
     objective : {"pcd", "cd", "pseudo_likelihood", "ratio_matching", "mpf"} or \
 objective, default="pcd"
         Objective that estimates the gradient; see :mod:`skebm.objectives`. The last
@@ -76,15 +97,9 @@ objective, default="pcd"
         that sample the gradient, and ``"adam"`` for objectives whose gradient is exact.
     learning_rate : float or "auto", default="auto"
         Learning rate of the first updates. With Adam, ``"auto"`` is 0.01 for the
-        objectives that need no chains and 0.003 for the others. With SGD it is
-
-        - 0.01 with Gaussian or rectified hidden units;
-        - 0.4 with Bernoulli units on both sides and up to 32 hidden units, falling to
-          0.1 at 128; with a tree and many rows, up to twice as much, at most 0.4;
-        - 0.05 if all columns are categorical;
-        - 0.05 if there are spins and real columns;
-        - 0.1 otherwise, but at most 1 over the variance of a count, and at most 2.5
-          over the largest eigenvalue of the correlations of real columns.
+        objectives that need no chains and 0.003 for the others. With SGD it depends on
+        the kinds of units, their number and the spread of the columns. It is between
+        0.01 and 0.4.
     schedule : {"linear", "constant"}, default="linear"
         Schedule of the learning rate. ``"linear"`` keeps it constant for the first half
         of the epochs and then lowers it linearly to 0.
@@ -168,6 +183,15 @@ objective, default="pcd"
         of the columns of ``X``.
     intercept_hidden_ : ndarray of shape (n_components,)
         Biases of the hidden units.
+    couplings_ : {"none", "tree", "full"}
+        The couplings of the visible units that ``fit`` has chosen.
+    graph_ : list of tuple
+        Edges of the forest, the strongest first: the positions of two columns, and
+        their mutual information in nats. The position -1 is the component of the
+        mixture. The list is empty if there is no forest.
+    precision_ : ndarray of shape (n_real, n_real)
+        Inverse of the covariance of the coupled real columns in the visible layer, in
+        the order of the columns, which are standardised after their transforms.
     log_partition_ : LogPartition
         Log partition function in nats: ``value``, ``lower``, ``upper``, ``stderr``,
         ``ess`` and ``method``. They are computed at first use.
@@ -214,6 +238,8 @@ objective, default="pcd"
        the likelihood gradient". ICML 2008.
     .. [2] J. Melchior, A. Fischer, L. Wiskott. "How to center deep Boltzmann machines".
        JMLR 17 (2016).
+    .. [3] C. Chow, C. Liu. "Approximating discrete probability distributions with
+       dependence trees". IEEE Transactions on Information Theory 14 (1968).
 
     Examples
     --------
@@ -244,7 +270,8 @@ objective, default="pcd"
     _parameter_constraints = TableEstimator._parameter_constraints
 
     def _recipe(self):
-        return RBMRecipe(self.n_components, self.hidden, self.couplings)
+        names = "n_components", "hidden", "couplings", "n_clusters"
+        return RBMRecipe(**{name: getattr(self, name) for name in names})
 
     def energy(self, X):
         """Return the free energy of each row, as :meth:`energy_samples` does."""

@@ -19,8 +19,16 @@ from skebm.utils._sklearn import (
 )
 
 _DENSITY = (
-    *("n_components", "visible", "handle_unknown", "learning_rate", "batch_size"),
-    *("n_iter", "max_time", "warm_start", "n_jobs", "random_state", "verbose"),
+    *("n_components", "visible", "couplings", "handle_unknown", "learning_rate"),
+    *(
+        "batch_size",
+        "n_iter",
+        "max_time",
+        "warm_start",
+        "n_jobs",
+        "random_state",
+        "verbose",
+    ),
 )
 
 
@@ -42,8 +50,8 @@ class EnergyImputer(TransformerMixin, DensityHolder, BaseEstimator):
         parameters below.
     n_components : int, default=100
         Number of hidden units.
-    visible, handle_unknown, learning_rate, batch_size, n_iter, max_time, warm_start, \
-n_jobs, random_state, verbose
+    visible, couplings, handle_unknown, learning_rate, batch_size, n_iter, max_time, \
+warm_start, n_jobs, random_state, verbose
         As for :class:`RBMDensity`. ``random_state`` is also the seed of the draws of
         ``sample_posterior``. These draws differ between calls if it is None.
     sample_posterior : bool, default=False
@@ -103,6 +111,7 @@ n_jobs, random_state, verbose
         *,
         n_components=100,
         visible="auto",
+        couplings="auto",
         handle_unknown="error",
         learning_rate="auto",
         batch_size="auto",

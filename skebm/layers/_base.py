@@ -42,6 +42,8 @@ class Layer:
     coupled : bool
         Whether units depend on each other, also given their inputs. Such a layer has
         its own ``cgf``, ``given`` and ``log_ratios``, and no ``cgfs``.
+    coupling : {"none", "tree", "full"}
+        How units are coupled: not at all, along a forest, or also all real units.
     values : tuple of float
         The values of a unit, if all units have the same ones.
     domain : str
@@ -60,6 +62,7 @@ class Layer:
 
     finite = True
     coupled = False
+    coupling = "none"
     domain = "values within their domain"
     param_names = ("bias",)
     structure_names = ()

@@ -42,6 +42,12 @@ class Columns(Layer):
         return any(layer.coupled for layer in self.layers)
 
     @property
+    def coupling(self):
+        """The widest coupling inside a layer: "none", "tree" or "full"."""
+        kinds = {layer.coupling for layer in self.layers}
+        return next(kind for kind in ("full", "tree", "none") if kind in kinds)
+
+    @property
     def n_units(self):
         """Number of columns of ``x``."""
         return self.slices[-1].stop

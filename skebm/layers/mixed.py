@@ -38,6 +38,7 @@ class Mixed(Layer):
 
     finite = False
     coupled = True
+    coupling = "full"
     domain = "values in the domain of each column's layer"
 
     def __init__(self, tree, real):
@@ -46,7 +47,7 @@ class Mixed(Layer):
         self.n_finite = tree.n_units - real.n_components
 
     @classmethod
-    def from_rows(cls, base, X, weight, random):
+    def from_rows(cls, base, X, weight, random, n_components="auto"):
         """Return the layer that is fitted to rows.
 
         Parameters
@@ -57,6 +58,7 @@ class Mixed(Layer):
             NaN in the holes.
         weight : ndarray of shape (n,) or None
         random : Random
+        n_components : int or "auto", default="auto"
 
         Returns
         -------
@@ -67,7 +69,7 @@ class Mixed(Layer):
         finite, numbers = X[:, : base.n_units], X[:, base.n_units :]
         states = state_shares(base, finite)
         mixture = fit_normals(
-            numbers, weight, random, states=states, n_finite=base.n_variables
+            numbers, weight, random, n_components, states, base.n_variables
         )
         real = Normals.from_fit(mixture)
         if real.learned:
@@ -84,6 +86,15 @@ class Mixed(Layer):
 
     def __repr__(self):
         return f"Mixed({self.tree!r}, {self.real!r})"
+
+    def moments(self):
+        """Return mean and covariance of the real columns without inputs, float64."""
+        no_inputs = np.zeros((1, self.tree.n_units))
+        no_inputs[:, self.n_finite :] = self.real.log_sums(
+            np.zeros((1, self.real.n_units))
+        )
+        share = self._split(self.tree.mean(no_inputs))[1][0]
+        return self.real.moments(share / share.sum())
 
     # -- structure -------------------------------------------------------------------
 

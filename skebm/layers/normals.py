@@ -54,6 +54,7 @@ class Normals(Layer):
 
     finite = False
     coupled = True
+    coupling = "full"
     domain = "finite numbers"
 
     def __init__(
@@ -118,6 +119,9 @@ class Normals(Layer):
         is_one = len(mixture.weights) == 2
         return cls.from_mixture(*mixture[:3], learned=is_one)
 
+    def __repr__(self):
+        return f"Normals(n_units={self.n_units}, n_components={self.n_components})"
+
     @property
     def n_components(self):
         """Number of normal distributions."""
@@ -141,10 +145,17 @@ class Normals(Layer):
         shapes = self.shifts, self.factors, self.centers, self.colors
         return type(self)(self.bias, none, *shapes, learned=False)
 
-    def moments(self):
-        """Return mean and covariance of the layer without inputs, float64."""
+    def moments(self, weight=None):
+        """Return mean and covariance of the layer without inputs, float64.
+
+        Parameters
+        ----------
+        weight : ndarray of shape (n_components,), default=None
+            Shares of the components, if they are not those of the layer.
+        """
         no_inputs = np.zeros((1, self.n_units))
-        weight = softmax(self.log_sums(no_inputs)[0])
+        if weight is None:
+            weight = softmax(self.log_sums(no_inputs)[0])
         centers = self.means(no_inputs)[:, 0]
         mean = weight @ centers
         away = centers - mean

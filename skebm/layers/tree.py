@@ -44,6 +44,7 @@ class Tree(Layer):
     """
 
     coupled = True
+    coupling = "tree"
     finite = True
     structure_names = ("edges",)
 

@@ -3,13 +3,21 @@
 import numpy as np
 
 from skebm.energies._couplings import start_layers
-from skebm.energies._recipe import Recipe, columns_of, is_adaptive, small_weights
+from skebm.energies._graph import coupling_attributes
+from skebm.energies._recipe import (
+    Recipe,
+    columns_of,
+    is_adaptive,
+    marginals,
+    small_weights,
+)
 from skebm.energies.rbm.class_rbm import ClassRBM
 from skebm.energies.rbm.rbm import RBM
 from skebm.layers import (
     HIDDEN,
     Bernoulli,
     Categorical,
+    Columns,
     Mixed,
     Normals,
     Spin,
@@ -70,25 +78,39 @@ class RBMRecipe(Recipe):
         Kind of the hidden units, a name of :data:`skebm.layers.HIDDEN`.
     couplings : {"auto", "none", "tree", "full"}, default="auto"
         Which visible units are coupled directly; see :class:`skebm.RBMDensity`.
+    n_clusters : int or "auto", default="auto"
+        Number of components of the mixture of real columns.
     """
 
     energy_class = RBM
 
-    def __init__(self, n_components=100, hidden="bernoulli", couplings="auto"):
+    def __init__(
+        self,
+        n_components=100,
+        hidden="bernoulli",
+        couplings="auto",
+        n_clusters="auto",
+    ):
         self.n_components = n_components
         self.hidden = hidden
         self.couplings = couplings
+        self.n_clusters = n_clusters
 
     def build(self, layer, summary, random):
         """Return an RBM at the visible layer of the rows, with small random weights."""
         hidden = self._hidden(summary.dtype)
         is_bounded = bool(np.isfinite(hidden.limits).all())
-        visible, base = start_layers(
-            layer, summary, self.couplings, is_bounded, random.fold(1)
-        )
+        visible, base = self._start(layer, summary, is_bounded, random.fold(1))
         shape = layer.n_units, self.n_components
         weights = visible.decorrelate(small_weights(shape, summary.dtype, random))
         return self.energy_class(visible, hidden, weights, base=base)
+
+    def _start(self, layer, summary, bounded_hidden, random):
+        """Return the visible layer and the base of the reference."""
+        couplings = self.couplings
+        if not bounded_hidden and couplings == "auto":
+            couplings = "tree"
+        return start_layers(layer, summary, couplings, self.n_clusters, random)
 
     def learning_rate(self, layer, summary, objective, optimizer):
         """Return the learning rate that ``"auto"`` stands for."""
@@ -125,6 +147,10 @@ class RBMRecipe(Recipe):
         share = n_rows / (_ROWS_PER_VARIABLE * layer.n_variables)
         return round(n_updates * min(max(share, _SMALLEST_SHARE), 1))
 
+    def describe(self, energy):
+        """Return a line about the couplings of the visible units."""
+        return f"visible units: {energy.visible!r}"
+
     def attributes(self, energy, order):
         """Return weights and biases under the names of scikit-learn's BernoulliRBM."""
         components = columns_of(energy.weights, order)
@@ -132,6 +158,7 @@ class RBMRecipe(Recipe):
             "components_": components,
             "intercept_visible_": energy.visible.bias[order],
             "intercept_hidden_": energy.hidden.bias.copy(),
+            **coupling_attributes(energy.visible, order),
             "_n_features_out": len(components),
         }
 
@@ -147,12 +174,28 @@ class ClassRBMRecipe(RBMRecipe):
 
     Parameters
     ----------
-    n_components, hidden
-        As for :class:`RBMRecipe`.
+    n_components, hidden, couplings, n_clusters
+        As for :class:`RBMRecipe`. The couplings are those of the inputs.
     """
 
     energy_class = ClassRBM
     monitor = "classes"
+
+    def _start(self, layer, summary, bounded_hidden, random):
+        """Return the layers of the inputs, which may be coupled, and of the label."""
+        inputs, label = layer.layers
+        n = inputs.n_units
+        of_inputs, of_label = (
+            summary._replace(mean=summary.mean[units], variance=summary.variance[units])
+            for units in (slice(n), slice(n, None))
+        )
+        if summary.rows is not None:
+            of_inputs = of_inputs._replace(rows=summary.rows[:, :n])
+        pairs = (
+            super()._start(inputs, of_inputs, bounded_hidden, random),
+            marginals(label, of_label),
+        )
+        return tuple(Columns(pair) for pair in zip(*pairs, strict=True))
 
     def learning_rate(self, layer, summary, objective, optimizer):
         """Return the learning rate of an RBM of the inputs."""
@@ -172,6 +215,7 @@ class ClassRBMRecipe(RBMRecipe):
             "intercept_visible_": inputs.bias[order],
             "intercept_class_": label.bias.copy(),
             "intercept_hidden_": energy.hidden.bias.copy(),
+            **coupling_attributes(inputs, order),
         }
 
 
