@@ -77,7 +77,8 @@ class RBMDensity(
         - ``"auto"``: ``"full"``, but a forest only up to 5,000,000 cells and for whole
           numbers, and a mixture only up to 128 real columns. Images therefore keep
           independent units and their fast training. It is ``"tree"`` if the values of
-          the hidden units are not bounded.
+          the hidden units are not bounded, and ``"none"`` for objectives that need no
+          chains.
 
         Training starts at the likelihood of the forest and of the mixture, so hidden
         units learn what these leave. If the mixture has several components, it leaves
@@ -270,8 +271,12 @@ objective, default="pcd"
     _parameter_constraints = TableEstimator._parameter_constraints
 
     def _recipe(self):
-        names = "n_components", "hidden", "couplings", "n_clusters"
-        return RBMRecipe(**{name: getattr(self, name) for name in names})
+        couplings = self.couplings
+        # An exact gradient needs the probabilities of single units, which are fast to
+        # compute for independent units only.
+        if couplings == "auto" and hasattr(self._objective(), "adam_rate"):
+            couplings = "none"
+        return RBMRecipe(self.n_components, self.hidden, couplings, self.n_clusters)
 
     def energy(self, X):
         """Return the free energy of each row, as :meth:`energy_samples` does."""

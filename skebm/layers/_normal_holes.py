@@ -119,10 +119,21 @@ class NormalsGiven:
         def fill(block):
             cells = self._observed[block], self.holes[block], field[block]
             out = log_weight[block], rows[block]
-            _fill(*cells, *self._model, noise[block], peaks, *out)
+            _fill(cells, tuple(self._model), noise[block], peaks, out)
 
         map_blocks(fill, n_rows, _WORK * n_components * n_units**3 // 3)
         return log_weight, rows
+
+
+@njit(**KERNEL)
+def _list(holes, index):
+    """Fill ``index`` with the numbers of the holes of a row; return how many."""
+    m = 0
+    for i in range(len(holes)):
+        if holes[i]:
+            index[m] = i
+            m += 1
+    return m
 
 
 @njit(**KERNEL)
@@ -161,30 +172,16 @@ def _cholesky(precision, index, m, lower):
 
 
 @njit(**KERNEL)
-def _fill(
-    x,
-    holes,
-    field,
-    bias,
-    centers,
-    linear,
-    precisions,
-    constant,
-    noise,
-    peaks,
-    log_weight,
-    rows,
-):
+def _fill(cells, model, noise, peaks, out):
     """Fill log weights of the components and rows with means or draws in the holes."""
+    x, holes, field = cells
+    bias, centers, linear, precisions, constant = model
+    log_weight, rows = out
     n_units = x.shape[1]
     index, lower = np.empty(n_units, np.intp), np.empty((n_units, n_units))
     away, vector = np.empty(n_units), np.empty(n_units)
     for r in range(len(x)):
-        m = 0
-        for i in range(n_units):
-            if holes[r, i]:
-                index[m] = i
-                m += 1
+        m = _list(holes[r], index)
         for k in range(len(centers)):
             total = constant[k]
             for i in range(n_units):
@@ -196,9 +193,7 @@ def _fill(
                 rows[r, k, i] = x[r, i]
             count = 0
             for i in range(n_units):
-                pull = 0.0
-                for j in range(n_units):
-                    pull += precisions[k, i, j] * away[j]
+                pull = np.dot(precisions[k, i], away)
                 if holes[r, i]:
                     vector[count] = field[r, i] + linear[k, i] - pull
                     count += 1
@@ -206,14 +201,12 @@ def _fill(
                     total -= away[i] * pull / 2
             log_det = _cholesky(precisions[k], index, m, lower)
             _solve_lower(lower, m, vector)
-            for i in range(m):
-                total += vector[i] * vector[i] / 2
+            total += np.dot(vector[:m], vector[:m]) / 2
             if not peaks:
                 total += m * np.log(2 * np.pi) / 2 - log_det
             log_weight[r, k] = total
-            if noise.shape[1]:
-                for i in range(m):
-                    vector[i] += noise[r, index[i]]
+            for i in range(m if noise.shape[1] else 0):
+                vector[i] += noise[r, index[i]]
             _solve_upper(lower, m, vector)
             for i in range(m):
                 rows[r, k, index[i]] = centers[k, index[i]] + vector[i]
@@ -226,11 +219,7 @@ def _add_covariances(holes, precisions, share, second):
     index, lower = np.empty(n_units, np.intp), np.empty((n_units, n_units))
     vector = np.empty(n_units)
     for r in range(len(holes)):
-        m = 0
-        for i in range(n_units):
-            if holes[r, i]:
-                index[m] = i
-                m += 1
+        m = _list(holes[r], index)
         for k in range(len(precisions)):
             _cholesky(precisions[k], index, m, lower)
             for c in range(m):

@@ -1,21 +1,20 @@
 """Real units that are coupled in pairs: one normal distribution, or a mixture."""
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp, softmax
+from scipy.special import logsumexp, softmax
 
-from skebm.layers._base import Layer
+from skebm.layers._components import Components
 from skebm.layers._interpolation import interpolated
 from skebm.layers._normal_holes import NormalsGiven, Quadratics
+from skebm.layers._normal_ratios import log_ratios
 from skebm.layers._normals_fit import fit_normals
-from skebm.layers._real import normal_grid
 
 # The diagonal of the factors stays within these bounds. So a standard deviation can
 # become ten times as small, and three times as large, as at the start.
 _DIAGONAL_BOUNDS = 1 / 3, 10.0
-_HALF_LOG_2PI = np.log(2 * np.pi) / 2
 
 
-class Normals(Layer):
+class Normals(Components):
     """A mixture of normal distributions with full covariances [1]_.
 
     Given the inputs of the units, the layer is a mixture of the same kind, with other
@@ -52,26 +51,9 @@ class Normals(Layer):
        density estimation". JASA 97 (2002).
     """
 
-    finite = False
     coupled = True
     coupling = "full"
     domain = "finite numbers"
-
-    def __init__(
-        self, bias, log_weight, shifts, factors, centers, colors, learned=True
-    ):
-        super().__init__(bias)
-        self.learned = learned
-        names = ("log_weight", "shifts", "factors")
-        fixed = ("centers", "colors", "learned")
-        self.param_names = ("bias", *names) if learned else ("bias",)
-        self.structure_names = fixed if learned else (*names, *fixed)
-        self.log_weight, self.shifts, self.factors = log_weight, shifts, factors
-        self.centers = np.asarray(centers, np.float64)
-        self.colors = np.asarray(colors, np.float64)
-        self._whiteners = np.linalg.inv(self.colors)
-        log_det = np.linalg.slogdet(self.colors)[1]
-        self._constant = -log_det - self.n_units * _HALF_LOG_2PI
 
     @classmethod
     def from_mixture(cls, weights, means, covariances, learned=True):
@@ -123,11 +105,6 @@ class Normals(Layer):
         return f"Normals(n_units={self.n_units}, n_components={self.n_components})"
 
     @property
-    def n_components(self):
-        """Number of normal distributions."""
-        return len(self.log_weight)
-
-    @property
     def limits(self):
         """Minus and plus infinity."""
         return np.full(self.n_units, -np.inf), np.full(self.n_units, np.inf)
@@ -144,61 +121,6 @@ class Normals(Layer):
         none = np.zeros_like(self.log_weight)
         shapes = self.shifts, self.factors, self.centers, self.colors
         return type(self)(self.bias, none, *shapes, learned=False)
-
-    def moments(self, weight=None):
-        """Return mean and covariance of the layer without inputs, float64.
-
-        Parameters
-        ----------
-        weight : ndarray of shape (n_components,), default=None
-            Shares of the components, if they are not those of the layer.
-        """
-        no_inputs = np.zeros((1, self.n_units))
-        if weight is None:
-            weight = softmax(self.log_sums(no_inputs)[0])
-        centers = self.means(no_inputs)[:, 0]
-        mean = weight @ centers
-        away = centers - mean
-        return mean, np.tensordot(weight, self.covariances, 1) + (
-            weight * away.T
-        ) @ away
-
-    @property
-    def covariances(self):
-        """Covariances of the components, (n_components, n_units, n_units), float64."""
-        root = self.colors @ np.linalg.inv(self._double(self.factors)).transpose(
-            0, 2, 1
-        )
-        return root @ root.transpose(0, 2, 1)
-
-    @property
-    def precisions(self):
-        """Inverses of :attr:`covariances`."""
-        root = self._roots()
-        return root.transpose(0, 2, 1) @ root
-
-    def _double(self, array):
-        return array.astype(np.float64, copy=False)
-
-    def _roots(self):
-        """Return matrices with ``root @ (x - center) = factors.T @ z``."""
-        return self._double(self.factors).transpose(0, 2, 1) @ self._whiteners
-
-    def _coordinates(self, x):
-        """Return the ``z`` of each component, (n_components, n, n_units), float64."""
-        away = self._double(x) - self.centers[:, None]
-        return away @ self._whiteners.transpose(0, 2, 1)
-
-    def _log_joint(self, z):
-        """Return minus the joint energies without the bias, (n_components, n)."""
-        scaled = z @ self._double(self.factors)
-        linear = (z @ self._double(self.shifts)[:, :, None])[:, :, 0]
-        constant = self._double(self.log_weight) + self._constant
-        return linear - np.einsum("kni,kni->kn", scaled, scaled) / 2 + constant[:, None]
-
-    def log_densities(self, x):
-        """Return minus the joint energies without the bias, (n, n_components)."""
-        return self._log_joint(self._coordinates(x)).T
 
     def energy(self, x):
         """Return the energy of each row of ``x``, shape (n,), float64."""
@@ -223,43 +145,14 @@ class Normals(Layer):
 
     # -- given inputs ----------------------------------------------------------------
 
-    def _fields(self, inputs):
-        """Return the fields of the ``z``, times the inverse of the factors."""
-        field = self._double(inputs) + self._double(self.bias)
-        fields = field @ self.colors + self._double(self.shifts)[:, None]
-        inverse = np.linalg.inv(self._double(self.factors))
-        return field, fields @ inverse.transpose(0, 2, 1), inverse
-
-    def log_sums(self, inputs):
-        """Return the log normaliser of each component, (n, n_components)."""
-        return self._log_sums(*self._fields(inputs))
-
-    def _log_sums(self, field, scaled, inverse):
-        square = np.einsum("kni,kni->nk", scaled, scaled) / 2
-        log_det = np.linalg.slogdet(inverse)[1]
-        constant = self._double(self.log_weight) + log_det
-        return square + field @ self.centers.T + constant
-
     def cgf(self, inputs):
         """Return the log of the integral of ``exp(x @ inputs - energy(x))``."""
         return logsumexp(self.log_sums(inputs), axis=1)
-
-    def means(self, inputs):
-        """Return the mean of each component, (n_components, n, n_units)."""
-        _, scaled, inverse = self._fields(inputs)
-        return self.centers[:, None] + (scaled @ inverse) @ self.colors.transpose(
-            0, 2, 1
-        )
 
     def mean(self, inputs):
         """Return the expectation of ``x`` given its inputs."""
         share = softmax(self.log_sums(inputs), axis=1)
         return self.mean_of(share, inputs)
-
-    def mean_of(self, share, inputs):
-        """Return the expectation of ``x`` if components have these shares."""
-        mean = np.einsum("nk,kni->ni", share, self.means(inputs))
-        return mean.astype(inputs.dtype)
 
     def mode(self, inputs):
         """Return the mean of the component with the highest density at its mean."""
@@ -271,17 +164,6 @@ class Normals(Layer):
         share = softmax(self.log_sums(inputs), axis=1)
         which = random.fold(0).categorical(share).argmax(axis=1)
         return self.sample_of(which, inputs, random.fold(1))
-
-    def sample_of(self, which, inputs, random):
-        """Draw ``x`` given the number of its component, and its inputs."""
-        _, scaled, inverse = self._fields(inputs)
-        noise = random.normal(inputs.shape, inputs.dtype)
-        out = np.empty_like(inputs)
-        for k in np.unique(which):
-            rows = which == k
-            white = (scaled[k, rows] + noise[rows]) @ inverse[k]
-            out[rows] = self.centers[k] + white @ self.colors[k].T
-        return out
 
     def cgf_grad(self, inputs, weight):
         """Return d cgf / d params, summed over rows with ``weight``."""
@@ -345,29 +227,7 @@ class Normals(Layer):
             Log of the weights with which a sum over the values is an integral of
             ``exp(energy(x) - energy(x with the unit at a value))``.
         """
-        z, bias = self._coordinates(x), float(self.bias[variable])
-        if log_share is None:
-            log_share = log_softmax(self._log_joint(z).T, axis=1)
-        factors = self._double(self.factors)
-        pull = z @ factors @ factors.transpose(0, 2, 1)
-        pull -= self._double(self.shifts)[:, None]
-        slope = np.einsum("kni,ki->kn", pull, self._whiteners[:, :, variable])
-        precision = np.square(self._roots()[:, :, variable]).sum(axis=1)
-        values, log_weight = [], []
-        for k in range(self.n_components):
-            scale = precision[k] ** -0.5
-            ends = (low + bias) / precision[k], (high + bias) / precision[k]
-            steps, step = normal_grid(ends, scale)
-            # A grid about the mean that the unit has given the other units.
-            away = steps - slope[k, :, None] / precision[k]
-            total = slope[k, :, None] * away + precision[k] / 2 * away**2
-            log_weight.append(
-                log_share[:, k, None] - total + bias * away + np.log(step)
-            )
-            values.append(self._double(x[:, variable, None]) + away)
-        values = np.concatenate(values, axis=1)[:, :, None].astype(x.dtype)
-        columns = slice(variable, variable + 1)
-        return columns, values, np.concatenate(log_weight, axis=1)
+        return log_ratios(self, variable, x, low, high, log_share)
 
     # -- copies ----------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from sklearn.utils.metaestimators import available_if
 from skebm.energies._bipartite import Bipartite, Chains
 from skebm.energies._enumeration import Enumeration
 from skebm.energies._reference import Independent
+from skebm.energies._sites import flip_energies, flip_grad, have_two_values
 from skebm.energies.rbm._binary import sweeps
 from skebm.energies.rbm._bounds import (
     bound_weights,
@@ -19,7 +20,7 @@ from skebm.energies.rbm._conditionals import (
     conditionals_of_coupled,
 )
 from skebm.energies.rbm._enumeration import HiddenEnumeration
-from skebm.energies.rbm._flips import Flips, two_values
+from skebm.energies.rbm._flips import Flips
 from skebm.energies.rbm._fused import FusedRBM, has_binary_units
 from skebm.energies.rbm._normal import (
     conditionals_of_normal,
@@ -37,7 +38,7 @@ from skebm.utils._products import product
 
 
 def _has_flips(energy):
-    return two_values(energy.visible) is not None
+    return energy.sites is not None and have_two_values(energy.sites)
 
 
 class RBM(Bipartite):
@@ -301,6 +302,8 @@ class RBM(Bipartite):
         ValueError
             If ``x`` holds a value that its unit cannot take.
         """
+        if self.visible.coupled:
+            return flip_energies(self, x)
         return Flips(self).energies(x)
 
     @available_if(_has_flips)
@@ -312,4 +315,6 @@ class RBM(Bipartite):
         x : {ndarray, CSR matrix} of shape (n, n_visible)
         weight : ndarray of shape (n, n_visible)
         """
+        if self.visible.coupled:
+            return flip_grad(self, x, weight)
         return Flips(self).grad(x, weight)

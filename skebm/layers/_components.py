@@ -1,0 +1,130 @@
+"""The components of a mixture of normal distributions."""
+
+import numpy as np
+from scipy.special import softmax
+
+from skebm.layers._base import Layer
+
+_HALF_LOG_2PI = np.log(2 * np.pi) / 2
+
+
+class Components(Layer):
+    """Base of :class:`Normals`: what each component says of rows and of inputs."""
+
+    finite = False
+
+    def __init__(
+        self, bias, log_weight, shifts, factors, centers, colors, learned=True
+    ):
+        super().__init__(bias)
+        self.learned = learned
+        names = ("log_weight", "shifts", "factors")
+        fixed = ("centers", "colors", "learned")
+        self.param_names = ("bias", *names) if learned else ("bias",)
+        self.structure_names = fixed if learned else (*names, *fixed)
+        self.log_weight, self.shifts, self.factors = log_weight, shifts, factors
+        self.centers = np.asarray(centers, np.float64)
+        self.colors = np.asarray(colors, np.float64)
+        self._whiteners = np.linalg.inv(self.colors)
+        log_det = np.linalg.slogdet(self.colors)[1]
+        self._constant = -log_det - self.n_units * _HALF_LOG_2PI
+
+    @property
+    def n_components(self):
+        """Number of normal distributions."""
+        return len(self.log_weight)
+
+    @property
+    def covariances(self):
+        """Covariances of the components, (n_components, n_units, n_units), float64."""
+        root = self.colors @ np.linalg.inv(self._double(self.factors)).transpose(
+            0, 2, 1
+        )
+        return root @ root.transpose(0, 2, 1)
+
+    @property
+    def precisions(self):
+        """Inverses of :attr:`covariances`."""
+        root = self._roots()
+        return root.transpose(0, 2, 1) @ root
+
+    def _double(self, array):
+        return array.astype(np.float64, copy=False)
+
+    def _roots(self):
+        """Return matrices with ``root @ (x - center) = factors.T @ z``."""
+        return self._double(self.factors).transpose(0, 2, 1) @ self._whiteners
+
+    def _coordinates(self, x):
+        """Return the ``z`` of each component, (n_components, n, n_units), float64."""
+        away = self._double(x) - self.centers[:, None]
+        return away @ self._whiteners.transpose(0, 2, 1)
+
+    def _log_joint(self, z):
+        """Return minus the joint energies without the bias, (n_components, n)."""
+        scaled = z @ self._double(self.factors)
+        linear = (z @ self._double(self.shifts)[:, :, None])[:, :, 0]
+        constant = self._double(self.log_weight) + self._constant
+        return linear - np.einsum("kni,kni->kn", scaled, scaled) / 2 + constant[:, None]
+
+    def log_densities(self, x):
+        """Return minus the joint energies without the bias, (n, n_components)."""
+        return self._log_joint(self._coordinates(x)).T
+
+    def _fields(self, inputs):
+        """Return the fields of the ``z``, times the inverse of the factors."""
+        field = self._double(inputs) + self._double(self.bias)
+        fields = field @ self.colors + self._double(self.shifts)[:, None]
+        inverse = np.linalg.inv(self._double(self.factors))
+        return field, fields @ inverse.transpose(0, 2, 1), inverse
+
+    def log_sums(self, inputs):
+        """Return the log normaliser of each component, (n, n_components)."""
+        return self._log_sums(*self._fields(inputs))
+
+    def _log_sums(self, field, scaled, inverse):
+        square = np.einsum("kni,kni->nk", scaled, scaled) / 2
+        log_det = np.linalg.slogdet(inverse)[1]
+        constant = self._double(self.log_weight) + log_det
+        return square + field @ self.centers.T + constant
+
+    def means(self, inputs):
+        """Return the mean of each component, (n_components, n, n_units)."""
+        _, scaled, inverse = self._fields(inputs)
+        return self.centers[:, None] + (scaled @ inverse) @ self.colors.transpose(
+            0, 2, 1
+        )
+
+    def mean_of(self, share, inputs):
+        """Return the expectation of ``x`` if components have these shares."""
+        mean = np.einsum("nk,kni->ni", share, self.means(inputs))
+        return mean.astype(inputs.dtype)
+
+    def sample_of(self, which, inputs, random):
+        """Draw ``x`` given the number of its component, and its inputs."""
+        _, scaled, inverse = self._fields(inputs)
+        noise = random.normal(inputs.shape, inputs.dtype)
+        out = np.empty_like(inputs)
+        for k in np.unique(which):
+            rows = which == k
+            white = (scaled[k, rows] + noise[rows]) @ inverse[k]
+            out[rows] = self.centers[k] + white @ self.colors[k].T
+        return out
+
+    def moments(self, weight=None):
+        """Return mean and covariance of the layer without inputs, float64.
+
+        Parameters
+        ----------
+        weight : ndarray of shape (n_components,), default=None
+            Shares of the components, if they are not those of the layer.
+        """
+        no_inputs = np.zeros((1, self.n_units))
+        if weight is None:
+            weight = softmax(self.log_sums(no_inputs)[0])
+        centers = self.means(no_inputs)[:, 0]
+        mean = weight @ centers
+        away = centers - mean
+        return mean, np.tensordot(weight, self.covariances, 1) + (
+            weight * away.T
+        ) @ away

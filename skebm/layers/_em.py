@@ -1,0 +1,230 @@
+"""The EM algorithm for a mixture of normal distributions, by MAP estimation."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import log_softmax, logsumexp
+
+from skebm.layers._normal_holes import NormalsGiven, Quadratics
+
+# At most this many rows are used. More of them change little and cost time.
+_MAX_ROWS, _MAX_ROWS_WITH_HOLES = 10_000, 3000
+# A fit ends if an iteration gains less than this, in nats a row.
+_TOLERANCE = 3e-3
+# Rows of the prior of the correlations of a component, for each column. The prior has
+# the correlations that all components share, at the component's own scales.
+_PRIOR_ROWS = 1.0
+# Rows of the prior of the scales of a component.
+_PRIOR_ROWS_OF_SCALES = 0.1
+# Is added to variances of standardised columns. Copies of columns and columns with few
+# distinct values would have an infinite density without it.
+_FLOOR = 1e-6
+# The covariance of the wide component is this factor times the covariance of all rows,
+# plus this ridge. It takes outliers, which would spoil the other components.
+_WIDE_FACTOR, _WIDE_RIDGE = 4.0, 1.0
+
+
+class Mixture(NamedTuple):
+    """Weights, means and covariances of a mixture of normal distributions.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_components,)
+    means : ndarray of shape (n_components, n_units)
+    covariances : ndarray of shape (n_components, n_units, n_units)
+    log_states : ndarray of shape (n_components, n_states)
+        Logs of the probabilities of the states of finite columns, times the weight of
+        a finite column.
+    """
+
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+    log_states: np.ndarray
+
+    def log_shares(self, X, states):
+        """Return the log probability of each component given rows, (n, n_components).
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_units)
+            NaN in the holes.
+        states : ndarray of shape (n, n_states)
+            1 for the state of each finite column; 0 for holes.
+        """
+        given = self.given(X, np.isnan(X))
+        log_weight, _ = given.by_component(np.zeros(X.shape))
+        return log_softmax(log_weight + states @ self.log_states.T, axis=1)
+
+    def given(self, X, holes):
+        """Return the distribution of the holes of rows given their observed cells."""
+        lower = np.linalg.cholesky(self.covariances)
+        inverse = np.linalg.inv(lower)
+        log_det = np.log(np.einsum("kii->ki", inverse)).sum(axis=1)
+        constant = np.log(self.weights) + log_det - X.shape[1] * np.log(2 * np.pi) / 2
+        precisions = inverse.transpose(0, 2, 1) @ inverse
+        none = np.zeros_like(self.means)
+        model = Quadratics(none[0], self.means, none, precisions, constant)
+        return NormalsGiven(model, X, holes)
+
+
+class Sums(NamedTuple):
+    """What an M-step needs: the expected sums of each component."""
+
+    log_likelihood: float
+    shares: np.ndarray  # (n, n_components), without the wide component
+    total: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    states: np.ndarray  # (n_components, n_states)
+    wide: float
+
+
+class Rows(NamedTuple):
+    """Rows, their weights, which cells are holes, and the states of finite columns."""
+
+    X: np.ndarray
+    weight: np.ndarray
+    holes: np.ndarray
+    states: np.ndarray
+
+    @classmethod
+    def of(cls, X, weight, states, n_finite, random):
+        """Return rows of positive weight, at most a limited number of them."""
+        weight = np.ones(len(X)) if weight is None else weight
+        numbers = np.flatnonzero(weight > 0)
+        limit = _MAX_ROWS_WITH_HOLES if np.isnan(X).any() else _MAX_ROWS
+        if len(numbers) > limit:
+            order = random.permutation(len(numbers))
+            numbers = numbers[np.sort(order[:limit])]
+        X = X[numbers].astype(np.float64)
+        states = np.zeros((len(X), 0)) if states is None else states[numbers]
+        states = states / max(n_finite, 1)
+        return cls(X, weight[numbers].astype(np.float64), np.isnan(X), states)
+
+    def take(self, numbers):
+        """Return some of the rows."""
+        return Rows(*(array[numbers] for array in self))
+
+    def filled(self, model):
+        """Return the rows with the expectations of their holes."""
+        if not self.holes.any():
+            return self.X
+        if model is None:
+            return np.where(self.holes, np.nanmean(self.X, axis=0), self.X)
+        given = model.given(self.X, self.holes)
+        return given.mean(np.zeros(self.X.shape))
+
+    def log_density(self, model):
+        """Return the log density of the observed cells of each row."""
+        return logsumexp(self.log_joint(model), axis=1)
+
+    def log_joint(self, model):
+        """Return the logs of weight times density of each component."""
+        extra = self.states @ model.log_states.T
+        if not self.holes.any():
+            return component_densities(self.X, model) + extra
+        given = model.given(self.X, self.holes)
+        return given.by_component(np.zeros(self.X.shape))[0] + extra
+
+
+def em(rows, filled, shares, n_iter, wide_share, shrinkage):
+    """Iterate from shares of rows, (n, n_components).
+
+    Returns
+    -------
+    model : Mixture
+        The wide component is the last one.
+    sums : Sums
+    """
+    mean, covariance = weighted_moments(filled, rows.weight)
+    wide = mean, _WIDE_FACTOR * covariance + _WIDE_RIDGE * np.eye(len(mean))
+    weighted = shares * rows.weight[:, None]
+    second = np.stack([(filled * w[:, None]).T @ filled for w in weighted.T])
+    total = weighted.sum(axis=0)
+    states = weighted.T @ rows.states
+    sums = Sums(-np.inf, shares, total, weighted.T @ filled, second, states, wide_share)
+    for _ in range(n_iter):
+        model, before = _maximised(sums, wide, shrinkage), sums.log_likelihood
+        sums = _expected(rows, model)
+        if sums.log_likelihood - before < _TOLERANCE:
+            break
+    return model, sums
+
+
+def _maximised(sums, wide, shrinkage):
+    """Return the mixture at the mode of the posterior given expected sums."""
+    _, _, *parts, wide_share = sums
+    total, first, second, states = (part[sums.total > 1e-2] for part in parts)
+    n_units = first.shape[1]
+    means = first / total[:, None]
+    scatter = second - total[:, None, None] * means[:, :, None] * means[:, None]
+    pooled = scatter.sum(axis=0) / total.sum()
+    pooled += shrinkage * (np.diag(np.diag(pooled)) - pooled)
+    floor = _FLOOR * np.eye(n_units)
+    if len(total) == 1:
+        covariances = pooled[None] + floor
+    else:
+        variance = np.maximum(np.diag(pooled), 1e-12)
+        own = np.einsum("kii->ki", scatter) + _PRIOR_ROWS_OF_SCALES * variance
+        own = np.maximum(own / (total + _PRIOR_ROWS_OF_SCALES)[:, None], 0)
+        scale = np.sqrt(own / variance)
+        prior = pooled * scale[:, :, None] * scale[:, None]
+        n_prior = _PRIOR_ROWS * n_units
+        covariances = scatter + n_prior * prior
+        covariances = covariances / (total + n_prior)[:, None, None] + floor
+    wide_share = min(wide_share, 0.5)
+    weights = (total + 1) / (total + 1).sum() * (1 - wide_share)
+    # Counts are smoothed by the frequencies in all rows, which the wide component has.
+    every = states.sum(axis=0) + 1e-300
+    smoothed = np.vstack([states + every / total.sum(), every])
+    masses = np.append(total + 1, total.sum())
+    return Mixture(
+        np.append(weights, wide_share),
+        np.vstack([means, wide[0]]),
+        np.concatenate([covariances, wide[1][None]]),
+        np.log(smoothed / masses[:, None]),
+    )
+
+
+def _expected(rows, model):
+    """Return the expected sums under a mixture."""
+    mass, joint = rows.weight.sum(), rows.log_joint(model)
+    log_density = logsumexp(joint, axis=1)
+    shares = np.exp(joint - log_density[:, None])
+    weighted = shares * rows.weight[:, None]
+    if rows.holes.any():
+        first, second = model.given(rows.X, rows.holes).moments(weighted)
+        first, second = first[:-1], second[:-1]
+    else:
+        first = weighted[:, :-1].T @ rows.X
+        second = np.stack([(rows.X * w[:, None]).T @ rows.X for w in weighted.T[:-1]])
+    total = weighted.sum(axis=0)
+    return Sums(
+        log_likelihood=rows.weight @ log_density / mass,
+        shares=shares[:, :-1],
+        total=total[:-1],
+        first=first,
+        second=second,
+        states=weighted[:, :-1].T @ rows.states,
+        wide=(total[-1] + 1) / (mass + 1),
+    )
+
+
+def component_densities(X, model):
+    """Return the logs of weight times density of each component, (n, n_components)."""
+    lower = np.linalg.cholesky(model.covariances)
+    inverse = np.linalg.inv(lower)
+    constant = np.log(np.einsum("kii->ki", inverse)).sum(axis=1)
+    constant += np.log(model.weights) - X.shape[1] * np.log(2 * np.pi) / 2
+    out = np.empty((len(X), len(constant)))
+    for k, matrix in enumerate(inverse):
+        z = (X - model.means[k]) @ matrix.T
+        out[:, k] = constant[k] - np.einsum("ij,ij->i", z, z) / 2
+    return out
+
+
+def weighted_moments(X, weight):
+    mean = weight @ X / weight.sum()
+    away = X - mean
+    return mean, (away * weight[:, None]).T @ away / weight.sum()
