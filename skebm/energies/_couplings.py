@@ -5,6 +5,7 @@ from scipy.sparse import issparse
 
 from skebm.energies._recipe import marginals
 from skebm.layers import Columns, Gaussian, Mixed, Normals, Tree
+from skebm.utils._sparse import dense
 
 # What the parameter `couplings` of a recipe takes.
 COUPLINGS = ("auto", "none", "tree", "full")
@@ -52,10 +53,12 @@ def _coupled(base, summary, couplings, n_clusters, random):
     for group, kind in _groups(base):
         stop = start + group.n_units
         rows = summary.rows[:, start:stop]
+        if kind == "real":
+            rows = dense(rows)
         if kind == "real" and _are_normal(group, rows, couplings):
             before = blocks[-1] if blocks else None
             if before is not None and before.coupled and before.finite:
-                both = summary.rows[:, start - before.n_units : stop]
+                both = dense(summary.rows[:, start - before.n_units : stop])
                 fit = before.base, both, weight, random, n_clusters
                 blocks[-1] = Mixed.from_rows(*fit)
             else:
@@ -79,7 +82,7 @@ def _make_a_tree(group, rows, couplings):
 
 def _are_normal(group, rows, couplings):
     """Tell whether to couple real columns."""
-    if couplings == "tree" or issparse(rows):
+    if couplings == "tree":
         return False
     enough = rows.shape[0] >= _MIN_ROWS and group.n_variables <= _MAX_REAL
     return couplings == "full" or enough

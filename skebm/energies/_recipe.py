@@ -36,6 +36,8 @@ class Summary(NamedTuple):
         The rows, with NaN in the holes. None after the fit.
     weight : ndarray of shape (n,) or None
         How many rows each row counts for.
+    is_sampled : bool
+        Whether the objective draws from the model.
     """
 
     n_rows: float
@@ -46,6 +48,7 @@ class Summary(NamedTuple):
     spread: float = 1.0
     rows: np.ndarray | None = None
     weight: np.ndarray | None = None
+    is_sampled: bool = True
 
     @classmethod
     def of(cls, X, weight, **facts):

@@ -73,6 +73,7 @@ class TableEstimator(TableMixin, EnergyEstimator):
             rows.weight,
             count_variance=self._encoding.variance_of_counts,
             spread=self._encoding.spread,
+            is_sampled=not hasattr(self._objective(), "adam_rate"),
         )
 
     def __sklearn_tags__(self):

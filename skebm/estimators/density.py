@@ -271,12 +271,8 @@ objective, default="pcd"
     _parameter_constraints = TableEstimator._parameter_constraints
 
     def _recipe(self):
-        couplings = self.couplings
-        # An exact gradient needs the probabilities of single units, which are fast to
-        # compute for independent units only.
-        if couplings == "auto" and hasattr(self._objective(), "adam_rate"):
-            couplings = "none"
-        return RBMRecipe(self.n_components, self.hidden, couplings, self.n_clusters)
+        couplings = self.couplings, self.n_clusters
+        return RBMRecipe(self.n_components, self.hidden, *couplings)
 
     def energy(self, X):
         """Return the free energy of each row, as :meth:`energy_samples` does."""

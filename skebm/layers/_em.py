@@ -90,17 +90,16 @@ class Rows(NamedTuple):
 
     @classmethod
     def of(cls, X, weight, states, n_finite, random):
-        """Return rows of positive weight, at most a limited number of them."""
-        weight = np.ones(len(X)) if weight is None else weight
-        numbers = np.flatnonzero(weight > 0)
+        """Return the different rows of positive weight, at most a limited number."""
+        states = np.zeros((len(X), 0)) if states is None else states
+        numbers, weight = _different(np.hstack([X, states]), weight)
         limit = _MAX_ROWS_WITH_HOLES if np.isnan(X).any() else _MAX_ROWS
         if len(numbers) > limit:
-            order = random.permutation(len(numbers))
-            numbers = numbers[np.sort(order[:limit])]
+            some = np.sort(random.permutation(len(numbers))[:limit])
+            numbers, weight = numbers[some], weight[some]
         X = X[numbers].astype(np.float64)
-        states = np.zeros((len(X), 0)) if states is None else states[numbers]
-        states = states / max(n_finite, 1)
-        return cls(X, weight[numbers].astype(np.float64), np.isnan(X), states)
+        states = states[numbers] / max(n_finite, 1)
+        return cls(X, weight, np.isnan(X), states)
 
     def take(self, numbers):
         """Return some of the rows."""
@@ -126,6 +125,19 @@ class Rows(NamedTuple):
             return component_densities(self.X, model) + extra
         given = model.given(self.X, self.holes)
         return given.by_component(np.zeros(self.X.shape))[0] + extra
+
+
+def _different(X, weight):
+    """Return the numbers of the different rows in a fixed order, and their weights.
+
+    So a weight of 2 has exactly the effect of the same row twice.
+    """
+    weight = np.ones(len(X)) if weight is None else np.asarray(weight, np.float64)
+    # Rounded, since weights change the last digits of columns that are standardised.
+    keys = np.nan_to_num(X.astype(np.float32), nan=np.finfo(np.float32).max)
+    _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    total = np.bincount(inverse.ravel(), weights=weight)
+    return first[total > 0], total[total > 0]
 
 
 def em(rows, filled, shares, n_iter, wide_share, shrinkage):
@@ -225,6 +237,7 @@ def component_densities(X, model):
 
 
 def weighted_moments(X, weight):
+    """Return the mean and the covariance of rows."""
     mean = weight @ X / weight.sum()
     away = X - mean
     return mean, (away * weight[:, None]).T @ away / weight.sum()

@@ -246,9 +246,11 @@ def test_learns_what_goes_together(rng):
     job = rng.choice(["a", "b", "c"], 503)
     center = pd.Series(job).map({"a": 0.0, "b": 4.0, "c": 9.0})
     X = pd.DataFrame({"job": job, "wage": np.exp(center + rng.normal(size=503))})
-    rbm = RBMDensity(4, n_iter=300, average=0.9, random_state=0).fit(X)
-    apart = RBMDensity(4, n_iter=0, random_state=0).fit(X)
-    assert rbm.score(X) > apart.score(X) + 0.3
+    apart = RBMDensity(4, couplings="none", n_iter=0, random_state=0).fit(X)
+    for couplings in ("none", "auto"):
+        params = {"n_iter": 300, "average": 0.9, "random_state": 0}
+        rbm = RBMDensity(4, couplings=couplings, **params).fit(X)
+        assert rbm.score(X) > apart.score(X) + 0.3
 
 
 # -- the other estimators ----------------------------------------------------------

@@ -31,6 +31,7 @@ def clusters(rng):
 
 def density(sampler, **params):
     params = {"n_components": 5, "n_iter": 250, "random_state": 0, **params}
+    params = {"couplings": "none", **params}
     objective = PCD(n_chains=53, sampler=sampler)
     return RBMDensity(objective=objective, **params)
 

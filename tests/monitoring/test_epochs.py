@@ -28,7 +28,7 @@ def noise(rng):
 
 @heavy
 def test_overfitting_warns_and_the_remedies_help(noise):
-    params = {"learning_rate": 0.3, "n_iter": 700, **PATIENT}
+    params = {"learning_rate": 0.3, "n_iter": 700, "couplings": "none", **PATIENT}
     model = RBMDensity(101, **params)
     (text,) = caught(model, noise)
     assert "overfits" in text

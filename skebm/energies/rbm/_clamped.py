@@ -122,7 +122,8 @@ class Clamped(Energy):
         moved = self.put(chains, given.sample(sent, random.fold(1)))
         if not means:
             return moved, None, None
-        return moved, self.rbm.hidden.mean(received), given.mean(sent)
+        mean = given.mean(sent) if self.visible.coupled else self.visible.mean(sent)
+        return moved, self.rbm.hidden.mean(received), mean
 
     def climb(self, chains):
         """Return chains whose holes are most probable given the present hidden means.

@@ -108,8 +108,12 @@ class RBMRecipe(Recipe):
     def _start(self, layer, summary, bounded_hidden, random):
         """Return the visible layer and the base of the reference."""
         couplings = self.couplings
-        if not bounded_hidden and couplings == "auto":
+        if couplings == "auto" and not bounded_hidden:
             couplings = "tree"
+        # An exact gradient needs the probabilities of single units, which are fast to
+        # compute for independent units only.
+        if self.couplings == "auto" and not summary.is_sampled:
+            couplings = "none"
         return start_layers(layer, summary, couplings, self.n_clusters, random)
 
     def learning_rate(self, layer, summary, objective, optimizer):

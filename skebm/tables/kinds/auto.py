@@ -4,6 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skebm.tables.curves import Curve, observed
+from skebm.utils._sparse import dense
 
 # A column of counts has at most this number of distinct values, and
 _MAX_DISTINCT = 20
@@ -37,9 +38,8 @@ def kinds_of_array(X, weight):
     low, high = (f.reduce(values, axis=None, initial=0.0) for f in (np.fmin, np.fmax))
     if low >= 0 and high <= 1:
         return ["bernoulli"] * X.shape[1]
-    if issparse(X):
-        return ["gaussian"] * X.shape[1]
-    return [_kind_of_real(x, weight) for x in X.T]
+    # Real columns are dense in any case, since a mean is taken off them.
+    return [_kind_of_real(x, weight) for x in dense(X).T]
 
 
 def _kind_of_real(x, weight):
