@@ -13,6 +13,8 @@ from skebm.layers import (
     Columns,
     Count,
     Gaussian,
+    Mixed,
+    Normals,
     Poisson,
     ReLU,
     Spin,
@@ -78,7 +80,28 @@ def coupled_layers(rng, dtype=np.float64):
     base = Columns(random_layer(kind, n, rng, dtype) for kind, n in kinds)
     # Variables of 2, 3, 2, 2 and 3 values; the last has no edge.
     tables = rng.normal(size=3 * 2 + 3 * 2 + 2 * 2).astype(dtype)
-    return [Tree(base, [(1, 0), (1, 2), (2, 3)], tables)]
+    tree = Tree(base, [(1, 0), (1, 2), (2, 3)], tables)
+    return [tree, *normal_layers(rng, dtype)]
+
+
+def normal_layers(rng, dtype=np.float64):
+    """Return mixtures of normals, learned and not, and one with finite columns."""
+    layers = []
+    for learned, n_units in ((True, 3), (False, 2)):
+        squares = rng.normal(size=(2, n_units, 7))
+        weights, means = np.array([0.3, 0.7]), rng.normal(size=(2, n_units))
+        covariances = squares @ squares.transpose(0, 2, 1) / 7
+        layer = Normals.from_mixture(weights, means, covariances, learned)
+        for value in layer.params.values():
+            value += 0.1 * rng.normal(size=value.shape)
+        layers.append(layer.astype(dtype))
+    kinds = ("bernoulli", 1), ("blocks", 5)
+    base = Columns(random_layer(kind, n, rng, dtype) for kind, n in kinds)
+    component = Categorical(rng.normal(size=2).astype(dtype))
+    # Variables of 2, 2 and 3 values, and the component.
+    tables = rng.normal(size=2 * 3 + 3 * 2).astype(dtype)
+    tree = Tree(Columns([base, component]), [(0, 2), (2, 3)], tables)
+    return [*layers, Mixed(tree, layers[1].unweighted())]
 
 
 def lattices(layer):

@@ -148,6 +148,7 @@ def digits():
 
 def fitted(digits, **penalties):
     params = {"n_iter": 60, "learning_rate": 0.2, "random_state": 0}
+    params = {"couplings": "none", **params}
     return RBMDensity(13, **params, **penalties).fit(digits[:601])
 
 

@@ -27,6 +27,7 @@ from sklearn.base import clone
 
 from skebm import RBMDensity
 from skebm.estimators._plan import make_plan
+from skebm.objectives import PCD
 from skebm.partition import AIS, Auto
 
 # Test nats of mixtures of Bernoullis from an earlier script; they set the bar.
@@ -43,14 +44,24 @@ SETS = {
 }
 BASELINES = "mixture", "tree"
 MIXTURES = (20, 100, 300)
-# Sizes, and factors of the learning rate, the number of epochs and l2 of the defaults.
+# Steps of the chains at each update, sizes, and factors of the l2, the learning rate
+# and the number of epochs of the defaults.
 SEARCH = {
-    "n_components": (30, 200),
-    "learning_rate": (0.5, 2),
-    "n_iter": (0.5, 2),
+    "n_steps": (10,),
+    "n_components": (200,),
     "l2": (0.25, 4),
+    "learning_rate": (2,),
+    "n_iter": (2,),
 }
-START = {"n_components": 100, "learning_rate": 1, "n_iter": 1, "l2": 1}
+START = {
+    "n_steps": "auto",
+    "n_components": 100,
+    "l2": 1,
+    "learning_rate": 1,
+    "n_iter": 1,
+}
+# The default l2 is 0 for more rows than this, so factors of it do nothing.
+_NO_L2 = 10_000
 # Validation only ranks models, so its log Z may be known to half a nat.
 _ROUGH = Auto(ais=AIS(tolerance=0.2, max_temperatures=4000))
 
@@ -62,6 +73,7 @@ def fit(rows, factors, seed, max_time, partition):
     """Return a fitted model and the seconds that it took."""
     model = RBMDensity(
         factors["n_components"],
+        objective=PCD(n_steps=factors["n_steps"]),
         max_time=max_time,
         partition=partition,
         random_state=seed,
@@ -69,7 +81,7 @@ def fit(rows, factors, seed, max_time, partition):
     changes = {
         name: factor
         for name, factor in factors.items()
-        if name != "n_components" and factor != 1
+        if name in ("l2", "learning_rate", "n_iter") and factor != 1
     }
     with warnings.catch_warnings(action="ignore"):  # brackets are in the table
         if changes:
@@ -112,7 +124,7 @@ def validate(parts, key, max_time):
     """Score one choice on the validation rows."""
     train, valid, _ = parts
     model, seconds = fit(train, factors_of(key), key["seed"], max_time, _ROUGH)
-    run = {"seconds": seconds, "n_iter": model.n_iter_, "train": model.score(train)}
+    run = {"seconds": seconds, "n_epochs": model.n_iter_, "train": model.score(train)}
     return score(model, valid) | run
 
 
@@ -120,7 +132,7 @@ def test(parts, key, max_time):
     """Score the choice on the test rows."""
     train, _, rows = parts
     model, seconds = fit(train, factors_of(key), key["seed"], max_time, "auto")
-    return score(model, rows) | {"seconds": seconds, "n_iter": model.n_iter_}
+    return score(model, rows) | {"seconds": seconds, "n_epochs": model.n_iter_}
 
 
 def defaults(parts, key, max_time):
@@ -236,6 +248,8 @@ def run(name, lines, arguments):
         return
     best = dict(START)
     for parameter, values in SEARCH.items():
+        if parameter == "l2" and len(parts[0]) > _NO_L2:
+            continue
         tried = [
             lines.do(validate, parts, limit, set=name, seed=0, **choice)
             for choice in [best, *({**best, parameter: value} for value in values)]

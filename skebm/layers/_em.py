@@ -110,7 +110,10 @@ class Rows(NamedTuple):
         if not self.holes.any():
             return self.X
         if model is None:
-            return np.where(self.holes, np.nanmean(self.X, axis=0), self.X)
+            # A column without any number has mean 0.
+            count = np.maximum((~self.holes).sum(axis=0), 1)
+            mean = np.where(self.holes, 0, self.X).sum(axis=0) / count
+            return np.where(self.holes, mean, self.X)
         given = model.given(self.X, self.holes)
         return given.mean(np.zeros(self.X.shape))
 

@@ -106,12 +106,14 @@ def _smallest(by_size, weight):
     weight : ndarray of shape (n,)
     """
     best = max(by_size.values(), key=lambda scores: weight @ scores)
+    mass = weight.sum()
     for size, scores in by_size.items():
         lost = best - scores
-        mean = weight @ lost / weight.sum()
-        variance = weight @ np.square(lost - mean) / weight.sum()
-        if mean <= _SLACK * np.sqrt(variance / weight.sum()):
-            return size
+        mean = weight @ lost / mass
+        variance = weight @ np.square(lost - mean) / mass
+        if mean <= _SLACK * np.sqrt(variance / mass):
+            break
+    return size
 
 
 def _averaged(rows, n_components, shrinkage, n_starts, random):

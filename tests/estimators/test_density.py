@@ -672,7 +672,7 @@ def test_a_tree_doubles_the_rate_of_long_columns(rng):
 
 
 def test_columns_that_do_not_depend_on_each_other_have_no_tree():
-    X = np.tile(all_states_of(3), (101, 1)).astype(float)
+    X = np.repeat(all_states_of(3), 101, axis=0)
     for couplings in ("auto", "tree"):
         model = RBMDensity(3, n_iter=2, couplings=couplings).fit(X)
         assert not model._energy.visible.coupled
