@@ -107,13 +107,14 @@ def _smallest(by_size, weight):
     """
     best = max(by_size.values(), key=lambda scores: weight @ scores)
     mass = weight.sum()
-    for size, scores in by_size.items():
-        lost = best - scores
+    sizes = list(by_size)
+    for size in sizes:
+        lost = best - by_size[size]
         mean = weight @ lost / mass
         variance = weight @ np.square(lost - mean) / mass
         if mean <= _SLACK * np.sqrt(variance / mass):
-            break
-    return size
+            return size
+    return sizes[-1]
 
 
 def _averaged(rows, n_components, shrinkage, n_starts, random):
