@@ -17,10 +17,10 @@ class Mixed(Layer):
     """A forest of finite variables, one of which is the component of real columns.
 
     The real columns are a mixture of normal distributions. The number of the component
-    is a variable without a column. It is joined to the finite columns by the edges of a
-    forest, as they are to each other. So the sums over all configurations stay exact,
-    with holes in any columns, and real columns depend on categories in means, in
-    variances and in correlations [1]_.
+    is a variable without a column. The edges of a forest join it to the finite columns,
+    as they join finite columns to each other. So sums over all configurations are
+    exact, also if any columns have holes. The means, the variances and the correlations
+    of the real columns depend on the categories [1]_.
 
     The units are those of the finite columns, then those of the real columns.
 
@@ -270,7 +270,7 @@ class Mixed(Layer):
         return MixedGiven(self, x, holes)
 
     def log_ratios(self, variable, x, low=0.0, high=0.0):
-        """Return the values of a variable, and their probabilities over that of x."""
+        """Return the values of a variable; see :meth:`Layer.log_ratios`."""
         n_variables = self._finite_layer.n_variables
         given, inputs = self._joint(x)
         if variable < n_variables:
