@@ -14,6 +14,8 @@ COUPLINGS = ("auto", "none", "tree", "full")
 _MAX_CELLS = 5_000_000
 # The covariance of more real columns than this costs too much at each update.
 _MAX_REAL = 128
+# Columns are standardised. A number beyond this is the rounding of a huge constant.
+_LARGEST = 1e6
 # Fewer rows say too little about pairs of columns.
 _MIN_ROWS = 10
 
@@ -82,9 +84,10 @@ def _make_a_tree(group, rows, couplings):
 
 def _are_normal(group, rows, couplings):
     """Tell whether to couple real columns."""
-    if couplings == "tree":
+    if couplings == "tree" or np.nanmax(np.abs(rows), initial=0) > _LARGEST:
         return False
-    enough = rows.shape[0] >= _MIN_ROWS and group.n_variables <= _MAX_REAL
+    n_numbers = (~np.isnan(rows)).sum(axis=0).min()
+    enough = n_numbers >= _MIN_ROWS and group.n_variables <= _MAX_REAL
     return couplings == "full" or enough
 
 

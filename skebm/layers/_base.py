@@ -55,9 +55,6 @@ class Layer:
         Names of the arguments that are not learned, such as the sizes of blocks.
     bias_names : tuple of str
         Names of the parameters that are biases, in the order of the units.
-    coupled : bool
-        Whether the variables depend on each other even where their inputs are known.
-        Such a layer has ``given`` and ``log_ratios``, but no ``cgfs``.
     """
 
     finite = True

@@ -24,7 +24,7 @@ def spaces(X, rows):
     found.append((X - mean) @ axes / np.sqrt(np.maximum(variance, 0) + ridge))
     if not rows.states.shape[1]:
         return found
-    # The states of one finite column are as far from each other as two deviations.
+    # Rows that differ in all finite columns are two standard deviations apart there.
     n_finite = max(1.0, 1 / rows.states.max())
     beside = np.sqrt(2 * n_finite) * rows.states
     return [np.hstack([space, beside]) for space in found]

@@ -9,7 +9,7 @@ _HALF_LOG_2PI = np.log(2 * np.pi) / 2
 
 
 class Components(Layer):
-    """Base of :class:`Normals`: what each component says of rows and of inputs."""
+    """Base of :class:`Normals`: the formulas of the single components."""
 
     finite = False
 

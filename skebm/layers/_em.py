@@ -33,8 +33,8 @@ class Mixture(NamedTuple):
     means : ndarray of shape (n_components, n_units)
     covariances : ndarray of shape (n_components, n_units, n_units)
     log_states : ndarray of shape (n_components, n_states)
-        Logs of the probabilities of the states of finite columns, times the weight of
-        a finite column.
+        Logs of the probability of each state of a finite column times the weight of
+        one column, which is 1 over the number of finite columns.
     """
 
     weights: np.ndarray
@@ -144,7 +144,20 @@ def _different(X, weight):
 
 
 def em(rows, filled, shares, n_iter, wide_share, shrinkage):
-    """Iterate from shares of rows, (n, n_components).
+    """Iterate from the shares that components have of rows.
+
+    Parameters
+    ----------
+    rows : Rows
+    filled : ndarray of shape (n, n_units)
+        The rows with numbers in their holes.
+    shares : ndarray of shape (n, n_components)
+    n_iter : int
+        Largest number of iterations.
+    wide_share : float
+        Weight of the wide component at the start.
+    shrinkage : float
+        Share of the pooled covariance that is taken from its diagonal.
 
     Returns
     -------

@@ -13,7 +13,7 @@ class Given:
     x : ndarray of shape (n, n_units)
         The values in the holes do not matter.
     holes : ndarray of bool of shape (n, n_units)
-        All units of a variable or none.
+        All units of a variable are holes, or none of them.
     """
 
     def __init__(self, layer, x, holes):

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def interpolated(start, end, beta):
-    """Return the layer whose joint energies are between these of two layers.
+    """Return the layer whose joint energies lie between the energies of two layers.
 
     Parameters
     ----------

@@ -17,10 +17,10 @@ class Mixed(Layer):
     """A forest of finite variables, one of which is the component of real columns.
 
     The real columns are a mixture of normal distributions. The number of the component
-    is a variable without a column. It is joined to the finite columns by the edges of a
-    forest, as they are to each other. So the sums over all configurations stay exact,
-    with holes in any columns, and real columns depend on categories in means, in
-    variances and in correlations [1]_.
+    is a variable without a column. The edges of a forest join it to the finite columns,
+    as they join finite columns to each other. So sums over all configurations are
+    exact, also if any columns have holes. The means, the variances and the correlations
+    of the real columns depend on the categories [1]_.
 
     The units are those of the finite columns, then those of the real columns.
 
@@ -168,13 +168,19 @@ class Mixed(Layer):
         """Apply the gauge of the finite columns to their rows."""
         return self._finite_layer.gauge(rows[: self.n_finite])
 
+    def _metric(self, method, rows):
+        # The shares of the components are those of the forest.
+        if not hasattr(self.real, "_root"):
+            self.real.set_metric(self.moments()[1])
+        return self._with_real(rows, getattr(self.real, method))
+
     def decorrelate(self, weights):
         """Return weights for the units from weights for uncorrelated coordinates."""
-        return self._with_real(weights, self.real.decorrelate)
+        return self._metric("decorrelate", weights)
 
     def precondition(self, rows):
         """Return a gradient in the metric of the real columns."""
-        return self._with_real(rows, self.real.precondition)
+        return self._metric("precondition", rows)
 
     def _with_real(self, rows, change):
         finite, real = rows[: self.n_finite], rows[self.n_finite :]
@@ -270,7 +276,7 @@ class Mixed(Layer):
         return MixedGiven(self, x, holes)
 
     def log_ratios(self, variable, x, low=0.0, high=0.0):
-        """Return the values of a variable, and their probabilities over that of x."""
+        """Return the values of a variable; see :meth:`Layer.log_ratios`."""
         n_variables = self._finite_layer.n_variables
         given, inputs = self._joint(x)
         if variable < n_variables:

@@ -96,8 +96,8 @@ class Normals(Components):
     @classmethod
     def from_fit(cls, mixture):
         """Return the layer of a :class:`Mixture`."""
-        # Components that are learned on lose on held-out rows if they are many: the
-        # prior of the fit keeps each of them from its few rows.
+        # Several components get worse on held-out rows if they are learned further.
+        # Each has few rows, and only the prior of the fit keeps it from overfitting.
         is_one = len(mixture.weights) == 2
         return cls.from_mixture(*mixture[:3], learned=is_one)
 
@@ -156,8 +156,8 @@ class Normals(Components):
 
     def mode(self, inputs):
         """Return the mean of the component with the highest density at its mean."""
-        no_holes = np.ones(inputs.shape, bool)
-        return self.given(inputs, no_holes).mode(inputs)
+        every = np.ones(inputs.shape, bool)
+        return self.given(inputs, every).mode(inputs)
 
     def sample(self, inputs, random):
         """Draw ``x`` given its inputs."""
@@ -252,7 +252,7 @@ class Normals(Components):
         return type(self)(*params, self.centers, self.colors, self.learned)
 
     def zeros(self, n_units, dtype=np.float64):
-        """Return the layer at its start: without biases, shifts and factors."""
+        """Return the layer at its start: no biases, no shifts, and unit factors."""
         layer = self.astype(dtype)
         layer.bias[:] = 0
         if self.learned:
@@ -274,9 +274,9 @@ class Normals(Components):
         return (root.T @ weights).astype(weights.dtype)
 
     def precondition(self, rows):
-        """Return a gradient, whose first axis are the units, in a better metric.
+        """Return a gradient, whose first axis is n_units, in the metric of learning.
 
-        A step along it is the step of a model of uncorrelated coordinates.
+        A step along it is a step of gradient descent in uncorrelated coordinates.
         """
         root = self._root_of_all()
         return (root.T @ (root @ rows)).astype(rows.dtype)
@@ -284,6 +284,9 @@ class Normals(Components):
     def _root_of_all(self):
         """Return the matrix that makes coordinates uncorrelated, at the start."""
         if not hasattr(self, "_root"):
-            _, covariance = self.zeros(self.n_units).moments()
-            self._root = np.linalg.inv(np.linalg.cholesky(covariance))
+            self.set_metric(self.zeros(self.n_units).moments()[1])
         return self._root
+
+    def set_metric(self, covariance):
+        """Take the metric of learning from the covariance of all rows."""
+        self._root = np.linalg.inv(np.linalg.cholesky(covariance))
