@@ -164,6 +164,7 @@ def skebm_updates(X, n_components, n_rows, n_updates, n_jobs, resample=False):
     """Return a function that does many updates of skebm without monitoring."""
     model = RBMDensity(
         n_components,
+        couplings="none",  # the model of the peers
         objective=PCD(n_steps=1, n_chains=n_rows),
         learning_rate=0.05,
         batch_size=n_rows,
@@ -231,6 +232,7 @@ def fits(X, n_hidden, n_rows, n_epochs):
     def skebm_fit(n_jobs):
         RBMDensity(
             n_hidden,
+            couplings="none",
             objective=PCD(n_steps=1, n_chains=n_rows),
             learning_rate=0.05,
             batch_size=n_rows,

@@ -11,7 +11,7 @@ from skebm.utils._sparse import dense
 COUPLINGS = ("auto", "none", "tree", "full")
 # Limits of "auto". Training of independent binary units has kernels that are many times
 # as fast. So rows times columns of a forest are limited: images keep independent units.
-_MAX_CELLS = 5_000_000
+_MAX_CELLS = 2_000_000
 # The covariance of more real columns than this costs too much at each update.
 _MAX_REAL = 128
 # Columns are standardised. A number beyond this is the rounding of a huge constant.

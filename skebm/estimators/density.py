@@ -74,7 +74,7 @@ class RBMDensity(
         - ``"tree"``: columns of finitely many values, along a Chow-Liu forest [3]_.
         - ``"full"``: also real columns, which are a mixture of normal distributions.
           The component of the mixture is one more variable of the forest.
-        - ``"auto"``: ``"full"``, but a forest only up to 5,000,000 cells and for whole
+        - ``"auto"``: ``"full"``, but a forest only up to 2,000,000 cells and for whole
           numbers, and a mixture only up to 128 real columns. Images therefore keep
           independent units and their fast training. It is ``"tree"`` if the values of
           the hidden units are not bounded, and ``"none"`` for objectives that need no
