@@ -76,9 +76,9 @@ class RBMDensity(
           The component of the mixture is one more variable of the forest.
         - ``"auto"``: ``"full"``, but a forest only up to 2,000,000 cells and for whole
           numbers, and a mixture only up to 128 real columns. Images therefore keep
-          independent units and their fast training. It is ``"tree"`` if the values of
-          the hidden units are not bounded, and ``"none"`` for objectives that need no
-          chains.
+          independent units and their fast training. It is ``"none"`` for objectives
+          that need no chains, and for real columns with hidden units that are not
+          bounded.
 
         Training starts at the likelihood of the forest and of the mixture, so hidden
         units learn what these leave. If the mixture has several components, it leaves

@@ -114,7 +114,7 @@ class RBMRecipe(Recipe):
         """Return the visible layer and the base of the reference."""
         couplings = self.couplings
         if couplings == "auto" and not bounded_hidden:
-            couplings = "tree"
+            couplings = "tree" if layer.finite else "none"
         # An exact gradient needs the probabilities of single units, which are fast to
         # compute for independent units only.
         if self.couplings == "auto" and not summary.is_sampled:
