@@ -97,6 +97,8 @@ class Rows(NamedTuple):
         if len(numbers) > limit:
             some = np.sort(random.permutation(len(numbers))[:limit])
             numbers, weight = numbers[some], weight[some]
+        # Rows with the same holes lie side by side, so that they can share work.
+        numbers, weight = _by_holes(X, numbers, weight)
         X = X[numbers].astype(np.float64)
         states = states[numbers] / max(n_finite, 1)
         return cls(X, weight, np.isnan(X), states)
@@ -128,6 +130,13 @@ class Rows(NamedTuple):
             return component_densities(self.X, model) + extra
         given = model.given(self.X, self.holes)
         return given.by_component(np.zeros(self.X.shape))[0] + extra
+
+
+def _by_holes(X, numbers, weight):
+    """Return the numbers of rows, and their weights, in the order of their holes."""
+    holes = np.isnan(X[numbers])
+    order = np.lexsort(holes.T) if holes.any() else np.arange(len(numbers))
+    return numbers[order], weight[order]
 
 
 def _different(X, weight):
