@@ -79,13 +79,15 @@ class NormalsGiven:
     def _filled(self, values, inputs):
         return np.where(self.holes, values, self.x).astype(inputs.dtype, copy=False)
 
-    def moments(self, share):
+    def moments(self, share, means):
         """Return expected sums of rows and of their squares, for each component.
 
         Parameters
         ----------
         share : ndarray of shape (n, n_components)
             How much of a row belongs to each component, times the weight of the row.
+        means : ndarray of shape (n, n_components, n_units)
+            Rows with the means of each component in their holes.
 
         Returns
         -------
@@ -94,7 +96,6 @@ class NormalsGiven:
         second : ndarray of shape (n_components, n_units, n_units)
             Expected sums of the products of ``x``, with the covariance of the holes.
         """
-        _, means = self.by_component(np.zeros(self.x.shape))
         first = np.einsum("nk,nki->ki", share, means)
         weighted = (share[:, :, None] * means).transpose(1, 2, 0)
         second = weighted @ means.transpose(1, 0, 2)
@@ -175,12 +176,7 @@ def _cholesky(precision, index, m, lower):
 @njit(**KERNEL)
 def _is_new(holes, r):
     """Return whether a row has other holes than the row before it."""
-    if r == 0:
-        return True
-    for i in range(holes.shape[1]):
-        if holes[r, i] != holes[r - 1, i]:
-            return True
-    return False
+    return r == 0 or not np.array_equal(holes[r], holes[r - 1])
 
 
 @njit(**KERNEL)
