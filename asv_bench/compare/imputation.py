@@ -1,17 +1,21 @@
 """Imputation by `EnergyImputer`, `IterativeImputer` and `KNNImputer`.
 
     SKEBM_DATA=... python asv_bench/compare/imputation.py [--sets census wine] \
-[--shares 0.1 0.3 0.5] [--seeds 1] [--rows 10000]
+[--shares 0.1 0.3 0.5] [--seeds 1] [--rows 10000] [--distinct] \
+[--models EnergyImputer BayesianRidge KNNImputer ExtraTrees]
 
 The script removes cells of the training rows and of the test rows at random. It fits
 the imputers to the training rows, applies them to the test rows, and scores them at the
 removed cells of the test rows. There are half as many test rows as training rows. All
-imputers have their defaults. The imputers of scikit-learn get standardised numbers and
-one-hot categories. A missing category is missing in its whole block, and the largest
-value of the imputed block is the guess. `EnergyImputer` gets the data frame. The error
-of numbers is the root mean squared error of standardised numbers, over all columns
-together. The script also prints the mean of the errors of the columns, on which the
-long tails of two columns have less influence.
+imputers have their defaults. `BayesianRidge` and `ExtraTrees` are the estimators of
+`IterativeImputer`. The first is its default, and the second has `--trees` trees. The
+imputers of scikit-learn get standardised numbers and one-hot categories. A missing
+category is missing in its whole block, and the largest value of the imputed block is
+the guess. `EnergyImputer` gets the data frame. The error of numbers is the root mean
+squared error of standardised numbers, over all columns together. The script also prints
+the mean of the errors of the columns, on which the long tails of two columns have less
+influence. Every fifth wine is in the data more than once. `--distinct` keeps each wine
+once.
 """
 
 import argparse
@@ -21,18 +25,22 @@ import warnings
 import numpy as np
 import pandas as pd
 from _base import load_census, load_wine
+from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer
 
 from skebm import EnergyImputer
 
+MODELS = ["EnergyImputer", "BayesianRidge", "KNNImputer", "ExtraTrees"]
 
-def split(name, seed, n_rows):
-    """Return training and test rows."""
+
+def split(name, seed, n_rows, distinct=False):
+    """Return training and test rows, of which no two are equal if ``distinct``."""
     if name == "census":
         parts = [part.sample(frac=1, random_state=seed) for part in load_census()]
     else:
-        frame = load_wine().sample(frac=1, random_state=seed)
+        frame = load_wine().drop_duplicates() if distinct else load_wine()
+        frame = frame.sample(frac=1, random_state=seed)
         cut = 2 * len(frame) // 3
         parts = [frame[:cut], frame[cut:]]
     parts = parts[0][:n_rows], parts[1][: n_rows // 2]
@@ -134,7 +142,10 @@ def main():
     parser.add_argument("--shares", nargs="+", type=float, default=[0.1, 0.3, 0.5])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--rows", type=int, default=10_000)
-    parser.add_argument("--ours-only", action="store_true")
+    parser.add_argument("--distinct", action="store_true")
+    parser.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
+    parser.add_argument("--trees", type=int, default=30)
+    parser.add_argument("--max-iter", type=int, default=10)
     arguments = parser.parse_args()
     for name in arguments.sets:
         for share in arguments.shares:
@@ -142,20 +153,29 @@ def main():
                 compare(name, share, seed, arguments)
 
 
+def imputer_of(title, seed, train, arguments):
+    """Return a new imputer."""
+    if title == "EnergyImputer":
+        return EnergyImputer(random_state=seed).set_output(transform="pandas")
+    if title == "KNNImputer":
+        return OneHot(KNNImputer(), train)
+    trees = ExtraTreesRegressor(arguments.trees, n_jobs=2, random_state=seed)
+    imputer = IterativeImputer(
+        trees if title == "ExtraTrees" else None,
+        max_iter=arguments.max_iter,
+        random_state=seed,
+    )
+    return OneHot(imputer, train)
+
+
 def compare(name, share, seed, arguments):
     """Print a line for each imputer."""
     random = np.random.default_rng(seed)
-    train, test = split(name, seed, arguments.rows)
+    train, test = split(name, seed, arguments.rows, arguments.distinct)
     (pierced, _), (question, holes) = (pierce(f, share, random) for f in (train, test))
     scale = train[numbers_of(train)].std(ddof=0)
-    ours = EnergyImputer(random_state=seed).set_output(transform="pandas")
-    imputers = {"EnergyImputer": ours}
-    if not arguments.ours_only:
-        imputers |= {
-            "IterativeImputer": OneHot(IterativeImputer(random_state=seed), pierced),
-            "KNNImputer": OneHot(KNNImputer(), pierced),
-        }
-    for title, imputer in imputers.items():
+    for title in arguments.models:
+        imputer = imputer_of(title, seed, pierced, arguments)
         with warnings.catch_warnings(action="ignore"):
             start = time.perf_counter()
             imputer.fit(pierced)

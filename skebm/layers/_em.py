@@ -8,7 +8,7 @@ from scipy.special import log_softmax, logsumexp
 from skebm.layers._normal_holes import NormalsGiven, Quadratics
 
 # At most this many rows are used. More of them change little and cost time.
-_MAX_ROWS, _MAX_ROWS_WITH_HOLES = 10_000, 3000
+_MAX_ROWS, _MAX_ROWS_WITH_HOLES = 10_000, 5000
 # A fit ends if an iteration gains less than this, in nats a row.
 _TOLERANCE = 3e-3
 # Rows of the prior of the correlations of a component, for each column. The prior has
@@ -97,6 +97,8 @@ class Rows(NamedTuple):
         if len(numbers) > limit:
             some = np.sort(random.permutation(len(numbers))[:limit])
             numbers, weight = numbers[some], weight[some]
+        # Rows with the same holes lie side by side, so that they can share work.
+        numbers, weight = _by_holes(X, numbers, weight)
         X = X[numbers].astype(np.float64)
         states = states[numbers] / max(n_finite, 1)
         return cls(X, weight, np.isnan(X), states)
@@ -123,11 +125,26 @@ class Rows(NamedTuple):
 
     def log_joint(self, model):
         """Return the logs of weight times density of each component."""
+        return self.by_component(model)[0]
+
+    def by_component(self, model):
+        """Return the logs of weight times density, and rows with their holes filled.
+
+        The rows are None if there are no holes.
+        """
         extra = self.states @ model.log_states.T
         if not self.holes.any():
-            return component_densities(self.X, model) + extra
+            return component_densities(self.X, model) + extra, None
         given = model.given(self.X, self.holes)
-        return given.by_component(np.zeros(self.X.shape))[0] + extra
+        log_weight, filled = given.by_component(np.zeros(self.X.shape))
+        return log_weight + extra, filled
+
+
+def _by_holes(X, numbers, weight):
+    """Return the numbers of rows, and their weights, in the order of their holes."""
+    holes = np.isnan(X[numbers])
+    order = np.lexsort(holes.T) if holes.any() else np.arange(len(numbers))
+    return numbers[order], weight[order]
 
 
 def _different(X, weight):
@@ -217,12 +234,13 @@ def _maximised(sums, wide, shrinkage):
 
 def _expected(rows, model):
     """Return the expected sums under a mixture."""
-    mass, joint = rows.weight.sum(), rows.log_joint(model)
+    mass, (joint, filled) = rows.weight.sum(), rows.by_component(model)
     log_density = logsumexp(joint, axis=1)
     shares = np.exp(joint - log_density[:, None])
     weighted = shares * rows.weight[:, None]
     if rows.holes.any():
-        first, second = model.given(rows.X, rows.holes).moments(weighted)
+        given = model.given(rows.X, rows.holes)
+        first, second = given.moments(weighted, filled)
         first, second = first[:-1], second[:-1]
     else:
         first = weighted[:, :-1].T @ rows.X

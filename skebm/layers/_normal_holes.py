@@ -11,6 +11,7 @@ from skebm.utils._parallel import map_blocks
 
 # Multiply-adds of a row and a component, for each cube of the number of units.
 _WORK = 2
+_HALF_LOG_2PI = np.log(2 * np.pi) / 2
 
 
 class Quadratics(NamedTuple):
@@ -78,13 +79,15 @@ class NormalsGiven:
     def _filled(self, values, inputs):
         return np.where(self.holes, values, self.x).astype(inputs.dtype, copy=False)
 
-    def moments(self, share):
+    def moments(self, share, means):
         """Return expected sums of rows and of their squares, for each component.
 
         Parameters
         ----------
         share : ndarray of shape (n, n_components)
             How much of a row belongs to each component, times the weight of the row.
+        means : ndarray of shape (n, n_components, n_units)
+            Rows with the means of each component in their holes.
 
         Returns
         -------
@@ -93,7 +96,6 @@ class NormalsGiven:
         second : ndarray of shape (n_components, n_units, n_units)
             Expected sums of the products of ``x``, with the covariance of the holes.
         """
-        _, means = self.by_component(np.zeros(self.x.shape))
         first = np.einsum("nk,nki->ki", share, means)
         weighted = (share[:, :, None] * means).transpose(1, 2, 0)
         second = weighted @ means.transpose(1, 0, 2)
@@ -172,38 +174,80 @@ def _cholesky(precision, index, m, lower):
 
 
 @njit(**KERNEL)
+def _is_new(holes, r):
+    """Return whether a row has other holes than the row before it."""
+    return r == 0 or not np.array_equal(holes[r], holes[r - 1])
+
+
+@njit(**KERNEL)
+def _pull(precision, away, holes, vector):
+    """Subtract the pull of observed units from the field of the holes.
+
+    Parameters
+    ----------
+    precision : ndarray of shape (n_units, n_units)
+    away : ndarray of shape (n_units,)
+        Distances of observed units from the center.
+    holes : ndarray of bool of shape (n_units,)
+    vector : ndarray of shape (n_units,)
+        The field of the holes, one after the other, which is changed.
+
+    Returns
+    -------
+    float
+        The energy of the observed units.
+    """
+    count, energy = 0, 0.0
+    for i in range(len(away)):
+        pull = 0.0
+        if not holes[i]:
+            for j in range(i):
+                if not holes[j]:
+                    pull += precision[i, j] * away[j]
+            energy += away[i] * (pull + precision[i, i] * away[i] / 2)
+        else:
+            for j in range(len(away)):
+                if not holes[j]:
+                    pull += precision[i, j] * away[j]
+            vector[count] -= pull
+            count += 1
+    return energy
+
+
+@njit(**KERNEL)
 def _fill(cells, model, noise, peaks, out):
-    """Fill log weights of the components and rows with means or draws in the holes."""
+    """Fill log weights of the components and rows with means or draws in the holes.
+
+    A row with the same holes as the row before it has the same factors.
+    """
     x, holes, field = cells
     bias, centers, linear, precisions, constant = model
     log_weight, rows = out
     n_units = x.shape[1]
-    index, lower = np.empty(n_units, np.intp), np.empty((n_units, n_units))
+    index, lowers = np.empty(n_units, np.intp), np.empty_like(precisions)
     away, vector = np.empty(n_units), np.empty(n_units)
+    log_det = np.empty(len(centers))
     for r in range(len(x)):
-        m = _list(holes[r], index)
+        m, is_new = _list(holes[r], index), _is_new(holes, r)
         for k in range(len(centers)):
-            total = constant[k]
+            total, count, lower = constant[k], 0, lowers[k]
             for i in range(n_units):
-                away[i] = 0.0 if holes[r, i] else x[r, i] - centers[k, i]
+                rows[r, k, i] = x[r, i]
                 if holes[r, i]:
                     total += field[r, i] * centers[k, i]
-                else:
-                    total += bias[i] * x[r, i] + linear[k, i] * away[i]
-                rows[r, k, i] = x[r, i]
-            count = 0
-            for i in range(n_units):
-                pull = np.dot(precisions[k, i], away)
-                if holes[r, i]:
-                    vector[count] = field[r, i] + linear[k, i] - pull
+                    vector[count] = field[r, i] + linear[k, i]
                     count += 1
                 else:
-                    total -= away[i] * pull / 2
-            log_det = _cholesky(precisions[k], index, m, lower)
+                    away[i] = x[r, i] - centers[k, i]
+                    total += bias[i] * x[r, i] + linear[k, i] * away[i]
+            total -= _pull(precisions[k], away, holes[r], vector)
+            if is_new:
+                log_det[k] = _cholesky(precisions[k], index, m, lower)
             _solve_lower(lower, m, vector)
-            total += np.dot(vector[:m], vector[:m]) / 2
+            for i in range(m):
+                total += vector[i] * vector[i] / 2
             if not peaks:
-                total += m * np.log(2 * np.pi) / 2 - log_det
+                total += m * _HALF_LOG_2PI - log_det[k]
             log_weight[r, k] = total
             for i in range(m if noise.shape[1] else 0):
                 vector[i] += noise[r, index[i]]
@@ -214,11 +258,17 @@ def _fill(cells, model, noise, peaks, out):
 
 @njit(**KERNEL)
 def _add_covariances(holes, precisions, share, second):
-    """Add the covariance of the holes of each row, times its shares, to ``second``."""
-    n_units = holes.shape[1]
+    """Add the covariance of the holes of each row, times its shares, to ``second``.
+
+    Rows with the same holes, one after the other, are taken together.
+    """
+    n_rows, n_units = holes.shape
     index, lower = np.empty(n_units, np.intp), np.empty((n_units, n_units))
-    vector = np.empty(n_units)
-    for r in range(len(holes)):
+    vector, mass = np.empty(n_units), np.zeros(share.shape[1])
+    for r in range(n_rows):
+        mass += share[r]
+        if r + 1 < n_rows and not _is_new(holes, r + 1):
+            continue
         m = _list(holes[r], index)
         for k in range(len(precisions)):
             _cholesky(precisions[k], index, m, lower)
@@ -228,4 +278,5 @@ def _add_covariances(holes, precisions, share, second):
                 _solve_lower(lower, m, vector)
                 _solve_upper(lower, m, vector)
                 for i in range(m):
-                    second[k, index[i], index[c]] += share[r, k] * vector[i]
+                    second[k, index[i], index[c]] += mass[k] * vector[i]
+        mass[:] = 0

@@ -6,9 +6,7 @@ from skebm.layers._clusters import clusters, spaces
 from skebm.layers._em import Mixture, Rows, em
 
 # Numbers of components from which the held-out rows choose. They grow by about 1.4.
-_SIZES = (1, 2, 3, 4, 6, 8, 11, 16)
-# Rows with holes take much longer, so they have at most this many components.
-_MAX_WITH_HOLES = 6
+_SIZES = (1, 2, 3, 4, 6, 8, 11, 16, 24)
 # The mixtures of several starts are averaged. The average has about three tenths of a
 # nat a row more on held-out rows than one mixture.
 _N_STARTS = 3
@@ -55,8 +53,7 @@ def fit_normals(X, weight, random, n_components="auto", states=None, n_finite=0)
     """
     rows = Rows.of(X, weight, states, n_finite, random.fold(0))
     n_components, shrinkage = _chosen(rows, n_components, random.fold(1))
-    n_starts = 1 if rows.holes.any() else _N_STARTS
-    return _averaged(rows, n_components, shrinkage, n_starts, random.fold(2))
+    return _averaged(rows, n_components, shrinkage, _N_STARTS, random.fold(2))
 
 
 def _chosen(rows, n_components, random):
@@ -66,8 +63,7 @@ def _chosen(rows, n_components, random):
         return 1, 1.0
     n_folds = 5 if n_rows < 1000 else 3 if n_rows < 2500 else 1
     fold = random.fold(0).permutation(n_rows) % max(n_folds, 4)
-    has_holes = rows.holes.any()
-    averages = rows.X.size < _MAX_CELLS_OF_AVERAGES and not has_holes
+    averages = rows.X.size < _MAX_CELLS_OF_AVERAGES and not rows.holes.any()
     n_starts = _N_STARTS if averages else 1
 
     def scores(size, shrinkage):
@@ -86,8 +82,7 @@ def _chosen(rows, n_components, random):
     if n_components != "auto":
         return n_components, shrinkage
     for size in _SIZES[1:]:
-        is_many = n_rows < 1.25 * _ROWS_PER_COMPONENT * size
-        if is_many or (has_holes and size > _MAX_WITH_HOLES):
+        if n_rows < 1.25 * _ROWS_PER_COMPONENT * size:
             break
         by_size[size] = scores(size, shrinkage)
         best = max(by_size, key=lambda k: weight @ by_size[k])

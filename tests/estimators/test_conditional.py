@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm
+from scipy.stats import linregress, norm
 
 from skebm import RBMDensity
 from tests.models import heavy
@@ -181,3 +181,21 @@ def test_arrays_with_holes():
     error = np.sqrt(np.mean((filled - X)[holes] ** 2))
     assert error < 0.8 * X[holes].std()  # the mean would have 1
     assert np.isfinite(model.score_samples(np.where(holes, np.nan, X))).all()
+
+
+@heavy
+@pytest.mark.parametrize("hidden", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_slope_of_draws_is_that_of_the_regression_on_whole_rows(hidden, whole):
+    random = np.random.default_rng(0)
+    x = random.normal(size=200)
+    rows = pd.DataFrame({"x": x, "y": x + random.normal(size=200)})
+    rows.loc[random.permutation(200)[:130], "y"] = np.nan
+    complete = rows.dropna()
+    line = linregress(complete["x"], complete["y"])
+    model = RBMDensity(8, hidden=hidden, random_state=0)
+    model.fit(complete if whole else rows)
+    ask = pd.DataFrame({"x": np.repeat(x, 5), "y": np.nan})
+    drawn = model.sample(1, given=ask, random_state=1)
+    slope = linregress(drawn["x"], drawn["y"]).slope
+    assert abs(slope - line.slope) < 2 * line.stderr
