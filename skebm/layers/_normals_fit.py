@@ -137,9 +137,8 @@ def _fit(rows, n_components, shrinkage, random):
     mass = rows.weight.sum()
     wide_share = 1 / (mass + 1)
     if rows.holes.any() or n_components == 1:
-        one = em(
-            rows, filled, np.ones((len(filled), 1)), _N_LONG, wide_share, shrinkage
-        )[0]
+        whole = np.ones((len(filled), 1))
+        one = em(rows, filled, whole, 2 * _N_LONG, wide_share, shrinkage)[0]
         filled = rows.filled(one)
     if n_components == 1:
         return one
