@@ -21,7 +21,7 @@ from skebm import RBMDensity
 _N_ROWS = 2000
 _LETTERS = np.array(list("abcde"))
 _NUMBERS = dict(zip(_LETTERS, [1.5, -2.2, 0.3, 7.1, 3.3], strict=True))
-_NOISE = 1e-3  # so that a number has many values
+_NOISE = 1e-3  # standard deviation; so that a number has many values
 
 # -- tables ----------------------------------------------------------------------------
 
@@ -50,6 +50,11 @@ def codes(a):
     return a.astype(str).map(list(_LETTERS).index)
 
 
+def numbers(a):
+    """Return a number for each letter."""
+    return a.astype(str).map(_NUMBERS)
+
+
 def bins(a):
     """Return four classes of numbers."""
     return pd.Series(np.digitize(a, [-1, 0, 1]).astype(str), a.index, "category")
@@ -69,11 +74,13 @@ PAIRS = [
     ("boolean", "boolean", "copy", copy),
     ("category", "category", "two classes", halves),
     ("category", "count", "2 i + 1", lambda a: 2 * codes(a) + 1),
-    ("category", "number", "a number each", lambda a: a.astype(str).map(_NUMBERS)),
+    ("category", "number", "a number each", numbers),
+    ("category", "number", "a number each, noise", numbers),
     ("category", "boolean", "even", lambda a: codes(a) % 2 == 0),
     ("count", "number", "1.37 a - 0.5", lambda a: 1.37 * a - 0.5),
+    ("count", "number", "1.37 a - 0.5, noise", lambda a: 1.37 * a - 0.5),
     ("count", "boolean", "above 4", lambda a: a > 4),
-    ("boolean", "number", "3.2 or -1", lambda a: 4.2 * a.astype(float) - 1),
+    ("boolean", "number", "3.2 or -1, noise", lambda a: 4.2 * a.astype(float) - 1),
     ("number", "number", "2 - 3 a", lambda a: 2 - 3 * a),
     ("number", "number", "a squared", lambda a: a**2),
     ("number", "number", "exp a", np.exp),
@@ -104,7 +111,7 @@ def main():
     columns = first_columns()
     for first, second, name, function in PAIRS:
         b = function(columns[first])
-        if (first, second) == ("boolean", "number"):
+        if name.endswith("noise"):
             b += _NOISE * np.random.default_rng(1).normal(size=_N_ROWS)
         table = pd.DataFrame({"a": columns[first], "b": b})
         model = RBMDensity(couplings=arguments.couplings, random_state=arguments.seed)
