@@ -9,6 +9,8 @@ from skebm.layers._normal_holes import NormalsGiven, Quadratics
 from skebm.layers._normal_ratios import log_ratios
 from skebm.layers._normals_fit import fit_normals
 
+# The smallest ratio of variances along axes for which a component is learned further.
+_NARROWEST = 1e-3
 # The diagonal of the factors stays within these bounds. So a standard deviation can
 # become ten times as small, and three times as large, as at the start.
 _DIAGONAL_BOUNDS = 1 / 3, 10.0
@@ -99,7 +101,10 @@ class Normals(Components):
         # Several components get worse on held-out rows if they are learned further.
         # Each has few rows, and only the prior of the fit keeps it from overfitting.
         is_one = len(mixture.weights) == 2
-        return cls.from_mixture(*mixture[:3], learned=is_one)
+        # Columns that are nearly copies would diverge.
+        widths = np.linalg.eigvalsh(mixture.covariances[0])
+        learned = is_one and widths[0] > _NARROWEST * widths[-1]
+        return cls.from_mixture(*mixture[:3], learned=learned)
 
     def __repr__(self):
         return f"Normals(n_units={self.n_units}, n_components={self.n_components})"
