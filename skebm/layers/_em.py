@@ -105,9 +105,10 @@ class Rows(NamedTuple):
         states = states[numbers] / max(n_finite, 1)
         return cls(X, weight, np.isnan(X), states)
 
-    def take(self, numbers):
-        """Return some of the rows."""
-        return Rows(*(array[numbers] for array in self))
+    def weighing(self, weight):
+        """Return the rows with other weights, without rows of weight 0."""
+        rows = self._replace(weight=weight)
+        return Rows(*(array[weight > 0] for array in rows))
 
     def filled(self, model):
         """Return the rows with the expectations of their holes."""

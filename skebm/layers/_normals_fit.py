@@ -58,24 +58,25 @@ def fit_normals(X, weight, random, n_components="auto", states=None, n_finite=0)
 
 def _chosen(rows, n_components, random):
     """Return the number of components and the shrinkage, by the held-out density."""
-    n_rows = len(rows.X)
+    n_rows = rows.weight.sum()
     if n_rows < 4:
         return 1, 1.0
     n_folds = 5 if n_rows < 1000 else 3 if n_rows < 2500 else 1
-    fold = random.fold(0).permutation(n_rows) % max(n_folds, 4)
+    order = random.fold(0).permutation(len(rows.X))
+    folds = _folds(rows.weight, order, max(n_folds, 4))[:n_folds]
     averages = rows.X.size < _MAX_CELLS_OF_AVERAGES and not rows.holes.any()
     n_starts = _N_STARTS if averages else 1
 
     def scores(size, shrinkage):
         out = []
-        for k in range(n_folds):
-            others, held_out = rows.take(fold != k), rows.take(fold == k)
+        for k, fold in enumerate(folds):
+            held_out, others = rows.weighing(fold), rows.weighing(rows.weight - fold)
             draws = random.fold(1, k)
             model = _averaged(others, size, shrinkage, n_starts, draws)
             out.append(held_out.log_density(model))
         return np.concatenate(out)
 
-    weight = np.concatenate([rows.weight[fold == k] for k in range(n_folds)])
+    weight = np.concatenate([fold[fold > 0] for fold in folds])
     of_one = [scores(1, shrinkage) for shrinkage in _SHRINKAGES]
     best = max(range(len(of_one)), key=lambda k: weight @ of_one[k])
     shrinkage, by_size = _SHRINKAGES[best], {1: of_one[best]}
@@ -89,6 +90,18 @@ def _chosen(rows, n_components, random):
         if list(by_size).index(best) < len(by_size) - _PATIENCE:
             break
     return _smallest(by_size, weight), shrinkage
+
+
+def _folds(weight, order, n_folds):
+    """Return the weight of each row in each fold, shape (n_folds, n).
+
+    Copies of a row are in several folds, as copies among shuffled rows would be: a
+    column of few different numbers has few different rows.
+    """
+    whole = np.floor(weight / n_folds)
+    rest = weight - n_folds * whole
+    turn = (np.arange(n_folds)[:, None] - order) % n_folds
+    return whole + np.clip(rest - turn, 0, 1)
 
 
 def _smallest(by_size, weight):
