@@ -508,7 +508,10 @@ def test_unit_weights_are_no_weights(bits):
 @pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])
 @pytest.mark.parametrize("batch_size", ["auto", 17])
 def test_sparse_equals_dense(container, visible, batch_size, bits):
-    params = {**SMALL, "visible": visible, "batch_size": batch_size}
+    # The last digits of means decide about equal distances when a mixture begins.
+    couplings = "none" if visible == "gaussian" else "auto"
+    params = {"visible": visible, "batch_size": batch_size, "couplings": couplings}
+    params = {**SMALL, **params}
     dense = RBMDensity(**params).fit(bits)
     sparse = RBMDensity(**params).fit(container(bits))
     S = container(bits)
