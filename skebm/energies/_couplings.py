@@ -7,8 +7,6 @@ from skebm.energies._recipe import marginals
 from skebm.layers import Columns, Gaussian, Mixed, Normals, Tree
 from skebm.utils._sparse import dense
 
-# What the parameter `couplings` of a recipe takes.
-COUPLINGS = ("auto", "none", "tree", "full")
 # Limits of "auto". Training of independent binary units has kernels that are many times
 # as fast. So rows times columns of a forest are limited: images keep independent units.
 _MAX_CELLS = 2_000_000
@@ -106,7 +104,7 @@ def _groups(layer):
     Neighbours that are finite, and neighbours that are Gaussian, are one layer.
     """
     groups = []
-    for leaf in _leaves(layer):
+    for leaf in leaves(layer):
         kind = "finite" if leaf.finite else "other"
         if isinstance(leaf, Gaussian):
             kind = "real"
@@ -117,9 +115,11 @@ def _groups(layer):
     return [(g[0] if len(g) == 1 else Columns(g), kind) for g, kind in groups]
 
 
-def _leaves(layer):
-    """Return the layers that a layer joins; ``Columns`` may hold other ``Columns``."""
+def leaves(layer):
+    """Return the list of the layers that a layer is made of, or of the layer alone."""
+    if isinstance(layer, Tree):
+        return leaves(layer.base)
+    if isinstance(layer, Mixed):
+        return [*leaves(layer.tree), layer.real]
     layers = getattr(layer, "layers", None)
-    if layers is None:
-        return [layer]
-    return [leaf for inner in layers for leaf in _leaves(inner)]
+    return [leaf for part in layers for leaf in leaves(part)] if layers else [layer]

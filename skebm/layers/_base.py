@@ -192,11 +192,11 @@ class Layer:
             plus the log of the weight of the value in a sum or integral.
         """
         columns, values, log_weight = self.alternatives(variable, low, high)
-        at_values = log_weight - self._energy_alone(columns, values)
-        at_x = self._energy_alone(columns, x[:, columns])
+        at_values = log_weight - self.energy_of_variable(columns, values)
+        at_x = self.energy_of_variable(columns, x[:, columns])
         return columns, values, at_x[:, None] + at_values
 
-    def _energy_alone(self, columns, values):
+    def energy_of_variable(self, columns, values):
         """Return the energy of one variable. Variables add up, and 0 has none."""
         alone = np.zeros((len(values), self.n_units), dtype=values.dtype)
         alone[:, columns] = values

@@ -102,9 +102,13 @@ class Components(Layer):
 
     def sample_of(self, which, inputs, random):
         """Draw ``x`` given the number of its component, and its inputs."""
-        _, scaled, inverse = self._fields(inputs)
         noise = random.normal(inputs.shape, inputs.dtype)
-        out = np.empty_like(inputs)
+        return self._drawn(which, self._fields(inputs), noise)
+
+    def _drawn(self, which, fields, noise):
+        """Return ``x`` of these components, from standard normal numbers."""
+        _, scaled, inverse = fields
+        out = np.empty_like(noise)
         for k in np.unique(which):
             rows = which == k
             white = (scaled[k, rows] + noise[rows]) @ inverse[k]

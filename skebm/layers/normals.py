@@ -166,9 +166,11 @@ class Normals(Components):
 
     def sample(self, inputs, random):
         """Draw ``x`` given its inputs."""
-        share = softmax(self.log_sums(inputs), axis=1)
+        fields = self._fields(inputs)
+        share = softmax(self._log_sums(*fields), axis=1)
         which = random.fold(0).categorical(share).argmax(axis=1)
-        return self.sample_of(which, inputs, random.fold(1))
+        noise = random.fold(1).normal(inputs.shape, inputs.dtype)
+        return self._drawn(which, fields, noise)
 
     def cgf_grad(self, inputs, weight):
         """Return d cgf / d params, summed over rows with ``weight``."""

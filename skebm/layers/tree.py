@@ -314,9 +314,8 @@ class Tree(Layer):
             weight of the value.
         """
         columns, values, log_weight = self.alternatives(variable, low, high)
-        alone = np.zeros((len(values), self.n_units), values.dtype)
-        alone[:, columns] = values
-        score = np.tile(-self.base.energy(alone).astype(np.float64), (len(x), 1))
+        alone = self.base.energy_of_variable(columns, values)
+        score = np.tile(-alone, (len(x), 1))
         sizes = self._states.sizes
         for first, a, b in self._neighbours[variable]:
             table = self.tables[first : first + sizes[a] * sizes[b]]

@@ -48,8 +48,8 @@ def _conditional(energy, x, inputs, feature):
     received = rest + (values @ weights)[:, None]  # (n_values, n, n_hidden)
     hidden = _hidden_part(energy, received.reshape(-1, rest.shape[1]))
     others = hidden.reshape(len(values), -1)
-    others -= _energy_alone(energy.visible, columns, values)[:, None]
-    at_x = -_energy_alone(energy.visible, columns, x[:, columns])
+    others -= energy.visible.energy_of_variable(columns, values)[:, None]
+    at_x = -energy.visible.energy_of_variable(columns, x[:, columns])
     others += np.reshape(log_weight, (-1, 1))
     return at_x - np.logaddexp.reduce(others, axis=0)
 
@@ -88,13 +88,6 @@ def _bounded_range(energy, weights):
 
 def _hidden_part(energy, inputs):
     return energy.hidden.cgf(inputs * energy.dtype.type(energy.coupling))
-
-
-def _energy_alone(layer, columns, values):
-    """Return the energy of one variable: units of a layer add up, and 0 has none."""
-    alone = np.zeros((len(values), layer.n_units), dtype=values.dtype)
-    alone[:, columns] = values
-    return np.asarray(layer.energy(alone), dtype=np.float64)
 
 
 def _input_range(energy, columns, rest):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skebm.energies._couplings import start_layers
+from skebm.energies._couplings import leaves, start_layers
 from skebm.energies._graph import coupling_attributes
 from skebm.energies._recipe import (
     Recipe,
@@ -18,10 +18,8 @@ from skebm.layers import (
     Bernoulli,
     Categorical,
     Columns,
-    Mixed,
     Normals,
     Spin,
-    Tree,
 )
 from skebm.utils._validation import lookup
 
@@ -125,7 +123,7 @@ class RBMRecipe(Recipe):
         """Return the learning rate that ``"auto"`` stands for."""
         if is_adaptive(optimizer):
             return super().learning_rate(layer, summary, objective, optimizer)
-        layers, hidden = _leaves(layer), self._hidden(summary.dtype)
+        layers, hidden = leaves(layer), self._hidden(summary.dtype)
         if not hidden.finite:
             return _REAL_HIDDEN_RATE
         if all(isinstance(units, Bernoulli) for units in [*layers, hidden]):
@@ -229,13 +227,3 @@ class ClassRBMRecipe(RBMRecipe):
             "intercept_hidden_": energy.hidden.bias.copy(),
             **coupling_attributes(inputs, order),
         }
-
-
-def _leaves(layer):
-    """Return the list of the layers that a layer is made of, or of the layer alone."""
-    if isinstance(layer, Tree):
-        return _leaves(layer.base)
-    if isinstance(layer, Mixed):
-        return [*_leaves(layer.tree), layer.real]
-    layers = getattr(layer, "layers", None)
-    return [leaf for part in layers for leaf in _leaves(part)] if layers else [layer]
