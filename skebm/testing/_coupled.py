@@ -85,14 +85,23 @@ def _check_given(layer, inputs, x, random):
 
 
 def _check_given_draws(layer, inputs, x, holes, random):
-    """Compare the mean of many draws of the holes of a row with the exact mean."""
+    """Compare mean and variance of many draws of a row's holes with the exact ones."""
+    given, variance = layer.given(x[None], holes[None]), np.zeros(len(x))
+    mean = given.mean(inputs[None])[0]
+    for i, unit in enumerate(_STEP * np.eye(len(x))):
+        ends = given.mean((inputs + unit)[None]), given.mean((inputs - unit)[None])
+        variance[i] = (ends[0] - ends[1])[0, i] / (2 * _STEP)
     x, holes, inputs = (np.tile(row, (N_DRAWS, 1)) for row in (x, holes, inputs))
-    mean = layer.given(x[:1], holes[:1]).mean(inputs[:1])[0]
     drawn = layer.given(x, holes).sample(inputs, random)
-    bound = SIGMAS * drawn.std(axis=0) / np.sqrt(N_DRAWS) + 10 / N_DRAWS
-    actual = drawn.mean(axis=0)
-    sentence = f"The mean of draws of layer.given(x, holes) is {actual}, not {mean}."
-    require(np.abs(actual - mean) <= bound, sentence)
+    squares = (drawn - mean) ** 2
+    for actual, desired, what in (
+        (drawn, mean, "mean"),
+        (squares, variance, "variance"),
+    ):
+        bound = SIGMAS * actual.std(axis=0) / np.sqrt(N_DRAWS) + 10 / N_DRAWS
+        average = actual.mean(axis=0)
+        sentence = f"The {what} of draws of layer.given(x, holes) is {average}, not "
+        require(np.abs(average - desired) <= bound, f"{sentence}{desired}.")
 
 
 def _check_log_ratios(layer, x):
