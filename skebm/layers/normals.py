@@ -14,6 +14,10 @@ _NARROWEST = 1e-3
 # The diagonal of the factors stays within these bounds. So a standard deviation can
 # become ten times as small, and three times as large, as at the start.
 _DIAGONAL_BOUNDS = 1 / 3, 10.0
+# Share of the mean variance that is added to the variances of the metric. Without it
+# steps along narrow directions are so long that the component of outliers, which is
+# wide there, takes all rows: columns that are nearly copies made training diverge.
+_RIDGE_OF_METRIC = 0.01
 
 
 class Normals(Components):
@@ -296,4 +300,7 @@ class Normals(Components):
 
     def set_metric(self, covariance):
         """Take the metric of learning from the covariance of all rows."""
+        n_units = len(covariance)
+        ridge = _RIDGE_OF_METRIC * np.trace(covariance) / n_units
+        covariance = covariance + ridge * np.eye(n_units)
         self._root = np.linalg.inv(np.linalg.cholesky(covariance))
