@@ -1,11 +1,35 @@
 """The components of a mixture of normal distributions."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.special import softmax
 
 from skebm.layers._base import Layer
 
 _HALF_LOG_2PI = np.log(2 * np.pi) / 2
+
+
+class Scales(NamedTuple):
+    """The components in coordinates in which they are standard normal.
+
+    Given its inputs, component k is ``centers[k] + root[k] @ u``, where ``u`` has mean
+    ``root[k].T @ inputs + shift[k]`` and covariance 1.
+
+    Attributes
+    ----------
+    root : ndarray of shape (n_components, n_units, n_units)
+    shift : ndarray of shape (n_components, n_units)
+    inverse : ndarray of shape (n_components, n_units, n_units)
+        Inverses of the factors.
+    log_det : ndarray of shape (n_components,)
+        Logs of the determinants of ``inverse``.
+    """
+
+    root: np.ndarray
+    shift: np.ndarray
+    inverse: np.ndarray
+    log_det: np.ndarray
 
 
 class Components(Layer):
@@ -37,9 +61,7 @@ class Components(Layer):
     @property
     def covariances(self):
         """Covariances of the components, (n_components, n_units, n_units), float64."""
-        root = self.colors @ np.linalg.inv(self._double(self.factors)).transpose(
-            0, 2, 1
-        )
+        root = self._scales().root
         return root @ root.transpose(0, 2, 1)
 
     @property
@@ -71,29 +93,39 @@ class Components(Layer):
         """Return minus the joint energies without the bias, (n, n_components)."""
         return self._log_joint(self._coordinates(x)).T
 
-    def _fields(self, inputs):
-        """Return the fields of the ``z``, times the inverse of the factors."""
-        field = self._double(inputs) + self._double(self.bias)
-        fields = field @ self.colors + self._double(self.shifts)[:, None]
+    def _scales(self):
+        """Return the :class:`Scales`, which are kept if they are not learned."""
+        if hasattr(self, "_kept_scales"):
+            return self._kept_scales
         inverse = np.linalg.inv(self._double(self.factors))
-        return field, fields @ inverse.transpose(0, 2, 1), inverse
+        shift = np.einsum("kij,kj->ki", inverse, self._double(self.shifts))
+        log_det = np.linalg.slogdet(inverse)[1]
+        root = self.colors @ inverse.transpose(0, 2, 1)
+        scales = Scales(root, shift, inverse, log_det)
+        if not self.learned:
+            self._kept_scales = scales
+        return scales
+
+    def _fields(self, inputs):
+        """Return the inputs with the bias, and the means of standard coordinates."""
+        field = self._double(inputs) + self._double(self.bias)
+        scales = self._scales()
+        return field, field @ scales.root + scales.shift[:, None]
 
     def log_sums(self, inputs):
         """Return the log normaliser of each component, (n, n_components)."""
         return self._log_sums(*self._fields(inputs))
 
-    def _log_sums(self, field, scaled, inverse):
+    def _log_sums(self, field, scaled):
         square = np.einsum("kni,kni->nk", scaled, scaled) / 2
-        log_det = np.linalg.slogdet(inverse)[1]
-        constant = self._double(self.log_weight) + log_det
+        constant = self._double(self.log_weight) + self._scales().log_det
         return square + field @ self.centers.T + constant
 
     def means(self, inputs):
         """Return the mean of each component, (n_components, n, n_units)."""
-        _, scaled, inverse = self._fields(inputs)
-        return self.centers[:, None] + (scaled @ inverse) @ self.colors.transpose(
-            0, 2, 1
-        )
+        scaled = self._fields(inputs)[1]
+        root = self._scales().root
+        return self.centers[:, None] + scaled @ root.transpose(0, 2, 1)
 
     def mean_of(self, share, inputs):
         """Return the expectation of ``x`` if components have these shares."""
@@ -103,16 +135,14 @@ class Components(Layer):
     def sample_of(self, which, inputs, random):
         """Draw ``x`` given the number of its component, and its inputs."""
         noise = random.normal(inputs.shape, inputs.dtype)
-        return self._drawn(which, self._fields(inputs), noise)
-
-    def _drawn(self, which, fields, noise):
-        """Return ``x`` of these components, from standard normal numbers."""
-        _, scaled, inverse = fields
+        field = self._double(inputs) + self._double(self.bias)
+        scales = self._scales()
         out = np.empty_like(noise)
         for k in np.unique(which):
             rows = which == k
-            white = (scaled[k, rows] + noise[rows]) @ inverse[k]
-            out[rows] = self.centers[k] + white @ self.colors[k].T
+            root = scales.root[k]
+            standard = field[rows] @ root + scales.shift[k] + noise[rows]
+            out[rows] = self.centers[k] + standard @ root.T
         return out
 
     def moments(self, weight=None):

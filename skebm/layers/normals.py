@@ -170,19 +170,18 @@ class Normals(Components):
 
     def sample(self, inputs, random):
         """Draw ``x`` given its inputs."""
-        fields = self._fields(inputs)
-        share = softmax(self._log_sums(*fields), axis=1)
+        share = softmax(self.log_sums(inputs), axis=1)
         which = random.fold(0).categorical(share).argmax(axis=1)
-        noise = random.fold(1).normal(inputs.shape, inputs.dtype)
-        return self._drawn(which, fields, noise)
+        return self.sample_of(which, inputs, random.fold(1))
 
     def cgf_grad(self, inputs, weight):
         """Return d cgf / d params, summed over rows with ``weight``."""
         bias = (weight @ self.mean(inputs)).astype(self.bias.dtype)
         if not self.learned:
             return {"bias": bias}
-        _, scaled, inverse = parts = self._fields(inputs)
-        share = softmax(self._log_sums(*parts), axis=1).T * weight
+        field, scaled = self._fields(inputs)
+        inverse = self._scales().inverse
+        share = softmax(self._log_sums(field, scaled), axis=1).T * weight
         z = scaled @ inverse
         weighted = share[:, :, None] * z
         second = weighted.transpose(0, 2, 1) @ z
