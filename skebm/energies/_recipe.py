@@ -30,6 +30,8 @@ class Summary(NamedTuple):
         The dtype of the rows.
     count_variance : float
         The largest variance of a column of counts; 0 if there is none.
+    joint_count_variance : float
+        The largest eigenvalue of the covariance of counts; 0 if there are none.
     spread : float
         The largest eigenvalue of the correlations of real columns.
     rows : {ndarray, CSR matrix} of shape (n, n_units) or None
@@ -45,6 +47,7 @@ class Summary(NamedTuple):
     variance: np.ndarray
     dtype: np.dtype
     count_variance: float = 0.0
+    joint_count_variance: float = 0.0
     spread: float = 1.0
     rows: np.ndarray | None = None
     weight: np.ndarray | None = None

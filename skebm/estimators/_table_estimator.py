@@ -72,6 +72,7 @@ class TableEstimator(TableMixin, EnergyEstimator):
             rows.units,
             rows.weight,
             count_variance=self._encoding.variance_of_counts,
+            joint_count_variance=self._encoding.joint_variance_of_counts,
             spread=self._encoding.spread,
             is_sampled=not hasattr(self._objective(), "adam_rate"),
         )

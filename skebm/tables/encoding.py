@@ -66,6 +66,11 @@ class Encoding(NamedTuple):
         return max(kind.variance for kind in self.kinds)
 
     @property
+    def joint_variance_of_counts(self):
+        """The largest eigenvalue of the covariance of counts; 0 if there are none."""
+        return max(kind.joint_variance for kind in self.kinds)
+
+    @property
     def spread(self):
         """The largest eigenvalue of the correlations of real columns, at least 1."""
         return max(1.0, *(kind.spread for kind in self.kinds))

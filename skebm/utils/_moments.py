@@ -2,8 +2,13 @@
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from skebm.utils._sparse import dense
+
+# Approximate number of rows from which an eigenvalue is estimated.
+_N_ROWS_OF_EIGENVALUE = 2000
 # Numbers that fit the second level of the cache.
 _NUMBERS = 100_000
 
@@ -37,6 +42,21 @@ def moments(X, weight):
         mean = (weight * X).sum(axis=0)
         return mean, (weight * np.square(X - mean)).sum(axis=0)
     return mean, _variance(X, mean, weight)
+
+
+def largest_eigenvalue(X, encode=dense):
+    """Return the largest eigenvalue of the covariance of columns, from some rows.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n, n_features)
+        A hole, which is NaN, counts as the mean of its column.
+    encode : callable, default=dense
+        Makes a dense array of the rows.
+    """
+    X = encode(X[:: max(1, X.shape[0] // _N_ROWS_OF_EIGENVALUE)]).astype(np.float64)
+    away = np.nan_to_num(X - moments(X, None)[0])
+    return float(randomized_svd(away, 1, random_state=0)[1][0] ** 2 / len(X))
 
 
 def _variance(X, mean, weight):

@@ -68,6 +68,10 @@ _CATEGORICAL_RATE = 0.05
 # 0.01 from there to 0.5. Chains of 31 sites of proteins fall behind at 0.25; from 0.05
 # to 0.1 they gain 2.9 nats, and drawn rows correlate as before.
 _CATEGORICAL_TREE_RATE, _CATEGORICAL_LIMITS = 2.5, (0.1, 0.25)
+# The rate of coupled columns of counts times the curvature of the log-likelihood in
+# their biases, which is the largest eigenvalue of their covariance. A step longer than 2
+# over the curvature overshoots: 32 columns of letters diverge at 2.9.
+_RATE_TIMES_JOINT_VARIANCE = 1.5
 # The rate of real columns with spins. It was not measured, so it is careful.
 _REAL_WITH_SPINS_RATE = 0.05
 
@@ -144,6 +148,9 @@ class RBMRecipe(Recipe):
             return _REAL_WITH_SPINS_RATE
         # The variance of a count is the curvature of the log-likelihood in its bias.
         variance = max(summary.count_variance, 1)
+        if layer.coupled:
+            joint = summary.joint_count_variance / _RATE_TIMES_JOINT_VARIANCE
+            variance = max(variance, joint)
         # Steps of coupled real columns are steps in uncorrelated coordinates.
         coupled = any(isinstance(units, Normals) for units in layers)
         spread = 1.0 if coupled else summary.spread

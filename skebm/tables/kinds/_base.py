@@ -48,6 +48,9 @@ class Kind:
     spread : float
         The largest eigenvalue of the correlations of real columns. It is 1 if they are
         not correlated, and their number if they are all the same. 1 for other kinds.
+    joint_variance : float
+        The largest eigenvalue of the covariance of columns of counts; 0 for other
+        kinds.
     """
 
     name = None
@@ -60,6 +63,7 @@ class Kind:
     holds_numbers = True
     variance = 0.0
     spread = 1.0
+    joint_variance = 0.0
 
     def __init__(self, n_columns=0):
         self.n_columns = n_columns

@@ -4,7 +4,7 @@ import numpy as np
 
 from skebm.layers import Categorical, Count
 from skebm.tables.kinds._base import Kind
-from skebm.utils._moments import moments
+from skebm.utils._moments import largest_eigenvalue, moments
 from skebm.utils._sparse import dense
 
 # The limit of a column of counts is this number times the largest count of fit.
@@ -20,6 +20,8 @@ class CountKind(Kind):
         Number of values of each column.
     variance : float, default=0.0
         The largest variance of a column.
+    joint_variance : float, default=0.0
+        The largest eigenvalue of the covariance of the columns.
     """
 
     layer_class = Count
@@ -27,9 +29,10 @@ class CountKind(Kind):
     learns_limits = True
     outside_is_unknown = True
 
-    def __init__(self, sizes=(), variance=0.0):
+    def __init__(self, sizes=(), variance=0.0, joint_variance=0.0):
         super().__init__(len(sizes))
         self.sizes, self.variance = sizes, variance
+        self.joint_variance = joint_variance
 
     def n_values(self, n_numbered, high):
         """Return the number of whole numbers from 0 to the limit."""
@@ -44,8 +47,9 @@ class CountKind(Kind):
         return (low > X) | (high < X) | (np.abs(X - np.floor(X)) > 0)
 
     def fit(self, X, sizes, weight):
-        """Return the kind with the numbers of values and the largest variance."""
-        return CountKind(sizes, float(moments(X, weight)[1].max()))
+        """Return the kind with the numbers of values and the largest variances."""
+        variance = float(moments(X, weight)[1].max())
+        return CountKind(sizes, variance, largest_eigenvalue(X))
 
     @property
     def structure(self):

@@ -1,15 +1,12 @@
 """Columns of real numbers: standardised, transformed, or zero-inflated."""
 
 import numpy as np
-from sklearn.utils.extmath import randomized_svd
 
 from skebm.layers import Gaussian, ZeroInflated
 from skebm.tables.curves import Curve, standards
 from skebm.tables.kinds._base import Kind
+from skebm.utils._moments import largest_eigenvalue
 from skebm.utils._sparse import dense
-
-# Approximate number of rows from which the spread is estimated.
-_N_SPREAD_ROWS = 2000
 
 
 class GaussianKind(Kind):
@@ -31,7 +28,7 @@ class GaussianKind(Kind):
     def fit(self, X, sizes, weight):
         """Return the kind with the location and scale of each column."""
         kind = GaussianKind(*standards(X, weight))
-        kind.spread = _spread(kind, X)
+        kind.spread = largest_eigenvalue(X, kind.encode)
         return kind
 
     def unchanged(self, n_columns):
@@ -78,7 +75,7 @@ class YeoJohnsonKind(Kind):
     def fit(self, X, sizes, weight):
         """Return the kind with a curve for each column."""
         kind = YeoJohnsonKind([Curve.fit(x, weight) for x in dense(X).T])
-        kind.spread = _spread(kind, X)
+        kind.spread = largest_eigenvalue(X, kind.encode)
         return kind
 
     def unchanged(self, n_columns):
@@ -164,13 +161,3 @@ class ZeroInflatedKind(YeoJohnsonKind):
         """Return the log of the width of each number; 0 for a cell that is 0."""
         on, number = np.split(Z, 2, axis=1)
         return np.where(on == 1, super().log_volumes(number), 0.0)
-
-
-def _spread(kind, X):
-    """Return the largest eigenvalue of the correlations, estimated from some rows.
-
-    A hole counts as the mean, 0.
-    """
-    step = max(1, X.shape[0] // _N_SPREAD_ROWS)
-    Z = np.nan_to_num(dense(kind.encode(X[::step])))
-    return float(randomized_svd(Z, 1, random_state=0)[1][0] ** 2 / len(Z))
