@@ -55,7 +55,7 @@ def _coupled(base, summary, couplings, n_clusters, random):
         rows = summary.rows[:, start:stop]
         if kind == "real":
             rows = dense(rows)
-        if kind == "real" and _are_normal(group, rows, couplings):
+        if kind == "real" and are_normal(group, rows, couplings):
             before = blocks[-1] if blocks else None
             if before is not None and before.coupled and before.finite:
                 both = dense(summary.rows[:, start - before.n_units : stop])
@@ -80,7 +80,7 @@ def _make_a_tree(group, rows, couplings):
     return rows.shape[0] >= _MIN_ROWS and _worth_a_tree(group, rows)
 
 
-def _are_normal(group, rows, couplings):
+def are_normal(group, rows, couplings):
     """Tell whether to couple real columns."""
     if couplings == "tree" or np.nanmax(np.abs(rows), initial=0) > _LARGEST:
         return False

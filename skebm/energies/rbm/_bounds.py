@@ -4,7 +4,7 @@ import numpy as np
 
 # Singular values of the scaled weights between unbounded units stay below this; at 1 a
 # model of Gaussian units has a singular precision matrix and an infinite log Z.
-_MAX_SINGULAR_VALUE = 0.999
+MAX_SINGULAR_VALUE = 0.999
 
 
 def check_pair(visible, hidden):
@@ -51,13 +51,13 @@ def bound_weights(energy):
     if energy.visible.finite or energy.hidden.finite:
         return
     block, scale, scaled = _unbounded(energy)
-    if np.sum(scaled * scaled) < _MAX_SINGULAR_VALUE**2:
+    if np.sum(scaled * scaled) < MAX_SINGULAR_VALUE**2:
         return  # the Frobenius norm bounds the largest singular value
     if not np.isfinite(scaled).all():
         return  # the guard of training deals with that
     left, singular, right = np.linalg.svd(scaled, full_matrices=False)
-    if singular[0] > _MAX_SINGULAR_VALUE:
-        np.minimum(singular, _MAX_SINGULAR_VALUE, out=singular)
+    if singular[0] > MAX_SINGULAR_VALUE:
+        np.minimum(singular, MAX_SINGULAR_VALUE, out=singular)
         energy.weights[block] = scale * ((left * singular) @ right)
 
 

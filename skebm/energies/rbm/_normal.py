@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from skebm.layers import Gaussian
+from skebm.energies.rbm._bounds import MAX_SINGULAR_VALUE
+from skebm.layers import Gaussian, Normals
+from skebm.layers._real import LOG_PRECISION_BOUNDS
 
 
 def is_normal(energy):
@@ -10,6 +12,54 @@ def is_normal(energy):
     sides = (energy.visible, energy.hidden)
     layers = [layer for side in sides for layer in getattr(side, "layers", [side])]
     return all(isinstance(layer, Gaussian) for layer in layers)
+
+
+def principal_axes(rows, weight, n_hidden, random):
+    """Return the layers and the weights of the RBM that is probabilistic PCA [1]_.
+
+    No other RBM of Gaussian units with one variance of all visible units describes a
+    normal distribution better [2]_.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, n_visible)
+        NaN in the holes.
+    weight : ndarray of shape (n,) or None
+    n_hidden : int
+    random : Random
+
+    Returns
+    -------
+    visible, hidden : Gaussian
+    weights : ndarray of shape (n_visible, n_hidden)
+
+    References
+    ----------
+    .. [1] M. Tipping, C. Bishop. "Probabilistic principal component analysis". JRSS B
+       61 (1999).
+    .. [2] R. Karakida, M. Okada, S. Amari. "Dynamical analysis of contrastive
+       divergence learning: Restricted Boltzmann machines with Gaussian visible units".
+       Neural Networks 79 (2016).
+    """
+    normal = Normals.from_rows(rows, weight, random, 1)
+    # The moments include rows that the wide component takes, without its ridge.
+    mean, covariance = normal.moments()
+    covariance -= np.exp(normal.log_weight[-1]) * np.eye(len(mean))
+    variances, axes = np.linalg.eigh(covariance)
+    n_axes = min(n_hidden, len(mean) - 1)
+    noise = variances[: len(mean) - n_axes].mean()
+    # Singular values of the weights are below 1.
+    noise = max(noise, (1 - MAX_SINGULAR_VALUE**2) * variances[-1])
+    precision = np.clip(1 / noise, *np.exp(LOG_PRECISION_BOUNDS))
+    squares = np.maximum(precision - 1 / variances[::-1][:n_axes], 0)
+    weights = np.zeros((len(mean), n_hidden))
+    weights[:, :n_axes] = axes[:, ::-1][:, :n_axes] * np.sqrt(squares)
+    log_precision = np.full(len(mean), np.log(precision))
+    return (
+        Gaussian(precision * mean, log_precision),
+        Gaussian(-mean @ weights, None),
+        weights,
+    )
 
 
 def log_partition_of_normal(energy):
