@@ -8,6 +8,8 @@ from skebm.samplers import (
     anneal,
     draw_grown,
     draw_hidden,
+    heated,
+    population,
     resolve_kernel,
     sweep,
 )
@@ -21,10 +23,8 @@ _N_STAGES = 500
 _N_BURN_IN = 100
 # Smallest number of chains: fewer of them may miss modes.
 _MIN_CHAINS = 100
-# Chains whose marginals become the marginals of a reference.
-_N_MARGINAL_CHAINS = 100
-# Steps of these chains. The first half of the steps is left out.
-_N_MARGINAL_STEPS = 200
+# Chains of either kind whose marginals become the marginals of a reference.
+_N_MARGINAL_CHAINS = 200
 
 
 def draw(energy, n_rows, random, kernel="gibbs"):
@@ -85,27 +85,23 @@ def draw_documents(energy, lengths, random):
 
 
 def at_chain_marginals(energy, random):
-    """Return the energy with a reference at the marginals of chains of the energy.
+    """Return the energy with a reference at the marginals of annealed chains.
 
-    This is for parameters that come without data. Every reference is valid, but a
-    reference that is close to the model makes annealing short.
+    This is for parameters that come without data. Every reference is valid. It should
+    be wide enough to reach all modes, and else close to the model.
 
     Parameters
     ----------
     energy : energy with ``with_reference_at``
     random : Random
     """
-    sampler = Gibbs()
-    x = energy.reference.sample(_N_MARGINAL_CHAINS, random.fold(0))
-    chains = sampler.init(energy, x, random.fold(0))
-    total, square, n_summed = 0.0, 0.0, 0
-    for t in range(_N_MARGINAL_STEPS):
-        chains = sampler.step(energy, chains, random.fold(1, t))
-        if t >= _N_MARGINAL_STEPS // 2:
-            x = energy.configurations(chains)
-            total = total + x.mean(axis=0, dtype=np.float64)
-            square = square + np.square(x).mean(axis=0, dtype=np.float64)
-            n_summed += 1
-    mean = total / n_summed
-    variance = np.maximum(square / n_summed - mean**2, 0)
-    return energy.with_reference_at(mean, variance, _N_MARGINAL_CHAINS)
+    kernel = Gibbs()
+    start = energy.chains(energy.reference.sample(_N_MARGINAL_CHAINS, random.fold(0)))
+    stages = [energy.interpolate(beta) for beta in np.linspace(0, 1, _N_STAGES)]
+    parts = [population(stages, start, random.fold(1), kernel)]
+    # These chains count as much, whatever the weights of their modes are: a reference
+    # that is too wide makes annealing longer, and one that is too narrow misses modes.
+    parts.append(heated(energy, _N_MARGINAL_CHAINS, random.fold(2), kernel))
+    x = np.concatenate([energy.configurations(part) for part in parts])
+    x = x.astype(np.float64)
+    return energy.with_reference_at(x.mean(axis=0), x.var(axis=0), len(x))

@@ -1,5 +1,7 @@
 """Annealed importance sampling in both directions."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logsumexp
@@ -7,14 +9,21 @@ from sklearn.base import BaseEstimator
 
 from skebm.energies import Energy
 from skebm.partition._base import Estimate
-from skebm.samplers import ParallelTempering, anneal, resolve_kernel
+from skebm.samplers import ParallelTempering, anneal, heated, resolve_kernel
+from skebm.utils._resampling import effective_size, systematic
 from skebm.utils._validation import require
 
 # Temperatures of the first ladder.
 _N_FIRST_BETAS = 200
+# Smallest and largest number of chains of "auto", and the multiply-adds of a sweep of
+# all chains up to which there are more of them.
+_N_CHAINS, _WORK = (100, 400), 400_000
 # Standard errors from the forward and from the reverse estimate to the ends of the
 # bracket.
 _SIGMAS = 3
+# The energy of a wider reference, from which a second forward run starts, is this
+# factor times the energy of the reference.
+_WIDE = 0.4
 # Largest number of replicas of the tempering that draws from the model.
 _MAX_REPLICAS = 60
 # Smallest number of its steps, and
@@ -33,15 +42,16 @@ class AIS(BaseEstimator):
 
     Parameters
     ----------
-    n_chains : int, default=100
-        Number of chains in either direction, before it grows.
+    n_chains : int or "auto", default="auto"
+        Number of chains in either direction, before it grows. ``"auto"`` is 100, and
+        up to 400 for small models, for which more chains take little time.
     tolerance : float, default=0.1
         In nats. The ladder and the number of chains grow until the width of the bracket
         is below seven times this number. The width is six standard errors plus the
         distance between the two estimates.
     max_temperatures : int, default=16000
-        Largest number of temperatures with ``n_chains`` chains. With more chains it is
-        smaller in proportion, so that it limits the work.
+        Largest number of temperatures with 100 chains. With more chains it is smaller
+        in proportion, so that it limits the work.
     kernel : str or sampler, default="gibbs"
         The sampler that moves the chains.
 
@@ -57,7 +67,7 @@ class AIS(BaseEstimator):
     requires = ("reference",)
 
     def __init__(
-        self, n_chains=100, tolerance=0.1, max_temperatures=16000, kernel="gibbs"
+        self, n_chains="auto", tolerance=0.1, max_temperatures=16000, kernel="gibbs"
     ):
         self.n_chains = n_chains
         self.tolerance = tolerance
@@ -83,31 +93,40 @@ class AIS(BaseEstimator):
         energy = Energy.of(energy)
         require(energy, self, "Give the energy a base layer or a reference.")
         kernel = resolve_kernel(self.kernel, energy)
-        log_z_reference, top = energy.reference.log_partition, None
+        rows = None
         if draws is not None:
-            top = energy.configurations(draws.sampler.chains(draws.chains))
+            rows = energy.configurations(draws.sampler.chains(draws.chains))
         betas, n_chains = np.linspace(0, 1, _N_FIRST_BETAS), self.n_chains
-        budget = self.max_temperatures * self.n_chains
+        if n_chains == "auto":
+            n_chains = int(np.clip(_WORK / energy.work, *_N_CHAINS))
+        budget, wide = self.max_temperatures * _N_CHAINS[0], _wide(energy)
         for attempt in range(64):
             is_last = 4 * len(betas) * n_chains > budget
-            x = energy.reference.sample(n_chains, random.fold(attempt, 0))
-            chains, stream = energy.chains(x), random.fold(attempt, 1)
-            _, increments = anneal(energy, chains, betas, stream, kernel)
-            forward = increments.sum(axis=0)
-            # The draws and the reverse run wait for a ladder with a sharp forward run,
-            # since they cost more than that run.
-            if _stderr(forward) < 4 * self.tolerance or is_last:
-                stream = random.fold(attempt, 2)
-                top = self._draws(energy, increments, betas, top, stream)
-                chains, stream = energy.chains(top), random.fold(attempt, 3)
-                _, reverse = anneal(energy, chains, betas[::-1], stream, kernel)
-                estimate = _bracket(log_z_reference, forward, reverse.sum(axis=0))
+            stream = random.fold(attempt)
+            run = _forward(energy, n_chains, betas, stream.fold(0), kernel)
+            # The rest waits for a ladder with a sharp forward run, since it costs more
+            # than that run.
+            if _stderr(run.log_weight) < 4 * self.tolerance or is_last:
+                runs = [run]
+                if wide is not None:
+                    evenly = np.linspace(0, 1, len(betas))
+                    check = _forward(wide, n_chains, evenly, stream.fold(1), kernel)
+                    if _is_above(check, run) and not is_last:
+                        # The reference is too narrow to reach all modes.
+                        energy, wide, betas = wide, None, evenly
+                        continue
+                    runs.append(check)
+                starts = self._starts(energy, runs, rows, stream.fold(2), kernel)
+                top = self._draws(energy, run.increments, betas, starts, stream.fold(3))
+                chains = energy.chains(top)
+                _, reverse = anneal(energy, chains, betas[::-1], stream.fold(4), kernel)
+                estimate = _bracket(runs, reverse.sum(axis=0), len(starts))
                 if is_last or self._is_sharp(estimate):
                     return estimate
             # A longer ladder makes the weights even. Once they are even, more chains
             # are needed to find all modes.
-            if forward.std() > 1:
-                betas = _refined(betas, increments, 4 * len(betas))
+            if run.log_weight.std() > 1:
+                betas = _refined(betas, run.increments, 4 * len(betas))
             else:
                 n_chains *= 4
         raise AssertionError("unreachable: the work grows to its limit")
@@ -115,10 +134,26 @@ class AIS(BaseEstimator):
     def _is_sharp(self, estimate):
         return estimate.upper - estimate.lower < (2 * _SIGMAS + 1) * self.tolerance
 
-    def _draws(self, energy, increments, betas, top, random):
+    def _starts(self, energy, runs, rows, random, kernel):
+        """Return rows of several kinds at which chains of the model start.
+
+        A mode that one kind misses may be found by another: the ends of the forward
+        runs, chains that were cooled from a high temperature, and the chains of the
+        training.
+        """
+        n_chains = len(runs[0].log_weight)
+        kinds = [run.ends(random.fold(0, k)) for k, run in enumerate(runs)]
+        chains = heated(energy, n_chains, random.fold(1), kernel)
+        if chains is not None:
+            kinds.append(energy.configurations(chains))
+        if rows is not None:
+            kinds.append(rows[np.arange(n_chains) % len(rows)])
+        return kinds
+
+    def _draws(self, energy, increments, betas, starts, random):
         """Return rows drawn from the model by parallel tempering.
 
-        ``top`` holds rows at which chains of the model start, or is None.
+        Row k began at a row of ``starts[k % len(starts)]``.
         """
         # The difference of the energies of neighbouring replicas has a standard
         # deviation near 1, so that they accept about every other exchange.
@@ -128,13 +163,8 @@ class AIS(BaseEstimator):
         sampler = ParallelTempering(
             np.interp(equal_steps, lengths, betas), kernel=self.kernel
         )
-        n_chains = increments.shape[1]
-        if top is None:
-            top = energy.reference.sample(n_chains, random.fold(0, n_replicas - 1))
-        else:
-            # The other replicas start from the reference. So modes that the training
-            # has missed may come from the reference, and the other way round.
-            top = top[np.arange(n_chains) % len(top)]
+        numbers = np.arange(increments.shape[1])
+        top = np.stack(starts)[numbers % len(starts), numbers]
         state = sampler.init(energy, top, random.fold(0))
         # A mode that appears only near the model fills slowly. So tempering gets as
         # much work as both runs of importance sampling.
@@ -143,6 +173,55 @@ class AIS(BaseEstimator):
         for t in range(n_steps):
             state = sampler.step(energy, state, random.fold(1, t))
         return energy.configurations(sampler.chains(state))
+
+
+class _Run(NamedTuple):
+    """A forward run: the chains at its end, and their weights.
+
+    Attributes
+    ----------
+    energy : Energy
+    chains : state
+    increments : ndarray of shape (n_betas - 1, n_chains)
+    """
+
+    energy: object
+    chains: object
+    increments: np.ndarray
+
+    @property
+    def log_weight(self):
+        """The log importance weights, whose mean is Z over Z of the reference."""
+        return self.increments.sum(axis=0)
+
+    @property
+    def log_z(self):
+        """The estimate of log Z."""
+        return self.energy.reference.log_partition + _log_mean_exp(self.log_weight)
+
+    def ends(self, random):
+        """Return rows that are resampled by their weights."""
+        rows = systematic(self.log_weight[None], random.fold(0))[0]
+        rows = rows[random.fold(1).permutation(len(rows))]
+        return self.energy.configurations(self.energy.take(self.chains, rows))
+
+
+def _wide(energy):
+    """Return the model with a wider reference, or None if it has no such reference."""
+    make = getattr(energy, "with_wide_reference", None)
+    return None if make is None else make(_WIDE)
+
+
+def _forward(energy, n_chains, betas, random, kernel):
+    """Return the run from the reference to the model."""
+    chains = energy.chains(energy.reference.sample(n_chains, random.fold(0)))
+    return _Run(energy, *anneal(energy, chains, betas, random.fold(1), kernel))
+
+
+def _is_above(check, run):
+    """Tell whether one run has found clearly more of Z than another."""
+    noise = np.hypot(_stderr(check.log_weight), _stderr(run.log_weight))
+    return check.log_z - run.log_z > _SIGMAS * noise
 
 
 def _refined(betas, increments, n_betas):
@@ -168,19 +247,30 @@ def _stderr(log_weight):
     return float(weight.std(ddof=1) / weight.mean() / np.sqrt(len(weight)))
 
 
-def _bracket(log_z_reference, forward, reverse):
-    """Return the estimate from the log weights of the forward and reverse runs."""
+def _bracket(runs, reverse, n_kinds):
+    """Return the estimate from the forward runs, and the weights of the reverse run.
+
+    Row k of the reverse run began at a start of kind ``k % n_kinds``. Kinds that have
+    not mixed see other modes, and the largest of their estimates counts.
+    """
+    forward = runs[0].log_weight
+    log_z_reference = runs[0].energy.reference.log_partition
     lower = log_z_reference + _log_mean_exp(forward) - _SIGMAS * _stderr(forward)
     upper = log_z_reference - _log_mean_exp(reverse) + _SIGMAS * _stderr(reverse)
+    for k in range(n_kinds):
+        part = reverse[k::n_kinds]
+        of_kind = log_z_reference - _log_mean_exp(part) - _SIGMAS * _stderr(part)
+        upper = max(upper, of_kind)
+    for run in runs[1:]:
+        upper = max(upper, run.log_z - _SIGMAS * _stderr(run.log_weight))
     lower, upper = min(lower, upper), max(lower, upper)
     ratio, stderr = _bennett(forward, reverse)
-    weight = np.exp(forward - forward.max())
     return Estimate(
         value=float(np.clip(log_z_reference + ratio, lower, upper)),
         lower=float(lower),
         upper=float(upper),
         stderr=stderr,
-        ess=float(weight.sum() ** 2 / (weight**2).sum()),
+        ess=float(effective_size(forward)),
         method="ais",
     )
 

@@ -4,6 +4,7 @@ from skebm.samplers._base import (
     SAMPLERS,
     Sampler,
     anneal,
+    anneal_along,
     named_kernel,
     resolve_kernel,
     sweep,
@@ -13,6 +14,7 @@ from skebm.samplers.gibbs import Gibbs
 from skebm.samplers.growth import change_lengths, draw_grown, rungs_to
 from skebm.samplers.lengths import LengthTempering, draw_hidden
 from skebm.samplers.metropolis import Metropolis
+from skebm.samplers.population import heated, population
 from skebm.samplers.tempering import ParallelTempering
 from skebm.samplers.trajectory import TrajectoryTempering
 
@@ -34,10 +36,13 @@ __all__ = [
     "Sampler",
     "TrajectoryTempering",
     "anneal",
+    "anneal_along",
     "change_lengths",
     "draw_grown",
     "draw_hidden",
+    "heated",
     "named_kernel",
+    "population",
     "resolve_kernel",
     "rungs_to",
     "sweep",

@@ -120,6 +120,11 @@ def resolve_kernel(kernel, energy):
     return sampler
 
 
+def can_move(energy, kernel):
+    """Tell whether the energy has all that the kernel requires."""
+    return all(hasattr(energy, name) for name in kernel.requires)
+
+
 def sweep(energy, chains, kernel, n_steps, random):
     """Return the chains after ``n_steps`` moves of blocks of chains in parallel.
 
@@ -219,11 +224,25 @@ def anneal(energy, chains, betas, random, kernel):
     .. [1] R. Neal. "Annealed importance sampling". Statistics and Computing 11 (2001).
     """
     stages = [energy.interpolate(beta) for beta in betas]
+    return anneal_along(stages, chains, random, kernel)
+
+
+def anneal_along(stages, chains, random, kernel):
+    """Anneal chains along a list of energies; see :func:`anneal`.
+
+    Parameters
+    ----------
+    stages : list of energies
+        All of them take the chains of the others.
+    chains : state
+        Draws from ``stages[0]``.
+    """
+    energy = stages[-1]
     require(stages[0], kernel, _STAGES_REMEDY)
 
     def anneal_block(block):
         state, draws = energy.take(chains, block), random.rows(block.start)
-        increments = np.empty((len(betas) - 1, energy.n_chains(state)))
+        increments = np.empty((len(stages) - 1, energy.n_chains(state)))
         for k, (stage, next_stage) in enumerate(itertools.pairwise(stages)):
             increments[k] = stage.chain_energy(state) - next_stage.chain_energy(state)
             state = kernel.move(next_stage, state, draws.fold(k))

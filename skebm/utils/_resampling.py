@@ -31,6 +31,12 @@ def systematic(log_weight, random):
     return np.minimum(positions(share, ticks), n_members - 1)
 
 
+def effective_size(log_weight):
+    """Return the number of equal weights that are worth as much as these weights."""
+    weight = np.exp(log_weight - log_weight.max())
+    return weight.sum() ** 2 / np.square(weight).sum()
+
+
 def positions(cumulative, ticks):
     """Return ``numpy.searchsorted`` of each row, of the shape of ``ticks``."""
     pairs = zip(cumulative, ticks, strict=True)

@@ -194,6 +194,11 @@ class RBM(Bipartite):
         base = self.visible.from_moments(mean, variance, n_rows).astype(self.dtype)
         return self._with(self.visible, self.hidden, self.weights, base=base)
 
+    def with_wide_reference(self, beta):
+        """Return the same model with ``beta`` times the energy of the reference."""
+        base = self.base.scaled(beta)
+        return self._with(self.visible, self.hidden, self.weights, base=base)
+
     def interpolate(self, beta):
         """Return the model between the reference (0) and this model (1).
 
