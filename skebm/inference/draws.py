@@ -1,6 +1,10 @@
 """Draw rows from a fitted model, without chains to start from."""
 
+from typing import NamedTuple
+
 import numpy as np
+from sklearn.preprocessing import scale
+from sklearn.utils.extmath import randomized_svd
 
 from skebm.samplers import (
     Exact,
@@ -10,19 +14,29 @@ from skebm.samplers import (
     draw_hidden,
     heated,
     population,
+    refined_ladder,
     resolve_kernel,
     sweep,
 )
-from skebm.utils._resampling import systematic
 
 # With at most this many configurations of one side, draws are exact.
 _MAX_STATES = 2**16
-# Stages of annealing of other models.
-_N_STAGES = 500
-# Moves after the resampling, so that copies of a chain become independent.
-_N_BURN_IN = 100
-# Smallest number of chains: fewer of them may miss modes.
-_MIN_CHAINS = 100
+# Smallest and largest number of chains that are annealed, if they mix.
+_MIN_CHAINS, _MAX_CHAINS = 100, 1000
+# Chains and stages of the run that chooses the number of stages.
+_N_PILOT_CHAINS, _N_PILOT_STAGES = 100, 30
+# Smallest and largest number of stages.
+_N_STAGES = 30, 500
+# The variance of the log weights at which they aim, which is in inverse proportion to
+# the number of stages. Chains that mix later may have more of it.
+_VARIANCE, _VARIANCE_IF_MIXED = 0.03, 0.3
+# Sweeps after the resampling, so that copies of a chain become independent.
+_N_BURN_IN = 50
+# The chains have mixed when the correlation with their past is below this, in the
+# energy and along the main axes of the population.
+_MAX_CORRELATION = 0.25
+# The largest number of sweeps to wait for that, and the number of axes.
+_MAX_GAP, _N_AXES = 64, 8
 # Chains of either kind whose marginals become the marginals of a reference.
 _N_MARGINAL_CHAINS = 200
 
@@ -30,9 +44,11 @@ _N_MARGINAL_CHAINS = 200
 def draw(energy, n_rows, random, kernel="gibbs"):
     """Return rows drawn from the model, in the units of its visible layer.
 
-    Draws from a small model are exact. For others, annealed chains are resampled by
-    their importance weights, so that each mode gets its share (sequential Monte Carlo
-    with one resampling). Then the chains move on.
+    Draws from a small model are exact. For others a population of at most 1,000 chains
+    is annealed and resampled, so that each mode gets its share. More rows are taken
+    from the same chains later, after as many sweeps as their autocorrelation asks for:
+    their correlation with the last rows of the same chains is then below 0.25. If the
+    chains do not mix, as many chains as rows are annealed.
 
     Parameters
     ----------
@@ -50,18 +66,70 @@ def draw(energy, n_rows, random, kernel="gibbs"):
     if exact.accepts(energy):
         return exact.draw(energy, n_rows, random)
     kernel = resolve_kernel(kernel, energy)
-    n_chains = max(n_rows, _MIN_CHAINS)
-    start = energy.reference.sample(n_chains, random.fold(0))
-    betas = np.linspace(0, 1, _N_STAGES)
-    chains, increments = anneal(
-        energy, energy.chains(start), betas, random.fold(1), kernel
-    )
-    rows = systematic(increments.sum(axis=0)[None], random.fold(2))[0]
-    # A random choice of rows, since copies of a chain lie side by side.
-    rows = rows[random.fold(3).permutation(n_chains)[:n_rows]]
-    chains = energy.chains(energy.configurations(chains)[rows])
-    chains = sweep(energy, chains, kernel, _N_BURN_IN, random.fold(4))
-    return energy.configurations(chains)
+    n_chains = int(np.clip(n_rows, _MIN_CHAINS, _MAX_CHAINS))
+    betas = np.linspace(0, 1, _N_PILOT_STAGES)
+    start = energy.chains(energy.reference.sample(_N_PILOT_CHAINS, random.fold(0, 0)))
+    _, increments = anneal(energy, start, betas, random.fold(0, 1), kernel)
+
+    def annealed(n_chains, variance, random):
+        n_stages = len(betas) * increments.sum(axis=0).var() / variance
+        n_stages = int(np.clip(n_stages, *_N_STAGES))
+        ladder = refined_ladder(betas, increments, n_stages)
+        return _annealed(energy, ladder, n_chains, random, kernel)
+
+    if n_rows > _MAX_CHAINS:
+        chains = annealed(n_chains, _VARIANCE_IF_MIXED, random.fold(1))
+        gap = _gap(energy, chains, random.fold(2), kernel)
+        if gap is not None:
+            return _walked(energy, chains, n_rows, gap, random.fold(3), kernel)
+    chains = annealed(max(n_rows, n_chains), _VARIANCE, random.fold(4))
+    return energy.configurations(chains)[:n_rows]
+
+
+def _annealed(energy, betas, n_chains, random, kernel):
+    """Return chains of the model, which started from its reference."""
+    stages = [energy.interpolate(beta) for beta in betas]
+    start = energy.chains(energy.reference.sample(n_chains, random.fold(0)))
+    chains = population(stages, start, random.fold(1), kernel)
+    return sweep(energy, chains, kernel, _N_BURN_IN, random.fold(2))
+
+
+def _walked(energy, chains, n_rows, gap, random, kernel):
+    """Return the rows of chains, now and after every ``gap`` sweeps."""
+    rows = [energy.configurations(chains)]
+    for k in range(-(-n_rows // len(rows[0])) - 1):
+        chains = sweep(energy, chains, kernel, gap, random.fold(k))
+        rows.append(energy.configurations(chains))
+    return np.concatenate(rows)[:n_rows]
+
+
+def _gap(energy, chains, random, kernel):
+    """Return the number of sweeps after which chains have mixed; None if too many."""
+    start, n_sweeps = _features(energy, chains), 0
+    for k in range(_MAX_GAP.bit_length()):
+        chains = sweep(energy, chains, kernel, 2**k - n_sweeps, random.fold(k))
+        n_sweeps = 2**k
+        now = _features(energy, chains, start.axes)
+        if np.abs((start.values * now.values).mean(axis=0)).max() < _MAX_CORRELATION:
+            return n_sweeps
+    return None
+
+
+class _Features(NamedTuple):
+    """Standardised numbers that tell chains apart."""
+
+    values: np.ndarray
+    axes: np.ndarray
+
+
+def _features(energy, chains, axes=None):
+    """Return the energy, and the projections of rows on their main axes."""
+    rows = scale(energy.configurations(chains).astype(np.float64))
+    if axes is None:
+        n_axes = min(_N_AXES, rows.shape[1])
+        axes = randomized_svd(rows, n_axes, random_state=0)[2].T
+    numbers = np.column_stack([energy.chain_energy(chains), rows @ axes])
+    return _Features(scale(numbers), axes)
 
 
 def draw_documents(energy, lengths, random):
@@ -97,7 +165,8 @@ def at_chain_marginals(energy, random):
     """
     kernel = Gibbs()
     start = energy.chains(energy.reference.sample(_N_MARGINAL_CHAINS, random.fold(0)))
-    stages = [energy.interpolate(beta) for beta in np.linspace(0, 1, _N_STAGES)]
+    betas = np.linspace(0, 1, _N_STAGES[1])
+    stages = [energy.interpolate(beta) for beta in betas]
     parts = [population(stages, start, random.fold(1), kernel)]
     # These chains count as much, whatever the weights of their modes are: a reference
     # that is too wide makes annealing longer, and one that is too narrow misses modes.

@@ -9,7 +9,13 @@ from sklearn.base import BaseEstimator
 
 from skebm.energies import Energy
 from skebm.partition._base import Estimate
-from skebm.samplers import ParallelTempering, anneal, heated, resolve_kernel
+from skebm.samplers import (
+    ParallelTempering,
+    anneal,
+    heated,
+    refined_ladder,
+    resolve_kernel,
+)
 from skebm.utils._resampling import effective_size, systematic
 from skebm.utils._validation import require
 
@@ -109,7 +115,8 @@ class AIS(BaseEstimator):
             if _stderr(run.log_weight) < 4 * self.tolerance or is_last:
                 runs = [run]
                 if wide is not None:
-                    evenly = np.linspace(0, 1, len(betas))
+                    # Half of the work is enough to see that modes are missing.
+                    evenly = np.linspace(0, 1, len(betas) // 2)
                     check = _forward(wide, n_chains, evenly, stream.fold(1), kernel)
                     if _is_above(check, run) and not is_last:
                         # The reference is too narrow to reach all modes.
@@ -126,7 +133,7 @@ class AIS(BaseEstimator):
             # A longer ladder makes the weights even. Once they are even, more chains
             # are needed to find all modes.
             if run.log_weight.std() > 1:
-                betas = _refined(betas, run.increments, 4 * len(betas))
+                betas = refined_ladder(betas, run.increments, 4 * len(betas))
             else:
                 n_chains *= 4
         raise AssertionError("unreachable: the work grows to its limit")
@@ -222,19 +229,6 @@ def _is_above(check, run):
     """Tell whether one run has found clearly more of Z than another."""
     noise = np.hypot(_stderr(check.log_weight), _stderr(run.log_weight))
     return check.log_z - run.log_z > _SIGMAS * noise
-
-
-def _refined(betas, increments, n_betas):
-    """Return a ladder on which all increments have the same standard deviation."""
-    density = increments.std(axis=1) + 1e-3 * increments.std(axis=1).mean() + 1e-12
-    # The density is smoothed, since each entry is a noisy estimate from the chains.
-    width = max(1, len(density) // 50)
-    padded = np.pad(density, width, mode="edge")
-    kernel = np.ones(2 * width + 1) / (2 * width + 1)
-    length = np.r_[0.0, np.convolve(padded, kernel, mode="valid").cumsum()]
-    refined = np.interp(np.linspace(0, length[-1], n_betas), length, betas)
-    refined[[0, -1]] = 0.0, 1.0
-    return refined
 
 
 def _log_mean_exp(log_weight):

@@ -14,7 +14,7 @@ from skebm.samplers.gibbs import Gibbs
 from skebm.samplers.growth import change_lengths, draw_grown, rungs_to
 from skebm.samplers.lengths import LengthTempering, draw_hidden
 from skebm.samplers.metropolis import Metropolis
-from skebm.samplers.population import heated, population
+from skebm.samplers.population import heated, population, refined_ladder
 from skebm.samplers.tempering import ParallelTempering
 from skebm.samplers.trajectory import TrajectoryTempering
 
@@ -43,6 +43,7 @@ __all__ = [
     "heated",
     "named_kernel",
     "population",
+    "refined_ladder",
     "resolve_kernel",
     "rungs_to",
     "sweep",

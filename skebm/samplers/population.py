@@ -79,3 +79,16 @@ def heated(energy, n_chains, random, kernel):
     chains = energy.chains(energy.reference.sample(n_chains, random.fold(0)))
     chains = sweep(stages[0], chains, kernel, _N_HOT_SWEEPS, random.fold(1))
     return anneal_along(stages, chains, random.fold(2), kernel)[0]
+
+
+def refined_ladder(betas, increments, n_betas):
+    """Return a ladder on which all increments have the same standard deviation."""
+    density = increments.std(axis=1) + 1e-3 * increments.std(axis=1).mean() + 1e-12
+    # The density is smoothed, since each entry is a noisy estimate from the chains.
+    width = max(1, len(density) // 50)
+    padded = np.pad(density, width, mode="edge")
+    kernel = np.ones(2 * width + 1) / (2 * width + 1)
+    length = np.r_[0.0, np.convolve(padded, kernel, mode="valid").cumsum()]
+    refined = np.interp(np.linspace(0, length[-1], n_betas), length, betas)
+    refined[[0, -1]] = 0.0, 1.0
+    return refined

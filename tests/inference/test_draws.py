@@ -1,10 +1,15 @@
 """Draws without chains to start from, and a reference for parameters without data."""
 
 import numpy as np
+import pytest
 from scipy.special import logsumexp
 
 from skebm import RBMDensity
-from tests.models import heavy
+from skebm.energies import RBM
+from skebm.inference import draws
+from skebm.layers import Spin
+from skebm.utils._random import Random
+from tests.models import all_states, heavy, random_rbm
 
 
 def modes_far_apart(rng):
@@ -38,3 +43,39 @@ def test_parameters_with_modes_far_apart():
         assert found.lower - 0.1 <= log_z <= found.upper + 0.1
         drawn = model.sample(500, random_state=0)
         assert np.abs(drawn.mean(axis=0) - mean).max() < 1.0
+
+
+@pytest.fixture
+def no_exact_draws(monkeypatch):
+    monkeypatch.setattr(draws, "_MAX_STATES", 1)
+
+
+@heavy
+@pytest.mark.usefixtures("no_exact_draws")
+@pytest.mark.parametrize(("weight", "mixes"), [(0.5, True), (3.0, False)])
+def test_draws_in_bulk_have_the_distribution_of_the_model(weight, mixes, monkeypatch):
+    # Two modes, of which one is more probable.
+    spins = Spin(np.array([0.1, -0.3, 0.2, 0.1, 0.1]))
+    energy = RBM(spins, Spin(np.zeros(1)), np.full((5, 1), weight))
+    n_rows, gaps = 5003, []
+    measure = draws._gap
+    monkeypatch.setattr(
+        draws, "_gap", lambda *args: gaps.append(measure(*args)) or gaps[-1]
+    )
+    rows = draws.draw(energy, n_rows, Random(7))
+    assert rows.shape == (n_rows, 5)
+    assert (gaps[0] is not None) == mixes
+    x = all_states(energy.visible)
+    share = np.exp(-energy.energy(x))
+    share /= share.sum()
+    counts = (rows[:, None] == x).all(axis=2).mean(axis=0)
+    # Correlated rows and copies make the noise at most about twice as large.
+    assert (np.abs(counts - share) < 10 * np.sqrt(share / n_rows) + 1e-3).all()
+
+
+@heavy
+@pytest.mark.usefixtures("no_exact_draws")
+@pytest.mark.parametrize("n_rows", [1, 103, 1009])
+def test_the_number_of_draws(n_rows):
+    energy = random_rbm(("gaussian", "bernoulli"), 3, 2)
+    assert draws.draw(energy, n_rows, Random(1)).shape == (n_rows, 3)

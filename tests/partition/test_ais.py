@@ -5,8 +5,8 @@ from skebm.energies import RBM
 from skebm.layers import Bernoulli, Gaussian
 from skebm.objectives.contrastive import ContrastiveState
 from skebm.partition import AIS, Auto, ExactPartition
-from skebm.partition.ais import _bennett, _refined
-from skebm.samplers import Exact, Gibbs
+from skebm.partition.ais import _bennett
+from skebm.samplers import Exact, Gibbs, refined_ladder
 from skebm.utils._random import Random
 from tests.models import (
     begin,
@@ -107,7 +107,7 @@ def test_bennett_on_normal_work(rng):
 
 def test_refined_ladder_rises_from_zero_to_one(rng):
     betas = np.linspace(0, 1, 53)
-    refined = _refined(
+    refined = refined_ladder(
         betas, rng.normal(size=(52, 11)) * np.arange(1, 53)[:, None], 211
     )
     assert refined.shape == (211,)

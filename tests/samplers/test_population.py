@@ -28,7 +28,7 @@ def test_a_population_has_the_distribution_of_the_model(pair):
 
 
 def far_modes(shift, log_odds=0.0):
-    """Return an RBM of Gaussian units with modes at -shift and shift, and its shares."""
+    """Return an RBM of Gaussian units with modes at -shift and shift."""
     weights = np.array([[2 * shift], [0.0]])
     visible = Gaussian(np.array([-shift, 0.0]), np.zeros(2))
     return RBM(visible, Bernoulli(np.array([log_odds])), weights)
