@@ -28,8 +28,11 @@ class ConditionalMixin:
         """Draw rows from the model, or the missing cells of given rows.
 
         The draws are exact if a side has at most 16 two-valued units (with ``given``,
-        if there are at most 12 hidden units). Else chains are annealed from independent
-        columns, resampled by their importance weights, and moved by Gibbs sweeps.
+        if there are at most 12 hidden units). Else chains are annealed from the visible
+        layer without hidden units, resampled by their importance weights, and moved by
+        Gibbs sweeps. More than 1,000 rows come from 1,000 chains that walk on, if the
+        chains mix: rows whose numbers differ by 1,000 then have a correlation of at
+        most about 0.25. Else each row has a chain of its own.
 
         Parameters
         ----------

@@ -43,8 +43,14 @@ class AIS(BaseEstimator):
 
     The forward run goes from the reference to the model. It may miss modes, so that its
     estimate errs downwards, up to noise [1]_, [2]_. The reverse run goes from draws of
-    the model to the reference, and its estimate errs upwards [3]_. The draws come from
-    parallel tempering. Draws of the forward run would miss the same modes as it does.
+    the model to the reference, and its estimate errs upwards [3]_.
+
+    Draws that miss the same modes as the forward run would confirm its error. So the
+    draws come from parallel tempering that starts from several kinds of rows: the ends
+    of the forward run, the ends of a second run from a wider reference, chains that
+    were cooled from a high temperature, and the chains of the training. If the kinds
+    disagree, the largest of their estimates is the upper end. If the second run finds
+    clearly more than the first, its reference is used.
 
     Parameters
     ----------
