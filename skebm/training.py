@@ -10,6 +10,7 @@ from skebm.energies import Energy, Updates
 from skebm.inference import Completion
 from skebm.optimizers import Average
 from skebm.penalties import Penalties
+from skebm.utils._clock import Clock
 from skebm.utils._sparse import dense
 
 # Training stops after more rollbacks than this. The learning rate is tiny by then.
@@ -76,6 +77,8 @@ class Training:
         Number of rollbacks to the last good epoch.
     rate_factor : float
         Factor of the learning rate after these rollbacks.
+    is_last : bool
+        Whether the loop ends after this epoch, by its number or by the time.
     interrupted, diverged : bool
         Whether Ctrl-C, or too many rollbacks, ended the loop.
     finished, good : dict
@@ -90,6 +93,7 @@ class Training:
     n_epochs: int = 0
     n_rollbacks: int = 0
     rate_factor: float = 1.0
+    is_last: bool = False
     interrupted: bool = False
     diverged: bool = False
     finished: dict = field(default_factory=dict)
@@ -170,15 +174,18 @@ def train(training, X, weight, plan, on_epoch):
     training.keep()
     training.interrupted = training.diverged = False
     start, epoch, training.n_rollbacks = training.n_epochs, 0, 0
-    clock, completion = Clock(plan), None
+    clock, completion = Clock(plan.n_iter, plan.max_time), None
     if isinstance(X, np.ndarray) and np.isnan(X).any():
         draws = training.random.fold(6, start)
         completion = Completion(training.best, X, draws, plan.kernel)
     try:
-        while epoch < plan.n_iter and not clock.is_over:
+        is_over = clock.is_over
+        while epoch < plan.n_iter and not is_over:
             # Divergence begins with an overflow, which is found after the epoch.
             with np.errstate(over="ignore", invalid="ignore"):
                 rate = _epoch(training, X, weight, plan, epoch, clock, completion)
+            is_over = clock.is_over
+            training.is_last = epoch + 1 == plan.n_iter or is_over
             verdict = "diverged"
             if all(np.isfinite(p).all() for p in training.energy.params.values()):
                 verdict = on_epoch(training, rate)
@@ -212,26 +219,6 @@ def _is_interrupt(error):
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
-
-
-class Clock:
-    """The progress of a plan, by epochs and by seconds."""
-
-    def __init__(self, plan):
-        self.n_iter, self.max_time = plan.n_iter, plan.max_time
-        self.started = time.perf_counter()
-
-    def progress(self, n_epochs):
-        """Return the share of epochs or of time, whichever is larger, at most 1."""
-        share_of_time = 0.0
-        if self.max_time is not None:
-            share_of_time = (time.perf_counter() - self.started) / self.max_time
-        return min(1.0, max(n_epochs / self.n_iter, share_of_time))
-
-    @property
-    def is_over(self):
-        """Whether the time is spent."""
-        return self.progress(0) >= 1
 
 
 def _epoch(training, X, weight, plan, epoch, clock, completion):

@@ -136,9 +136,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         context.call_on_fit_task_begin(estimator=self, **rows.hooks)
         n_updates = -(-Z.shape[0] // plan.batch_size)
         with use_threads(self.n_jobs):
-            epochs = Epochs(
-                self, context, monitor, training, n_updates, plan.n_iter, rows.hooks
-            )
+            epochs = Epochs(self, context, monitor, training, n_updates, rows.hooks)
             train(training, Z, weight, plan, epochs)
         self.history_ = epochs.finished(training.n_epochs)
         for name, value in self._fitted_attributes(training).items():

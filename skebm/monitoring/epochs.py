@@ -36,20 +36,17 @@ class Epochs:
         The training before the first epoch of this fit.
     n_updates : int
         Updates in an epoch.
-    n_iter : int
-        Number of epochs that are planned.
     hooks : dict
         ``X``, ``y`` and ``metadata`` of the fit, for the callbacks.
     """
 
-    def __init__(self, estimator, context, monitor, training, n_updates, n_iter, hooks):
+    def __init__(self, estimator, context, monitor, training, n_updates, hooks):
         self.estimator = estimator
         self.context = context
         self.monitor = monitor
         self.hooks = hooks
         self.stride = monitor.stride(n_updates, max(1, training.energy.n_hidden))
         self.is_long = n_updates >= _LONG_EPOCH
-        self.last = training.n_epochs + n_iter
         self.history = {}
         figures = monitor.row(training.energy.interpolate(0.0))
         self.score = self.baseline = figures[monitor.score_name]
@@ -67,8 +64,7 @@ class Epochs:
     def __call__(self, training, learning_rate):
         """Record an epoch, and return how the training goes on; see ``train``."""
         estimator, figures = self.estimator, {}
-        n_iter = training.n_epochs + 1
-        last = n_iter == self.last
+        n_iter, last = training.n_epochs + 1, training.is_last
         if n_iter % self.stride == 0 or n_iter == 1 or last:
             try:
                 figures = self.monitor.row(training.best)

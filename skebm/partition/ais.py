@@ -27,6 +27,8 @@ _N_CHAINS, _WORK = (100, 400), 400_000
 # Standard errors from the forward and from the reverse estimate to the ends of the
 # bracket.
 _SIGMAS = 3
+# Standard errors below this are noise themselves, unless all weights are equal.
+_NOISE, _EQUAL = 0.002, 1e-6
 # The energy of a wider reference, from which a second forward run starts, is this
 # factor times the energy of the reference.
 _WIDE = 0.4
@@ -247,6 +249,12 @@ def _stderr(log_weight):
     return float(weight.std(ddof=1) / weight.mean() / np.sqrt(len(weight)))
 
 
+def _margin(log_weight):
+    """Return the distance from an estimate to its end of the bracket."""
+    stderr = _stderr(log_weight)
+    return _SIGMAS * max(stderr, _NOISE) if stderr > _EQUAL else _SIGMAS * stderr
+
+
 def _bracket(runs, reverse, n_kinds):
     """Return the estimate from the forward runs, and the weights of the reverse run.
 
@@ -255,8 +263,8 @@ def _bracket(runs, reverse, n_kinds):
     """
     forward = runs[0].log_weight
     log_z_reference = runs[0].energy.reference.log_partition
-    lower = log_z_reference + _log_mean_exp(forward) - _SIGMAS * _stderr(forward)
-    upper = log_z_reference - _log_mean_exp(reverse) + _SIGMAS * _stderr(reverse)
+    lower = log_z_reference + _log_mean_exp(forward) - _margin(forward)
+    upper = log_z_reference - _log_mean_exp(reverse) + _margin(reverse)
     for k in range(n_kinds):
         part = reverse[k::n_kinds]
         of_kind = log_z_reference - _log_mean_exp(part) - _SIGMAS * _stderr(part)

@@ -82,6 +82,15 @@ def check_layer(layer, random_state=0):
         _check_gauge(layer, x, random.fold(4))
 
 
+def _check_interpolate_to_scaled(layer, x):
+    """Check that a layer whose energies are scaled can be the end of annealing."""
+    scaled = layer.scaled(0.7)
+    for beta, end in ((0, layer), (1, scaled)):
+        between = layer.interpolate(scaled, x.dtype.type(beta))
+        sentence = "layer.interpolate(layer.scaled(0.7), beta) is not its end"
+        require_close(between.energy(x), end.energy(x), sentence)
+
+
 def _check_interpolate(layer, x):
     """Check that both ends of the way to another layer are these layers."""
     other = layer.replace(**{name: v + 1 for name, v in layer.params.items()})
@@ -92,6 +101,8 @@ def _check_interpolate(layer, x):
             "the other layer at beta=1"
         )
         require_close(same, end.energy(x), sentence, 1e-4, 1e-4)
+    if hasattr(layer, "scaled"):
+        _check_interpolate_to_scaled(layer, x)
 
 
 def _is_coupled(layer):
