@@ -142,8 +142,9 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         for name, value in self._fitted_attributes(training).items():
             setattr(self, name, value)
         self._training = training
-        mixing = getattr(self, "_mixing", None)
-        if sentence := complaint(training, epochs, plan, mixing, n_updates):
+        self._misfit = self._compared(Z, weight, training.random.fold(7))
+        looks = getattr(self, "_mixing", None), self._misfit
+        if sentence := complaint(training, epochs, plan, *looks, n_updates):
             warnings.warn(sentence, ConvergenceWarning, stacklevel=6)
         if training.interrupted:
             raise KeyboardInterrupt
@@ -182,6 +183,10 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             "log_partition_": self._log_partition(energy, training),
             "n_iter_": training.n_epochs,
         }
+
+    def _compared(self, Z, weight, random):
+        """Return the :class:`Misfit` of rows, or None if they are not compared."""
+        return None
 
     def _log_partition(self, energy, training):
         state = training.objective_state

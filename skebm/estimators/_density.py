@@ -8,7 +8,7 @@ from skebm.estimators._base import TrainingRows, fit_hooks
 from skebm.estimators._conditional import ConditionalMixin, has_holes
 from skebm.estimators._table_estimator import TableEstimator
 from skebm.inference import conditionals
-from skebm.monitoring import Mixing
+from skebm.monitoring import Misfit, Mixing
 from skebm.objectives import OBJECTIVES
 from skebm.tables import check_weight
 from skebm.utils._parallel import use_threads
@@ -82,6 +82,19 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
         energy, objective = attributes["_energy"], self._objective()
         attributes["_mixing"] = Mixing.of(energy, training, objective, self.n_jobs)
         return attributes
+
+    def _compared(self, Z, weight, random):
+        names = getattr(self, "feature_names_in_", range(self.n_features_in_))
+        columns = self._encoding.variables, list(names)
+        facts = Z, weight, *columns, random, self.n_jobs, self._kernel
+        return Misfit.of(self._energy, *facts)
+
+    @property
+    def misfit_(self):
+        """Differences between rows and draws, for columns and pairs of columns."""
+        if (misfit := getattr(self, "_misfit", None)) is None:
+            raise AttributeError("There are no rows of a fit to compare draws with.")
+        return misfit.frame
 
     @property
     def chains_rhat_(self):

@@ -204,6 +204,12 @@ objective, default="pcd"
         the objective has no persistent chains. Values of R-hat above 1.01 are common
         and harmless, since chains only need to keep up with the learning. ``fit`` warns
         if chains never leave their modes.
+    misfit_ : DataFrame of shape (n_features, n_features)
+        How far draws of the model are from the training rows: for a pair of columns the
+        largest difference of a correlation of their units, on the diagonal the largest
+        difference of a mean, in standard deviations. Numbers further out than four
+        standard deviations count as four. It is computed at first use; ``fit`` warns
+        about large values if the draws take little time.
     history_ : dict of str to list
         Measurements with one entry for each epoch, NaN where nothing was measured. They
         are the pseudo-likelihood and the reconstruction error of a fixed subsample of

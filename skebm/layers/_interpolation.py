@@ -15,7 +15,7 @@ def interpolated(start, end, beta):
     """
     bias = (1 - beta) * start.bias + beta * end.bias
     if _are_equal(start, end):
-        return start.replace(bias=bias)
+        return start.replace(**{**start.params, "bias": bias})
     squares = []
     for layer in (start, end):
         factors = layer.factors.astype(np.float64)

@@ -5,6 +5,7 @@ from skebm.monitoring.complaints import complaint
 from skebm.monitoring.density import DensityMonitor
 from skebm.monitoring.documents import DocumentMonitor
 from skebm.monitoring.epochs import Epochs
+from skebm.monitoring.misfit import Misfit
 from skebm.monitoring.mixing import Mixing
 
 # Monitors by the name that the `monitor` of a recipe gives.
@@ -20,6 +21,7 @@ __all__ = [
     "DensityMonitor",
     "DocumentMonitor",
     "Epochs",
+    "Misfit",
     "Mixing",
     "complaint",
 ]

@@ -1,7 +1,7 @@
 """The warning at the end of a training that went wrong."""
 
 
-def complaint(training, epochs, plan, mixing, n_updates):
+def complaint(training, epochs, plan, mixing, misfit, n_updates):
     """Return a warning that says what went wrong and what to do, or None.
 
     A training gets one warning at most: the first that applies, since an earlier
@@ -14,6 +14,7 @@ def complaint(training, epochs, plan, mixing, n_updates):
     epochs : Epochs
     plan : Plan
     mixing : Mixing or None
+    misfit : Misfit or None
     n_updates : int
         Updates in an epoch.
     """
@@ -44,6 +45,9 @@ def complaint(training, epochs, plan, mixing, n_updates):
             f"The model overfits: held-out rows score {loss:.2g} nats less than after "
             f"epoch {epoch}. Set n_iter to about that, lower n_components, or raise l2."
         )
+    sentence = None
     if mixing is not None:
-        return mixing.complaint(n_updates * training.n_epochs)
-    return None
+        sentence = mixing.complaint(n_updates * training.n_epochs)
+    if sentence is None and misfit is not None and misfit.is_cheap:
+        sentence = misfit.complaint()
+    return sentence
