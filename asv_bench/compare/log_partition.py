@@ -8,7 +8,7 @@ Each family has models of 15 to 20 units a side, for which enumeration gives the
 - one mode: small weights and large biases;
 - weights: weights of standard deviation 1, 2 or 3, and biases that balance them;
 - hopfield: each hidden unit prefers a pattern or its opposite;
-- gaussian: Gaussian visible units with modes that are 3 to 10 standard deviations apart.
+- gaussian: Gaussian visible units with modes 3 to 10 standard deviations apart.
 
 The others are trained on 1,000 rows of two clusters, whose shares are 50/50, 85/15 and
 97/3, of bits and of numbers, with and without couplings of the visible units.
@@ -151,9 +151,11 @@ def main():
     for family, seed in itertools.product(arguments.only, range(arguments.seeds)):
         row = run(family, seed)
         found[family].append(row)
+        width, miss = row["width"], row["miss"]
+        warns = "warns, " if row["warns"] else ""
         print(
-            f"{family:10} {seed:3}: width {row['width']:6.2f}, miss {row['miss']:6.2f}, "
-            f"{'warns, ' if row['warns'] else ''}{row['seconds']:.1f} s",
+            f"{family:10} {seed:3}: width {width:6.2f}, miss {miss:6.2f}, {warns}"
+            f"{row['seconds']:.1f} s",
             flush=True,
         )
     titles = "family", "models", "hold", "miss and silent", "at most 1 nat", "warn", "s"

@@ -43,7 +43,8 @@ def test_a_good_fit_does_not_warn(rng, kind):
     if kind == "independent":
         X = rng.normal(size=(600, 5))
     if kind == "mixed":
-        X = pd.DataFrame(X[:, :2], columns=["a", "b"]).assign(job=rng.choice(["a", "b", "c"], 600))
+        X = pd.DataFrame(X[:, :2], columns=["a", "b"])
+        X["job"] = rng.choice(["cook", "nurse", "clerk"], 600)
         X["number"] = rng.lognormal(size=600)
     if kind == "holes":
         X[rng.random(X.shape) < 0.2] = np.nan
