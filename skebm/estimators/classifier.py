@@ -21,6 +21,7 @@ from skebm.tables import (
     check_weight,
     class_factors,
     label_numbers,
+    positive,
     with_labels,
 )
 from skebm.utils._parallel import use_threads
@@ -199,11 +200,12 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         """Return the rows of a fit in the units of inputs and label."""
         hooks = fit_hooks(X, y, sample_weight)
         weight = check_weight(sample_weight, X)
-        X, y = self._check_rows(X, y, weight, reset=not go_on)
+        X, y_there = self._check_rows(X, y, weight, reset=not go_on)
+        weight = positive(weight)
         check_classification_targets(y)
         if not go_on:
             self.classes_ = np.unique(y if classes is None else classes)
-        labels, n_classes = label_numbers(self.classes_, y), len(self.classes_)
+        labels, n_classes = label_numbers(self.classes_, y_there), len(self.classes_)
         if not go_on:
             check_classes(self.classes_, labels, weight, type(self).__name__)
             self._settle(X, weight)
