@@ -53,7 +53,7 @@ class TableMixin:
     def _check_rows(self, X, y="no_validation", weight=None, reset=False):
         """Return validated rows as numbers; with ``reset``, learn the columns first.
 
-        Rows of weight 0 are left out, with their labels.
+        Rows of weight 0 are left out, but not their labels.
         """
         names = pd.Index(X.columns) if is_frame(X) else None
         takes_holes = get_tags(self).input_tags.allow_nan
@@ -63,7 +63,6 @@ class TableMixin:
             X, y = self._check_array(X, y, reset, takes_holes)
         if weight is not None and not (there := weight > 0).all():
             X, weight = X[there], weight[there]
-            y = y if _is_unlabelled(y) else y[there]
         if reset:
             self._table = Table.fit(X, self.visible, weight, names)
             X = self._table.matrix(X, remedy="use visible='gaussian'")

@@ -200,14 +200,16 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         """Return the rows of a fit in the units of inputs and label."""
         hooks = fit_hooks(X, y, sample_weight)
         weight = check_weight(sample_weight, X)
-        X, y_there = self._check_rows(X, y, weight, reset=not go_on)
-        weight = positive(weight)
+        X, y = self._check_rows(X, y, weight, reset=not go_on)
         check_classification_targets(y)
         if not go_on:
             self.classes_ = np.unique(y if classes is None else classes)
-        labels, n_classes = label_numbers(self.classes_, y_there), len(self.classes_)
+        labels, n_classes = label_numbers(self.classes_, y), len(self.classes_)
         if not go_on:
             check_classes(self.classes_, labels, weight, type(self).__name__)
+        if weight is not None:
+            labels, weight = labels[weight > 0], positive(weight)
+        if not go_on:
             self._settle(X, weight)
         if self.class_weight is not None:
             factors = class_factors(self.class_weight, self.classes_, labels, weight)

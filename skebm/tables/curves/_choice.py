@@ -25,7 +25,7 @@ _N_ENDS, _N_PAIRED = 8, 4
 _ROWS_AT_END = 5
 # In the average over this share of the rows, too.
 _BULK = 0.05
-# An estimated end has to gain this number of nats, beside the price of a number.
+# An end that is not 0 has to gain this number of nats, beside the price of a number.
 _END_MARGIN = 0.04
 # A logarithm is not taken nearer to an end than a number of this part of the smallest
 # distance that fit has seen.
@@ -146,7 +146,8 @@ def _one_sided(sample, end, price):
     d = sample.values - sample.low + gap[:, None]
     rates = _RATES / (d @ sample.share)[:, None]
     loss = _loss(d[:, None], rates[..., None], sample.share)
-    loss += price + (price + _END_MARGIN) * (gap[:, None] != sample.low - end)
+    is_free = (gap == sample.low) & (end == 0)
+    loss += price + (price + _END_MARGIN) * ~is_free[:, None]
     i, j = np.unravel_index(loss.argmin(), loss.shape)
     lower = end if gap[i] == sample.low - end else float(sample.low - gap[i])
     first = sample.low - _inside(gap[i], sample.low - end)
@@ -171,7 +172,8 @@ def _two_sided(sample, ends, price):
         y = log_of_distance(below, rates) - log_of_distance(above, rates)
         slope = np.log(slope_at(below, rates) + slope_at(above, rates))
         loss = mean_loss(y, slope, sample.share) + price
-        loss += (price + _END_MARGIN) * (2 - is_down - is_up)
+        is_free = is_down and ends[0] == 0, is_up and ends[1] == 0
+        loss += (price + _END_MARGIN) * (2 - sum(is_free))
         j = loss.argmin()
         if loss[j] < best.loss:
             first = sample.low - _inside(down, sample.low - ends[0])

@@ -118,7 +118,11 @@ def slope_at(d, rate):
 
 def _from_log(y, rate):
     """Return the inverse of :func:`log_of_distance`."""
-    return np.exp(y) if rate == 0 else np.logaddexp(0, y) / rate
+    if rate == 0:
+        return np.exp(y)
+    # NumPy warns of a hole here.
+    with np.errstate(invalid="ignore"):
+        return np.logaddexp(0, y) / rate
 
 
 def _nearer(y, rate, width):

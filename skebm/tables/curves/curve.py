@@ -29,8 +29,8 @@ class Line:
         return y
 
     def log_width(self, y):
-        """Return 0 for each number."""
-        return np.zeros_like(y)
+        """Return 0 for each number, and NaN for a hole."""
+        return np.where(np.isnan(y), np.nan, 0.0)
 
 
 class Curve(NamedTuple):
