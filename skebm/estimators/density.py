@@ -239,8 +239,8 @@ objective, default="pcd"
     frames with its dtypes and categories. Columns with an integer dtype are rounded to
     whole numbers, also if their units are Gaussian. Densities are in the units of
     ``X``. The density of a zero-inflated column is taken with respect to length plus a
-    point mass at 0. Columns that are transformed are drawn at most ten times as far out
-    as the numbers in ``fit``.
+    point mass at 0. Real columns are drawn at most ten times as far out as the numbers
+    in ``fit``.
 
     References
     ----------
