@@ -186,7 +186,7 @@ def table(rows, models):
     for name, runs in by_set(rows):
         first = runs["skebm"][0]
         cells = [name, " x ".join(map(str, first["shape"]))]
-        if set(first["kinds"]) - {"gaussian", "yeo_johnson"}:
+        if set(first["kinds"]) - {"gaussian", "real", "yeo_johnson"}:
             kinds = ", ".join(f"{n} {kind}" for kind, n in first["kinds"].items())
             print("| " + " | ".join([*cells, kinds]) + " |")
             continue

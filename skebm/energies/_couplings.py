@@ -55,7 +55,7 @@ def _coupled(base, summary, couplings, n_clusters, random):
         rows = summary.rows[:, start:stop]
         if kind == "real":
             rows = dense(rows)
-        if kind == "real" and are_normal(group, rows, couplings):
+        if kind == "real" and are_normal(group, rows, couplings, weight):
             before = blocks[-1] if blocks else None
             if before is not None and before.coupled and before.finite:
                 both = dense(summary.rows[:, start - before.n_units : stop])
@@ -63,7 +63,7 @@ def _coupled(base, summary, couplings, n_clusters, random):
                 blocks[-1] = Mixed.from_rows(*fit)
             else:
                 blocks.append(Normals.from_rows(rows, weight, random, n_clusters))
-        elif kind == "finite" and _make_a_tree(group, rows, couplings):
+        elif kind == "finite" and _make_a_tree(group, rows, couplings, weight):
             blocks.append(Tree.from_rows(group, rows, weight))
         else:
             blocks.append(group)
@@ -73,18 +73,24 @@ def _coupled(base, summary, couplings, n_clusters, random):
     return blocks[0] if len(blocks) == 1 else Columns(blocks)
 
 
-def _make_a_tree(group, rows, couplings):
+def _make_a_tree(group, rows, couplings, weight):
     """Tell whether to couple columns of finitely many values."""
     if couplings != "auto":
         return True
-    return rows.shape[0] >= _MIN_ROWS and _worth_a_tree(group, rows)
+    n_rows = rows.shape[0] if weight is None else max(rows.shape[0], weight.sum())
+    return n_rows >= _MIN_ROWS and _worth_a_tree(group, rows)
 
 
-def are_normal(group, rows, couplings):
+def are_normal(group, rows, couplings, weight=None):
     """Tell whether to couple real columns."""
     if couplings == "tree" or np.nanmax(np.abs(rows), initial=0) > _LARGEST:
         return False
-    n_numbers = (~np.isnan(rows)).sum(axis=0).min()
+    is_number = ~np.isnan(rows)
+    n_numbers = is_number.sum(axis=0)
+    if weight is not None:
+        # A weight is a repetition. Small weights do not make rows fewer.
+        n_numbers = np.maximum(n_numbers, weight @ is_number)
+    n_numbers = n_numbers.min()
     enough = n_numbers >= _MIN_ROWS and group.n_variables <= _MAX_REAL
     return couplings == "full" or enough
 

@@ -10,7 +10,7 @@ from skebm.estimators._table_estimator import TableEstimator
 from skebm.inference import conditionals
 from skebm.monitoring import Misfit, Mixing
 from skebm.objectives import OBJECTIVES
-from skebm.tables import check_weight
+from skebm.tables import check_weight, positive
 from skebm.utils._parallel import use_threads
 from skebm.utils._sklearn import fit_context, is_fitted
 from skebm.utils._validation import resolve
@@ -69,6 +69,7 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
         hooks = fit_hooks(X, None, sample_weight)
         weight = check_weight(sample_weight, X)
         X = self._check_rows(X, weight=weight, reset=not go_on)
+        weight = positive(weight)
         if not go_on:
             self._settle(X, weight)
         Z = self._encoding.encode(X)

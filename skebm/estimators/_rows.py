@@ -51,13 +51,18 @@ class TableMixin:
         return self._restore(Rows(self._encoding.decode(Z), index))
 
     def _check_rows(self, X, y="no_validation", weight=None, reset=False):
-        """Return validated rows as numbers; with ``reset``, learn the columns first."""
+        """Return validated rows as numbers; with ``reset``, learn the columns first.
+
+        Rows of weight 0 are left out, but not their labels.
+        """
         names = pd.Index(X.columns) if is_frame(X) else None
         takes_holes = get_tags(self).input_tags.allow_nan
         if self._reads_columns(X) if reset else self._table.by_columns:
             X, y = self._check_columns(X, y, reset)
         else:
             X, y = self._check_array(X, y, reset, takes_holes)
+        if weight is not None and not (there := weight > 0).all():
+            X, weight = X[there], weight[there]
         if reset:
             self._table = Table.fit(X, self.visible, weight, names)
             X = self._table.matrix(X, remedy="use visible='gaussian'")

@@ -21,6 +21,7 @@ from skebm.tables import (
     check_weight,
     class_factors,
     label_numbers,
+    positive,
     with_labels,
 )
 from skebm.utils._parallel import use_threads
@@ -206,6 +207,9 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         labels, n_classes = label_numbers(self.classes_, y), len(self.classes_)
         if not go_on:
             check_classes(self.classes_, labels, weight, type(self).__name__)
+        if weight is not None:
+            labels, weight = labels[weight > 0], positive(weight)
+        if not go_on:
             self._settle(X, weight)
         if self.class_weight is not None:
             factors = class_factors(self.class_weight, self.classes_, labels, weight)

@@ -34,7 +34,7 @@ class RBMDensity(
     n_components : int, default=100
         Number of hidden units.
     visible : {"auto", "bernoulli", "spin", "gaussian", "categorical", "count", \
-"yeo_johnson", "zero_inflated"}, list or dict, default="auto"
+"real", "yeo_johnson", "zero_inflated"}, list or dict, default="auto"
         Units of the columns. A name stands for all columns. A list has a name for each
         column, or triples ``(name, units, columns)`` as in
         :class:`sklearn.compose.ColumnTransformer`. A dict maps names or positions of
@@ -42,8 +42,7 @@ class RBMDensity(
         ``fit`` or ``partial_fit`` settles the units of ``"auto"`` columns.
 
         In an array, and in a data frame of numbers without column names, all columns
-        are Bernoulli if all values lie in [0, 1]. Else they are Gaussian, some after a
-        Yeo-Johnson transform, as below. A column of
+        are Bernoulli if all values lie in [0, 1], and else real, as below. A column of
         another data frame, or of an array of objects if ``visible`` is a dict or list,
         is
 
@@ -56,9 +55,19 @@ class RBMDensity(
         - zero-inflated if at least half of its numbers are 0 and more than 20 numbers
           are not. The column is 0 with some probability, and else Gaussian after a
           logarithm (if no number is negative) or a Yeo-Johnson transform;
-        - Gaussian after a Yeo-Johnson transform, if the transform raises the normal
-          log-likelihood of the column by more than 0.05 nats a row;
-        - Gaussian if it has other numbers.
+        - real if it has other numbers: Gaussian after the transform with the largest
+          normal likelihood. The choices are a straight line, a Yeo-Johnson transform
+          about the median, and logarithms of the distance from one end or both ends of
+          an interval, which become straight lines far away from the ends. A straight
+          line is taken unless another transform gains 0.05 nats a row, or numbers that
+          cannot pass 0 come close to it. An end is 0 or estimated; it is 1 or 100 for
+          shares and percentages.
+
+        Draws of real columns stay within their support. Draws of nonnegative numbers
+        are not negative, and draws of numbers in [0, 1] stay there. They do not pass a
+        sharp edge, such as a smallest age of 17. Later numbers outside the support are
+        very improbable, but not impossible. Columns of whole numbers in a data frame
+        are drawn as whole numbers, also if their dtype is a float.
 
         If units are named, values outside their domain raise an error. Bernoulli units
         take 0 and 1, and values between 0 and 1 as probabilities. They also take
@@ -236,8 +245,8 @@ objective, default="pcd"
     frames with its dtypes and categories. Columns with an integer dtype are rounded to
     whole numbers, also if their units are Gaussian. Densities are in the units of
     ``X``. The density of a zero-inflated column is taken with respect to length plus a
-    point mass at 0. Columns that are transformed are drawn at most ten times as far out
-    as the numbers in ``fit``.
+    point mass at 0. Real columns are drawn at most ten times as far out as the numbers
+    in ``fit``.
 
     References
     ----------

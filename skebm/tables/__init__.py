@@ -13,7 +13,7 @@ from skebm.tables.labels import (
 from skebm.tables.partial import column_positions, partial_rows
 from skebm.tables.rows import Rows
 from skebm.tables.table import Table, as_frame, by_columns, is_frame
-from skebm.tables.weights import check_weight
+from skebm.tables.weights import check_weight, positive
 
 __all__ = [
     "KINDS",
@@ -33,5 +33,6 @@ __all__ = [
     "label_numbers",
     "narrow_kinds",
     "partial_rows",
+    "positive",
     "with_labels",
 ]

@@ -34,6 +34,9 @@ class Column(NamedTuple):
     values : Index or None
         The known values of a column whose values are numbered. The number of a value is
         its position. None for a column of numbers.
+    is_whole : bool
+        Whether the values are floats that are all whole numbers, as integers become in
+        a frame with holes.
     """
 
     label: str
@@ -41,6 +44,7 @@ class Column(NamedTuple):
     dtype: object = None
     number: object = None
     values: pd.Index | None = None
+    is_whole: bool = False
 
     @classmethod
     def fit(cls, series, kind, label, weight):
@@ -61,7 +65,7 @@ class Column(NamedTuple):
         """
         check_dtype(series, label)
         present = series.notna().to_numpy()
-        if not (present if weight is None else present & (weight > 0)).any():
+        if not present.any():
             raise ValueError(
                 f"{label} of X has no value: it is missing in every row. Leave it out."
             )
@@ -71,6 +75,7 @@ class Column(NamedTuple):
             numbers = _floats(series, label, kind) if is_numeric else None
             is_boolean = is_numeric and types.is_bool_dtype(known.dtype)
             kind = kind_of_column(numbers, is_boolean, weight)
+        is_whole = is_auto and is_numeric and _are_whole(known)
         kind, values, dtype = find_kind(kind), None, series.dtype
         if kind.is_numbered(is_auto, is_numeric):
             values = distinct_values(known)
@@ -78,7 +83,7 @@ class Column(NamedTuple):
         elif not is_numeric:
             # Numbers that were written as text are given back as floats.
             dtype = None
-        return cls(label, kind, dtype, known.dtype, values)
+        return cls(label, kind, dtype, known.dtype, values, is_whole)
 
     @property
     def size(self):
@@ -113,7 +118,8 @@ class Column(NamedTuple):
     def restore(self, number):
         """Return numbers as a Series of the dtype of the column.
 
-        Expectations are rounded where the dtype has whole numbers or two values.
+        Expectations are rounded where the dtype has two values, and where the values
+        are whole numbers.
         """
         number = np.asarray(number, dtype=np.float64)
         hole = np.isnan(number)
@@ -139,6 +145,8 @@ class Column(NamedTuple):
             number = np.where(hole, np.nan, number >= 0.5)
         elif types.is_integer_dtype(self.number):
             number = np.clip(np.rint(number), *_integer_bounds(self.number))
+        elif self.is_whole:
+            number = np.rint(number)
         series = pd.Series(number)
         if _cannot_hold(self.dtype, hole):
             return series
@@ -190,6 +198,14 @@ def check_dtype(series, label):
             f"{label} of X holds {found}. Turn the column into numbers or categories, "
             "or leave it out."
         )
+
+
+def _are_whole(known):
+    """Tell whether floats are all whole numbers."""
+    if not types.is_float_dtype(known.dtype):
+        return False
+    values = known.to_numpy(dtype=np.float64)
+    return bool((values == np.floor(values)).all())
 
 
 def _floats(series, label, kind):

@@ -37,8 +37,6 @@ class Encoding(NamedTuple):
             Number of numbered values or counts of each column; 0 for other columns.
         weight : ndarray of shape (n,) or None
         """
-        if weight is not None:
-            X, weight = X[weight > 0], weight[weight > 0]
         sizes, columns = np.asarray(sizes), columns_by_kind(kinds)
         fitted = []
         for name, positions in columns.items():

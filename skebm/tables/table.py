@@ -61,8 +61,8 @@ class Table:
         visible : str, dict or list
             See :class:`skebm.RBMDensity`.
         weight : ndarray of shape (n_samples,), default=None
-            Weights of the rows. A row of weight 0 does not count, except that its
-            values are known.
+            Weights of the rows, all of them above 0. A row of weight 0 is not there, so
+            leave it out: its values would be known.
         names : array-like of str, default=None
             Names of the columns, if the rows come from a frame.
 
@@ -96,7 +96,7 @@ class Table:
     def _of_array(cls, X, kinds, weight, names):
         if undeclared := [j for j, kind in enumerate(kinds) if kind == "auto"]:
             columns = X if len(undeclared) == len(kinds) else X[:, undeclared]
-            chosen = iter(kinds_of_array(columns, weight))
+            chosen = iter(kinds_of_array(columns))
             kinds = [next(chosen) if kind == "auto" else kind for kind in kinds]
         hole = np.isnan(X.data if issparse(X) else X)
         if hole.any() and not issparse(X) and (empty := hole.all(axis=0)).any():

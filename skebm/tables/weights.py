@@ -15,3 +15,8 @@ def check_weight(sample_weight, X):
     if not weight.sum() > 0:
         raise ValueError("sample_weight is zero for all rows: nothing to learn from.")
     return weight
+
+
+def positive(weight):
+    """Return the weights above 0; None if there are no weights."""
+    return None if weight is None else weight[weight > 0]

@@ -86,7 +86,8 @@ def test_gaussian_density_of_inputs_and_label_integrates_to_one(rng):
     X = 50 + 10 * (
         rng.normal(size=(N_ROWS, 2)) + np.array([[2, 0], [0, 2], [-1, -1]])[y]
     )
-    model = EnergyClassifier(generative_weight=0.5, **SMALL).fit(X, y)
+    params = {"visible": "gaussian", "generative_weight": 0.5, **SMALL}
+    model = EnergyClassifier(**params).fit(X, y)
     points, log_volume = grid(2, n_points=301, width=8)
     points = X.mean(axis=0) + X.std(axis=0) * points
     total = np.logaddexp.reduce(model.score_samples(points)) + log_volume

@@ -86,7 +86,7 @@ def test_columns_of_the_layer_beside_others(ternary, votes, rng):
     X = pd.DataFrame(votes[:, :2], columns=["war", "tax"], dtype=int)
     X["age"] = rng.normal(size=N)
     rbm = RBMDensity(visible={"war": "ternary", "tax": "ternary"}, **SHORT).fit(X)
-    assert rbm._table.kinds == ("ternary", "ternary", "gaussian")
+    assert rbm._table.kinds == ("ternary", "ternary", "real")
     assert rbm.unit_names_.tolist() == ["war", "tax", "age"]
     drawn = rbm.sample(53, random_state=0)
     assert (drawn.dtypes == X.dtypes).all()
@@ -150,7 +150,7 @@ def test_kinds_of_registered_layers_use_them(name):
 
 def test_kinds_hold_numbers_or_not():
     holders = {name for name in KINDS if find_kind(name).holds_numbers}
-    assert holders == {"gaussian", "yeo_johnson", "zero_inflated", "count"}
+    assert holders == {"gaussian", "real", "yeo_johnson", "zero_inflated", "count"}
 
 
 def test_a_layer_without_values_is_checked_by_its_limits():

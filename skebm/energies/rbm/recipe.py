@@ -143,7 +143,7 @@ class RBMRecipe(Recipe):
             return False
         units = [*leaves(visible), hidden]
         return all(isinstance(part, Gaussian) for part in units) and are_normal(
-            visible, dense(summary.rows), "auto"
+            visible, dense(summary.rows), "auto", summary.weight
         )
 
     def learning_rate(self, layer, summary, objective, optimizer):
@@ -257,7 +257,7 @@ class ClassRBMRecipe(RBMRecipe):
             return False
         units = [*leaves(visible), hidden]
         return all(isinstance(part, Gaussian) for part in units) and are_normal(
-            visible, dense(summary.rows), "auto"
+            visible, dense(summary.rows), "auto", summary.weight
         )
 
     def learning_rate(self, layer, summary, objective, optimizer):

@@ -8,7 +8,12 @@ import numpy as np
 from skebm.layers import LAYERS
 from skebm.tables.kinds._base import Kind, LayerKind
 from skebm.tables.kinds.discrete import CategoricalKind, CountKind
-from skebm.tables.kinds.real import GaussianKind, YeoJohnsonKind, ZeroInflatedKind
+from skebm.tables.kinds.real import (
+    GaussianKind,
+    RealKind,
+    YeoJohnsonKind,
+    ZeroInflatedKind,
+)
 from skebm.tables.kinds.two_valued import BernoulliKind, SpinKind
 from skebm.utils._validation import lookup
 
@@ -22,6 +27,7 @@ KINDS = {
     "count": CountKind,
     "categorical": CategoricalKind,
     "gaussian": GaussianKind,
+    "real": RealKind,
     "yeo_johnson": YeoJohnsonKind,
     "zero_inflated": ZeroInflatedKind,
 }

@@ -3,8 +3,7 @@
 import numpy as np
 from scipy.sparse import issparse
 
-from skebm.tables.curves import Curve, observed
-from skebm.utils._sparse import dense
+from skebm.tables.curves import observed
 
 # A column of counts has at most this number of distinct values, and
 _MAX_DISTINCT = 20
@@ -14,21 +13,17 @@ _MAX_COUNT = 20
 _ZERO_SHARE = 0.5
 # more distinct values besides 0 than this.
 _MIN_OTHERS = 20
-# A column gets a transform if the mean normal log-likelihood gains more nats than this.
-_MIN_GAIN = 0.05
 
 
-def kinds_of_array(X, weight):
+def kinds_of_array(X):
     """Return the kind of each column of an array.
 
-    All columns are Bernoulli if they are in [0, 1]. Else they are Gaussian, after a
-    transform if that raises the likelihood of the column.
+    All columns are Bernoulli if they are in [0, 1], and else real.
 
     Parameters
     ----------
     X : {ndarray, CSR matrix} of shape (n, n_columns)
         NaN where a number is missing.
-    weight : ndarray of shape (n,) or None
 
     Returns
     -------
@@ -38,15 +33,7 @@ def kinds_of_array(X, weight):
     low, high = (f.reduce(values, axis=None, initial=0.0) for f in (np.fmin, np.fmax))
     if low >= 0 and high <= 1:
         return ["bernoulli"] * X.shape[1]
-    # Real columns are dense in any case, since a mean is taken off them.
-    return [_kind_of_real(x, weight) for x in dense(X).T]
-
-
-def _kind_of_real(x, weight):
-    x, weight = observed(x, weight)
-    if len(np.unique(x)) > 2 and Curve.gain(x, weight) > _MIN_GAIN:
-        return "yeo_johnson"
-    return "gaussian"
+    return ["real"] * X.shape[1]
 
 
 def kind_of_column(numbers, is_boolean, weight):
@@ -76,7 +63,7 @@ def _kind_of_numbers(x, weight):
     zeros = np.average(x == 0, weights=weight)
     if zeros >= _ZERO_SHARE and len(distinct) > _MIN_OTHERS + 1:
         return "zero_inflated"
-    return _kind_of_real(x, weight)
+    return "real"
 
 
 def narrow_kinds(X):

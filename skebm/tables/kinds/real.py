@@ -56,8 +56,13 @@ class GaussianKind(Kind):
         return np.where(np.isnan(Z), 0.0, np.log(self.scale))
 
 
-class YeoJohnsonKind(Kind):
-    """Real numbers, standardised after a Yeo-Johnson transform of each column.
+class RealKind(Kind):
+    """Real numbers, standardised after the best transform of each column.
+
+    The transform has the largest likelihood among those of
+    :class:`skebm.tables.curves.Curve`. It is a straight line if no other is
+    clearly better. Decoded numbers stay within the ends of the column: positive numbers
+    stay positive, and shares stay between 0 and 1.
 
     Parameters
     ----------
@@ -67,6 +72,7 @@ class YeoJohnsonKind(Kind):
     """
 
     layer_class = Gaussian
+    family = "best"
 
     def __init__(self, curves=(), spread=1.0):
         super().__init__(len(curves))
@@ -74,13 +80,13 @@ class YeoJohnsonKind(Kind):
 
     def fit(self, X, sizes, weight):
         """Return the kind with a curve for each column."""
-        kind = YeoJohnsonKind([Curve.fit(x, weight) for x in dense(X).T])
+        kind = type(self)([Curve.fit(x, weight, self.family) for x in dense(X).T])
         kind.spread = largest_eigenvalue(X, kind.encode)
         return kind
 
     def unchanged(self, n_columns):
         """Return the kind whose curves are straight lines."""
-        return type(self)([Curve(power=1.0, unit=1.0)] * n_columns)
+        return type(self)([Curve()] * n_columns)
 
     def _map_columns(self, method, rows):
         columns = [
@@ -98,12 +104,19 @@ class YeoJohnsonKind(Kind):
         return self._map_columns("decode", Z).astype(Z.dtype)
 
     def best_guess(self, Z, decoded):
-        """Return the mean of decoded draws, which differs from the decoded mean."""
-        return decoded
+        """Return the mean of decoded draws, or the decoded mean if that is the same."""
+        is_straight = np.array([curve.is_straight for curve in self.curves])
+        return np.where(is_straight, self.decode(Z), decoded)
 
     def log_volumes(self, Z):
         """Return the log of the width of a unit width at each value."""
         return np.nan_to_num(self._map_columns("log_width", Z), nan=0.0)
+
+
+class YeoJohnsonKind(RealKind):
+    """Real numbers, standardised after a Yeo-Johnson transform of each column."""
+
+    family = "power"
 
 
 class ZeroInflatedKind(YeoJohnsonKind):
