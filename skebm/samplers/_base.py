@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skebm.energies import Energy
-from skebm.utils._parallel import map_blocks
+from skebm.utils._parallel import BLOCK_ROWS, map_blocks
 from skebm.utils._validation import require, resolve
 
 # All samplers by name. The __init__ of the folder enters them.
@@ -120,7 +120,7 @@ def resolve_kernel(kernel, energy):
     return sampler
 
 
-def sweep(energy, chains, kernel, n_steps, random):
+def sweep(energy, chains, kernel, n_steps, random, size=BLOCK_ROWS):
     """Return the chains after ``n_steps`` moves of blocks of chains in parallel.
 
     Parameters
@@ -130,6 +130,8 @@ def sweep(energy, chains, kernel, n_steps, random):
     kernel : sampler with ``move``
     n_steps : int
     random : Random
+    size : int, default=64
+        Largest number of chains of a block.
     """
 
     def move_block(block):
@@ -138,7 +140,7 @@ def sweep(energy, chains, kernel, n_steps, random):
             state = kernel.move(energy, state, random.rows(block.start).fold(t))
         return state
 
-    blocks = map_blocks(move_block, energy.n_chains(chains), energy.work)
+    blocks = map_blocks(move_block, energy.n_chains(chains), energy.work, size)
     return blocks[0] if len(blocks) == 1 else energy.join(blocks)
 
 
@@ -194,7 +196,7 @@ def exchange(models, drawn, seen, random):
     return replicas, swap, up, down
 
 
-def anneal(energy, chains, betas, random, kernel):
+def anneal(energy, chains, betas, random, kernel, size=BLOCK_ROWS):
     """Anneal chains along ``betas``, with importance weights [1]_.
 
     Parameters
@@ -206,6 +208,8 @@ def anneal(energy, chains, betas, random, kernel):
         They rise in the forward direction, and fall in the reverse direction.
     random : Random
     kernel : sampler with ``move``
+    size : int, default=64
+        Largest number of chains of a block.
 
     Returns
     -------
@@ -229,6 +233,6 @@ def anneal(energy, chains, betas, random, kernel):
             state = kernel.move(next_stage, state, draws.fold(k))
         return state, increments
 
-    blocks = map_blocks(anneal_block, energy.n_chains(chains), energy.work)
+    blocks = map_blocks(anneal_block, energy.n_chains(chains), energy.work, size)
     states, increments = zip(*blocks, strict=True)
     return energy.join(list(states)), np.concatenate(increments, axis=1)

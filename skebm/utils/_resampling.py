@@ -31,10 +31,20 @@ def systematic(log_weight, random):
     return np.minimum(positions(share, ticks), n_members - 1)
 
 
+def effective_size(log_weight):
+    """Return how many members of equal weight a population is worth.
+
+    This is ``sum(w) ** 2 / sum(w ** 2)`` for each population, shape (n_populations,).
+    """
+    share = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+    return share.sum(axis=1) ** 2 / np.square(share).sum(axis=1)
+
+
 def positions(cumulative, ticks):
     """Return ``numpy.searchsorted`` of each row, of the shape of ``ticks``."""
     pairs = zip(cumulative, ticks, strict=True)
-    return np.array([np.searchsorted(row, ticks_of) for row, ticks_of in pairs], int)
+    found = [np.searchsorted(row, ticks_of) for row, ticks_of in pairs]
+    return np.array(found, int).reshape(ticks.shape)
 
 
 def log_mean_exp(x):

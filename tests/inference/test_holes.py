@@ -5,7 +5,7 @@ import pytest
 
 from skebm.energies.rbm import _observed
 from skebm.inference import holes as _holes
-from skebm.inference.holes import complete_holes, draw_holes, posterior
+from skebm.inference import complete_holes, draw_holes, posterior
 from skebm.utils._random import Random
 from tests.models import (
     all_states,
@@ -55,7 +55,7 @@ def test_fewer_draws_than_chains(energy, monkeypatch):
     monkeypatch.setattr(_observed, "MAX_HIDDEN", 1)
     rows, holes = row_with_holes(energy)
     rows, holes = np.tile(rows, (N, 1)), np.tile(holes, (N, 1))
-    monkeypatch.setattr(_holes, "_N_STAGES", 20)
+    monkeypatch.setattr(_holes, "_STAGES", (4, 20))
     drawn = draw_holes(energy, rows, holes, 1, Random(1))[:, 0]
     assert_frequencies(drawn, *conditional(energy, rows[0], holes[0]))
 

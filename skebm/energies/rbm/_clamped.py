@@ -167,16 +167,65 @@ class Clamped(Energy):
         -------
         ndarray of shape (n, n_draws, n_visible)
         """
-        rbm = self.rbm
-        states, log_weight = hidden_log_weights(rbm, x, holes)
-        cumulative = softmax(log_weight, axis=1).cumsum(axis=1)
-        uniform = random.fold(0).uniform((len(x), n_draws)) * cumulative[:, -1:]
-        hidden = states[positions(cumulative, uniform).ravel()]
-        inputs = rbm.coupling * (hidden @ rbm.weights.T)
-        inputs = inputs.astype(rbm.dtype, copy=False)
+        states, share = self._hidden_shares(x, holes)
+        uniform = random.fold(0).uniform((len(x), n_draws))
+        return self._draws(x, holes, states, share, uniform, random.fold(1))
+
+    def posterior_means(self, x, holes, n_draws=0, random=None):
+        """Return exact means of hidden and visible units given the observed units.
+
+        They are sums over all hidden states. Observed units that are coupled keep their
+        values; other observed units get means, too.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, n_visible)
+        holes : ndarray of bool of shape (n, n_visible)
+        n_draws : int, default=0
+            Number of draws to return. The share of each hidden state among them is
+            right up to one draw, so that averages over them vary little.
+        random : Random, default=None
+
+        Returns
+        -------
+        list of ndarray
+            The means, (n, n_hidden) and (n, n_visible), and the draws, of shape (n,
+            n_draws, n_visible), if there are any.
+        """
+        states, share = self._hidden_shares(x, holes)
+        means = share @ states, self._visible_means(x, holes, states, share)
+        means = [mean.astype(self.dtype, copy=False) for mean in means]
+        if not n_draws:
+            return means
+        uniform = np.arange(n_draws) + random.fold(0).uniform((len(x), n_draws))
+        uniform /= n_draws
+        draws = self._draws(x, holes, states, share, uniform, random.fold(1))
+        return [*means, draws]
+
+    def _hidden_shares(self, x, holes):
+        """Return all hidden states, and their probabilities given each row."""
+        states, log_weight = hidden_log_weights(self.rbm, x, holes)
+        return states, softmax(log_weight, axis=1)
+
+    def _visible_means(self, x, holes, states, share):
+        """Return the average of the means of visible units over hidden states."""
+        sent = self._sent(states).astype(self.dtype, copy=False)
+        if not self.visible.coupled:
+            return share @ self.visible.mean(sent)
+        given, total = self.visible.given(x, holes), np.zeros(x.shape)
+        for k, inputs in enumerate(sent):
+            total += share[:, [k]] * given.mean(np.tile(inputs, (len(x), 1)))
+        return total
+
+    def _draws(self, x, holes, states, share, uniform, random):
+        """Return draws of the holes, of the hidden states at these uniform numbers."""
+        n_draws = uniform.shape[1]
+        cumulative = share.cumsum(axis=1)
+        numbers = positions(cumulative, uniform * cumulative[:, -1:])
+        sent = self._sent(states[numbers.ravel()]).astype(self.dtype, copy=False)
         rows, missing = (np.repeat(array, n_draws, axis=0) for array in (x, holes))
-        drawn = rbm.visible.given(rows, missing).sample(inputs, random.fold(1))
-        return drawn.reshape(len(x), n_draws, -1)
+        drawn = self.visible.given(rows, missing).sample(sent, random)
+        return drawn.reshape(len(x), n_draws, drawn.shape[1])
 
     def _given(self, chains):
         """Return the distribution of the holes given the observed units."""
