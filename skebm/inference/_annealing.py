@@ -13,8 +13,8 @@ _CHAINS_AT_ONCE = 10_000
 BLOCK = 512
 # A row is settled if its chains are worth at least this share of their number.
 _MIN_SHARE = 0.6
-# Moves after the resampling, so that copies of a chain become independent: at least this
-# number, and a third of the number of stages.
+# Moves after the resampling, so that copies of a chain become independent: at least
+# this number, and a third of the number of stages.
 _MIN_MOVES = 2
 
 

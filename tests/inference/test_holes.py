@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from skebm.energies.rbm import _observed
-from skebm.inference import holes as _holes
 from skebm.inference import complete_holes, draw_holes, posterior
+from skebm.inference import holes as _holes
 from skebm.utils._random import Random
 from tests.models import (
     all_states,

@@ -7,7 +7,7 @@ from scipy.special import softmax
 
 from skebm.energies._base import Energy
 from skebm.energies._reference import Independent
-from skebm.energies.rbm._enumeration import hidden_log_weights
+from skebm.energies.rbm._enumeration import each_state, hidden_log_weights
 from skebm.energies.rbm._observed import exact_energy, has_few_hidden_states
 from skebm.utils._products import product
 from skebm.utils._resampling import positions
@@ -212,10 +212,11 @@ class Clamped(Energy):
         sent = self._sent(states).astype(self.dtype, copy=False)
         if not self.visible.coupled:
             return share @ self.visible.mean(sent)
-        given, total = self.visible.given(x, holes), np.zeros(x.shape)
-        for k, inputs in enumerate(sent):
-            total += share[:, [k]] * given.mean(np.tile(inputs, (len(x), 1)))
-        return total
+        out = np.empty(x.shape)
+        for rows, given, inputs in each_state(self.visible, x, holes, sent):
+            means = given.mean(inputs).reshape(-1, *sent.shape)
+            out[rows] = np.einsum("ns,nsi->ni", share[rows], means)
+        return out
 
     def _draws(self, x, holes, states, share, uniform, random):
         """Return draws of the holes, of the hidden states at these uniform numbers."""
