@@ -1,10 +1,10 @@
-"""Draws, means and completions of rows with holes, against enumeration."""
+"""Draws and completions of rows with holes, against enumeration."""
 
 import numpy as np
 import pytest
 
 from skebm.energies.rbm import _observed
-from skebm.inference import complete_holes, draw_holes, posterior
+from skebm.inference import complete_holes, draw_holes
 from skebm.inference import holes as _holes
 from skebm.utils._random import Random
 from tests.models import (
@@ -58,37 +58,6 @@ def test_fewer_draws_than_chains(energy, monkeypatch):
     monkeypatch.setattr(_holes, "_STAGES", (4, 20))
     drawn = draw_holes(energy, rows, holes, 1, Random(1))[:, 0]
     assert_frequencies(drawn, *conditional(energy, rows[0], holes[0]))
-
-
-def test_means_are_the_conditional_expectations(energy):
-    rows, holes = row_with_holes(energy)
-    states, p = conditional(energy, rows, holes)
-    rows, holes = np.tile(rows, (601, 1)), np.tile(holes, (601, 1))
-    hidden, visible, square = posterior(
-        energy, rows, holes, 23, Random(0), look=np.square
-    )
-    for actual, expected in (
-        (hidden, p @ energy.hidden_mean(states)),
-        (visible[:, holes[0]], (p @ states)[holes[0]]),
-        (square, p @ states**2),
-    ):
-        bound = 6 * actual.std(axis=0) / np.sqrt(len(actual)) + 1e-12
-        assert (np.abs(actual.mean(axis=0) - expected) < bound).all()
-
-
-def test_summaries_are_of_all_sweeps(energy):
-    rows, holes = row_with_holes(energy)
-    *_, kept = posterior(
-        energy,
-        rows,
-        holes,
-        7,
-        Random(0),
-        look=lambda rows: rows,
-        summary=lambda kept, axis: np.stack(kept, axis=1),
-    )
-    assert kept.shape == (1, 7, 5)
-    np.testing.assert_array_equal(kept[:, :, ~holes[0]] - rows[:, None, ~holes[0]], 0)
 
 
 def test_completions_have_the_lowest_energy(energy):

@@ -216,7 +216,7 @@ class Clamped(Energy):
         for rows, given, inputs in each_state(self.visible, x, holes, sent):
             means = given.mean(inputs).reshape(-1, *sent.shape)
             out[rows] = np.einsum("ns,nsi->ni", share[rows], means)
-        return out
+        return np.where(holes, out, x)
 
     def _draws(self, x, holes, states, share, uniform, random):
         """Return draws of the holes, of the hidden states at these uniform numbers."""
