@@ -7,8 +7,9 @@ from skebm.samplers import resolve_kernel, sweep
 
 # Chains of each row where draws are not exact.
 _N_CHAINS = 20
-# Stages of their annealing, in one step after the other until the weights are equal.
-_STAGES = (4, 20, 100)
+# Stages of their annealing, in one step after the other until the weights are equal. 0
+# is a start from hidden states that are near the modes of the model.
+_STAGES = (0, 4, 20, 100)
 # The inverse temperature to which completions are cooled, and
 _COLD = 30.0
 # the number of stages from 1 to there.
@@ -44,24 +45,27 @@ def draw_holes(energy, x, holes, n_draws, random, kernel="gibbs"):
     clamped = energy.clamped
     kernel = resolve_kernel(kernel, clamped)
     n_chains = max(n_draws, _N_CHAINS)
+    guides = None if clamped.draws_exactly else clamped.guides(random.fold(0))
 
     def draw(x, holes, random):
         if clamped.draws_exactly:
             return clamped.draw(x, holes, n_draws, random)
-        return _draw_by_annealing(clamped, x, holes, n_draws, random, kernel)
+        steps = [Step(n_chains, n_stages) for n_stages in _STAGES]
+        begin = random.fold(0)
+        settled = resampled(clamped, x, holes, guides, steps, begin, kernel)
+        return _draw_from_chains(clamped, x, n_draws, settled, random.fold(1))
 
-    return np.concatenate(by_blocks(draw, energy, x, holes, n_chains, random))
+    draws = random.fold(1)
+    return np.concatenate(by_blocks(draw, energy, x, holes, n_chains, draws))
 
 
-def _draw_by_annealing(clamped, x, holes, n_draws, random, kernel):
-    """Return ``n_draws`` of many annealed and resampled chains of each row."""
+def _draw_from_chains(clamped, x, n_draws, settled, random):
+    """Return ``n_draws`` of the chains of each row that :func:`resampled` yields."""
     out = np.empty((len(x), n_draws, x.shape[1]), dtype=x.dtype)
-    steps = [Step(max(n_draws, _N_CHAINS), n_stages) for n_stages in _STAGES]
-    draws = random.fold(0)
-    for rows, n_chains, chains in resampled(clamped, x, holes, steps, draws, kernel):
-        drawn = clamped.configurations(chains).reshape(len(rows), n_chains, -1)
+    for k, (rows, n_chains, chains) in enumerate(settled):
+        drawn = clamped.configurations(chains).reshape(len(rows), n_chains, x.shape[1])
         # A random choice of chains, since copies of a chain lie side by side.
-        order = random.fold(1).uniform((len(rows), n_chains)).argsort(axis=1)
+        order = random.fold(k).uniform((len(rows), n_chains)).argsort(axis=1)
         order = order[:, :n_draws, None]
         out[rows] = np.take_along_axis(drawn, order, axis=1)
     return out

@@ -6,13 +6,13 @@ from skebm.inference._annealing import BLOCK, Step, by_blocks, resampled
 from skebm.samplers import resolve_kernel
 from skebm.utils._parallel import map_blocks
 
-# How rows are annealed, in one step after the other until their weights are equal. A
-# row whose weights differ may have several modes, and each chain sees one of them.
-_STEPS = Step(20, 4), Step(100, 20), Step(100, 100)
+# How chains begin, in one step after the other until their weights are equal. A row
+# whose weights differ may have several modes, and each chain sees one of them.
+_STEPS = Step(100, 0), Step(20, 4), Step(100, 20), Step(100, 100)
 # Steps of models that make more multiply-adds a sweep than this number, such as models
 # of images. There a hundred chains take too long.
 _LARGE = 100_000
-_STEPS_OF_LARGE = Step(20, 4), Step(20, 30)
+_STEPS_OF_LARGE = Step(100, 0), Step(20, 4), Step(20, 30)
 # Smallest number of sweeps of each chain of which the average is taken.
 _MIN_SWEEPS = 3
 
@@ -49,16 +49,20 @@ def posterior(energy, x, holes, n_draws, random, look=None, summary=np.mean):
         of shape (n, n_visible). If ``look`` is given, also the summary.
     """
     clamped = energy.clamped
+    kernel = resolve_kernel("gibbs", clamped)
     is_exact = clamped.draws_exactly
     steps = _STEPS_OF_LARGE if energy.work > _LARGE else _STEPS
+    guides = None if is_exact else clamped.guides(random.fold(0))
 
     def block_posterior(x, holes, random):
         if is_exact:
             return _exact(clamped, x, holes, n_draws, random, look, summary)
-        return _simulated(clamped, x, holes, steps, n_draws, random, look, summary)
+        begin = random.fold(0)
+        settled = resampled(clamped, x, holes, guides, steps, begin, kernel)
+        return _simulated(clamped, settled, n_draws, random.fold(1), look, summary)
 
     n_chains = n_draws if is_exact else steps[0].n_chains
-    results = by_blocks(block_posterior, energy, x, holes, n_chains, random)
+    results = by_blocks(block_posterior, energy, x, holes, n_chains, random.fold(1))
     return [np.concatenate(arrays) for arrays in zip(*results, strict=True)]
 
 
@@ -71,14 +75,12 @@ def _exact(clamped, x, holes, n_draws, random, look, summary):
     return [*means, summary(collected, axis=0)]
 
 
-def _simulated(clamped, x, holes, steps, n_draws, random, look, summary):
-    """Return the results of rows by annealed chains."""
-    out, settled = [], []
-    kernel = resolve_kernel("gibbs", clamped)
-    settlements = resampled(clamped, x, holes, steps, random.fold(0), kernel)
-    for k, (rows, n_chains, chains) in enumerate(settlements):
+def _simulated(clamped, settled, n_draws, random, look, summary):
+    """Return the results of rows by the chains that :func:`resampled` yields."""
+    out, places = [], []
+    for k, (rows, n_chains, chains) in enumerate(settled):
         n_sweeps = max(_MIN_SWEEPS, -(-n_draws // n_chains))
-        *means, seen = _sweeps(clamped, chains, n_sweeps, random.fold(1, k), look)
+        *means, seen = _sweeps(clamped, chains, n_sweeps, random.fold(k), look)
         by_row = len(rows), n_chains
         means = [mean.reshape(*by_row, mean.shape[1]).mean(axis=1) for mean in means]
         if look is not None:
@@ -86,8 +88,8 @@ def _simulated(clamped, x, holes, steps, n_draws, random, look, summary):
             seen = np.moveaxis(np.concatenate(seen, axis=1), 1, 0)
             means.append(summary(seen, axis=0))
         out.append(means)
-        settled.append(rows)
-    order = np.concatenate(settled).argsort() if settled else slice(0)
+        places.append(rows)
+    order = np.concatenate(places).argsort()
     return [np.concatenate(arrays)[order] for arrays in zip(*out, strict=True)]
 
 

@@ -51,11 +51,12 @@ def test_draws_have_the_conditional_distribution(energy, way, monkeypatch):
         assert_frequencies(drawn[k], *conditional(energy, rows[k], holes[k]))
 
 
-def test_fewer_draws_than_chains(energy, monkeypatch):
+@pytest.mark.parametrize("stages", [(0,), (4, 20)])
+def test_fewer_draws_than_chains(energy, stages, monkeypatch):
     monkeypatch.setattr(_observed, "MAX_HIDDEN", 1)
     rows, holes = row_with_holes(energy)
     rows, holes = np.tile(rows, (N, 1)), np.tile(holes, (N, 1))
-    monkeypatch.setattr(_holes, "_STAGES", (4, 20))
+    monkeypatch.setattr(_holes, "_STAGES", stages)
     drawn = draw_holes(energy, rows, holes, 1, Random(1))[:, 0]
     assert_frequencies(drawn, *conditional(energy, rows[0], holes[0]))
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import logsumexp, softmax
 
 from skebm.energies._base import Energy
 from skebm.energies._reference import Independent
@@ -11,6 +11,12 @@ from skebm.energies.rbm._enumeration import each_state, hidden_log_weights
 from skebm.energies.rbm._observed import exact_energy, has_few_hidden_states
 from skebm.utils._products import product
 from skebm.utils._resampling import positions
+
+# Short chains whose hidden states guide others, for each inverse temperature of the
+# reference where they begin, and their sweeps. Rows of a warm reference reach modes of
+# small weight.
+_N_GUIDES, _N_GUIDE_SWEEPS = 250, 5
+_WARM = (1.0, 0.3, 0.1)
 
 
 class ClampedChains(NamedTuple):
@@ -146,6 +152,58 @@ class Clamped(Energy):
         of_holes = rbm.base.given(chains.visible, chains.holes).cgf(no_inputs)
         return rbm.hidden.cgf(received) + of_holes
 
+    # -- chains from hidden states ---------------------------------------------------
+
+    def guides(self, random):
+        """Return hidden states near the modes of the model, or None.
+
+        They are the states of short chains from many draws of the reference. Annealed
+        chains end in few modes, since they leave the others while they are warm. There
+        are no guides for coupled visible units, whose reference knows the modes, and
+        for hidden units that are not finite.
+
+        Returns
+        -------
+        ndarray of shape (n_states, n_hidden) or None
+            No two states are equal.
+        """
+        rbm = self.rbm
+        if rbm.visible.coupled or not rbm.hidden.finite:
+            return None
+        starts = [
+            Independent(rbm.base.scaled(beta)).sample(_N_GUIDES, random.fold(0, k))
+            for k, beta in enumerate(_WARM)
+        ]
+        chains = rbm.chains(np.concatenate(starts))
+        for k in range(_N_GUIDE_SWEEPS):
+            chains = rbm.gibbs_sweep(chains, random.fold(1, k))
+        inputs = rbm.dtype.type(rbm.coupling) * rbm.inputs(rbm.configurations(chains))
+        return np.unique(rbm.hidden.sample(inputs, random.fold(2)), axis=0)
+
+    def guided(self, x, holes, guides, n_chains, random):
+        """Return chains drawn from hidden states, and their log importance weights.
+
+        Among these states each has its probability given the observed units. The weight
+        of a chain is the inverse of the probability that the hidden units given its row
+        are in one of the states.
+
+        Returns
+        -------
+        chains : ClampedChains
+            ``n_chains`` chains of each row, one row after the other.
+        log_weight : ndarray of shape (n, n_chains)
+        """
+        _, log_weight = hidden_log_weights(self.rbm, x, holes, guides)
+        share = softmax(log_weight, axis=1)
+        uniform = _comb(len(x), n_chains, random.fold(0))
+        rows = self._draws(x, holes, guides, share, uniform, random.fold(1))
+        rows = rows.reshape(-1, x.shape[1])
+        chains = self.chains(rows, np.repeat(holes, n_chains, axis=0))
+        received = self._received(chains)
+        of_guides = received @ guides.T - self.rbm.hidden.energy(guides)
+        log_weight = self.rbm.hidden.cgf(received) - logsumexp(of_guides, axis=1)
+        return chains, log_weight.reshape(-1, n_chains)
+
     # -- exact answers ---------------------------------------------------------------
 
     def exact_energy(self, x, holes):
@@ -197,8 +255,7 @@ class Clamped(Energy):
         means = [mean.astype(self.dtype, copy=False) for mean in means]
         if not n_draws:
             return means
-        uniform = np.arange(n_draws) + random.fold(0).uniform((len(x), n_draws))
-        uniform /= n_draws
+        uniform = _comb(len(x), n_draws, random.fold(0))
         draws = self._draws(x, holes, states, share, uniform, random.fold(1))
         return [*means, draws]
 
@@ -245,3 +302,8 @@ class Clamped(Energy):
         """Return the inputs of the visible units, after the coupling."""
         factor = self.beta * self.rbm.dtype.type(self.rbm.coupling)
         return factor * (hidden @ self.rbm.weights.T)
+
+
+def _comb(n_rows, n_draws, random):
+    """Return uniform numbers for each row, one in each of ``n_draws`` equal parts."""
+    return (np.arange(n_draws) + random.uniform((n_rows, n_draws))) / n_draws

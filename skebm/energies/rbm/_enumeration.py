@@ -22,8 +22,8 @@ class HiddenEnumeration(Enumeration):
         return energy.visible.sample(inputs.astype(energy.dtype, copy=False), random)
 
 
-def hidden_log_weights(energy, x, holes):
-    """Return all hidden states, and their log weights given each row.
+def hidden_log_weights(energy, x, holes, states=None):
+    """Return hidden states, and their log weights given each row.
 
     Parameters
     ----------
@@ -31,13 +31,16 @@ def hidden_log_weights(energy, x, holes):
     x : ndarray of shape (n, n_visible)
     holes : ndarray of bool of shape (n, n_visible)
         The units that are summed out.
+    states : ndarray of shape (n_states, n_hidden), default=None
+        None takes all hidden states.
 
     Returns
     -------
     states : ndarray of shape (n_states, n_hidden)
     log_weight : ndarray of shape (n, n_states)
     """
-    states = energy.hidden.states(0, int(energy.hidden.n_states))
+    if states is None:
+        states = energy.hidden.states(0, int(energy.hidden.n_states))
     back = energy.coupling * (states @ energy.weights.T)
     back = back.astype(energy.dtype, copy=False)
     received = energy.coupling * energy.inputs(np.where(holes, 0, x))
