@@ -13,8 +13,8 @@ _CHAINS_AT_ONCE = 10_000
 BLOCK = 512
 # A row is settled if its chains are worth at least this share of their number, and
 _MIN_SHARE = 0.6
-# this share after a start from hidden states, which may be far from equal weights but
-# misses no mode.
+# this share after a start from hidden states, where weights may be far from equal but
+# modes are seldom missed.
 _MIN_SHARE_OF_GUIDED = 0.2
 # Moves after the resampling, so that copies of a chain become independent: at least
 # this number, a third of the number of stages,

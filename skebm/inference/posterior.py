@@ -10,9 +10,10 @@ from skebm.utils._parallel import map_blocks
 # whose weights differ may have several modes, and each chain sees one of them.
 _STEPS = Step(100, 0), Step(20, 4), Step(100, 20), Step(100, 100)
 # Steps of models that make more multiply-adds a sweep than this number, such as models
-# of images. There a hundred chains take too long.
-_LARGE = 100_000
-_STEPS_OF_LARGE = Step(100, 0), Step(20, 4), Step(20, 30)
+# of images. There a hundred chains take too long, and so do starts from hidden states,
+# which seldom suit models of many hidden units.
+_LARGE = 5_000
+_STEPS_OF_LARGE = Step(20, 4), Step(20, 20)
 # Smallest number of sweeps of each chain of which the average is taken.
 _MIN_SWEEPS = 3
 
@@ -51,8 +52,9 @@ def posterior(energy, x, holes, n_draws, random, look=None, summary=np.mean):
     clamped = energy.clamped
     kernel = resolve_kernel("gibbs", clamped)
     is_exact = clamped.draws_exactly
-    steps = _STEPS_OF_LARGE if energy.work > _LARGE else _STEPS
-    guides = None if is_exact else clamped.guides(random.fold(0))
+    is_large = energy.work > _LARGE
+    steps = _STEPS_OF_LARGE if is_large else _STEPS
+    guides = None if is_exact or is_large else clamped.guides(random.fold(0))
 
     def block_posterior(x, holes, random):
         if is_exact:
