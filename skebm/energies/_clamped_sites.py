@@ -92,6 +92,9 @@ class ClampedSites(OfWhole):
             self.reference, chains.visible, chains.holes
         )
 
+    def guides(self, random):
+        """Return None: there are no hidden states near the modes."""
+
     def exact_energy(self, x, holes):
         """Return the energy of the observed cells; NaN if a row has too many holes."""
         return _sites.sum_over_holes(self.whole, x, holes)

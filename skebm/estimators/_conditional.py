@@ -7,6 +7,7 @@ from skebm.inference import (
     complete_holes,
     draw,
     draw_holes,
+    interval,
     observed_energy,
     posterior,
 )
@@ -15,8 +16,8 @@ from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sparse import dense
 
-# Sweeps behind the expectation of hidden units where a row has holes.
-_N_SWEEPS = 50
+# Draws of each row with holes, and of each tail of an interval.
+_N_DRAWS, _N_DRAWS_OF_TAIL = 100, 2
 # The key of what is computed by simulation but has to be the same at each call.
 _KEY = 0
 
@@ -130,9 +131,11 @@ class ConditionalMixin:
         """Return the rows with the best guess in each missing cell.
 
         The best guess of a number is its posterior mean. The best guess in a column of
-        categories or of two values is the most probable value. They come from 100
-        sweeps of one chain for each row, after 60 sweeps that anneal the chain from the
-        marginals.
+        categories or of two values is the most probable value. They are sums over all
+        hidden states if there are at most 12 two-valued hidden units (8 if columns have
+        couplings). Else they come from several chains for each row, which are annealed
+        from the marginals and resampled by their importance weights. Either way, each
+        mode of the posterior gets its share. The result is the same at each call.
 
         Parameters
         ----------
@@ -155,26 +158,28 @@ class ConditionalMixin:
         X : array-like of shape (n_samples, n_features)
         coverage : float in (0, 1), default=0.9
             Probability that the missing number lies inside the interval. The
-            probabilities below and above the interval are the same.
+            probabilities below and above the interval are the same, unless an end is a
+            value with a probability of its own, such as 0 or a whole number. Such a
+            value cannot be split, so the coverage may be larger than asked for.
 
         Returns
         -------
         lower, upper : ndarray or DataFrame of shape (n_samples, n_features)
             Observed cells are the same in both. Missing categories stay missing.
         """
-        tail = (1 - coverage) / 2
+        rows, tail = self._read(X), (1 - coverage) / 2
+        n_draws = max(_N_DRAWS, int(np.ceil(_N_DRAWS_OF_TAIL / tail)))
 
-        def ends(kept, axis):
-            return np.moveaxis(np.quantile(kept, [tail, 1 - tail], axis=axis), 0, 1)
+        def ends(draws, axis):
+            return np.stack(interval(draws, coverage), axis=1)
 
-        rows = self._read(X)
-        _, limits = self._posterior(rows, ends)
+        _, limits = self._posterior(rows, ends, n_draws)
         numbers = np.where(self._table.holds_numbers, limits, np.nan)
         return tuple(
             self._restore(rows.with_filled_holes(numbers[:, k])) for k in (0, 1)
         )
 
-    def _posterior(self, X, summary):
+    def _posterior(self, X, summary, n_draws=_N_DRAWS):
         """Return means of units and a summary of decoded draws of rows with holes."""
         check_is_fitted(self)
         Z = self._encoded(X)
@@ -184,7 +189,7 @@ class ConditionalMixin:
                 self._energy,
                 Z,
                 np.isnan(Z),
-                2 * _N_SWEEPS,
+                n_draws,
                 Random(_KEY),
                 self._encoding.decode,
                 summary,
@@ -225,10 +230,21 @@ class ConditionalMixin:
         """The names of the columns, or None, and their number."""
         return getattr(self, "feature_names_in_", None), self.n_features_in_
 
-    def _expected(self, Z):
-        """Return the expectations of hidden and visible units given encoded rows."""
+    def _expected(self, Z, side, of_complete):
+        """Return the expectations of a side: 0 of hidden, 1 of visible units.
+
+        ``of_complete`` is a function of rows without holes.
+        """
+        holes = np.isnan(Z)
+        incomplete = holes.any(axis=1)
         with use_threads(self.n_jobs):
-            return posterior(self._energy, Z, np.isnan(Z), _N_SWEEPS, Random(_KEY))
+            means = posterior(
+                self._energy, Z[incomplete], holes[incomplete], _N_DRAWS, Random(_KEY)
+            )[side]
+        out = np.empty((len(Z), means.shape[1]), dtype=means.dtype)
+        out[incomplete] = means
+        out[~incomplete] = self._map_rows(of_complete, Z[~incomplete])
+        return out
 
 
 def has_holes(Z):

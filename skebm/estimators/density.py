@@ -309,7 +309,7 @@ objective, default="pcd"
         """
         Z = self._encoded(X)
         if has_holes(Z):
-            return self._expected(Z)[0]
+            return self._expected(Z, 0, self._energy.hidden_mean)
         return self._map_rows(self._energy.hidden_mean, Z)
 
     def reconstruct(self, X):
@@ -326,7 +326,7 @@ objective, default="pcd"
         """
         Z = self._encoded(X)
         if has_holes(Z):
-            rows = self._expected(Z)[1]
+            rows = self._expected(Z, 1, self._energy.reconstruct)
         else:
             rows = self._map_rows(self._energy.reconstruct, Z)
         return self._as_input(rows, X)

@@ -3,8 +3,10 @@
 from skebm.inference.completion import Completion, completed
 from skebm.inference.conditionals import HOLE_STEPS, conditionals
 from skebm.inference.draws import at_chain_marginals, draw, draw_documents
-from skebm.inference.holes import complete_holes, draw_holes, posterior
+from skebm.inference.holes import complete_holes, draw_holes
+from skebm.inference.intervals import interval
 from skebm.inference.observed import observed_energy
+from skebm.inference.posterior import posterior
 
 __all__ = [
     "HOLE_STEPS",
@@ -16,6 +18,7 @@ __all__ = [
     "draw",
     "draw_documents",
     "draw_holes",
+    "interval",
     "observed_energy",
     "posterior",
 ]

@@ -1,21 +1,15 @@
-"""Draws, most probable values and means of the holes of rows."""
+"""Draws and most probable values of the holes of rows."""
 
 import numpy as np
 
-from skebm.samplers import anneal, resolve_kernel, sweep
-from skebm.utils._parallel import map_blocks
-from skebm.utils._resampling import systematic
+from skebm.inference._annealing import Step, annealed, by_blocks, resampled
+from skebm.samplers import resolve_kernel, sweep
 
 # Chains of each row where draws are not exact.
 _N_CHAINS = 20
-# Stages of their annealing, and
-_N_STAGES = 100
-# moves after it.
-_N_BURN_IN = 30
-# Chains that move at a time, which limits the memory.
-_CHAINS_AT_ONCE = 10_000
-# Rows that a thread takes at a time.
-_ROWS = 256
+# Stages of their annealing, in one step after the other until the weights are equal. 0
+# is a start from hidden states that are near the modes of the model.
+_STAGES = (0, 4, 20, 100)
 # The inverse temperature to which completions are cooled, and
 _COLD = 30.0
 # the number of stages from 1 to there.
@@ -27,8 +21,10 @@ _N_CLIMB = 200
 def draw_holes(energy, x, holes, n_draws, random, kernel="gibbs"):
     """Return rows with draws of ``p(holes | observed)`` in their holes.
 
-    For an RBM whose hidden side has at most 4096 configurations the draws are exact.
-    Else annealed chains are resampled by their importance weights and move on.
+    For an RBM whose hidden side has at most 4096 configurations the draws are exact; if
+    visible units are coupled, at most 256. Else annealed chains are resampled by their
+    importance weights and move on. Rows whose weights differ much are annealed in more
+    stages.
 
     Parameters
     ----------
@@ -48,55 +44,31 @@ def draw_holes(energy, x, holes, n_draws, random, kernel="gibbs"):
     """
     clamped = energy.clamped
     kernel = resolve_kernel(kernel, clamped)
+    n_chains = max(n_draws, _N_CHAINS)
+    guides = None if clamped.draws_exactly else clamped.guides(random.fold(0))
 
     def draw(x, holes, random):
         if clamped.draws_exactly:
             return clamped.draw(x, holes, n_draws, random)
-        return _draw_by_annealing(clamped, x, holes, n_draws, random, kernel)
+        steps = [Step(n_chains, n_stages) for n_stages in _STAGES]
+        begin = random.fold(0)
+        settled = resampled(clamped, x, holes, guides, steps, begin, kernel)
+        return _draw_from_chains(clamped, x, n_draws, settled, random.fold(1))
 
-    return _by_blocks(draw, energy, x, holes, max(n_draws, _N_CHAINS), random)
-
-
-def _by_blocks(function, energy, x, holes, n_chains, random):
-    """Apply a function to blocks of rows, which have ``n_chains`` chains each."""
-    x = np.where(holes, 0, x).astype(energy.dtype, copy=False)
-    size = max(1, _CHAINS_AT_ONCE // n_chains)
-    blocks = []
-    for start in range(0, len(x), size):
-        rows = slice(start, start + size)
-        blocks.append(function(x[rows], holes[rows], random.fold(start)))
-    return np.concatenate(blocks)
+    draws = random.fold(1)
+    return np.concatenate(by_blocks(draw, energy, x, holes, n_chains, draws))
 
 
-def _draw_by_annealing(clamped, x, holes, n_draws, random, kernel):
-    """Return ``n_draws`` of many annealed and resampled chains of each row."""
-    n_rows, n_chains = len(x), max(n_draws, _N_CHAINS)
-    chains, log_weight = _anneal(clamped, x, holes, n_chains, random.fold(0), kernel)
-    numbers = systematic(log_weight, random.fold(1))
-    # A random choice of chains, since copies of a chain lie side by side.
-    order = random.fold(2).uniform((n_rows, n_chains)).argsort(axis=1)[:, :n_draws]
-    chosen = np.take_along_axis(numbers, order, axis=1)
-    chosen += n_chains * np.arange(n_rows)[:, None]
-    chains = clamped.take(chains, chosen.ravel())
-    chains = sweep(clamped, chains, kernel, _N_BURN_IN, random.fold(3))
-    return clamped.configurations(chains).reshape(n_rows, n_draws, -1)
-
-
-def _anneal(clamped, x, holes, n_chains, random, kernel):
-    """Anneal chains from the marginals to the model.
-
-    Returns
-    -------
-    chains : state
-        ``n_chains`` chains of each row, one row after the other.
-    log_weight : ndarray of shape (n, n_chains)
-        Log importance weights.
-    """
-    rows = np.repeat(np.arange(len(x)), n_chains)
-    start = clamped.interpolate(0.0).start(x[rows], holes[rows], random.fold(0))
-    betas = np.linspace(0, 1, _N_STAGES)
-    chains, increments = anneal(clamped, start, betas, random.fold(1), kernel)
-    return chains, increments.sum(axis=0).reshape(-1, n_chains)
+def _draw_from_chains(clamped, x, n_draws, settled, random):
+    """Return ``n_draws`` of the chains of each row that :func:`resampled` yields."""
+    out = np.empty((len(x), n_draws, x.shape[1]), dtype=x.dtype)
+    for k, (rows, n_chains, chains) in enumerate(settled):
+        drawn = clamped.configurations(chains).reshape(len(rows), n_chains, x.shape[1])
+        # A random choice of chains, since copies of a chain lie side by side.
+        order = random.fold(k).uniform((len(rows), n_chains)).argsort(axis=1)
+        order = order[:, :n_draws, None]
+        out[rows] = np.take_along_axis(drawn, order, axis=1)
+    return out
 
 
 def complete_holes(energy, x, holes, random, kernel="gibbs"):
@@ -119,13 +91,14 @@ def complete_holes(energy, x, holes, random, kernel="gibbs"):
     def complete(x, holes, random):
         return _complete(energy, x, holes, random, kernel)
 
-    return _by_blocks(complete, energy, x, holes, _N_CHAINS, random)
+    return np.concatenate(by_blocks(complete, energy, x, holes, _N_CHAINS, random))
 
 
 def _complete(energy, x, holes, random, kernel):
     """Return the completion of rows that fit into one block."""
     clamped = energy.clamped
-    chains, _ = _anneal(clamped, x, holes, _N_CHAINS, random.fold(0), kernel)
+    step = Step(_N_CHAINS, _STAGES[-1])
+    chains, _ = annealed(clamped, x, holes, step, random.fold(0), kernel)
     for k, beta in enumerate(np.geomspace(1, _COLD, _N_COLD)):
         cold = energy.scaled(beta).clamped
         chains = sweep(cold, chains, kernel, 1, random.fold(1, k))
@@ -138,52 +111,3 @@ def _complete(energy, x, holes, random, kernel):
         chains = climbed
     best = clamped.chain_energy(chains).reshape(len(x), _N_CHAINS).argmin(axis=1)
     return clamped.configurations(chains)[best + _N_CHAINS * np.arange(len(x))]
-
-
-def posterior(energy, x, holes, n_sweeps, random, look=None, summary=np.mean):
-    """Return means of hidden and visible units given the observed cells of each row.
-
-    One chain for each row makes Gibbs sweeps. The means are averages over the sweeps of
-    the expectations of a side given the other side, which vary less than draws do.
-
-    Parameters
-    ----------
-    energy : energy with ``clamped``
-    x : ndarray of shape (n, n_visible)
-        The values in the holes do not matter.
-    holes : ndarray of bool of shape (n, n_visible)
-    n_sweeps : int
-        Sweeps of which the average is taken.
-    random : Random
-    look : callable, default=None
-        ``look(rows)`` is called with the drawn rows of each sweep, and its results are
-        collected.
-    summary : callable, default=numpy.mean
-        ``summary(collected, axis=0)`` makes the third result from them.
-
-    Returns
-    -------
-    list of ndarray
-        The means of the hidden units, of shape (n, n_hidden), and of the visible units,
-        of shape (n, n_visible). If ``look`` is given, also the summary.
-    """
-    x = np.where(holes, 0, x).astype(energy.dtype, copy=False)
-    clamped = energy.clamped
-    stages = [clamped.interpolate(beta) for beta in np.linspace(0, 1, _N_BURN_IN)]
-    stages += [clamped] * _N_BURN_IN
-
-    def block_posterior(block):
-        draws, collected, totals = random.rows(block.start), [], (0.0, 0.0)
-        chains = stages[0].start(x[block], holes[block], draws.fold(0))
-        for k, stage in enumerate(stages):
-            chains = stage.gibbs_sweep(chains, draws.fold(1, k))
-        for t in range(n_sweeps):
-            chains, *means = clamped.mean_sweep(chains, draws.fold(2, t))
-            totals = [sum(pair) for pair in zip(totals, means, strict=True)]
-            if look is not None:
-                collected.append(look(clamped.configurations(chains)))
-        means = [total / n_sweeps for total in totals]
-        return means if look is None else [*means, summary(collected, axis=0)]
-
-    blocks = map_blocks(block_posterior, len(x), energy.work * n_sweeps, size=_ROWS)
-    return [np.concatenate(arrays) for arrays in zip(*blocks, strict=True)]

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skebm.energies import Energy
-from skebm.utils._parallel import map_blocks
+from skebm.utils._parallel import BLOCK_ROWS, map_blocks
 from skebm.utils._validation import require, resolve
 
 # All samplers by name. The __init__ of the folder enters them.
@@ -125,7 +125,7 @@ def can_move(energy, kernel):
     return all(hasattr(energy, name) for name in kernel.requires)
 
 
-def sweep(energy, chains, kernel, n_steps, random):
+def sweep(energy, chains, kernel, n_steps, random, size=BLOCK_ROWS):
     """Return the chains after ``n_steps`` moves of blocks of chains in parallel.
 
     Parameters
@@ -135,6 +135,8 @@ def sweep(energy, chains, kernel, n_steps, random):
     kernel : sampler with ``move``
     n_steps : int
     random : Random
+    size : int, default=64
+        Largest number of chains of a block.
     """
 
     def move_block(block):
@@ -143,7 +145,7 @@ def sweep(energy, chains, kernel, n_steps, random):
             state = kernel.move(energy, state, random.rows(block.start).fold(t))
         return state
 
-    blocks = map_blocks(move_block, energy.n_chains(chains), energy.work)
+    blocks = map_blocks(move_block, energy.n_chains(chains), energy.work, size)
     return blocks[0] if len(blocks) == 1 else energy.join(blocks)
 
 
@@ -199,7 +201,7 @@ def exchange(models, drawn, seen, random):
     return replicas, swap, up, down
 
 
-def anneal(energy, chains, betas, random, kernel):
+def anneal(energy, chains, betas, random, kernel, size=BLOCK_ROWS):
     """Anneal chains along ``betas``, with importance weights [1]_.
 
     Parameters
@@ -211,6 +213,8 @@ def anneal(energy, chains, betas, random, kernel):
         They rise in the forward direction, and fall in the reverse direction.
     random : Random
     kernel : sampler with ``move``
+    size : int, default=64
+        Largest number of chains of a block.
 
     Returns
     -------
@@ -248,6 +252,6 @@ def anneal_along(stages, chains, random, kernel):
             state = kernel.move(next_stage, state, draws.fold(k))
         return state, increments
 
-    blocks = map_blocks(anneal_block, energy.n_chains(chains), energy.work)
+    blocks = map_blocks(anneal_block, energy.n_chains(chains), energy.work, size)
     states, increments = zip(*blocks, strict=True)
     return energy.join(list(states)), np.concatenate(increments, axis=1)

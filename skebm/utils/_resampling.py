@@ -32,15 +32,19 @@ def systematic(log_weight, random):
 
 
 def effective_size(log_weight):
-    """Return the number of equal weights that are worth as much as these weights."""
-    weight = np.exp(log_weight - log_weight.max())
-    return weight.sum() ** 2 / np.square(weight).sum()
+    """Return how many members of equal weight a population is worth.
+
+    This is ``sum(w) ** 2 / sum(w ** 2)`` over the last axis.
+    """
+    share = np.exp(log_weight - log_weight.max(axis=-1, keepdims=True))
+    return share.sum(axis=-1) ** 2 / np.square(share).sum(axis=-1)
 
 
 def positions(cumulative, ticks):
     """Return ``numpy.searchsorted`` of each row, of the shape of ``ticks``."""
     pairs = zip(cumulative, ticks, strict=True)
-    return np.array([np.searchsorted(row, ticks_of) for row, ticks_of in pairs], int)
+    found = [np.searchsorted(row, ticks_of) for row, ticks_of in pairs]
+    return np.array(found, int).reshape(ticks.shape)
 
 
 def log_mean_exp(x):

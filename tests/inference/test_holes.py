@@ -1,11 +1,11 @@
-"""Draws, means and completions of rows with holes, against enumeration."""
+"""Draws and completions of rows with holes, against enumeration."""
 
 import numpy as np
 import pytest
 
 from skebm.energies.rbm import _observed
+from skebm.inference import complete_holes, draw_holes
 from skebm.inference import holes as _holes
-from skebm.inference.holes import complete_holes, draw_holes, posterior
 from skebm.utils._random import Random
 from tests.models import (
     all_states,
@@ -51,44 +51,14 @@ def test_draws_have_the_conditional_distribution(energy, way, monkeypatch):
         assert_frequencies(drawn[k], *conditional(energy, rows[k], holes[k]))
 
 
-def test_fewer_draws_than_chains(energy, monkeypatch):
+@pytest.mark.parametrize("stages", [(0,), (4, 20)])
+def test_fewer_draws_than_chains(energy, stages, monkeypatch):
     monkeypatch.setattr(_observed, "MAX_HIDDEN", 1)
     rows, holes = row_with_holes(energy)
     rows, holes = np.tile(rows, (N, 1)), np.tile(holes, (N, 1))
-    monkeypatch.setattr(_holes, "_N_STAGES", 20)
+    monkeypatch.setattr(_holes, "_STAGES", stages)
     drawn = draw_holes(energy, rows, holes, 1, Random(1))[:, 0]
     assert_frequencies(drawn, *conditional(energy, rows[0], holes[0]))
-
-
-def test_means_are_the_conditional_expectations(energy):
-    rows, holes = row_with_holes(energy)
-    states, p = conditional(energy, rows, holes)
-    rows, holes = np.tile(rows, (601, 1)), np.tile(holes, (601, 1))
-    hidden, visible, square = posterior(
-        energy, rows, holes, 23, Random(0), look=np.square
-    )
-    for actual, expected in (
-        (hidden, p @ energy.hidden_mean(states)),
-        (visible[:, holes[0]], (p @ states)[holes[0]]),
-        (square, p @ states**2),
-    ):
-        bound = 6 * actual.std(axis=0) / np.sqrt(len(actual)) + 1e-12
-        assert (np.abs(actual.mean(axis=0) - expected) < bound).all()
-
-
-def test_summaries_are_of_all_sweeps(energy):
-    rows, holes = row_with_holes(energy)
-    *_, kept = posterior(
-        energy,
-        rows,
-        holes,
-        7,
-        Random(0),
-        look=lambda rows: rows,
-        summary=lambda kept, axis: np.stack(kept, axis=1),
-    )
-    assert kept.shape == (1, 7, 5)
-    np.testing.assert_array_equal(kept[:, :, ~holes[0]] - rows[:, None, ~holes[0]], 0)
 
 
 def test_completions_have_the_lowest_energy(energy):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skebm.utils._random import Random
-from skebm.utils._resampling import positions, systematic
+from skebm.utils._resampling import effective_size, positions, systematic
 
 
 def naive(log_weight, uniform):
@@ -65,3 +65,9 @@ def test_positions_are_searchsorted_row_by_row(rng):
     assert actual.dtype.kind == "i"
     for r, i in np.ndindex(ticks.shape):
         assert actual[r, i] == (cumulative[r] < ticks[r, i]).sum()
+
+
+def test_the_effective_size_counts_members_of_equal_weight():
+    log_weight = np.array([[7.0] * 5, [0.0, *[-900] * 4], [3.0, 3.0, *[-900] * 3]])
+    np.testing.assert_allclose(effective_size(log_weight), [5, 1, 2])
+    np.testing.assert_allclose(effective_size(np.log([[1.0, 3.0]])), 16 / 10)

@@ -3,14 +3,20 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import logsumexp, softmax
 
 from skebm.energies._base import Energy
 from skebm.energies._reference import Independent
-from skebm.energies.rbm._enumeration import hidden_log_weights
+from skebm.energies.rbm._enumeration import each_state, hidden_log_weights
 from skebm.energies.rbm._observed import exact_energy, has_few_hidden_states
 from skebm.utils._products import product
 from skebm.utils._resampling import positions
+
+# Short chains whose hidden states guide others, for each inverse temperature of the
+# reference where they begin, and their sweeps. Rows of a warm reference reach modes of
+# small weight.
+_N_GUIDES, _N_GUIDE_SWEEPS = 250, 5
+_WARM = (1.0, 0.3, 0.1)
 
 
 class ClampedChains(NamedTuple):
@@ -146,6 +152,58 @@ class Clamped(Energy):
         of_holes = rbm.base.given(chains.visible, chains.holes).cgf(no_inputs)
         return rbm.hidden.cgf(received) + of_holes
 
+    # -- chains from hidden states ---------------------------------------------------
+
+    def guides(self, random):
+        """Return hidden states near the modes of the model, or None.
+
+        They are the states of short chains from many draws of the reference. Annealed
+        chains end in few modes, since they leave the others while they are warm. There
+        are no guides for coupled visible units, whose reference knows the modes, and
+        for hidden units that are not finite.
+
+        Returns
+        -------
+        ndarray of shape (n_states, n_hidden) or None
+            No two states are equal.
+        """
+        rbm = self.rbm
+        if rbm.visible.coupled or not rbm.hidden.finite:
+            return None
+        starts = [
+            Independent(rbm.base.scaled(beta)).sample(_N_GUIDES, random.fold(0, k))
+            for k, beta in enumerate(_WARM)
+        ]
+        chains = rbm.chains(np.concatenate(starts))
+        for k in range(_N_GUIDE_SWEEPS):
+            chains = rbm.gibbs_sweep(chains, random.fold(1, k))
+        inputs = rbm.dtype.type(rbm.coupling) * rbm.inputs(rbm.configurations(chains))
+        return np.unique(rbm.hidden.sample(inputs, random.fold(2)), axis=0)
+
+    def guided(self, x, holes, guides, n_chains, random):
+        """Return chains drawn from hidden states, and their log importance weights.
+
+        Among these states each has its probability given the observed units. The weight
+        of a chain is the inverse of the probability that the hidden units given its row
+        are in one of the states.
+
+        Returns
+        -------
+        chains : ClampedChains
+            ``n_chains`` chains of each row, one row after the other.
+        log_weight : ndarray of shape (n, n_chains)
+        """
+        _, log_weight = hidden_log_weights(self.rbm, x, holes, guides)
+        share = softmax(log_weight, axis=1)
+        uniform = _comb(len(x), n_chains, random.fold(0))
+        rows = self._draws(x, holes, guides, share, uniform, random.fold(1))
+        rows = rows.reshape(-1, x.shape[1])
+        chains = self.chains(rows, np.repeat(holes, n_chains, axis=0))
+        received = self._received(chains)
+        of_guides = received @ guides.T - self.rbm.hidden.energy(guides)
+        log_weight = self.rbm.hidden.cgf(received) - logsumexp(of_guides, axis=1)
+        return chains, log_weight.reshape(-1, n_chains)
+
     # -- exact answers ---------------------------------------------------------------
 
     def exact_energy(self, x, holes):
@@ -167,16 +225,65 @@ class Clamped(Energy):
         -------
         ndarray of shape (n, n_draws, n_visible)
         """
-        rbm = self.rbm
-        states, log_weight = hidden_log_weights(rbm, x, holes)
-        cumulative = softmax(log_weight, axis=1).cumsum(axis=1)
-        uniform = random.fold(0).uniform((len(x), n_draws)) * cumulative[:, -1:]
-        hidden = states[positions(cumulative, uniform).ravel()]
-        inputs = rbm.coupling * (hidden @ rbm.weights.T)
-        inputs = inputs.astype(rbm.dtype, copy=False)
+        states, share = self._hidden_shares(x, holes)
+        uniform = random.fold(0).uniform((len(x), n_draws))
+        return self._draws(x, holes, states, share, uniform, random.fold(1))
+
+    def posterior_means(self, x, holes, n_draws=0, random=None):
+        """Return exact means of hidden and visible units given the observed units.
+
+        They are sums over all hidden states. Observed units that are coupled keep their
+        values; other observed units get means, too.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, n_visible)
+        holes : ndarray of bool of shape (n, n_visible)
+        n_draws : int, default=0
+            Number of draws to return. The share of each hidden state among them is
+            right up to one draw, so that averages over them vary little.
+        random : Random, default=None
+
+        Returns
+        -------
+        list of ndarray
+            The means, (n, n_hidden) and (n, n_visible), and the draws, of shape (n,
+            n_draws, n_visible), if there are any.
+        """
+        states, share = self._hidden_shares(x, holes)
+        means = share @ states, self._visible_means(x, holes, states, share)
+        means = [mean.astype(self.dtype, copy=False) for mean in means]
+        if not n_draws:
+            return means
+        uniform = _comb(len(x), n_draws, random.fold(0))
+        draws = self._draws(x, holes, states, share, uniform, random.fold(1))
+        return [*means, draws]
+
+    def _hidden_shares(self, x, holes):
+        """Return all hidden states, and their probabilities given each row."""
+        states, log_weight = hidden_log_weights(self.rbm, x, holes)
+        return states, softmax(log_weight, axis=1)
+
+    def _visible_means(self, x, holes, states, share):
+        """Return the average of the means of visible units over hidden states."""
+        sent = self._sent(states).astype(self.dtype, copy=False)
+        if not self.visible.coupled:
+            return share @ self.visible.mean(sent)
+        out = np.empty(x.shape)
+        for rows, given, inputs in each_state(self.visible, x, holes, sent):
+            means = given.mean(inputs).reshape(-1, *sent.shape)
+            out[rows] = np.einsum("ns,nsi->ni", share[rows], means)
+        return np.where(holes, out, x)
+
+    def _draws(self, x, holes, states, share, uniform, random):
+        """Return draws of the holes, of the hidden states at these uniform numbers."""
+        n_draws = uniform.shape[1]
+        cumulative = share.cumsum(axis=1)
+        numbers = positions(cumulative, uniform * cumulative[:, -1:])
+        sent = self._sent(states[numbers.ravel()]).astype(self.dtype, copy=False)
         rows, missing = (np.repeat(array, n_draws, axis=0) for array in (x, holes))
-        drawn = rbm.visible.given(rows, missing).sample(inputs, random.fold(1))
-        return drawn.reshape(len(x), n_draws, -1)
+        drawn = self.visible.given(rows, missing).sample(sent, random)
+        return drawn.reshape(len(x), n_draws, drawn.shape[1])
 
     def _given(self, chains):
         """Return the distribution of the holes given the observed units."""
@@ -195,3 +302,8 @@ class Clamped(Energy):
         """Return the inputs of the visible units, after the coupling."""
         factor = self.beta * self.rbm.dtype.type(self.rbm.coupling)
         return factor * (hidden @ self.rbm.weights.T)
+
+
+def _comb(n_rows, n_draws, random):
+    """Return uniform numbers for each row, one in each of ``n_draws`` equal parts."""
+    return (np.arange(n_draws) + random.uniform((n_rows, n_draws))) / n_draws
