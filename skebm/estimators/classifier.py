@@ -192,9 +192,8 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         self : EnergyClassifier
             The fitted estimator.
         """
-        return self._fit(
-            X, y, sample_weight, is_fitted(self), n_iter=1, classes=classes
-        )
+        go_on = is_fitted(self)
+        return self._fit(X, y, sample_weight, go_on, n_iter=1, classes=classes)
 
     def _training_rows(self, X, y, sample_weight, go_on, classes=None):
         """Return the rows of a fit in the units of inputs and label."""
@@ -207,10 +206,9 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         labels, n_classes = label_numbers(self.classes_, y), len(self.classes_)
         if not go_on:
             check_classes(self.classes_, labels, weight, type(self).__name__)
+            self._settle(X, positive(weight))
         if weight is not None:
             labels, weight = labels[weight > 0], positive(weight)
-        if not go_on:
-            self._settle(X, weight)
         if self.class_weight is not None:
             factors = class_factors(self.class_weight, self.classes_, labels, weight)
             weight = factors[labels] * (1 if weight is None else weight)

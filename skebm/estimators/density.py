@@ -1,10 +1,7 @@
 """Density estimation with a restricted Boltzmann machine."""
 
 import numpy as np
-from sklearn.base import (
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from skebm.energies import RBMRecipe
 from skebm.estimators._conditional import has_holes
@@ -26,8 +23,8 @@ class RBMDensity(
     divergence [1]_ with the centered gradient [2]_. ``score_samples`` returns
     normalised log-densities, ``sample`` draws rows from the model, and ``transform``
     returns the expectations of the hidden units, which can be features in a Pipeline.
-    Parameters and attributes that
-    :class:`sklearn.neural_network.BernoulliRBM` has keep their meaning.
+    Parameters and attributes of :class:`sklearn.neural_network.BernoulliRBM` keep their
+    meaning.
 
     Parameters
     ----------
@@ -42,9 +39,8 @@ class RBMDensity(
         ``fit`` or ``partial_fit`` settles the units of ``"auto"`` columns.
 
         In an array, and in a data frame of numbers without column names, all columns
-        are Bernoulli if all values lie in [0, 1], and else real, as below. A column of
-        another data frame, or of an array of objects if ``visible`` is a dict or list,
-        is
+        are Bernoulli if all values lie in [0, 1], and else real. A column of another
+        data frame, or of an array of objects if ``visible`` is a dict or list, is
 
         - Bernoulli if it is boolean, or has two different numbers, the larger of which
           counts as 1;
@@ -56,18 +52,14 @@ class RBMDensity(
           are not. The column is 0 with some probability, and else Gaussian after a
           logarithm (if no number is negative) or a Yeo-Johnson transform;
         - real if it has other numbers: Gaussian after the transform with the largest
-          normal likelihood. The choices are a straight line, a Yeo-Johnson transform
-          about the median, and logarithms of the distance from one end or both ends of
-          an interval, which become straight lines far away from the ends. A straight
-          line is taken unless another transform gains 0.05 nats a row, or numbers that
-          cannot pass 0 come close to it. An end is 0 or estimated; it is 1 or 100 for
-          shares and percentages.
+          normal likelihood. The choices are a straight line, a Yeo-Johnson transform,
+          and logarithms of the distance from one or both ends of an interval, which is
+          estimated. Another choice than a straight line must gain 0.05 nats a row, or
+          keep draws from passing 0.
 
-        Draws of real columns stay within their support. Draws of nonnegative numbers
-        are not negative, and draws of numbers in [0, 1] stay there. They do not pass a
-        sharp edge, such as a smallest age of 17. Later numbers outside the support are
-        very improbable, but not impossible. Columns of whole numbers in a data frame
-        are drawn as whole numbers, also if their dtype is a float.
+        Draws of real columns stay within their support: nonnegative numbers stay so,
+        and shares stay in [0, 1]. Columns of whole numbers in a data frame are drawn as
+        whole numbers, also if their dtype is a float.
 
         If units are named, values outside their domain raise an error. Bernoulli units
         take 0 and 1, and values between 0 and 1 as probabilities. They also take
@@ -214,11 +206,8 @@ objective, default="pcd"
         and harmless, since chains only need to keep up with the learning. ``fit`` warns
         if chains never leave their modes.
     misfit_ : DataFrame of shape (n_features, n_features)
-        How far draws of the model are from the training rows: for a pair of columns the
-        largest difference of a correlation of their units, on the diagonal the largest
-        difference of a mean, in standard deviations. Numbers further out than four
-        standard deviations count as four. It is computed at first use; ``fit`` warns
-        about large values if the draws take little time.
+        The largest difference between draws and training rows of a correlation of the
+        units of two columns; on the diagonal of a mean, in standard deviations.
     history_ : dict of str to list
         Measurements with one entry for each epoch, NaN where nothing was measured. They
         are the pseudo-likelihood and the reconstruction error of a fixed subsample of

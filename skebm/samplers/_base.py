@@ -228,10 +228,10 @@ def anneal(energy, chains, betas, random, kernel, size=BLOCK_ROWS):
     .. [1] R. Neal. "Annealed importance sampling". Statistics and Computing 11 (2001).
     """
     stages = [energy.interpolate(beta) for beta in betas]
-    return anneal_along(stages, chains, random, kernel)
+    return anneal_along(stages, chains, random, kernel, size)
 
 
-def anneal_along(stages, chains, random, kernel):
+def anneal_along(stages, chains, random, kernel, size=BLOCK_ROWS):
     """Anneal chains along a list of energies; see :func:`anneal`.
 
     Parameters
