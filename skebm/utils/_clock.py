@@ -20,12 +20,15 @@ class Clock:
 
     def progress(self, n_epochs):
         """Return the share of epochs or of time, whichever is larger, at most 1."""
-        share_of_time = 0.0
-        if self.max_time is not None:
-            share_of_time = (time.perf_counter() - self.started) / self.max_time
-        return min(1.0, max(n_epochs / self.n_iter, share_of_time))
+        return min(1.0, max(n_epochs / self.n_iter, self._share_of_time))
 
     @property
     def is_over(self):
         """Whether the time is spent."""
-        return self.progress(0) >= 1
+        return self._share_of_time >= 1
+
+    @property
+    def _share_of_time(self):
+        if self.max_time is None:
+            return 0.0
+        return (time.perf_counter() - self.started) / self.max_time
