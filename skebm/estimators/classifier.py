@@ -192,8 +192,9 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         self : EnergyClassifier
             The fitted estimator.
         """
-        go_on = is_fitted(self)
-        return self._fit(X, y, sample_weight, go_on, n_iter=1, classes=classes)
+        return self._fit(
+            X, y, sample_weight, is_fitted(self), n_iter=1, classes=classes
+        )
 
     def _training_rows(self, X, y, sample_weight, go_on, classes=None):
         """Return the rows of a fit in the units of inputs and label."""
@@ -203,12 +204,12 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         check_classification_targets(y)
         if not go_on:
             self.classes_ = np.unique(y if classes is None else classes)
+            self._settle(X, positive(weight))
         labels, n_classes = label_numbers(self.classes_, y), len(self.classes_)
         if not go_on:
             check_classes(self.classes_, labels, weight, type(self).__name__)
-            self._settle(X, positive(weight))
-        if weight is not None:
-            labels, weight = labels[weight > 0], positive(weight)
+        labels = labels if weight is None else labels[weight > 0]
+        weight = positive(weight)
         if self.class_weight is not None:
             factors = class_factors(self.class_weight, self.classes_, labels, weight)
             weight = factors[labels] * (1 if weight is None else weight)
@@ -220,8 +221,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
     def _reads_columns(self, X):
         """A frame of nothing but numbers is the array of those.
 
-        Standardised inputs are what discrimination asks for: counts as such, for one,
-        would be a matter of the density.
+        Discrimination asks for standardised inputs, and not for counts as such.
         """
         dtypes = getattr(X, "dtypes", None)
         plain = isinstance(self.visible, str) and isinstance(dtypes, pd.Series)

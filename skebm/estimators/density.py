@@ -52,14 +52,13 @@ class RBMDensity(
           are not. The column is 0 with some probability, and else Gaussian after a
           logarithm (if no number is negative) or a Yeo-Johnson transform;
         - real if it has other numbers: Gaussian after the transform with the largest
-          normal likelihood. The choices are a straight line, a Yeo-Johnson transform,
-          and logarithms of the distance from one or both ends of an interval, which is
-          estimated. Another choice than a straight line must gain 0.05 nats a row, or
-          keep draws from passing 0.
+          normal likelihood. It is a straight line, unless a Yeo-Johnson transform about
+          the median or a logarithm of the distances from the ends gains 0.05 nats a
+          row, or the numbers come close to a 0 that they cannot pass.
 
-        Draws of real columns stay within their support: nonnegative numbers stay so,
-        and shares stay in [0, 1]. Columns of whole numbers in a data frame are drawn as
-        whole numbers, also if their dtype is a float.
+        Draws of real columns stay within their support: at or above 0 if no number is
+        negative, in [0, 1] if all numbers are, and behind a sharp edge, such as a
+        smallest age of 17. Later numbers outside are very improbable, but possible.
 
         If units are named, values outside their domain raise an error. Bernoulli units
         take 0 and 1, and values between 0 and 1 as probabilities. They also take
