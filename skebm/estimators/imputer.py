@@ -56,7 +56,9 @@ warm_start, n_jobs, random_state, verbose
         ``sample_posterior``. These draws differ between calls if it is None.
     sample_posterior : bool, default=False
         Whether to fill in draws from the posterior instead of posterior means. Calls
-        with different ``random_state`` give multiple imputations.
+        with different ``random_state`` give multiple imputations. They take the fitted
+        parameters as known. For Rubin's rules fit each imputation to a bootstrap of the
+        rows, by ``sample_weight``.
     add_indicator : bool, default=False
         Whether to append an indicator column for each column that has missing values in
         ``fit``. The indicator is true where a value is missing.
