@@ -133,9 +133,9 @@ class ConditionalMixin:
         The best guess of a number is its posterior mean. The best guess in a column of
         categories or of two values is the most probable value. They are sums over all
         hidden states if there are at most 12 two-valued hidden units (8 if columns have
-        couplings). Else they come from several chains for each row, which are annealed
-        from the marginals and resampled by their importance weights. Either way, each
-        mode of the posterior gets its share. The result is the same at each call.
+        couplings). Else they come from several chains for each row, which are resampled
+        by their importance weights, so that each mode of the posterior gets its share.
+        The result is the same at each call.
 
         Parameters
         ----------

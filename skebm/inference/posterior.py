@@ -23,10 +23,11 @@ def posterior(energy, x, holes, n_draws, random, look=None, summary=np.mean):
 
     For an RBM whose hidden side has at most 4096 configurations the means are exact
     sums over them, and the draws of ``look`` are exact; if visible units are coupled,
-    at most 256. Else each row has 20 annealed chains, or 100 where their importance
-    weights differ much. The chains are resampled by their weights. The means are
-    averages over chains and sweeps of the expectations of a side given the other side,
-    which vary less than draws do.
+    at most 256. Else each row has 20 to 100 chains, which are resampled by their
+    importance weights. In small models without couplings they begin from hidden states
+    near the modes. Where the weights differ too much, and in other models, they are
+    annealed from the reference. The means are averages over chains and sweeps of the
+    expectations of a side given the other side, which vary less than draws do.
 
     Parameters
     ----------
