@@ -22,9 +22,10 @@ def draw_holes(energy, x, holes, n_draws, random, kernel="gibbs"):
     """Return rows with draws of ``p(holes | observed)`` in their holes.
 
     For an RBM whose hidden side has at most 4096 configurations the draws are exact; if
-    visible units are coupled, at most 256. Else chains are resampled by their importance
-    weights and move on. Without couplings they begin from hidden states near the modes.
-    Where the weights differ too much, they are annealed, in more and more stages.
+    visible units are coupled, at most 256. Else chains are resampled by their
+    importance weights and move on. Without couplings they begin from hidden states near
+    the modes. Where the weights differ too much, they are annealed, in more and more
+    stages.
 
     Parameters
     ----------
