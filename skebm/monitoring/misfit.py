@@ -90,7 +90,6 @@ class Misfit(Lazy):
         energy, variables, random, kernel = self._task
         rows = completed(energy, self.rows, HOLE_STEPS).astype(np.float64)
         drawn = draw(energy, len(rows), random.fold(1), kernel)
-        drawn = drawn.toarray() if issparse(drawn) else drawn
         center = np.average(rows, axis=0, weights=self.weight)
         scale = np.sqrt(np.average((rows - center) ** 2, axis=0, weights=self.weight))
         scale[scale == 0] = np.inf
