@@ -35,6 +35,8 @@ class Plan:
     learning_rate : float
     n_iter : int
         Number of epochs.
+    may_settle : bool
+        Whether the training is shorter if it gains little.
     batch_size : int
         Largest number of rows in a minibatch. The numbers differ by at most one.
     max_time : float or None
@@ -59,6 +61,7 @@ class Plan:
     penalties: Penalties = field(default_factory=Penalties)
     resample_inputs: bool = False
     kernel: object = "gibbs"
+    may_settle: bool = False
 
 
 @dataclass
@@ -161,8 +164,10 @@ def train(training, X, weight, plan, on_epoch):
     on_epoch : callable
         ``on_epoch(training, learning_rate)`` is called after each epoch. It returns
         None if the epoch is good, ``"unknown"`` if it was not judged, ``"stop"`` if it
-        is good and the last one, and ``"diverged"`` if the training has to go on from
-        the last good epoch with smaller steps.
+        is good and the last one, ``"settled"`` if it is good and little is gained any
+        more, so that the learning rate falls over as many epochs again, and
+        ``"diverged"`` if the training has to go on from the last good epoch with
+        smaller steps.
 
     Returns
     -------
@@ -180,12 +185,11 @@ def train(training, X, weight, plan, on_epoch):
         completion = Completion(training.best, X, draws, plan.kernel)
     try:
         is_over = clock.is_over
-        while epoch < plan.n_iter and not is_over:
+        while epoch < clock.n_iter and not is_over:
             # Divergence begins with an overflow, which is found after the epoch.
             with np.errstate(over="ignore", invalid="ignore"):
                 rate = _epoch(training, X, weight, plan, epoch, clock, completion)
-            is_over = clock.is_over
-            training.is_last = epoch + 1 == plan.n_iter or is_over
+            training.is_last = epoch + 1 == clock.n_iter or (is_over := clock.is_over)
             verdict = "diverged"
             if all(np.isfinite(p).all() for p in training.energy.params.values()):
                 verdict = on_epoch(training, rate)
@@ -205,6 +209,8 @@ def train(training, X, weight, plan, on_epoch):
             training.keep(is_good=verdict != "unknown")
             if verdict == "stop":
                 break
+            if verdict == "settled":
+                clock.n_iter = 2 * epoch  # the schedule falls in the second half
     except (KeyboardInterrupt, SystemError) as error:
         if not _is_interrupt(error):
             raise

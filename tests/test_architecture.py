@@ -46,6 +46,7 @@ NEIGHBOURS = {
     "estimators/anomaly.py": {"density"},
     "estimators/imputer.py": {"density"},
     "inference/conditionals.py": {"completion"},
+    "monitoring/epochs.py": {"plateau"},
     "layers/mixed.py": {"categorical", "columns", "normals", "tree"},
     "partition/auto.py": {"ais", "exact", "trajectory"},
     "tables/column.py": {"kinds"},

@@ -103,6 +103,15 @@ class Energy:
         return sum(value.size for value in self.params.values())
 
     @property
+    def coupled(self):
+        """Whether visible units depend on each other beside the hidden units.
+
+        Such units are drawn together. So chains move far in a step, and the reference
+        is near the model.
+        """
+        return False
+
+    @property
     def n_hidden(self):
         """Number of hidden units."""
         return 0

@@ -136,7 +136,10 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         context.call_on_fit_task_begin(estimator=self, **rows.hooks)
         n_updates = -(-Z.shape[0] // plan.batch_size)
         with use_threads(self.n_jobs):
-            epochs = Epochs(self, context, monitor, training, n_updates, rows.hooks)
+            longest = plan.n_iter if plan.may_settle else None
+            epochs = Epochs(
+                self, context, monitor, training, n_updates, rows.hooks, longest
+            )
             train(training, Z, weight, plan, epochs)
         self.history_ = epochs.finished(training.n_epochs)
         for name, value in self._fitted_attributes(training).items():

@@ -41,6 +41,7 @@ def make_plan(estimator, energy, layer, n_rows, n_iter=None, mass=None):
     if batch_size == "auto":
         batch_size = n_rows if n_rows <= _FULL_BATCH else _BATCH
     n_iter = estimator.n_iter if n_iter is None else n_iter
+    may_settle = n_iter == "auto"
     # The layer of the energy tells whether its variables are coupled.
     recipe, layer = estimator._recipe(), getattr(energy, "visible", layer)
     if n_iter == "auto":
@@ -71,6 +72,7 @@ def make_plan(estimator, energy, layer, n_rows, n_iter=None, mass=None):
         penalties=Penalties(**penalties),
         resample_inputs=getattr(estimator, "resample_inputs", False),
         kernel=estimator._kernel,
+        may_settle=may_settle,
     )
 
 

@@ -1,5 +1,7 @@
 """The base of the monitors, and the number of epochs between two of their looks."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from skebm.inference import HOLE_STEPS, completed
@@ -11,11 +13,28 @@ _MAX_SHARE = 0.05
 _WEIGHT_TIME = 1e-4
 
 
+class Look(NamedTuple):
+    """What a monitor sees of a model.
+
+    Attributes
+    ----------
+    figures : dict of str to float
+    scores : ndarray of shape (n,)
+        The score of each watched training row.
+    weight : ndarray of shape (n,) or None
+        Weights of these rows.
+    """
+
+    figures: dict
+    scores: np.ndarray
+    weight: np.ndarray | None
+
+
 class Monitor:
     """Base of monitors: figures of a model on fixed rows.
 
     The rows are drawn from the training rows and from the held-out rows. A subclass has
-    ``row(energy)``, which returns the figures of a model as a dict of floats.
+    ``look(energy)``, which returns a :class:`Look`.
 
     Attributes
     ----------
@@ -23,12 +42,17 @@ class Monitor:
         Name of the figure by which a model is compared with independent columns.
     likelihood_name : str
         Name of the figure that :meth:`likelihood` returns.
+    small_gain : float or None
+        Gain of the score that no user would wait for, in nats a row. None if the length
+        of a training does not depend on its gain.
     rows : ndarray of shape (n, n_units)
         Training rows.
     weight : ndarray of shape (n,) or None
         Weights of the rows. None gives every row the same weight.
     held_out : tuple of (rows, weight), or None
     """
+
+    small_gain = None
 
     def likelihood(self, energy, log_partition, log_volume):
         """Return the mean log-likelihoods of training and held-out rows, in nats.

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skebm.inference import HOLE_STEPS, completed
-from skebm.monitoring._base import Monitor, mean, stride, subsample
+from skebm.monitoring._base import Look, Monitor, mean, stride, subsample
 
 # Largest number of training rows that are watched.
 _MAX_ROWS = 500
@@ -52,19 +52,21 @@ class ClassMonitor(Monitor):
         """
         return -0.01 * baseline
 
-    def row(self, energy):
-        """Return the figures of this model as a dict of floats, in nats."""
-        score, accuracy = _label_scores(energy, self.rows, self.weight)
+    def look(self, energy):
+        """Return the figures of this model, in nats."""
+        scores, accuracy = _label_scores(energy, self.rows, self.weight)
+        score = mean(scores, self.weight)
         figures = {"log_likelihood": score, "accuracy": accuracy}
         if self.held_out is not None:
-            score, accuracy = _label_scores(energy, *self.held_out)
-            figures["validation_score"] = score
+            rows, weight = self.held_out
+            held_out, accuracy = _label_scores(energy, rows, weight)
+            figures["validation_score"] = mean(held_out, weight)
             figures["validation_accuracy"] = accuracy
-        return figures
+        return Look(figures, scores, self.weight)
 
 
 def _label_scores(energy, rows, weight):
-    """Return the mean log-probability of the labels, and the accuracy."""
+    """Return the log-probability of each label, and the accuracy."""
     x, y = energy.split(rows)
     if np.isnan(x).any():
         # Holes must be drawn without knowledge of the label.
@@ -74,5 +76,4 @@ def _label_scores(energy, rows, weight):
     log_prob -= np.logaddexp.reduce(log_prob, axis=1)[:, None]
     label_log_prob = log_prob[np.arange(len(y)), y.argmax(axis=1)]
     is_right = log_prob.argmax(axis=1) == y.argmax(axis=1)
-    score = mean(np.maximum(label_log_prob, np.log(1e-300)), weight)
-    return score, mean(is_right, weight)
+    return np.maximum(label_log_prob, np.log(1e-300)), mean(is_right, weight)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skebm.inference import HOLE_STEPS, completed, conditionals
-from skebm.monitoring._base import Monitor, mean, stride, subsample
+from skebm.monitoring._base import Look, Monitor, mean, stride, subsample
 
 # Largest number of training rows, and of held-out rows, that are watched.
 _MAX_ROWS = 100
@@ -55,6 +55,7 @@ class DensityMonitor(Monitor):
 
     score_name = "pseudo_log_likelihood"
     likelihood_name = "log_likelihood"
+    small_gain = 0.1
 
     def __init__(self, X, weight, held_out, layer, random):
         n_rows = _MAX_ROWS if layer.finite else _MAX_ROWS // 4
@@ -75,18 +76,21 @@ class DensityMonitor(Monitor):
         look_time = n_sets * n_units * (times.call + times.input * n_inputs)
         return stride(look_time, times.update * n_updates, self.size * n_hidden)
 
-    def row(self, energy):
-        """Return the figures of this model as a dict of floats, in nats."""
+    def look(self, energy):
+        """Return the figures of this model, in nats."""
         training = self.rows, self.weight
-        figures = {"pseudo_log_likelihood": _mean_pseudo(energy, *training)}
+        scores = conditionals(energy, self.rows).sum(axis=1)
+        figures = {"pseudo_log_likelihood": mean(scores, self.weight)}
         if hasattr(energy, "reconstruct"):
             error = reconstruction_error(energy, self.rows)
             figures["reconstruction_error"] = mean(error, self.weight)
         if self.held_out is not None:
-            figures["validation_score"] = _mean_pseudo(energy, *self.held_out)
+            rows, weight = self.held_out
+            held_out = conditionals(energy, rows).sum(axis=1)
+            figures["validation_score"] = mean(held_out, weight)
             free_energy = _mean_energy(energy, *self.held_out)
             figures["free_energy_gap"] = free_energy - _mean_energy(energy, *training)
-        return figures
+        return Look(figures, scores, self.weight)
 
 
 def reconstruction_error(energy, rows):
@@ -98,11 +102,6 @@ def reconstruction_error(energy, rows):
     error = np.square(energy.reconstruct(complete) - rows)
     n_observed = np.maximum(np.isfinite(error).sum(axis=1), 1)
     return np.nansum(error, axis=1) / n_observed
-
-
-def _mean_pseudo(energy, rows, weight):
-    """Return the mean pseudo-log-likelihood of rows."""
-    return mean(conditionals(energy, rows).sum(axis=1), weight)
 
 
 def _mean_energy(energy, rows, weight):

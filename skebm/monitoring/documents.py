@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skebm.monitoring._base import Monitor, mean, stride
+from skebm.monitoring._base import Look, Monitor, mean, stride
 from skebm.utils._sparse import dense
 
 # Largest number of documents that are watched, of the training and of held-out ones.
@@ -35,12 +35,18 @@ class DocumentMonitor(Monitor):
         look_time = n_rows * (_CALL_TIME + _INPUT_TIME * self.n_words * n_hidden)
         return max(1, stride(look_time, n_updates, self.size * n_hidden))
 
-    def row(self, energy):
-        """Return the figures of this model as a dict of floats, in nats a word."""
-        return {
-            name: _next_word_score(energy, *documents)
-            for name, documents in self.sets.items()
+    def look(self, energy):
+        """Return the figures of this model, in nats a word."""
+        scores = {
+            name: _next_word_scores(energy, rows, words)
+            for name, (rows, words, _) in self.sets.items()
         }
+        weights = {name: documents[2] for name, documents in self.sets.items()}
+        figures = {
+            name: mean(scores[name], weights[name]) if len(scores[name]) else 0.0
+            for name in scores
+        }
+        return Look(figures, scores[self.score_name], weights[self.score_name])
 
 
 def _left_out(X, weight, random):
@@ -67,8 +73,8 @@ def _left_out(X, weight, random):
     return rows, words, n_words[chosen]
 
 
-def _next_word_score(energy, rows, words, weight):
-    """Return the weighted mean of the log-probabilities of left-out words."""
+def _next_word_scores(energy, rows, words):
+    """Return the log-probabilities of left-out words."""
     if not len(rows):
-        return 0.0
-    return mean(energy.next_word(rows)[np.arange(len(rows)), words], weight)
+        return np.zeros(0)
+    return energy.next_word(rows)[np.arange(len(rows)), words]

@@ -4,6 +4,8 @@ import time
 
 import numpy as np
 
+from skebm.monitoring.plateau import Plateau
+
 # A training has diverged if its score is below the score of independent columns by more
 # than this share of that score. Noise alone does not take it there.
 _DIVERGED = 0.15
@@ -38,9 +40,14 @@ class Epochs:
         Updates in an epoch.
     hooks : dict
         ``X``, ``y`` and ``metadata`` of the fit, for the callbacks.
+    longest : int, default=None
+        Largest number of epochs of a training that ends when it gains little. None for
+        a training whose length is fixed.
     """
 
-    def __init__(self, estimator, context, monitor, training, n_updates, hooks):
+    def __init__(
+        self, estimator, context, monitor, training, n_updates, hooks, longest=None
+    ):
         self.estimator = estimator
         self.context = context
         self.monitor = monitor
@@ -48,7 +55,11 @@ class Epochs:
         self.stride = monitor.stride(n_updates, max(1, training.energy.n_hidden))
         self.is_long = n_updates >= _LONG_EPOCH
         self.history = {}
-        figures = monitor.row(training.energy.interpolate(0.0))
+        look = monitor.look(training.energy.interpolate(0.0))
+        figures, self.plateau = look.figures, None
+        if longest is not None and monitor.small_gain is not None:
+            self.plateau = Plateau(look, monitor.small_gain, longest)
+        self.n_before = training.n_epochs
         self.score = self.baseline = figures[monitor.score_name]
         self.held_out_baseline = figures.get("validation_score")
         self.best_validation, self.n_stale = -np.inf, 0
@@ -65,15 +76,20 @@ class Epochs:
         """Record an epoch, and return how the training goes on; see ``train``."""
         estimator, figures = self.estimator, {}
         n_iter, last = training.n_epochs + 1, training.is_last
-        if n_iter % self.stride == 0 or n_iter == 1 or last:
+        epoch = n_iter - self.n_before
+        decides = self.plateau is not None and self.plateau.decides(epoch)
+        if n_iter % self.stride == 0 or n_iter == 1 or decides or last:
             try:
-                figures = self.monitor.row(training.best)
+                look = self.monitor.look(training.best)
             except FloatingPointError:
                 return "diverged"
+            figures = look.figures
             self.score = figures[self.monitor.score_name]
             limit = max(1.0, _DIVERGED * abs(self.baseline))
             if not self.score >= self.baseline - limit:
                 return "diverged"
+            if self.plateau is not None:
+                self.plateau.add(epoch, look)
         online = self._likelihood(training) if figures or self.is_long else {}
         seconds = time.perf_counter() - self.started
         self._record(n_iter, figures | online, learning_rate, seconds)
@@ -92,6 +108,9 @@ class Epochs:
                 self._begin()
         if stop:
             return "stop"
+        if decides and self.plateau.is_reached(epoch):
+            self.plateau = None
+            return "settled"
         return None if figures else "unknown"
 
     def _likelihood(self, training):

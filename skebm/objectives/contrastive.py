@@ -193,10 +193,11 @@ class PCD(_Contrastive):
     Parameters
     ----------
     n_steps : int or "auto", default="auto"
-        Steps of the sampler for each gradient. ``"auto"`` is 3 for small models, with
-        up to 100,000 multiply-adds for each row and step, and 1 for others. In small
-        models three steps cost little, and the chains can follow a learning rate that
-        suits the data.
+        Steps of the sampler for each gradient. ``"auto"`` is 3 for small models without
+        couplings, with up to 100,000 multiply-adds for each row and step, and 1 for
+        others. In small models three steps cost little, and the chains can follow a
+        learning rate that suits the data. Coupled units are drawn together, and more
+        Gibbs steps gain nothing there.
     n_chains : int, default=100
         Number of chains. It does not depend on the size of a minibatch.
     sampler : str or sampler, default="gibbs"
@@ -232,4 +233,7 @@ class PCD(_Contrastive):
         """Return the number of steps of the sampler for each gradient."""
         if self.n_steps != "auto":
             return self.n_steps
-        return 3 if Energy.of(energy).work <= _SMALL_WORK else 1
+        energy = Energy.of(energy)
+        # A ladder has to follow the model at every rung, coupled or not.
+        follows = energy.coupled and self.sampler == "gibbs"
+        return 3 if energy.work <= _SMALL_WORK and not follows else 1

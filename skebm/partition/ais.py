@@ -58,7 +58,8 @@ class AIS(BaseEstimator):
     ----------
     n_chains : int or "auto", default="auto"
         Number of chains in either direction, before it grows. ``"auto"`` is 100, and
-        up to 400 for small models, for which more chains take little time.
+        up to 400 for small models without couplings, for which more chains take little
+        time.
     tolerance : float, default=0.1
         In nats. The ladder and the number of chains grow until the width of the bracket
         is below seven times this number. The width is six standard errors plus the
@@ -112,7 +113,9 @@ class AIS(BaseEstimator):
             rows = energy.configurations(draws.sampler.chains(draws.chains))
         betas, n_chains = np.linspace(0, 1, _N_FIRST_BETAS), self.n_chains
         if n_chains == "auto":
-            n_chains = int(np.clip(_WORK / energy.work, *_N_CHAINS))
+            n_chains = _N_CHAINS[0]
+            if not energy.coupled:
+                n_chains = int(np.clip(_WORK / energy.work, *_N_CHAINS))
         budget, wide = self.max_temperatures * _N_CHAINS[0], _wide(energy)
         for attempt in range(64):
             is_last = 4 * len(betas) * n_chains > budget

@@ -40,7 +40,7 @@ def test_density(weighted):
     weight = np.arange(23.0) if weighted else None  # the first row does not count
     own = np.arange(11.0) + 1 if weighted else None
     monitor = DensityMonitor(X, weight, (held_out, own), energy.visible, Random(3))
-    figures = monitor.row(energy)
+    figures = monitor.look(energy).figures
     total = energy.conditional_log_prob(X).sum(axis=1)
     np.testing.assert_allclose(
         figures["pseudo_log_likelihood"], np.average(total, weights=weight)
@@ -70,7 +70,10 @@ def test_density_without_held_out_rows_and_of_many_rows():
     X = sparse.csr_matrix(rows_of(energy, 307))
     monitor = DensityMonitor(X, None, None, energy.visible, Random(3))
     assert monitor.rows.shape == (100, 5)
-    assert set(monitor.row(energy)) == {"pseudo_log_likelihood", "reconstruction_error"}
+    assert set(monitor.look(energy).figures) == {
+        "pseudo_log_likelihood",
+        "reconstruction_error",
+    }
 
 
 def test_holes_count_for_nothing():
@@ -99,7 +102,7 @@ def test_classes():
     energy = ClassRBM(visible, Bernoulli(rng.normal(size=2)), rng.normal(size=(8, 2)))
     X, held_out, weight = rows_of(energy, 23), rows_of(energy, 11), np.arange(23.0)
     monitor = ClassMonitor(X, weight, (held_out, None), visible, Random(3))
-    figures = monitor.row(energy)
+    figures = monitor.look(energy).figures
     for rows, share, names in (
         (X, weight, ("log_likelihood", "accuracy")),
         (held_out, None, ("validation_score", "validation_accuracy")),
@@ -125,7 +128,7 @@ def test_documents(kind, model):
     X = rows_of(energy, 23)
     X[3] = 0  # an empty document has no word to leave out
     monitor = DocumentMonitor(kind(X), None, (kind(X), None), None, Random(3))
-    figures = monitor.row(energy)
+    figures = monitor.look(energy).figures
     rows, words, lengths = monitor.sets["word_log_likelihood"]
     assert len(rows) == 22
     full = X[X.sum(axis=1) > 0]
@@ -138,4 +141,4 @@ def test_documents(kind, model):
     assert set(figures) == {"word_log_likelihood", "validation_score"}
     assert monitor.stride(10, 3) >= 1
     empty = DocumentMonitor(kind(0 * X), None, None, None, Random(3))
-    assert empty.row(energy) == {"word_log_likelihood": 0.0}
+    assert empty.look(energy).figures == {"word_log_likelihood": 0.0}

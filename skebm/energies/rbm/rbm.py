@@ -100,6 +100,11 @@ class RBM(Bipartite):
         """Multiply-adds of a sweep, for each row."""
         return 2 * self.weights.size
 
+    @property
+    def coupled(self):
+        """Whether the visible layer has couplings."""
+        return self.visible.coupled
+
     def inputs(self, x):
         """Return the inputs of the hidden units, before ``coupling``."""
         return product(x, self.weights)
