@@ -18,6 +18,9 @@ from skebm.utils._sparse import dense
 
 # Draws of each row with holes, and of each tail of an interval.
 _N_DRAWS, _N_DRAWS_OF_TAIL = 100, 2
+# Largest number of draws of a row for a mean, and of all rows. The mean of a column
+# with a curve comes from draws, which vary much where a row has two modes.
+_MAX_DRAWS, _MAX_DRAWS_OF_ALL = 1000, 200_000
 # The key of what is computed by simulation but has to be the same at each call.
 _KEY = 0
 
@@ -146,7 +149,9 @@ class ConditionalMixin:
         ndarray or DataFrame of shape (n_samples, n_features)
         """
         rows = self._read(X)
-        units, decoded = self._posterior(rows, np.mean)
+        n_draws = _MAX_DRAWS_OF_ALL // max(rows.numbers.shape[0], 1)
+        n_draws = max(_N_DRAWS, min(n_draws, _MAX_DRAWS))
+        units, decoded = self._posterior(rows, np.mean, n_draws)
         guess = self._encoding.best_guess(units, decoded)
         return self._restore(rows.with_filled_holes(guess))
 

@@ -109,9 +109,9 @@ objective, default="pcd"
         most 256, else 100.
     n_iter : int or "auto", default="auto"
         Number of epochs. ``"auto"`` makes up to four updates for each row, at least
-        1500 and at most 8000, and fewer if there are fewer than four rows for each
-        variable. Training ends sooner, after a quarter of that or more, if the score
-        of watched rows gains less than 0.1 nats from one half of the epochs.
+        1500 and at most 8000, and fewer with fewer than four rows for each variable.
+        Training ends sooner, after a quarter of that or more, if half of the epochs
+        gain less than 0.1 nats a watched row, and 200 nats over all rows.
     max_time : float, default=None
         Time in seconds after which training ends, also inside an epoch. If time runs
         out sooner than the epochs do, the schedule follows the clock. Such a fit

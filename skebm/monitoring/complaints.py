@@ -34,7 +34,7 @@ def complaint(training, epochs, plan, mixing, misfit, n_updates):
     if plan.n_iter <= 1:
         # A single epoch is too short to judge a fit by.
         return None
-    if not epochs.has_learned:
+    if not epochs.has_learned(training.best):
         return (
             "The model describes the training rows no better than independent columns "
             "do. Lower learning_rate, or raise n_iter."

@@ -6,12 +6,21 @@ import numpy as np
 
 from skebm.inference import HOLE_STEPS, completed, conditionals
 from skebm.monitoring._base import Look, Monitor, mean, stride, subsample
+from skebm.samplers.exact import log_weights
 
 # Largest number of training rows, and of held-out rows, that are watched.
 _MAX_ROWS = 100
 # A real variable is integrated out over about this many values, a variable of a finite
 # layer over two.
 _GRID = 60
+
+
+# Largest number of configurations that are summed over at the end of a training.
+_MAX_STATES = 2**14
+# A gain in nats a row, and of all training rows together, that is not worth going on
+# for. A gain of few rows may be the gain of an overfit. 30,000 rows of the census gain
+# 0.04 nats on held-out rows from 8 to 25 epochs.
+_SMALL_GAIN, _SMALL_TOTAL = 0.1, 200.0
 
 
 class Times(NamedTuple):
@@ -55,7 +64,6 @@ class DensityMonitor(Monitor):
 
     score_name = "pseudo_log_likelihood"
     likelihood_name = "log_likelihood"
-    small_gain = 0.1
 
     def __init__(self, X, weight, held_out, layer, random):
         n_rows = _MAX_ROWS if layer.finite else _MAX_ROWS // 4
@@ -67,6 +75,7 @@ class DensityMonitor(Monitor):
         if held_out is not None:
             self.held_out = subsample(*held_out, random.fold(1), n_rows)
         self.size = X.shape[0] * X.shape[1]
+        self.small_gain = min(_SMALL_GAIN, _SMALL_TOTAL / X.shape[0])
 
     def stride(self, n_updates, n_hidden):
         """Return the number of epochs from one look to the next."""
@@ -91,6 +100,18 @@ class DensityMonitor(Monitor):
             free_energy = _mean_energy(energy, *self.held_out)
             figures["free_energy_gap"] = free_energy - _mean_energy(energy, *training)
         return Look(figures, scores, self.weight)
+
+    def exact_gain(self, energy):
+        """Return the gain in likelihood over the reference, or None; see the base."""
+        enumeration = energy.enumerable
+        reference = getattr(energy, "reference", None)
+        if enumeration is None or enumeration.n_states > _MAX_STATES:
+            return None
+        if reference is None or np.isnan(self.rows).any():
+            return None
+        log_z = np.logaddexp.reduce(log_weights(enumeration))
+        gain = reference.energy(self.rows) - energy.energy(self.rows)
+        return mean(gain, self.weight) + reference.log_partition - log_z
 
 
 def reconstruction_error(energy, rows):

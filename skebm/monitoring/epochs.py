@@ -196,7 +196,12 @@ class Epochs:
             return loss, epochs[best]
         return None
 
-    @property
-    def has_learned(self):
-        """Whether the fit ended better than independent columns, up to noise."""
-        return self.score >= self.baseline + self.monitor.least_gain(self.baseline)
+    def has_learned(self, energy):
+        """Tell whether the fit ended better than independent columns, up to noise.
+
+        The exact likelihood decides where it takes little time.
+        """
+        gain = self.monitor.exact_gain(energy)
+        if gain is None:
+            gain = self.score - self.baseline
+        return gain >= self.monitor.least_gain(self.baseline)

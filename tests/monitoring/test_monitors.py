@@ -11,6 +11,7 @@ from skebm.monitoring import MONITORS, ClassMonitor, DensityMonitor, DocumentMon
 from skebm.monitoring.density import reconstruction_error
 from skebm.utils._random import Random
 from tests.models import (
+    log_partition,
     random_bursty_energy,
     random_documents_energy,
     random_mixed,
@@ -142,3 +143,30 @@ def test_documents(kind, model):
     assert monitor.stride(10, 3) >= 1
     empty = DocumentMonitor(kind(0 * X), None, None, None, Random(3))
     assert empty.look(energy).figures == {"word_log_likelihood": 0.0}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_exact_gain_is_the_gain_in_likelihood(weighted):
+    energy = random_rbm(("bernoulli", "bernoulli"), 7, 5)
+    weight = np.arange(211.0) if weighted else None
+    X = rows_of(energy, 211)
+    monitor = DensityMonitor(X, weight, None, energy.visible, Random(3))
+
+    def likelihood(model):
+        mean = np.average(model.energy(monitor.rows), weights=monitor.weight)
+        return -mean - log_partition(model)
+
+    expected = likelihood(energy) - likelihood(energy.interpolate(0.0))
+    np.testing.assert_allclose(monitor.exact_gain(energy), expected, rtol=1e-6)
+
+
+def test_no_exact_gain_with_holes_or_many_states():
+    many = random_rbm(("bernoulli", "bernoulli"), 17, 19)
+    energy = random_rbm(("bernoulli", "bernoulli"), 17, 5)
+    X = rows_of(energy, 11)
+    monitor = DensityMonitor(X, None, None, energy.visible, Random(3))
+    assert monitor.exact_gain(energy) is not None
+    assert monitor.exact_gain(many) is None
+    X[3, 4] = np.nan
+    monitor = DensityMonitor(X, None, None, energy.visible, Random(3))
+    assert monitor.exact_gain(energy) is None
