@@ -91,6 +91,8 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
     }
     # The units in the order of the columns, and what moves chains.
     _unit_order, _kernel = slice(None), "gibbs"
+    # Whether the user sees draws, so that a fit warns if they do not look like rows.
+    _shows_draws = True
 
     # -- the story of a fit ----------------------------------------------------------
 
@@ -146,7 +148,8 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             setattr(self, name, value)
         self._training = training
         self._misfit = self._compared(Z, weight, training.random.fold(7))
-        looks = getattr(self, "_mixing", None), self._misfit
+        misfit = self._misfit if self._shows_draws else None
+        looks = getattr(self, "_mixing", None), misfit
         if sentence := complaint(training, epochs, plan, *looks, n_updates):
             warnings.warn(sentence, ConvergenceWarning, stacklevel=6)
         if training.interrupted:

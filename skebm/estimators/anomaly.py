@@ -168,7 +168,7 @@ random_state, verbose
     def _new_density(self, X):
         if self.density is not None:
             return clone(self.density)
-        return RBMDensity(
+        density = RBMDensity(
             self.n_components,
             visible="auto" if by_columns(X, "auto") else narrow_kinds(X),
             couplings=self.couplings,
@@ -183,6 +183,9 @@ random_state, verbose
             random_state=self.random_state,
             verbose=self.verbose,
         )
+        # A detector of few hidden units need not draw rows that look real.
+        density._shows_draws = False
+        return density
 
     def _threshold(self, X, weight):
         scores = self.density_.score_samples(X)

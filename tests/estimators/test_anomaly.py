@@ -1,9 +1,11 @@
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csc_matrix, csr_matrix
+from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
@@ -194,3 +196,12 @@ def test_a_density_that_takes_no_holes_says_so():
     X = np.array([[0.0], [np.nan], [1.0]])
     with pytest.raises(ValueError, match="NaN"):
         EBMAnomalyDetector(KernelDensity()).fit(X)
+
+
+def test_the_density_of_a_detector_does_not_warn_of_its_draws():
+    X = (load_digits().data > 7).astype(np.float32)[:500]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        detector = EBMAnomalyDetector(n_components=2, random_state=0).fit(X)
+    # There would be something to warn of.
+    assert detector.density_.misfit_.to_numpy().max() > 0.3
