@@ -15,6 +15,7 @@ from skebm.tables import column_positions, partial_rows
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sparse import dense
+from skebm.utils._validation import checks
 
 # Draws of each row with holes, and of each tail of an interval.
 _N_DRAWS, _N_DRAWS_OF_TAIL = 100, 2
@@ -28,6 +29,7 @@ _KEY = 0
 class ConditionalMixin:
     """Methods of a fitted density that draw, score or fill cells given other cells."""
 
+    @checks("n_samples", "beta", "random_state")
     def sample(self, n_samples=1, *, given=None, beta=1.0, random_state=None):
         """Draw rows from the model, or the missing cells of given rows.
 
@@ -55,17 +57,16 @@ class ConditionalMixin:
         -------
         ndarray of shape (n_samples, n_features), or DataFrame after a fit on one
             With ``given``, first the ``n_samples`` completions of its first row, then
-            the completions of its second row, and so on, with the labels of its index.
+            the completions of its second row, and so on, with the labels of the index
+            of ``given`` if it is a DataFrame.
 
         Raises
         ------
         ValueError
-            If ``beta`` is not above 0, or ``given`` has a column that was not in
-            ``fit``.
+            If ``n_samples`` is below 0 or ``beta`` is not above 0, or ``given`` has a
+            column that was not in ``fit``.
         """
         check_is_fitted(self)
-        if not (np.isfinite(beta) and beta > 0):
-            raise ValueError(f"beta must be a number above 0; got {beta!r}.")
         random = Random.from_state(random_state)
         energy = self._energy if beta == 1 else self._energy.scaled(beta)
         if given is None:
@@ -73,6 +74,8 @@ class ConditionalMixin:
                 rows = draw(energy, n_samples, random, self._kernel)
             return self._as_input(rows)
         rows = self._read(partial_rows(given, *self._names))
+        if not hasattr(given, "index") or getattr(given, "ndim", 1) == 1:
+            rows = rows._replace(index=None)
         Z = self._encoded(rows)
         with use_threads(self.n_jobs):
             drawn = draw_holes(energy, Z, np.isnan(Z), n_samples, random, self._kernel)
@@ -103,6 +106,7 @@ class ConditionalMixin:
         partial[:, kept] = dense(rows)[:, kept]
         return self._log_density(rows) - self._log_density(partial)
 
+    @checks("random_state")
     def complete(self, X, *, random_state=None):
         """Return the rows with their missing cells at the most probable values.
 
@@ -155,6 +159,7 @@ class ConditionalMixin:
         guess = self._encoding.best_guess(units, decoded)
         return self._restore(rows.with_filled_holes(guess))
 
+    @checks("coverage")
     def posterior_interval(self, X, coverage=0.9):
         """Return the rows with missing numbers at the ends of a posterior interval.
 

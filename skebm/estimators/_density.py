@@ -108,6 +108,7 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
         return self._chains().figures.ess
 
     def _chains(self):
+        check_is_fitted(self)
         mixing = getattr(self, "_mixing", None)
         if mixing is None:
             raise AttributeError(

@@ -66,6 +66,8 @@ class FromParametersMixin:
         True
         """
         components = check_array(components, dtype=[np.float64, np.float32])
+        if "n_components" in params:
+            raise ValueError("n_components is the number of rows of components.")
         energy = rbm_from_parameters(
             components,
             intercept_visible,

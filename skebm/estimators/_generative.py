@@ -8,6 +8,7 @@ from skebm.inference import draw
 from skebm.tables import label_numbers
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
+from skebm.utils._validation import checks
 
 
 def _has_generative_part(self):
@@ -43,6 +44,7 @@ class GenerativeMixin:
         return log_density - self.log_partition_.value
 
     @available_if(_has_generative_part)
+    @checks("n_samples", "random_state")
     def sample(self, n_samples=1, *, y=None, random_state=None):
         """Draw rows from the model.
 

@@ -1,6 +1,7 @@
 """The base of estimators that fit a density inside."""
 
 from sklearn.callback import CallbackSupportMixin
+from sklearn.utils.validation import check_is_fitted
 
 
 class DensityHolder(CallbackSupportMixin):
@@ -25,9 +26,11 @@ class DensityHolder(CallbackSupportMixin):
     @property
     def history_(self):
         """One row for each epoch of the training of the density."""
+        check_is_fitted(self)
         return self.density_.history_
 
     @property
     def n_iter_(self):
         """Number of epochs of the training of the density."""
+        check_is_fitted(self)
         return self.density_.n_iter_

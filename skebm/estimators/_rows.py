@@ -11,7 +11,16 @@ from sklearn.utils import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.tables import Encoding, Rows, Table, as_frame, by_columns, is_frame
+from skebm.tables import (
+    Encoding,
+    Rows,
+    Table,
+    as_frame,
+    by_columns,
+    is_frame,
+    plain_array,
+    refuse_huge,
+)
 from skebm.utils._sklearn import validate_data
 
 
@@ -91,6 +100,7 @@ class TableMixin:
         options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
         options["order"] = "C"  # as the kernels ask for
         options["ensure_all_finite"] = "allow-nan" if takes_holes else True
+        X = plain_array(X)
         if _is_unlabelled(y):
             X = validate_data(self, X, reset=reset, **options)
         else:
@@ -100,6 +110,7 @@ class TableMixin:
                 "X is sparse and has missing values (NaN). Pass it as an array, where "
                 "they are drawn from the model, or fill them in first."
             )
+        refuse_huge(X)
         return X, y
 
     def _settle(self, X, weight):
@@ -110,6 +121,7 @@ class TableMixin:
     @property
     def unit_names_(self):
         """Names of the visible units, in the order of ``components_``."""
+        check_is_fitted(self)
         return self._table.unit_names
 
 

@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skebm.utils._validation import checks
+
 
 class TopicsMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Methods of a fitted density of documents that tell of its hidden units."""
@@ -20,7 +22,8 @@ class TopicsMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         ndarray of shape (n_samples, n_components)
             Probability that each topic is on.
         """
-        return self._map_rows(self._energy.hidden_mean, self._encoded(X))
+        documents = self._encoded(X)
+        return self._map_rows(self._energy.hidden_mean, documents)
 
     def similarity(self, X, Y=None):
         """Return the cosine similarities of documents.
@@ -43,6 +46,7 @@ class TopicsMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         return cosine_similarity(*(self.transform(Z) for Z in (X, Y) if Z is not None))
 
+    @checks("n_words")
     def topics(self, n_words=10, feature_names=None):
         """Return the words with the largest weights of each hidden unit.
 
@@ -60,9 +64,13 @@ class TopicsMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Words in decreasing order of their weights.
         """
         check_is_fitted(self)
-        if feature_names is None:
-            feature_names = getattr(
-                self, "feature_names_in_", np.arange(self.n_features_in_)
+        n_features = self.n_features_in_
+        if feature_names is not None and len(feature_names) != n_features:
+            raise ValueError(
+                f"feature_names has {len(feature_names)} words, but the documents of "
+                f"fit had {n_features} columns."
             )
+        if feature_names is None:
+            feature_names = getattr(self, "feature_names_in_", np.arange(n_features))
         order = np.argsort(-self.components_, axis=1, kind="stable")
         return np.asarray(feature_names)[order[:, :n_words]]

@@ -210,11 +210,13 @@ random_state, verbose
     @property
     def chains_rhat_(self):
         """R-hat of the persistent chains of the density."""
+        check_is_fitted(self)
         return self.density_.chains_rhat_
 
     @property
     def chains_ess_(self):
         """Effective sample size of the persistent chains of the density."""
+        check_is_fitted(self)
         return self.density_.chains_ess_
 
     def score_samples(self, X):

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
 
 from skebm.energies import ClassRBMRecipe
 from skebm.estimators._base import TrainingRows, fit_hooks, store
@@ -22,6 +21,7 @@ from skebm.tables import (
     class_factors,
     label_numbers,
     positive,
+    unique_labels,
     with_labels,
 )
 from skebm.utils._parallel import use_threads
@@ -192,18 +192,17 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         self : EnergyClassifier
             The fitted estimator.
         """
-        return self._fit(
-            X, y, sample_weight, is_fitted(self), n_iter=1, classes=classes
-        )
+        go_on = is_fitted(self)
+        return self._fit(X, y, sample_weight, go_on, n_iter=1, classes=classes)
 
     def _training_rows(self, X, y, sample_weight, go_on, classes=None):
         """Return the rows of a fit in the units of inputs and label."""
         hooks = fit_hooks(X, y, sample_weight)
         weight = check_weight(sample_weight, X)
         X, y = self._check_rows(X, y, weight, reset=not go_on)
-        check_classification_targets(y)
+        present = unique_labels(y)
         if not go_on:
-            self.classes_ = np.unique(y if classes is None else classes)
+            self.classes_ = present if classes is None else unique_labels(classes)
             self._settle(X, positive(weight))
         labels, n_classes = label_numbers(self.classes_, y), len(self.classes_)
         if not go_on:
@@ -262,7 +261,8 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         energy = self._class_energy(Z) + self._encoding.log_volume(Z)[:, None]
         if y is None:
             return energy
-        return energy[np.arange(len(energy)), label_numbers(self.classes_, y)]
+        numbers = label_numbers(self.classes_, y, len(energy))
+        return energy[np.arange(len(energy)), numbers]
 
     def _class_energy(self, Z):
         """Return the energies of all classes, the holes of encoded rows summed out."""

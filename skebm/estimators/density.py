@@ -12,6 +12,7 @@ from skebm.inference import draw_holes
 from skebm.samplers import Gibbs
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
+from skebm.utils._validation import checks
 
 
 class RBMDensity(
@@ -108,9 +109,8 @@ objective, default="pcd"
         Largest number of rows in a minibatch. ``"auto"`` takes all rows if there are at
         most 256, else 100.
     n_iter : int or "auto", default="auto"
-        Number of epochs. ``"auto"`` makes up to four updates for each row, at least
-        1500 and at most 8000, and fewer with fewer than four rows for each variable.
-        Training ends sooner, after a quarter of that or more, if half of the epochs
+        Number of epochs. ``"auto"`` makes at most four updates for each row, from 1500
+        to 8000, and fewer for wide rows. Training ends sooner if half of the epochs
         gain less than 0.1 nats a watched row, and 200 nats over all rows.
     max_time : float, default=None
         Time in seconds after which training ends, also inside an epoch. If time runs
@@ -320,6 +320,7 @@ objective, default="pcd"
             rows = self._map_rows(self._energy.reconstruct, Z)
         return self._as_input(rows, X)
 
+    @checks("n_steps", "random_state")
     def gibbs(self, X, n_steps=1, *, random_state=None):
         """Run Gibbs sampling chains that start at the rows.
 
@@ -328,8 +329,7 @@ objective, default="pcd"
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             Rows at which the chains start.
         n_steps : int, default=1
-            Number of sweeps. A sweep draws all hidden units given the visible units,
-            and then all visible units given the hidden units.
+            Number of sweeps, each of all hidden units, then of all visible units.
         random_state : int, RandomState or None, default=None
             Seed of the random numbers. None draws differently at each call.
 

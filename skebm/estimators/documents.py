@@ -14,11 +14,11 @@ from skebm.inference import draw_documents
 from skebm.objectives import CD, PCD
 from skebm.partition import LENGTH_PARTITIONS, LengthPartitions
 from skebm.samplers import LengthTempering
-from skebm.tables import as_documents, check_counts, check_weight
+from skebm.tables import as_documents, check_lengths, check_weight, read_documents
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
-from skebm.utils._sklearn import StrOptions, fit_context, is_fitted, validate_data
-from skebm.utils._validation import resolve
+from skebm.utils._sklearn import StrOptions, fit_context, is_fitted
+from skebm.utils._validation import checks, resolve
 
 # The energy of each kind of words, and the sampler of its persistent chains.
 _WORDS = {
@@ -222,11 +222,8 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
 
     def _check_rows(self, X, reset=False):
         """Return validated counts."""
-        options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
-        X = validate_data(self, X, reset=reset, **options)
         # The warning points at the call of fit.
-        check_counts(X, type(self).__name__, 6 if reset else None)
-        return X
+        return read_documents(self, X, reset, stacklevel=7)
 
     def _encoded(self, X):
         check_is_fitted(self)
@@ -254,7 +251,8 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         ndarray of shape (n_samples,), float64
             Free energies in nats.
         """
-        return self._map_rows(self._energy.energy, self._encoded(X))
+        documents = self._encoded(X)
+        return self._map_rows(self._energy.energy, documents)
 
     def score_samples(self, X):
         """Return the log-probability of the sequence of words of each document.
@@ -311,6 +309,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         log_prob, lengths = self._log_prob(self._encoded(X))
         return float(np.exp(-log_prob.sum() / max(lengths.sum(), 1)))
 
+    @checks("n_samples", "random_state")
     def sample(self, n_samples=1, lengths=None, *, random_state=None):
         """Draw documents from the model.
 
@@ -335,7 +334,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         random, energy = Random.from_state(random_state), self._energy
         if lengths is None:
             lengths = energy.draw_lengths(n_samples, random.fold(0))
-        lengths = np.broadcast_to(np.asarray(lengths, dtype=np.int64), (n_samples,))
+        lengths = check_lengths(lengths, n_samples)
         with use_threads(self.n_jobs):
             counts = draw_documents(energy, lengths, random)
         names = getattr(self, "feature_names_in_", None)

@@ -62,6 +62,8 @@ def draw(energy, n_rows, random, kernel="gibbs"):
     -------
     ndarray of shape (n_rows, n_units)
     """
+    if n_rows == 0:
+        return draw(energy, 1, random, kernel)[:0]
     exact = Exact(max_states=_MAX_STATES)
     if exact.accepts(energy):
         return exact.draw(energy, n_rows, random)
@@ -146,6 +148,8 @@ def draw_documents(energy, lengths, random):
     -------
     ndarray of shape (n, n_words)
     """
+    if not len(lengths):
+        return draw_documents(energy, np.ones(1, np.int64), random)[:0]
     if hasattr(energy, "grow"):
         return draw_grown(energy, lengths, random.fold(1))
     hidden = draw_hidden(energy.marginal, lengths, random.fold(1))

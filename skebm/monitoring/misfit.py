@@ -15,9 +15,9 @@ _MAX_ROWS, _MAX_CELLS = 1000, 200_000
 # of outliers would decide everything.
 _FAR = 4.0
 # A misfit warns if it is above this, and
-_LARGE = 0.3
+_LARGE = 0.2
 # above this many standard errors. There are many pairs.
-_SIGMAS = 7
+_SIGMAS = 5
 # Multiply-adds of the draws, up to which every fit makes them.
 _MAX_WORK = 2e9
 # Sweeps of each drawn row, about.

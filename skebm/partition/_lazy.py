@@ -163,6 +163,8 @@ class LengthPartitions(_LazyEstimates):
             (n,), in nats except for ``ess``. ``method`` is one word for all lengths.
         """
         lengths = np.asarray(lengths, dtype=np.float64).reshape(-1)
+        if not ((lengths >= 0) & np.isfinite(lengths)).all():
+            raise ValueError(f"lengths must be numbers from 0 on; got {lengths}.")
         longest_seen = max(1, int(self._energy.lengths[-1]))
         # The value at one length must not depend on which other lengths are asked for.
         # So estimates end at the longest document of fit, times a power of two.

@@ -1,6 +1,7 @@
 """Conversion of the columns of a table to units of a layer, and back."""
 
-from skebm.tables.documents import as_documents, check_counts
+from skebm.tables.arrays import plain_array, refuse_huge
+from skebm.tables.documents import as_documents, check_lengths, read_documents
 from skebm.tables.encoding import Encoding
 from skebm.tables.kinds import KINDS, Kind
 from skebm.tables.kinds.auto import narrow_kinds
@@ -8,6 +9,7 @@ from skebm.tables.labels import (
     check_classes,
     class_factors,
     label_numbers,
+    unique_labels,
     with_labels,
 )
 from skebm.tables.partial import column_positions, partial_rows
@@ -25,7 +27,7 @@ __all__ = [
     "as_frame",
     "by_columns",
     "check_classes",
-    "check_counts",
+    "check_lengths",
     "check_weight",
     "class_factors",
     "column_positions",
@@ -33,6 +35,10 @@ __all__ = [
     "label_numbers",
     "narrow_kinds",
     "partial_rows",
+    "plain_array",
     "positive",
+    "read_documents",
+    "refuse_huge",
+    "unique_labels",
     "with_labels",
 ]

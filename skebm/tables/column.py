@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from skebm.tables.arrays import LARGEST
 from skebm.tables.kinds import Kind, find_kind
 from skebm.tables.kinds.auto import kind_of_column
 
-# The variance of larger numbers is larger than any float.
-_LARGEST = 1e150
 # Types that pandas infers for columns of objects that are neither numbers nor
 # categories.
 _NOT_VALUES = {
@@ -223,9 +222,9 @@ def _floats(series, label, kind):
             f"{label} of X holds {value!r}, which could not be read as a number, but "
             f"{kind} units take numbers. Declare the column as 'categorical'."
         ) from None
-    if (np.abs(out) > _LARGEST).any():
+    if (np.abs(out) > LARGEST).any():
         raise ValueError(
-            f"{label} of X holds infinity, or a number beyond {_LARGEST:g}. Scale the "
+            f"{label} of X holds infinity, or a number beyond {LARGEST:g}. Scale the "
             "column, or write None for a value that is not known."
         )
     return out

@@ -6,42 +6,64 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix, issparse
 
+from skebm.utils._sklearn import validate_data
+
 _COUNTS = "documents are counts of words, as CountVectorizer makes them."
 
 
-def check_counts(X, estimator, stacklevel):
-    """Refuse negative counts, and warn of fractions.
+def read_documents(estimator, X, reset, stacklevel):
+    """Return validated counts of words.
 
     Parameters
     ----------
-    X : {ndarray, CSR matrix} of shape (n, n_words)
-    estimator : str
-        For the sentences.
-    stacklevel : int or None
-        Of the warning, above this function; None does not warn.
+    estimator : estimator
+        Its ``n_features_in_`` and its names of words are set or checked.
+    X : {array-like, sparse matrix} of shape (n, n_words)
+    reset : bool
+        Whether these are the first documents of a fit.
+    stacklevel : int
+        Of the warning, above this function.
+
+    Returns
+    -------
+    {ndarray, CSR matrix} of shape (n, n_words)
 
     Raises
     ------
     ValueError
-        If a count is negative.
+        If documents are text, or if a count is negative.
 
     Warns
     -----
     UserWarning
-        If a count is not a whole number.
+        If a count of a fit is not a whole number.
     """
-    values = X.data if issparse(X) else X
+    _refuse_text(X)
+    options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+    X = validate_data(estimator, X, reset=reset, **options)
+    values, name = X.data if issparse(X) else X, type(estimator).__name__
     if (values < 0).any():
         raise ValueError(
-            f"Negative values in data passed to {estimator}: {_COUNTS} Do not scale or "
+            f"Negative values in data passed to {name}: {_COUNTS} Do not scale or "
             "centre them."
         )
-    if stacklevel is not None and (values != np.rint(values)).any():
+    if reset and (values != np.rint(values)).any():
         warnings.warn(
-            f"Fractions in data passed to {estimator}: {_COUNTS} They are taken as "
+            f"Fractions in data passed to {name}: {_COUNTS} They are taken as "
             "expected counts, and then scores are not probabilities. Do not weigh "
             "words (tf-idf).",
-            stacklevel=stacklevel + 1,
+            stacklevel=stacklevel,
+        )
+    return X
+
+
+def _refuse_text(X):
+    """Raise a sentence if documents are strings."""
+    first = X[:1] if isinstance(X, list | tuple | np.ndarray | pd.Series) else ()
+    if any(isinstance(document, str) for document in first):
+        raise ValueError(
+            f"X holds text, but {_COUNTS} Put CountVectorizer before this estimator in "
+            "a pipeline."
         )
 
 
@@ -50,3 +72,15 @@ def as_documents(counts, gives_sparse, names):
     if gives_sparse:
         return csr_matrix(counts)
     return counts if names is None else pd.DataFrame(counts, columns=names)
+
+
+def check_lengths(lengths, n_samples):
+    """Return the length of each document, or raise a sentence."""
+    numbers = np.asarray(lengths)
+    whole = numbers.dtype.kind in "iuf" and (numbers == np.rint(numbers)).all()
+    if not whole or (numbers < 0).any() or numbers.shape not in ((), (n_samples,)):
+        raise ValueError(
+            "lengths must be a whole number of words from 0 on, or one for each of the "
+            f"{n_samples} documents; got {lengths!r}."
+        )
+    return np.broadcast_to(numbers.astype(np.int64), (n_samples,))

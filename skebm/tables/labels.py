@@ -3,10 +3,33 @@
 import numpy as np
 from scipy.sparse import csr_matrix, hstack, issparse
 from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+# The weights of rows are multiplied by these factors.
+_LARGEST_FACTOR = 1e50
 
-def label_numbers(classes, y):
+
+def unique_labels(y):
+    """Return the classes of labels, in increasing order.
+
+    Raises
+    ------
+    ValueError
+        If labels are missing, or cannot be compared with each other.
+    """
+    try:
+        check_classification_targets(y)
+        return np.unique(y)
+    except TypeError:
+        types = sorted({type(label).__name__ for label in y})
+        raise ValueError(
+            f"y holds labels of several types: {', '.join(types)}. Labels must be all "
+            "numbers or all strings, and none may be missing."
+        ) from None
+
+
+def label_numbers(classes, y, n_rows=None):
     """Return the position of each label in ``classes``.
 
     Parameters
@@ -14,13 +37,17 @@ def label_numbers(classes, y):
     classes : ndarray of shape (n_classes,)
         In increasing order.
     y : array-like of shape (n,)
+    n_rows : int, default=None
+        Number of labels that there must be. None takes any number.
 
     Raises
     ------
     ValueError
-        If a label is not among the classes.
+        If a label is not among the classes, or if there are more labels or fewer.
     """
     y = column_or_1d(y, warn=True)
+    if n_rows is not None and len(y) != n_rows:
+        raise ValueError(f"X has {n_rows} rows, but y has {len(y)} labels.")
     numbers = np.clip(np.searchsorted(classes, y), 0, len(classes) - 1)
     unknown = classes[numbers] != y
     if unknown.any():
@@ -66,6 +93,13 @@ def class_factors(class_weight, classes, numbers, weight):
     ndarray of shape (n_classes,)
         0 for classes of which there are no rows.
     """
+    if isinstance(class_weight, dict):
+        for label, factor in class_weight.items():
+            if not (np.isfinite(factor) and 0 <= factor < _LARGEST_FACTOR):
+                raise ValueError(
+                    f"class_weight must hold numbers from 0 to {_LARGEST_FACTOR:g}; it "
+                    f"has {factor!r} for {label!r}."
+                )
     if weight is not None:
         numbers, weight = numbers[weight > 0], weight[weight > 0]
     present, factors = np.unique(numbers), np.zeros(len(classes))

@@ -1,9 +1,12 @@
 """Rows and columns that a question names: some columns may be left out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from numbers import Integral
 
 import pandas as pd
+from scipy.sparse import issparse
+
+from skebm.utils._validation import list_names
 
 
 def partial_rows(rows, names, n_features):
@@ -26,6 +29,8 @@ def partial_rows(rows, names, n_features):
     ValueError
         If a column was not seen in ``fit``.
     """
+    if issparse(rows):
+        return rows.toarray()
     if isinstance(rows, Mapping):
         rows = [rows]
     elif getattr(rows, "ndim", 2) == 1:
@@ -38,7 +43,7 @@ def partial_rows(rows, names, n_features):
     if unknown := [name for name in rows.columns if name not in known]:
         raise ValueError(
             f"given has a column {unknown[0]!r} that was not there in fit. Known: "
-            f"{', '.join(map(repr, known))}."
+            f"{list_names(unknown[0], known)}."
         )
     rows = rows.reindex(columns=known)
     return rows.to_numpy() if names is None else rows
@@ -49,7 +54,7 @@ def column_positions(columns, names, n_features):
 
     Parameters
     ----------
-    columns : list of str or int
+    columns : list of str or int, str or int
     names : ndarray of str of shape (n_features,) or None
     n_features : int
 
@@ -62,6 +67,10 @@ def column_positions(columns, names, n_features):
     ValueError
         If there is no such column.
     """
+    if isinstance(columns, str | Integral):
+        columns = [columns]
+    elif not isinstance(columns, Iterable):
+        raise ValueError(f"given must be a list of names of columns; got {columns!r}.")
     names = [] if names is None else list(names)
     by_name = dict(zip(names, range(len(names)), strict=True))
     positions = []
@@ -72,7 +81,7 @@ def column_positions(columns, names, n_features):
             known = names or range(n_features)
             raise ValueError(
                 f"given names a column {column!r}, but the columns of fit are "
-                f"{', '.join(map(repr, known))}."
+                f"{list_names(column, known)}."
             )
         positions.append(position)
     return positions

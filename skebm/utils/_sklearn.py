@@ -5,7 +5,12 @@ from sklearn.utils._indexing import _get_column_indices as get_column_indices
 from sklearn.utils._openmp_helpers import (
     _openmp_effective_n_threads as available_threads,
 )
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_params,
+)
 from sklearn.utils._set_output import _get_output_config as get_output_config
 from sklearn.utils.validation import (
     _check_feature_names_in as check_feature_names_in,
@@ -26,4 +31,5 @@ __all__ = [
     "get_output_config",
     "is_fitted",
     "validate_data",
+    "validate_params",
 ]

@@ -1,6 +1,44 @@
-"""Lookup of parts by name, and checks of what a part needs of an energy."""
+"""Checks of arguments, of names, and of what a part needs of an energy."""
+
+from difflib import get_close_matches
+from numbers import Integral, Real
 
 from sklearn.base import clone
+
+from skebm.utils._sklearn import Interval, validate_params
+
+# Names that an error message lists.
+_N_NAMES = 10
+# What the arguments of methods may be.
+_ARGUMENTS = {
+    "n_samples": Interval(Integral, 0, None, closed="left"),
+    "n_steps": Interval(Integral, 0, None, closed="left"),
+    "n_words": Interval(Integral, 1, None, closed="left"),
+    "beta": Interval(Real, 0, None, closed="neither"),
+    "coverage": Interval(Real, 0, 1, closed="neither"),
+    "random_state": "random_state",
+}
+
+
+def checks(*names):
+    """Return a decorator of methods that checks the arguments with these names.
+
+    An argument that is wrong raises scikit-learn's ``InvalidParameterError``, which is
+    a ``ValueError`` and a ``TypeError``.
+    """
+    constraints = {name: [_ARGUMENTS[name]] for name in names}
+    return validate_params(constraints, prefer_skip_nested_validation=True)
+
+
+def list_names(name, names):
+    """Return the names that an error message lists: all, or those nearest to one."""
+    names = list(names)
+    if len(names) <= _N_NAMES:
+        return ", ".join(map(repr, names))
+    near = get_close_matches(str(name), map(str, names), n=5, cutoff=0)
+    by_text = dict(zip(map(str, names), names, strict=True))
+    listed = ", ".join(repr(by_text[text]) for text in near)
+    return f"{listed}, ... ({len(names)} in all)"
 
 
 def resolve(part, registry, what):

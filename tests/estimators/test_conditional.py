@@ -111,6 +111,12 @@ def test_draws_given_several_rows(model, frame):
         model.sample(given={"colour": 1})
 
 
+def test_draws_given_a_dict_have_a_clean_index(model):
+    for given in ({"kind": "a"}, pd.Series({"kind": "a"}, name=9)):
+        drawn = model.sample(3, given=given, random_state=0)
+        assert list(drawn.index) == [0, 1, 2]
+
+
 def test_what_was_given_comes_back_to_the_bit(model, frame):
     drawn = model.sample(3, given=frame[["size"]][:5], random_state=0)
     np.testing.assert_array_equal(drawn["size"], np.repeat(frame["size"][:5], 3))

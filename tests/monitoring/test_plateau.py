@@ -38,11 +38,18 @@ def test_decisions_are_due_before_the_rate_falls():
 
 def test_a_curve_that_rises_has_no_plateau():
     assert curve(lambda epoch: 0.3 * np.log2(1 + epoch)) == []
+    # A tenth of the gain since the start is not small.
+    assert curve(lambda epoch: 0.08 * np.log2(1 + epoch)) == []
     assert curve(lambda epoch: 0.3 * epoch) == []
 
 
-def test_a_flat_curve_has_one_at_once():
-    assert curve(lambda epoch: 0.0) == [10, 20, 30]
+def test_a_curve_that_has_not_risen_has_none():
+    assert curve(lambda epoch: 0.0) == []
+    assert curve(lambda epoch: max(epoch - 25, 0)) == []
+
+
+def test_a_curve_that_is_flat_after_its_start_has_one_at_once():
+    assert curve(lambda epoch: min(epoch, 1)) == [10, 20, 30]
 
 
 def test_a_curve_that_flattens_has_one_later():
@@ -51,7 +58,7 @@ def test_a_curve_that_flattens_has_one_later():
 
 def test_noise_hides_a_small_gain_and_no_large_one():
     def steps(gain):
-        return lambda epoch: gain * np.log2(1 + epoch)
+        return lambda epoch: 5 + gain * np.log2(1 + epoch) if epoch else 0
 
     assert curve(steps(0.12)) == []
     assert curve(steps(0.12), spread=1.0) != []
@@ -63,20 +70,23 @@ def test_rows_without_weight_do_not_count():
     weight[:7] = 3.0
     rows = np.where(weight > 0, 0.0, 1.0)
 
-    assert curve(lambda epoch: rows * epoch, weight) == [10, 20, 30]
-    assert curve(lambda epoch: rows * epoch) == []
+    def score(epoch):
+        return min(epoch, 1) + rows * epoch
+
+    assert curve(score, weight) == [10, 20, 30]
+    assert curve(score) == []
 
 
-def test_independent_columns_end_after_a_quarter(rng):
-    X = (rng.random((1009, 7)) < 0.3).astype(np.float32)
-    auto = RBMDensity(5, couplings="none", random_state=0).fit(X)
-    longest = RBMDensity(5, random_state=0, n_iter=137).fit(X)
-    assert longest.n_iter_ == 137
-    # 4036 updates in batches of at most 100 rows.
-    assert auto.n_iter_ == 2 * -(-367 // 8)
-    rates = np.array(auto.history_["learning_rate"])
-    assert (rates[: auto.n_iter_ // 2] == rates[0]).all()
+def test_a_fit_that_has_learned_all_ends_early(rng):
+    group = rng.random((1009, 1)) < 0.4
+    X = (rng.random((1009, 7)) < np.where(group, 0.9, 0.1)).astype(np.float32)
+    model = RBMDensity(5, couplings="none", random_state=0).fit(X)
+    # 4036 updates in batches of at most 100 rows would be 367 epochs.
+    assert model.n_iter_ in [2 * k * -(-367 // 8) for k in (1, 2, 3)]
+    rates = np.array(model.history_["learning_rate"])
+    assert (rates[: model.n_iter_ // 2] == rates[0]).all()
     assert rates[-1] < 0.05 * rates[0]
+    assert RBMDensity(5, random_state=0, n_iter=137).fit(X).n_iter_ == 137
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

@@ -54,7 +54,7 @@ _ROWS_PER_VARIABLE, _SMALLEST_SHARE = 4, 0.25
 # which is not learned. Hidden units can only make it wider, so they have little to
 # learn. The updates are in proportion to the number of other columns: twenty real
 # columns and one with categories lose 0.05 nats from 8000 to 380 updates.
-_UPDATES_OF_MIXTURE = 300
+_UPDATES_OF_MIXTURE = 100
 # The rate of real hidden units. Real units do not saturate, so too long a step makes
 # the parameters explode, above all if neither side is bounded. At 0.2 a fit of 100
 # hidden units to iris exploded.

@@ -69,6 +69,9 @@ def _kind_of_numbers(x, weight):
 def narrow_kinds(X):
     """Return the kind of each column of an array: Bernoulli only if it is {0, 1}.
 
+    A column with one value is real, unless all columns have no other values than 0 and
+    1. Beside such columns its scale would be a guess, and made training diverge.
+
     This is narrower than :func:`kinds_of_array`, since the values of real tables are
     often scaled into [0, 1].
 
@@ -83,11 +86,12 @@ def narrow_kinds(X):
     """
     if issparse(X):
         X = X.tocsc()
-        is_binary = [
-            bool((X.data[lo:hi] == 1).all() and 0 < hi - lo < X.shape[0])
-            for lo, hi in zip(X.indptr[:-1], X.indptr[1:], strict=True)
-        ]
+        ends = list(zip(X.indptr[:-1], X.indptr[1:], strict=True))
+        is_binary = np.array([(X.data[lo:hi] == 1).all() for lo, hi in ends], bool)
+        varies = np.array([0 < hi - lo < X.shape[0] for lo, hi in ends], bool)
     else:
         is_binary = ((X == 0) | (X == 1) | np.isnan(X)).all(axis=0)
-        is_binary &= np.fmin.reduce(X, axis=0) < np.fmax.reduce(X, axis=0)
+        varies = np.fmin.reduce(X, axis=0) < np.fmax.reduce(X, axis=0)
+    if not (is_binary.all() and varies.any()):
+        is_binary &= varies
     return ["bernoulli" if binary else "gaussian" for binary in is_binary]
