@@ -15,6 +15,7 @@ from skebm.monitoring import MONITORS, Epochs, complaint
 from skebm.optimizers import SCHEDULES
 from skebm.partition import PARTITIONS, LogPartition
 from skebm.training import Training, train
+from skebm.utils._going_on import defining, refuse_changes, whole
 from skebm.utils._parallel import map_blocks, use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import (
@@ -101,15 +102,20 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         more epoch, with its optimizer and chains. With None a new training starts from
         its parameters. The options are the options of ``_training_rows``.
         """
-        rows = self._training_rows(X, y, sample_weight, go_on, **options)
-        training, plan = self._start(rows, go_on, n_iter)
-        return self._train(training, rows, plan)
+        with whole(self, "history_"):
+            if go_on:
+                self._validate_params()  # scikit-learn checks those of a first fit only
+                refuse_changes(self, self._defining)
+            rows = self._training_rows(X, y, sample_weight, go_on, **options)
+            training, plan = self._start(rows, go_on, n_iter)
+            return self._train(training, rows, plan)
 
     def _start(self, rows, go_on, n_iter):
         """Return the training that continues or begins, and its plan."""
         if not go_on:
             summary = self._summarised(rows)
             self._summary = summary.without_rows()
+            self._defining = defining(self)
             random = Random.from_state(self.random_state)
             with use_threads(self.n_jobs):
                 built = self._recipe().build(rows.layer, summary, random.fold(0))
@@ -123,7 +129,8 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         plan = make_plan(self, energy, rows.layer, n_rows, n_iter, mass)
         if not go_on:
             return Training.start(energy, plan, random.fold(1)), plan
-        return self._training if n_iter else self._training.restarted(plan), plan
+        last = self._training
+        return (last.adapted(plan) if n_iter else last.restarted(plan)), plan
 
     def _train(self, training, rows, plan):
         """Run the training loop, and set the fitted attributes."""

@@ -12,7 +12,7 @@ from skebm.monitoring import Misfit, Mixing
 from skebm.objectives import OBJECTIVES
 from skebm.tables import check_weight, positive
 from skebm.utils._parallel import use_threads
-from skebm.utils._sklearn import fit_context, is_fitted
+from skebm.utils._sklearn import fit_context
 from skebm.utils._validation import resolve
 
 
@@ -42,7 +42,7 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
             If a value lies outside the domain of its column, or a column holds neither
             numbers nor categories. The message names the column.
         """
-        go_on = self.warm_start and is_fitted(self)
+        go_on = self.warm_start and hasattr(self, "_training")
         return self._fit(X, None, sample_weight, go_on)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -62,7 +62,8 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
         self : object
             The fitted estimator.
         """
-        return self._fit(X, None, sample_weight, is_fitted(self), n_iter=1)
+        go_on = hasattr(self, "_training")
+        return self._fit(X, None, sample_weight, go_on, n_iter=1)
 
     def _training_rows(self, X, y, sample_weight, go_on):
         """Return the rows of a fit in the units of the visible layer."""

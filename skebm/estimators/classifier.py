@@ -26,7 +26,7 @@ from skebm.tables import (
 )
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
-from skebm.utils._sklearn import Interval, StrOptions, fit_context, is_fitted
+from skebm.utils._sklearn import Interval, StrOptions, fit_context
 from skebm.utils._validation import resolve
 
 
@@ -172,7 +172,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         self : EnergyClassifier
             The fitted estimator.
         """
-        go_on = self.warm_start and is_fitted(self)
+        go_on = self.warm_start and hasattr(self, "_training")
         return self._fit(X, y, sample_weight, go_on)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -192,9 +192,8 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         self : EnergyClassifier
             The fitted estimator.
         """
-        return self._fit(
-            X, y, sample_weight, is_fitted(self), n_iter=1, classes=classes
-        )
+        go_on = hasattr(self, "_training")
+        return self._fit(X, y, sample_weight, go_on, n_iter=1, classes=classes)
 
     def _training_rows(self, X, y, sample_weight, go_on, classes=None):
         """Return the rows of a fit in the units of inputs and label."""

@@ -17,7 +17,7 @@ from skebm.samplers import LengthTempering
 from skebm.tables import as_documents, check_counts, check_weight
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
-from skebm.utils._sklearn import StrOptions, fit_context, is_fitted, validate_data
+from skebm.utils._sklearn import StrOptions, fit_context, validate_data
 from skebm.utils._validation import resolve
 
 # The energy of each kind of words, and the sampler of its persistent chains.
@@ -183,7 +183,8 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         UserWarning
             If a count is not a whole number.
         """
-        return self._fit(X, None, sample_weight, self.warm_start and is_fitted(self))
+        go_on = self.warm_start and hasattr(self, "_training")
+        return self._fit(X, None, sample_weight, go_on)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
@@ -203,7 +204,8 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         self : DocumentDensity
             The fitted estimator.
         """
-        return self._fit(X, None, sample_weight, is_fitted(self), n_iter=1)
+        go_on = hasattr(self, "_training")
+        return self._fit(X, None, sample_weight, go_on, n_iter=1)
 
     def _training_rows(self, X, y, sample_weight, go_on):
         """Return the documents of a fit."""
