@@ -16,6 +16,7 @@ from skebm.optimizers import SCHEDULES
 from skebm.partition import PARTITIONS, LogPartition
 from skebm.training import Training, train
 from skebm.utils._going_on import defining, refuse_changes, whole
+from skebm.utils._hold_out import hold_out
 from skebm.utils._parallel import map_blocks, use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import (
@@ -43,6 +44,8 @@ class TrainingRows(NamedTuple):
         The arguments of ``fit`` that callbacks may ask for.
     labels : ndarray of int of shape (n,) or None
         Labels by which the held-out rows are stratified.
+    is_stream : bool
+        Whether the rows are a part of a stream, of which no rows are held out.
     """
 
     units: np.ndarray
@@ -50,6 +53,7 @@ class TrainingRows(NamedTuple):
     layer: object
     hooks: dict
     labels: np.ndarray | None = None
+    is_stream: bool = False
 
 
 class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
@@ -107,6 +111,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
                 self._validate_params()  # scikit-learn checks those of a first fit only
                 refuse_changes(self, self._defining)
             rows = self._training_rows(X, y, sample_weight, go_on, **options)
+            rows = rows._replace(is_stream=n_iter is not None)
             training, plan = self._start(rows, go_on, n_iter)
             return self._train(training, rows, plan)
 
@@ -168,18 +173,12 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
     def _held_out(self, rows, random):
         """Return the training rows, their weights, and the held-out rows if any."""
         Z, weight, labels = rows.units, rows.weight, rows.labels
-        if not self.early_stopping:
+        if not self.early_stopping or rows.is_stream:
             return Z, weight, None
-        # Here, since it imports half of scikit-learn.
-        from sklearn.model_selection import train_test_split
-
         numbers = np.arange(Z.shape[0]) if weight is None else np.flatnonzero(weight)
-        train_rows, held_out = train_test_split(
-            numbers,
-            test_size=self.validation_fraction,
-            random_state=random.seed(),
-            stratify=None if labels is None else labels[numbers],
-        )
+        labels = None if labels is None else labels[numbers]
+        facts = numbers, labels, self.validation_fraction, random
+        train_rows, held_out = hold_out(*facts)
         if weight is None:
             return Z[train_rows], None, (Z[held_out], None)
         return Z[train_rows], weight[train_rows], (Z[held_out], weight[held_out])

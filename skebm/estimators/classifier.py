@@ -22,6 +22,7 @@ from skebm.tables import (
     class_factors,
     label_numbers,
     positive,
+    settled_classes,
     with_labels,
 )
 from skebm.utils._parallel import use_threads
@@ -184,7 +185,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         X, y, sample_weight
             As for :meth:`fit`.
         classes : array-like of shape (n_classes,), default=None
-            All classes that may occur in any call. Only the first call uses them. None
+            All classes that may occur in any call. Later calls may repeat them. None
             takes the classes of ``y`` in the first call.
 
         Returns
@@ -201,8 +202,8 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         weight = check_weight(sample_weight, X)
         X, y = self._check_rows(X, y, weight, reset=not go_on)
         check_classification_targets(y)
+        self.classes_ = settled_classes(go_on and self.classes_, classes, y)
         if not go_on:
-            self.classes_ = np.unique(y if classes is None else classes)
             self._settle(X, positive(weight))
         labels, n_classes = label_numbers(self.classes_, y), len(self.classes_)
         if not go_on:

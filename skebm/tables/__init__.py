@@ -8,6 +8,7 @@ from skebm.tables.labels import (
     check_classes,
     class_factors,
     label_numbers,
+    settled_classes,
     with_labels,
 )
 from skebm.tables.partial import column_positions, partial_rows
@@ -34,5 +35,6 @@ __all__ = [
     "narrow_kinds",
     "partial_rows",
     "positive",
+    "settled_classes",
     "with_labels",
 ]

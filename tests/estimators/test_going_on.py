@@ -218,3 +218,54 @@ def test_warm_start_of_a_holder_takes_changed_parameters(rows):
     model.set_params(n_iter=3, learning_rate=0.5).fit(rows[0])
     assert model.n_iter_ == 5
     assert model.density_.learning_rate == 0.5
+
+
+# -- classes, and rows that are held out -----------------------------------------------
+
+
+@pytest.mark.parametrize("classes", [[0, 1, 2], [5, 6], ["a", "b"], [0]])
+def test_classes_stay(rows, classes):
+    X, y = rows
+    model = MAKERS["classifier"]().partial_fit(X, y, classes=[1, 0])
+    before = result(model, X)
+    with pytest.raises(ValueError, match="is not the same as on last call"):
+        model.partial_fit(X, y, classes=classes)
+    np.testing.assert_array_equal(result(model, X), before)
+    model.partial_fit(X, y, classes=[0, 1])
+    assert model.classes_.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_early_stopping_with_rare_classes(rows, weighted):
+    X, y = rows
+    weight = np.ones(len(X)) if weighted else None
+    rare = np.where(np.arange(len(X)) == 7, 2, y)
+    model = MAKERS["classifier"](early_stopping=True)
+    model.fit(X, rare, sample_weight=weight)
+    assert "validation_score" in model.history_
+    assert model.classes_.tolist() == [0, 1, 2]
+    model.fit(X[:10], np.arange(10) % 3)
+    assert "validation_score" in model.history_
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_early_stopping_with_too_few_rows(name, rows):
+    X, y = rows
+    y = np.arange(len(y)) % 2
+    model = MAKERS[name](early_stopping=True, validation_fraction=0.9).fit(X, y)
+    before = result(model, X)
+    few = 2 if name == "classifier" else 1
+    sentence = "validation_fraction=0.9.*early_stopping=False"
+    with pytest.raises(ValueError, match=sentence):
+        model.fit(X[:few], y[:few])
+    np.testing.assert_array_equal(result(model, X), before)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_loses_no_rows_to_validation(name, rows):
+    X, y = rows
+    one, other = (MAKERS[name](early_stopping=b) for b in (True, False))
+    for model in (one, other):
+        model.partial_fit(X, y).partial_fit(X[:1], y[:1])
+    assert "validation_score" not in one.history_
+    np.testing.assert_array_equal(result(one, X), result(other, X))
