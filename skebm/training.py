@@ -114,8 +114,11 @@ class Training:
     good: dict = field(default_factory=dict)
 
     @classmethod
-    def start(cls, energy, plan, random):
-        """Return a training of ``energy``, whose arrays it updates in place."""
+    def start(cls, energy, plan, random, before=None):
+        """Return a training of ``energy``, whose arrays it updates in place.
+
+        It counts epochs from those of the training ``before``, if there was one.
+        """
         energy = Energy.of(energy)
         return cls(
             energy,
@@ -124,6 +127,7 @@ class Training:
             plan.optimizer.init(energy.params),
             Average(energy.params, plan.average),
             plan.specs,
+            0 if before is None else before.n_epochs,
         )
 
     @property
@@ -136,9 +140,8 @@ class Training:
 
     def restarted(self, plan):
         """Return a new training from the best model, with new random numbers."""
-        training = Training.start(self.best, plan, self.random.fold(4, self.n_epochs))
-        training.n_epochs = self.n_epochs
-        return training
+        random = self.random.fold(4, self.n_epochs)
+        return Training.start(self.best, plan, random, self)
 
     def adapted(self, plan):
         """Return the training, with new states of what the plan has changed."""

@@ -42,18 +42,21 @@ class TrainingRows(NamedTuple):
         The visible layer.
     hooks : dict
         The arguments of ``fit`` that callbacks may ask for.
-    labels : ndarray of int of shape (n,) or None
-        Labels by which the held-out rows are stratified.
+    go_on : bool
+        Whether the last training goes on. Else a new one begins.
     is_stream : bool
         Whether the rows are a part of a stream, of which no rows are held out.
+    labels : ndarray of int of shape (n,) or None
+        Labels by which the held-out rows are stratified.
     """
 
     units: np.ndarray
     weight: np.ndarray | None
     layer: object
     hooks: dict
+    go_on: bool
+    is_stream: bool
     labels: np.ndarray | None = None
-    is_stream: bool = False
 
 
 class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
@@ -99,25 +102,26 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
 
     # -- the story of a fit ----------------------------------------------------------
 
-    def _fit(self, X, y, sample_weight, go_on, n_iter=None, **options):
+    def _fit(self, X, y, sample_weight, n_iter=None, **options):
         """Read the rows, build the energy, train it.
 
-        If ``go_on`` is true, the last training continues. With ``n_iter=1`` it runs one
-        more epoch, with its optimizer and chains. With None a new training starts from
-        its parameters. The options are the options of ``_training_rows``.
+        With ``n_iter=1`` the last training runs one more epoch, with its optimizer and
+        chains. With None and ``warm_start`` a new training starts from its parameters.
+        The options are the options of ``_training_rows``.
         """
+        is_stream = n_iter is not None
+        go_on = (is_stream or self.warm_start) and hasattr(self, "_training")
         with whole(self, "history_"):
             if go_on:
                 self._validate_params()  # scikit-learn checks those of a first fit only
                 refuse_changes(self, self._defining)
-            rows = self._training_rows(X, y, sample_weight, go_on, **options)
-            rows = rows._replace(is_stream=n_iter is not None)
-            training, plan = self._start(rows, go_on, n_iter)
+            rows = self._training_rows(X, y, sample_weight, go_on, is_stream, **options)
+            training, plan = self._start(rows, n_iter)
             return self._train(training, rows, plan)
 
-    def _start(self, rows, go_on, n_iter):
+    def _start(self, rows, n_iter):
         """Return the training that continues or begins, and its plan."""
-        if not go_on:
+        if not rows.go_on:
             summary = self._summarised(rows)
             self._summary = summary.without_rows()
             self._defining = defining(self)
@@ -132,8 +136,9 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         n_rows, weight = rows.units.shape[0], rows.weight
         mass = None if weight is None else weight.sum()
         plan = make_plan(self, energy, rows.layer, n_rows, n_iter, mass)
-        if not go_on:
-            return Training.start(energy, plan, random.fold(1)), plan
+        if not rows.go_on:
+            before = getattr(self, "_training", None) if rows.is_stream else None
+            return Training.start(energy, plan, random.fold(1), before), plan
         last = self._training
         return (last.adapted(plan) if n_iter else last.restarted(plan)), plan
 
@@ -176,12 +181,10 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         if not self.early_stopping or rows.is_stream:
             return Z, weight, None
         numbers = np.arange(Z.shape[0]) if weight is None else np.flatnonzero(weight)
-        labels = None if labels is None else labels[numbers]
-        facts = numbers, labels, self.validation_fraction, random
-        train_rows, held_out = hold_out(*facts)
+        kept, held_out = hold_out(numbers, labels, self.validation_fraction, random)
         if weight is None:
-            return Z[train_rows], None, (Z[held_out], None)
-        return Z[train_rows], weight[train_rows], (Z[held_out], weight[held_out])
+            return Z[kept], None, (Z[held_out], None)
+        return Z[kept], weight[kept], (Z[held_out], weight[held_out])
 
     def _fitted_attributes(self, training):
         """Return the fitted attributes at the present state of a training."""

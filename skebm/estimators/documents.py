@@ -183,8 +183,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         UserWarning
             If a count is not a whole number.
         """
-        go_on = self.warm_start and hasattr(self, "_training")
-        return self._fit(X, None, sample_weight, go_on)
+        return self._fit(X, None, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
@@ -204,17 +203,16 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         self : DocumentDensity
             The fitted estimator.
         """
-        go_on = hasattr(self, "_training")
-        return self._fit(X, None, sample_weight, go_on, n_iter=1)
+        return self._fit(X, None, sample_weight, n_iter=1)
 
-    def _training_rows(self, X, y, sample_weight, go_on):
+    def _training_rows(self, X, y, sample_weight, go_on, is_stream):
         """Return the documents of a fit."""
         documents = self._check_rows(X, reset=not go_on)
         weight = check_weight(sample_weight, documents)
         if not go_on:
             self._gives_sparse = issparse(documents)
         hooks = fit_hooks(documents, None, sample_weight)
-        return TrainingRows(documents, weight, None, hooks)
+        return TrainingRows(documents, weight, None, hooks, go_on, is_stream)
 
     def _summarised(self, rows):
         return DocumentSummary.of(rows.units, rows.weight)

@@ -2,6 +2,7 @@
 
 from skebm.tables.documents import as_documents, check_counts
 from skebm.tables.encoding import Encoding
+from skebm.tables.first_rows import FirstRows
 from skebm.tables.kinds import KINDS, Kind
 from skebm.tables.kinds.auto import narrow_kinds
 from skebm.tables.labels import (
@@ -19,6 +20,7 @@ from skebm.tables.weights import check_weight, positive
 __all__ = [
     "KINDS",
     "Encoding",
+    "FirstRows",
     "Kind",
     "Rows",
     "Table",

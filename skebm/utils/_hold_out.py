@@ -14,7 +14,8 @@ def hold_out(numbers, labels, fraction, random):
     ----------
     numbers : ndarray of int of shape (n,)
         Numbers of the rows.
-    labels : ndarray of int of shape (n,) or None
+    labels : ndarray of int of shape (n_all,) or None
+        Labels of all rows.
     fraction : float in (0, 1)
         Share of the rows to hold out.
     random : Random
@@ -34,6 +35,7 @@ def hold_out(numbers, labels, fraction, random):
     n_rows, n_labels, smallest = len(numbers), 1, 2
     n_held_out = int(np.ceil(fraction * n_rows))
     if labels is not None:
+        labels = labels[numbers]
         counts = np.unique(labels, return_counts=True)[1]
         n_labels, smallest = len(counts), counts.min()
     n_left = n_rows - n_held_out

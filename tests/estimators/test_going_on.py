@@ -1,5 +1,6 @@
 """Fits that go on from the last fit, and fits that are refused."""
 
+import itertools
 import warnings
 from functools import partial
 
@@ -269,3 +270,79 @@ def test_a_stream_loses_no_rows_to_validation(name, rows):
         model.partial_fit(X, y).partial_fit(X[:1], y[:1])
     assert "validation_score" not in one.history_
     np.testing.assert_array_equal(result(one, X), result(other, X))
+
+
+# -- the scale of a stream -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def far():
+    X = np.random.default_rng(0).normal(1000, 100, (300, 3))
+    X[:, 1] += X[:, 0]
+    return X
+
+
+def stream(model, X, first, size, *y):
+    edges = [0, *range(first, len(X), size), len(X)]
+    for lo, hi in itertools.pairwise(edges):
+        model.partial_fit(X[lo:hi], *[labels[lo:hi] for labels in y])
+        assert model.n_features_in_ == X.shape[1]
+    return model
+
+
+@pytest.mark.parametrize("first", [1, 2, 5, 50])
+@pytest.mark.parametrize("visible", ["auto", "gaussian"])
+def test_a_stream_settles_its_scale(far, first, visible):
+    model = RBMDensity(3, visible=visible, random_state=0)
+    assert np.isfinite(stream(model, far[:first], 1, 1).score(far[:first]))
+    stream(model, far, 100, 100)
+    whole = RBMDensity(3, visible=visible, random_state=0)
+    expected = stream(whole, far, 100, 100).pseudo_log_likelihood(far).mean()
+    found = model.pseudo_log_likelihood(far).mean()
+    assert abs(found - expected) < 0.7
+    assert 3 < model.n_iter_ <= first + 3
+    assert model._first_rows is None
+
+
+def test_the_scale_waits_for_a_second_value(far):
+    X = far.copy()
+    X[:120, 2] = 7.0
+    model = stream(RBMDensity(3, random_state=0), X, 40, 40)
+    scores = model.pseudo_log_likelihood(X[120:], per_feature=True)
+    assert (scores.mean(axis=0) > -9).all()
+
+
+def test_a_stream_of_one_row_at_a_time_keeps_weights_and_labels(far):
+    y = (far[:, 0] > 1000).astype(int)
+    model = EnergyClassifier(3, class_weight="balanced", random_state=0)
+    model.partial_fit(far[:1], y[:1], classes=[0, 1])
+    for i in range(1, 9):
+        weight = np.ones(1) if i % 2 else None
+        model.partial_fit(far[[i]], y[[i]], sample_weight=weight)
+    kept = model._first_rows
+    np.testing.assert_array_equal(kept.X, far[:9])
+    np.testing.assert_array_equal(kept.labels, y[:9])
+    assert kept.weight.tolist() == [1.0] * 9
+    assert kept.n_settled == 8
+    for _ in range(60):
+        model.partial_fit(far, y)
+    assert model._first_rows is None
+    assert model.score(far, y) > 0.8
+
+
+def test_a_refused_piece_leaves_the_first_rows(far):
+    model = RBMDensity(3, random_state=0).partial_fit(far[:3])
+    before = model.score_samples(far), model._first_rows
+    with pytest.raises(ValueError, match="sample_weight"):
+        model.partial_fit(far, sample_weight=-np.ones(300))
+    np.testing.assert_array_equal(model.score_samples(far), before[0])
+    assert model._first_rows is before[1]
+
+
+def test_a_fit_settles_the_scale_for_good(far):
+    model = RBMDensity(3, n_iter=2, random_state=0).fit(far[:9])
+    scale = model._encoding
+    assert model.partial_fit(far)._encoding is scale
+    model = RBMDensity(3, n_iter=2, warm_start=True, random_state=0)
+    model.partial_fit(far[:1]).fit(far)
+    assert model.pseudo_log_likelihood(far).mean() > -19
