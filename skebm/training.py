@@ -2,15 +2,18 @@
 
 import itertools
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from sklearn.base import clone
 
 from skebm.energies import Energy, Updates
 from skebm.inference import Completion
 from skebm.optimizers import Average
 from skebm.penalties import Penalties
 from skebm.utils._clock import Clock
+from skebm.utils._going_on import is_interrupt, same
+from skebm.utils._shares import shares
 from skebm.utils._sparse import dense
 
 # Training stops after more rollbacks than this. The learning rate is tiny by then.
@@ -63,6 +66,11 @@ class Plan:
     kernel: object = "gibbs"
     may_settle: bool = False
 
+    @property
+    def specs(self):
+        """Copies of the objective and the optimizer."""
+        return tuple(clone(s, safe=False) for s in (self.objective, self.optimizer))
+
 
 @dataclass
 class Training:
@@ -74,6 +82,8 @@ class Training:
         The model with the parameters of the last update.
     best : energy
         The model with averaged parameters, which is the result.
+    specs : tuple
+        Copies of the objective and the optimizer that the states belong to.
     n_epochs : int
         Number of finished epochs.
     n_rollbacks : int
@@ -93,6 +103,7 @@ class Training:
     objective_state: object
     optimizer_state: object
     average: Average
+    specs: tuple = ()
     n_epochs: int = 0
     n_rollbacks: int = 0
     rate_factor: float = 1.0
@@ -103,8 +114,11 @@ class Training:
     good: dict = field(default_factory=dict)
 
     @classmethod
-    def start(cls, energy, plan, random):
-        """Return a training of ``energy``, whose arrays it updates in place."""
+    def start(cls, energy, plan, random, before=None):
+        """Return a training of ``energy``, whose arrays it updates in place.
+
+        It counts epochs from those of the training ``before``, if there was one.
+        """
         energy = Energy.of(energy)
         return cls(
             energy,
@@ -112,6 +126,8 @@ class Training:
             plan.objective.init(energy, random.fold(0)),
             plan.optimizer.init(energy.params),
             Average(energy.params, plan.average),
+            plan.specs,
+            0 if before is None else before.n_epochs,
         )
 
     @property
@@ -124,9 +140,22 @@ class Training:
 
     def restarted(self, plan):
         """Return a new training from the best model, with new random numbers."""
-        training = Training.start(self.best, plan, self.random.fold(4, self.n_epochs))
-        training.n_epochs = self.n_epochs
-        return training
+        random = self.random.fold(4, self.n_epochs)
+        return Training.start(self.best, plan, random, self)
+
+    def adapted(self, plan):
+        """Return the training, with new states of what the plan has changed."""
+        specs, changed = plan.specs, {}
+        is_old = [same(a, b) for a, b in zip(self.specs, specs, strict=True)]
+        if not is_old[0]:
+            random = self.random.fold(5, self.n_epochs)
+            changed["objective_state"] = plan.objective.init(self.energy, random)
+        if not is_old[1]:
+            changed["optimizer_state"] = plan.optimizer.init(self.energy.params)
+        if plan.average != self.average.decay:
+            params = self.average.current(self.energy.params)
+            changed["average"] = Average(params, plan.average)
+        return replace(self, specs=specs, **changed) if changed else self
 
     def keep(self, is_good=True):
         """Remember the state after a finished epoch, which may be a good one."""
@@ -211,20 +240,14 @@ def train(training, X, weight, plan, on_epoch):
                 break
             if verdict == "settled":
                 clock.n_iter = 2 * epoch  # the schedule falls in the second half
-    except (KeyboardInterrupt, SystemError) as error:
-        if not _is_interrupt(error):
-            raise
+    except BaseException as error:
         training.restore(training.finished, plan)
+        if not is_interrupt(error):
+            raise
         training.interrupted = True
-    training.finished, training.good = {}, {}
+    finally:
+        training.finished, training.good = {}, {}
     return training
-
-
-def _is_interrupt(error):
-    """Tell whether Ctrl-C caused an error: numba wraps it while it loads a kernel."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None
 
 
 def _epoch(training, X, weight, plan, epoch, clock, completion):
@@ -266,8 +289,8 @@ def _epoch(training, X, weight, plan, epoch, clock, completion):
                 batch = completion.visit(
                     energy, rows[0], _HOLE_SWEEPS, draws[0].fold(2)
                 )
-            shares = _shares(weight, rows[0], batch.shape[0], mass_per_batch)
-            _update(training, batch, *shares, plan, rates[0], draws[0])
+            parts = shares(weight, rows[0], batch.shape[0], mass_per_batch)
+            _update(training, batch, *parts, plan, rates[0], draws[0])
             training.average.update(params)
         rate, b = rates[-1], b + len(numbers)
     return rate
@@ -286,7 +309,7 @@ def _updates(training, X, plan, batches, rates, draws, mass_per_batch):
     """Do several updates in one call, and return whether there is a kernel for that."""
     if isinstance(batches[0], slice):
         batches = [np.arange(X.shape[0])]
-    # The step of a larger minibatch is longer, as in `_shares`.
+    # The step of a larger minibatch is longer, as in `shares`.
     rates = np.array(rates) * [len(rows) / mass_per_batch for rows in batches]
     updates = Updates(
         X=X,
@@ -309,7 +332,7 @@ def _updates(training, X, plan, batches, rates, draws, mass_per_batch):
 
 
 def _update(training, batch, share, mass, plan, rate, draws):
-    """Do one update; ``share`` and ``mass`` are what :func:`_shares` returns."""
+    """Do one update; ``share`` and ``mass`` are the result of :func:`shares`."""
     if mass == 0:
         return
     energy = training.energy
@@ -324,17 +347,3 @@ def _update(training, batch, share, mass, plan, rate, draws):
         energy.params, gradient, training.optimizer_state, rate * mass
     )
     energy.project()
-
-
-def _shares(weight, rows, n_rows, mass_per_batch):
-    """Return the share of each row in its minibatch, and the factor of the step.
-
-    The step of a minibatch is proportional to its total weight. So a weight acts like a
-    repetition of the row: exactly if one minibatch holds all rows, else in expectation.
-    ``mass_per_batch`` is the mean of the total weight of a minibatch.
-    """
-    if weight is None:
-        return None, n_rows / mass_per_batch
-    batch_weight = weight[rows]
-    mass = batch_weight.sum()
-    return (batch_weight / mass if mass else batch_weight), mass / mass_per_batch

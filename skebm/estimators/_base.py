@@ -15,6 +15,8 @@ from skebm.monitoring import MONITORS, Epochs, complaint
 from skebm.optimizers import SCHEDULES
 from skebm.partition import PARTITIONS, LogPartition
 from skebm.training import Training, train
+from skebm.utils._going_on import defining, refuse_changes, whole
+from skebm.utils._hold_out import hold_out
 from skebm.utils._parallel import map_blocks, use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import (
@@ -40,6 +42,10 @@ class TrainingRows(NamedTuple):
         The visible layer.
     hooks : dict
         The arguments of ``fit`` that callbacks may ask for.
+    go_on : bool
+        Whether the last training goes on. Else a new one begins.
+    is_stream : bool
+        Whether the rows are a part of a stream, of which no rows are held out.
     labels : ndarray of int of shape (n,) or None
         Labels by which the held-out rows are stratified.
     """
@@ -48,6 +54,8 @@ class TrainingRows(NamedTuple):
     weight: np.ndarray | None
     layer: object
     hooks: dict
+    go_on: bool
+    is_stream: bool
     labels: np.ndarray | None = None
 
 
@@ -96,22 +104,29 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
 
     # -- the story of a fit ----------------------------------------------------------
 
-    def _fit(self, X, y, sample_weight, go_on, n_iter=None, **options):
+    def _fit(self, X, y, sample_weight, n_iter=None, **options):
         """Read the rows, build the energy, train it.
 
-        If ``go_on`` is true, the last training continues. With ``n_iter=1`` it runs one
-        more epoch, with its optimizer and chains. With None a new training starts from
-        its parameters. The options are the options of ``_training_rows``.
+        With ``n_iter=1`` the last training runs one more epoch, with its optimizer and
+        chains. With None and ``warm_start`` a new training starts from its parameters.
+        The options are the options of ``_training_rows``.
         """
-        rows = self._training_rows(X, y, sample_weight, go_on, **options)
-        training, plan = self._start(rows, go_on, n_iter)
-        return self._train(training, rows, plan)
+        is_stream = n_iter is not None
+        go_on = (is_stream or self.warm_start) and hasattr(self, "_training")
+        with whole(self, "history_"):
+            if go_on:
+                self._validate_params()  # scikit-learn checks those of a first fit only
+                refuse_changes(self, self._defining)
+            rows = self._training_rows(X, y, sample_weight, go_on, is_stream, **options)
+            training, plan = self._start(rows, n_iter)
+            return self._train(training, rows, plan)
 
-    def _start(self, rows, go_on, n_iter):
+    def _start(self, rows, n_iter):
         """Return the training that continues or begins, and its plan."""
-        if not go_on:
+        if not rows.go_on:
             summary = self._summarised(rows)
             self._summary = summary.without_rows()
+            self._defining = defining(self)
             random = Random.from_state(self.random_state)
             with use_threads(self.n_jobs):
                 built = self._recipe().build(rows.layer, summary, random.fold(0))
@@ -123,9 +138,11 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         n_rows, weight = rows.units.shape[0], rows.weight
         mass = None if weight is None else weight.sum()
         plan = make_plan(self, energy, rows.layer, n_rows, n_iter, mass)
-        if not go_on:
-            return Training.start(energy, plan, random.fold(1)), plan
-        return self._training if n_iter else self._training.restarted(plan), plan
+        if not rows.go_on:
+            before = getattr(self, "_training", None) if rows.is_stream else None
+            return Training.start(energy, plan, random.fold(1), before), plan
+        last = self._training
+        return (last.adapted(plan) if n_iter else last.restarted(plan)), plan
 
     def _train(self, training, rows, plan):
         """Run the training loop, and set the fitted attributes."""
@@ -164,21 +181,13 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
     def _held_out(self, rows, random):
         """Return the training rows, their weights, and the held-out rows if any."""
         Z, weight, labels = rows.units, rows.weight, rows.labels
-        if not self.early_stopping:
+        if not self.early_stopping or rows.is_stream:
             return Z, weight, None
-        # Here, since it imports half of scikit-learn.
-        from sklearn.model_selection import train_test_split
-
         numbers = np.arange(Z.shape[0]) if weight is None else np.flatnonzero(weight)
-        train_rows, held_out = train_test_split(
-            numbers,
-            test_size=self.validation_fraction,
-            random_state=random.seed(),
-            stratify=None if labels is None else labels[numbers],
-        )
+        kept, held_out = hold_out(numbers, labels, self.validation_fraction, random)
         if weight is None:
-            return Z[train_rows], None, (Z[held_out], None)
-        return Z[train_rows], weight[train_rows], (Z[held_out], weight[held_out])
+            return Z[kept], None, (Z[held_out], None)
+        return Z[kept], weight[kept], (Z[held_out], weight[held_out])
 
     def _fitted_attributes(self, training):
         """Return the fitted attributes at the present state of a training."""

@@ -10,9 +10,9 @@ from skebm.estimators._table_estimator import TableEstimator
 from skebm.inference import conditionals
 from skebm.monitoring import Misfit, Mixing
 from skebm.objectives import OBJECTIVES
-from skebm.tables import check_weight, positive
+from skebm.tables import FirstRows, check_weight, positive
 from skebm.utils._parallel import use_threads
-from skebm.utils._sklearn import fit_context, is_fitted
+from skebm.utils._sklearn import fit_context
 from skebm.utils._validation import resolve
 
 
@@ -42,15 +42,14 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
             If a value lies outside the domain of its column, or a column holds neither
             numbers nor categories. The message names the column.
         """
-        go_on = self.warm_start and is_fitted(self)
-        return self._fit(X, None, sample_weight, go_on)
+        return self._fit(X, None, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
         """Run one epoch over these rows, starting where the last call ended.
 
         The learning rate stays at ``learning_rate``, since the end of a stream of rows
-        is unknown.
+        is unknown. The first 100 rows or more settle the scale of real columns.
 
         Parameters
         ----------
@@ -62,18 +61,18 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
         self : object
             The fitted estimator.
         """
-        return self._fit(X, None, sample_weight, is_fitted(self), n_iter=1)
+        return self._fit(X, None, sample_weight, n_iter=1)
 
-    def _training_rows(self, X, y, sample_weight, go_on):
+    def _training_rows(self, X, y, sample_weight, go_on, is_stream):
         """Return the rows of a fit in the units of the visible layer."""
         hooks = fit_hooks(X, None, sample_weight)
         weight = check_weight(sample_weight, X)
         X = self._check_rows(X, weight=weight, reset=not go_on)
-        weight = positive(weight)
-        if not go_on:
-            self._settle(X, weight)
-        Z = self._encoding.encode(X)
-        return TrainingRows(Z, weight, self._encoding.layer(Z.dtype), hooks)
+        rows = FirstRows(X, positive(weight), None)
+        rows, go_on = self._settled(rows, go_on, is_stream)
+        Z = self._encoding.encode(rows.X)
+        layer = self._encoding.layer(Z.dtype)
+        return TrainingRows(Z, rows.weight, layer, hooks, go_on, is_stream)
 
     def _objective(self):
         return resolve(self.objective, OBJECTIVES, "objective")

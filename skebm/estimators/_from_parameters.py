@@ -8,6 +8,7 @@ from skebm.estimators._plan import make_plan
 from skebm.inference import at_chain_marginals
 from skebm.tables import Encoding, Table
 from skebm.training import Training
+from skebm.utils._going_on import defining
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 
@@ -90,5 +91,6 @@ class FromParametersMixin:
             self._training = Training.start(energy, plan, random.fold(1))
         for name, value in self._fitted_attributes(self._training).items():
             setattr(self, name, value)
+        self._defining = defining(self)
         self.history_ = {}
         return self

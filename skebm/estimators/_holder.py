@@ -3,6 +3,9 @@
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skebm.utils._going_on import renewed
+from skebm.utils._sklearn import is_fitted
+
 
 class DensityHolder(CallbackSupportMixin):
     """Base of estimators that fit ``density_`` and show its training.
@@ -10,17 +13,27 @@ class DensityHolder(CallbackSupportMixin):
     For the callbacks the fit of the density is a subtask.
     """
 
-    def _fit_density(self, X, weight):
+    def _density_to_fit(self, new, kept=()):
+        """Return ``new``; with ``warm_start``, the last density with its parameters."""
+        last = getattr(self, "density_", None) if self.warm_start else None
+        return new if last is None else renewed(last, new, kept)
+
+    def _fit_density(self, density, X, weight):
+        """Fit the density, and keep it, also after Ctrl-C if it can be used."""
         context = self._init_callback_context(max_subtasks=1)
         hooks = {"estimator": self, "X": X, "y": None}
         context.call_on_fit_task_begin(**hooks)
         task = context.subcontext(task_name="density")
         params = {} if weight is None else {"sample_weight": weight}
         # Begin and end of the task are the density's own, for whom it has them.
-        with task.propagate_callback_context(self.density_):
-            task.call_on_fit_task_begin(**hooks)
-            self.density_.fit(X, **params)
-            task.call_on_fit_task_end(**hooks)
+        try:
+            with task.propagate_callback_context(density):
+                task.call_on_fit_task_begin(**hooks)
+                density.fit(X, **params)
+                task.call_on_fit_task_end(**hooks)
+        finally:
+            if is_fitted(density):
+                self.density_ = density
         context.call_on_fit_task_end(**hooks)
 
     @property

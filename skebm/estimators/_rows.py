@@ -113,10 +113,20 @@ class TableMixin:
         refuse_huge(X)
         return X, y
 
-    def _settle(self, X, weight):
-        """Fit the encoding, which turns the columns of a table into units."""
-        table = self._table
-        self._encoding = Encoding.fit(X, table.kinds, table.sizes, weight)
+    def _settled(self, rows, go_on, is_stream):
+        """Settle the encoding, and return :class:`FirstRows` and whether to go on."""
+        first = getattr(self, "_first_rows", None) if go_on else None
+        if go_on and first is None:
+            return rows, True
+        so_far, is_new = rows, True
+        if first is not None and is_stream:
+            so_far, is_new = first.joined(rows, self._encoding.scaled_columns)
+        if is_new:
+            facts = self._table.kinds, self._table.sizes, so_far.weight
+            self._encoding = Encoding.fit(so_far.X, *facts)
+        kept = so_far.unsettled(self._encoding.scaled_columns, is_new)
+        self._first_rows = kept if is_stream else None
+        return (so_far if is_new else rows), not is_new
 
     @property
     def unit_names_(self):

@@ -11,11 +11,13 @@ from skebm.estimators._base import store
 from skebm.estimators._holder import DensityHolder
 from skebm.estimators.density import RBMDensity
 from skebm.tables import by_columns, narrow_kinds
+from skebm.utils._going_on import whole
 from skebm.utils._sklearn import (
     HasMethods,
     Interval,
     StrOptions,
     fit_context,
+    is_fitted,
     validate_data,
 )
 
@@ -131,18 +133,18 @@ random_state, verbose
         self : EBMAnomalyDetector
             The fitted estimator.
         """
-        go_on = self.warm_start and hasattr(self, "density_")
-        rows = self._check_rows(X, reset=True)
-        if not go_on:
-            self.density_ = self._new_density(rows)
-        # Weights go in as they came, since checking them is the density's affair.
-        try:
-            self._fit_density(rows, sample_weight)
-        except KeyboardInterrupt:
-            # What the interrupted density knows is enough to go on with.
+        with whole(self, "density_"):
+            rows = self._check_rows(X, reset=True)
+            kept = ("visible",) if self.density is None else ()
+            density = self._density_to_fit(self._new_density(rows), kept)
+            # Weights go in as they came, since checking them is the density's affair.
+            try:
+                self._fit_density(density, rows, sample_weight)
+            except KeyboardInterrupt:
+                if is_fitted(density):  # its scores are enough to go on with
+                    self.offset_ = self._threshold(rows, sample_weight)
+                raise
             self.offset_ = self._threshold(rows, sample_weight)
-            raise
-        self.offset_ = self._threshold(rows, sample_weight)
         return self
 
     def _check_rows(self, X, reset=False):

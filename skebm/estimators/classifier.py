@@ -16,17 +16,18 @@ from skebm.inference import observed_energy
 from skebm.layers import Categorical, Columns
 from skebm.objectives import OBJECTIVES, Conditional, Hybrid
 from skebm.tables import (
+    FirstRows,
     check_classes,
     check_weight,
     class_factors,
     label_numbers,
     positive,
-    unique_labels,
+    settled_classes,
     with_labels,
 )
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
-from skebm.utils._sklearn import Interval, StrOptions, fit_context, is_fitted
+from skebm.utils._sklearn import Interval, StrOptions, fit_context
 from skebm.utils._validation import resolve
 
 
@@ -172,8 +173,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         self : EnergyClassifier
             The fitted estimator.
         """
-        go_on = self.warm_start and is_fitted(self)
-        return self._fit(X, y, sample_weight, go_on)
+        return self._fit(X, y, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -184,7 +184,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         X, y, sample_weight
             As for :meth:`fit`.
         classes : array-like of shape (n_classes,), default=None
-            All classes that may occur in any call. Only the first call uses them. None
+            All classes that may occur in any call. Later calls may repeat them. None
             takes the classes of ``y`` in the first call.
 
         Returns
@@ -192,30 +192,28 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         self : EnergyClassifier
             The fitted estimator.
         """
-        go_on = is_fitted(self)
-        return self._fit(X, y, sample_weight, go_on, n_iter=1, classes=classes)
+        return self._fit(X, y, sample_weight, n_iter=1, classes=classes)
 
-    def _training_rows(self, X, y, sample_weight, go_on, classes=None):
+    def _training_rows(self, X, y, sample_weight, go_on, is_stream, classes=None):
         """Return the rows of a fit in the units of inputs and label."""
         hooks = fit_hooks(X, y, sample_weight)
         weight = check_weight(sample_weight, X)
         X, y = self._check_rows(X, y, weight, reset=not go_on)
-        present = unique_labels(y)
-        if not go_on:
-            self.classes_ = present if classes is None else unique_labels(classes)
-            self._settle(X, positive(weight))
+        self.classes_ = settled_classes(go_on and self.classes_, classes, y)
         labels, n_classes = label_numbers(self.classes_, y), len(self.classes_)
         if not go_on:
             check_classes(self.classes_, labels, weight, type(self).__name__)
         labels = labels if weight is None else labels[weight > 0]
-        weight = positive(weight)
+        rows = FirstRows(X, positive(weight), labels)
+        rows, go_on = self._settled(rows, go_on, is_stream)
+        X, weight, labels, _ = rows
         if self.class_weight is not None:
             factors = class_factors(self.class_weight, self.classes_, labels, weight)
             weight = factors[labels] * (1 if weight is None else weight)
         Z = with_labels(self._encoding.encode(X), labels, n_classes)
         label_layer = Categorical.zeros(n_classes, Z.dtype)
         layer = Columns([self._encoding.layer(Z.dtype), label_layer])
-        return TrainingRows(Z, weight, layer, hooks, labels)
+        return TrainingRows(Z, weight, layer, hooks, go_on, is_stream, labels)
 
     def _reads_columns(self, X):
         """A frame of nothing but numbers is the array of those.

@@ -152,7 +152,7 @@ objective, default="pcd"
         value of a column that had two: raise an error, or treat it as missing.
     early_stopping : bool, default=False
         Whether to hold out rows, and to stop when the pseudo-likelihood of these rows
-        stops improving.
+        stops improving. ``partial_fit`` holds out no rows.
     validation_fraction : float, default=0.1
         Share of rows that are held out if ``early_stopping`` is true.
     n_iter_no_change : int, default=5

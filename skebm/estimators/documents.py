@@ -17,7 +17,7 @@ from skebm.samplers import LengthTempering
 from skebm.tables import as_documents, check_lengths, check_weight, read_documents
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
-from skebm.utils._sklearn import StrOptions, fit_context, is_fitted
+from skebm.utils._sklearn import StrOptions, fit_context
 from skebm.utils._validation import checks, resolve
 
 # The energy of each kind of words, and the sampler of its persistent chains.
@@ -183,7 +183,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         UserWarning
             If a count is not a whole number.
         """
-        return self._fit(X, None, sample_weight, self.warm_start and is_fitted(self))
+        return self._fit(X, None, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
@@ -203,16 +203,16 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         self : DocumentDensity
             The fitted estimator.
         """
-        return self._fit(X, None, sample_weight, is_fitted(self), n_iter=1)
+        return self._fit(X, None, sample_weight, n_iter=1)
 
-    def _training_rows(self, X, y, sample_weight, go_on):
+    def _training_rows(self, X, y, sample_weight, go_on, is_stream):
         """Return the documents of a fit."""
         documents = self._check_rows(X, reset=not go_on)
         weight = check_weight(sample_weight, documents)
         if not go_on:
             self._gives_sparse = issparse(documents)
         hooks = fit_hooks(documents, None, sample_weight)
-        return TrainingRows(documents, weight, None, hooks)
+        return TrainingRows(documents, weight, None, hooks, go_on, is_stream)
 
     def _summarised(self, rows):
         return DocumentSummary.of(rows.units, rows.weight)

@@ -9,6 +9,7 @@ from skebm.estimators._base import store
 from skebm.estimators._holder import DensityHolder
 from skebm.estimators.density import RBMDensity
 from skebm.tables.table import as_frame, by_columns
+from skebm.utils._going_on import whole
 from skebm.utils._sklearn import (
     HasMethods,
     check_feature_names_in,
@@ -146,19 +147,19 @@ warm_start, n_jobs, random_state, verbose
         self : EnergyImputer
             The fitted estimator.
         """
-        X = self._check(X, reset=True)
-        hole = is_missing(X)
-        self._kept = np.flatnonzero(~hole.all(axis=0))
-        if not len(self._kept):
-            raise ValueError("X has no value at all: every cell is missing.")
-        # First, so that a fit that Ctrl-C ends leaves something to go on with.
-        self.indicator_ = None
-        if self.add_indicator:
-            self.indicator_ = MissingIndicator(error_on_new=False)
-            self.indicator_.fit(np.where(hole, np.nan, 0.0))
-        if not (self.warm_start and hasattr(self, "density_")):
-            self.density_ = self._new_density()
-        self._fit_density(_columns(X, self._kept), sample_weight)
+        with whole(self, "density_"):
+            X = self._check(X, reset=True)
+            hole = is_missing(X)
+            self._kept = np.flatnonzero(~hole.all(axis=0))
+            if not len(self._kept):
+                raise ValueError("X has no value at all: every cell is missing.")
+            # First, so that a fit that Ctrl-C ends leaves something to go on with.
+            self.indicator_ = None
+            if self.add_indicator:
+                self.indicator_ = MissingIndicator(error_on_new=False)
+                self.indicator_.fit(np.where(hole, np.nan, 0.0))
+            density = self._density_to_fit(self._new_density())
+            self._fit_density(density, _columns(X, self._kept), sample_weight)
         return self
 
     def transform(self, X):

@@ -3,13 +3,14 @@
 from skebm.tables.arrays import plain_array, refuse_huge
 from skebm.tables.documents import as_documents, check_lengths, read_documents
 from skebm.tables.encoding import Encoding
+from skebm.tables.first_rows import FirstRows
 from skebm.tables.kinds import KINDS, Kind
 from skebm.tables.kinds.auto import narrow_kinds
 from skebm.tables.labels import (
     check_classes,
     class_factors,
     label_numbers,
-    unique_labels,
+    settled_classes,
     with_labels,
 )
 from skebm.tables.partial import column_positions, partial_rows
@@ -20,6 +21,7 @@ from skebm.tables.weights import check_weight, positive
 __all__ = [
     "KINDS",
     "Encoding",
+    "FirstRows",
     "Kind",
     "Rows",
     "Table",
@@ -39,6 +41,6 @@ __all__ = [
     "positive",
     "read_documents",
     "refuse_huge",
-    "unique_labels",
+    "settled_classes",
     "with_labels",
 ]

@@ -74,6 +74,13 @@ class Encoding(NamedTuple):
         return max(1.0, *(kind.spread for kind in self.kinds))
 
     @property
+    def scaled_columns(self):
+        """The columns of the table with a scale that ``fit`` learns, ndarray of int."""
+        pairs = zip(self.kinds, self.columns, strict=True)
+        columns = [columns for kind, columns in pairs if kind.learns_scale]
+        return np.concatenate([np.arange(0), *columns])
+
+    @property
     def variables(self):
         """The column of the table that each unit belongs to, int, shape (n_units,)."""
         pairs = zip(self.kinds, self.columns, strict=True)

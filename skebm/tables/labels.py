@@ -58,6 +58,33 @@ def label_numbers(classes, y, n_rows=None):
     return numbers
 
 
+def settled_classes(known, classes, y):
+    """Return the classes of a model in increasing order.
+
+    Parameters
+    ----------
+    known : ndarray of shape (n_classes,) or False
+        The classes of the last call. False in a first call.
+    classes : array-like of shape (n_classes,) or None
+        The classes that the user names. None takes the known ones, or those of ``y``.
+    y : array-like of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If the user names other classes than the known ones.
+    """
+    present = unique_labels(y)
+    if known is False:
+        return present if classes is None else unique_labels(classes)
+    if classes is not None and not np.array_equal(np.unique(classes), known):
+        raise ValueError(
+            f"`classes={classes!r}` is not the same as on last call to partial_fit, "
+            f"was: {known!r}. Pass the same classes, or call fit for a new model."
+        )
+    return known
+
+
 def check_classes(classes, numbers, weight, estimator):
     """Raise a sentence unless there are rows of at least two classes.
 

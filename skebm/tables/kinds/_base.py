@@ -31,6 +31,8 @@ class Kind:
         numbers are not checked: every finite number is allowed, or values are numbered.
     learns_limits : bool
         Whether :meth:`limits` depends on the numbers that ``fit`` has seen.
+    learns_scale : bool
+        Whether numbers are standardised by the numbers that ``fit`` has seen.
     outside_is_unknown : bool
         Whether a number outside the domain is a value that ``fit`` has not seen, so
         that ``handle_unknown`` decides about it.
@@ -57,6 +59,7 @@ class Kind:
     layer_class = None
     domain = None
     learns_limits = False
+    learns_scale = False
     outside_is_unknown = False
     takes_text = False
     averages_values = False

@@ -20,6 +20,7 @@ class GaussianKind(Kind):
     """
 
     layer_class = Gaussian
+    learns_scale = True
 
     def __init__(self, location=(), scale=(), spread=1.0):
         super().__init__(len(scale))
@@ -72,6 +73,7 @@ class RealKind(Kind):
     """
 
     layer_class = Gaussian
+    learns_scale = True
     family = "best"
 
     def __init__(self, curves=(), spread=1.0):
