@@ -151,11 +151,15 @@ def test_randomness_has_one_source(path):
 def test_threads_have_one_source(path):
     if path == Path("utils/_parallel.py"):
         return
+    is_limit = path == Path("utils/_blas.py")
     for module, name in imports(path):
         words = module.split(".")
-        assert words[0] not in ("concurrent", "threadpoolctl", "multiprocessing"), path
+        assert words[0] not in ("concurrent", "multiprocessing"), path
+        assert words[0] != "threadpoolctl" or is_limit, path
         if words[0] == "threading":
-            lock = path == Path("utils/_lazy.py") and name == "Lock"
+            may_lock = is_limit or path == Path("utils/_lazy.py")
+            lock = may_lock and name == "Lock"
+            lock |= name in ("current_thread", "main_thread")  # they only ask
             assert lock, f"{path} imports {name} of threading"
 
 
@@ -271,3 +275,40 @@ def test_public_functions_have_docstrings(path):
         named = isinstance(node, (ast.FunctionDef, ast.ClassDef))
         if named and not node.name.startswith("_"):
             assert ast.get_docstring(node), f"{path}: {node.name} has no docstring"
+
+
+# Each `while` in order, by file, with what bounds it. A loop that numbers can keep from
+# ending is a `for` with a limit.
+WHILES = {
+    "energies/bursty/_tokens.py": ["the blocks of words", "the words of a block"],
+    "energies/rbm/_flips.py": ["halvings of 32", "halvings of the number of sums"],
+    "energies/rbm/_minibatches.py": ["the parts of a phase, which a counter gives out"],
+    "layers/columns.py": ["the layers"],
+    "samplers/growth.py": ["each rung is longer by a tenth and by a word"],
+    "training.py": [
+        "the epochs and the rollbacks, both limited",
+        "the causes of an error",
+        "the minibatches: a turn without one is the only one of its kind",
+    ],
+    "utils/_parallel.py": [
+        "the parts of a job",
+        "the parts that others have begun",
+        "none: a daemon",
+        "the parts of all jobs",
+    ],
+    "utils/_phases.py": ["the number of spins", "the parts that others have begun"],
+    "utils/_products.py": ["the bits of a word"],
+    "utils/_random.py": ["halvings of the number of categories"],
+}
+
+
+@every_file
+def test_loops_end(path):
+    loops = [node for node in ast.walk(tree(path)) if isinstance(node, ast.While)]
+    bounds = WHILES.get(str(path), [])
+    lines = [node.lineno for node in loops]
+    assert len(loops) == len(bounds), f"{path}: loops at {lines}, bounds {bounds}"
+
+
+def test_bounds_of_loops_have_files():
+    assert set(WHILES) <= set(IDS)

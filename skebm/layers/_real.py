@@ -110,10 +110,21 @@ def normal_grid(mean, scale):
     """
     step = 0.75 * scale
     low, high = mean[0] - 8 * scale, mean[1] + 8 * scale
-    n_steps = np.ceil((high - low) / step)
-    if not n_steps < _MAX_STEPS:
+    n_steps = whole_steps((high - low) / step)
+    return low + step * np.arange(n_steps + 1), step
+
+
+def whole_steps(number):
+    """Return the number of steps of a sum or an integral, rounded up.
+
+    Raises
+    ------
+    FloatingPointError
+        If it is so large, or not finite, that the weights must have exploded.
+    """
+    if not number < _MAX_STEPS:
         raise FloatingPointError(
-            "The weights are too large to integrate a real unit out. Lower "
+            "The weights are too large to sum or integrate a unit out. Lower "
             "learning_rate."
         )
-    return low + step * np.arange(int(n_steps) + 1), step
+    return int(np.ceil(number))

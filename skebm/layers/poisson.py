@@ -5,6 +5,7 @@ from scipy.special import gammaln, pdtr, pdtrik
 
 from skebm.layers._base import Layer
 from skebm.layers._discrete import draws, sums
+from skebm.layers._real import whole_steps
 
 
 class Poisson(Layer):
@@ -135,4 +136,4 @@ def _values(field, shape):
     mode = np.exp(np.max(field / shape, initial=0, axis=None))
     # Near its mode the distribution has the variance mode / shape.
     width = np.sqrt(mode / np.min(shape)) + 1 / np.min(shape)
-    return np.arange(np.ceil(mode + 10 * width) + 30)
+    return np.arange(whole_steps(mode + 10 * width) + 30.0)

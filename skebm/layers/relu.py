@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from skebm.layers._real import Real
+from skebm.layers._real import Real, whole_steps
 from skebm.utils._addresses import KERNEL
 
 # Below this number of standard deviations the tail of the normal distribution is taken
@@ -63,13 +63,14 @@ class ReLU(Real):
         field = np.array([low, high]) + float(self.bias[variable])
         # If the field is far below 0, the density falls like exp(field * x).
         width = min(scale, 1 / max(-field[0], 1e-12))
-        edges = [0.0]
-        while edges[-1] < (max(field[1] * scale, 0) + 9) * scale:
-            edges.append(edges[-1] + width)
-            width = min(2 * width, scale)
+        n_doublings = whole_steps(np.log2(scale / width))
+        top = max(field[1] * scale, 0) + 9
+        doubled = np.arange(n_doublings + whole_steps(top) + 1, dtype=float)
+        edges = np.r_[0, np.minimum(width * 2**doubled, scale).cumsum()]
+        edges = edges[: np.searchsorted(edges, top * scale) + 1]
         node, weight = np.polynomial.legendre.leggauss(12)
         half = np.diff(edges)[:, None] / 2
-        values = np.array(edges[:-1])[:, None] + half * (node + 1)
+        values = edges[:-1, None] + half * (node + 1)
         values = values.ravel().astype(self.bias.dtype)
         log_weight = np.log(half * weight).ravel()
         return slice(variable, variable + 1), values[:, None], log_weight

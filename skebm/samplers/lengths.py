@@ -18,6 +18,9 @@ from skebm.utils._resampling import log_mean_exp, systematic
 _SPREAD = 0.5
 # The first rung above 0 is at most this long, since 0 doubled is 0.
 _FIRST = 0.5
+# With weights that have exploded the steps would become so small that the ladder never
+# ends. With fewer rungs the estimate stays unbiased, but its spread grows.
+_MAX_RUNGS = 100_000
 
 
 class LengthTempering(Sampler):
@@ -131,8 +134,10 @@ def make_ladder(marginal, top, n_chains, random):
     """
     hidden, length, ladder = coins(marginal, (n_chains,), random.fold(0)), 0.0, [0.0]
     phi = marginal.phi(hidden)
-    while length < top:
-        longest_step = _SPREAD / max(phi.std(), 1e-300)
+    for _ in range(_MAX_RUNGS):
+        if length >= top:
+            break
+        longest_step = max(_SPREAD / max(phi.std(), 1e-300), top / _MAX_RUNGS)
         length = min(top, length + min(longest_step, max(length, _FIRST)))
         log_weight = (length - ladder[-1]) * phi
         rows = systematic(log_weight[None], random.fold(1, len(ladder)))[0]

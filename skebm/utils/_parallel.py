@@ -1,4 +1,4 @@
-"""The only place that starts threads, and the only one that limits the threads of BLAS.
+"""The only place that starts threads.
 
 There is one level of parallelism. Within :func:`use_threads`, BLAS runs on one thread
 and :func:`map_blocks` spreads blocks of rows over a crew; a block goes through all of
@@ -9,17 +9,18 @@ never on the number of threads, so neither do the results.
 import itertools
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from threading import Condition, Lock, Thread
+from threading import Lock, Thread
 
 import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
 from numba import config
-from scipy.linalg import cython_blas  # noqa: F401  numba's np.dot; limited below
-from threadpoolctl import ThreadpoolController
 
+from skebm.utils._blas import BlasLimit
+from skebm.utils._compiler import compiler_lock as _compiler
+from skebm.utils._compiler import delay, release_compiler
 from skebm.utils._phases import board, watch
 from skebm.utils._sklearn import available_threads
 
@@ -42,6 +43,8 @@ _CALLS_ALONE = 10
 # A call of fewer seconds tells nothing.
 _NOTICEABLE = 0.005
 
+_NOTHING = iter(())
+
 _n_threads = ContextVar("n_threads", default=1)
 
 
@@ -58,7 +61,7 @@ def map_blocks(function, n_rows, work_per_row, size=BLOCK_ROWS):
     ``work_per_row``, in multiply-adds a step, tells whether that is worth while: where
     it is not, all rows are one block.
     """
-    return start_blocks(function, n_rows, work_per_row, size).result()
+    return map_parts(function, blocks_of(n_rows, work_per_row, size))
 
 
 def start_blocks(function, n_rows, work_per_row, size=BLOCK_ROWS):
@@ -67,7 +70,7 @@ def start_blocks(function, n_rows, work_per_row, size=BLOCK_ROWS):
     Other threads begin at once; they leave it for a job that starts later and take it
     up again after that, and this thread joins in at ``result()``.
     """
-    return _Job(function, blocks_of(n_rows, work_per_row, size))
+    return _Job(function, blocks_of(n_rows, work_per_row, size)).share()
 
 
 def map_parts(function, parts):
@@ -82,52 +85,81 @@ def blocks_of(n_rows, work_per_row, size=BLOCK_ROWS):
 
 
 class _Job:
-    """Calls of a function that any thread may take."""
+    """Calls of a function that any thread may take.
+
+    Ctrl-C may strike its owner between any two steps. So whatever another thread waits
+    for is counted by the helpers, which Ctrl-C never strikes.
+    """
 
     def __init__(self, function, parts):
         self.function, self.parts = function, parts
-        self.lock = None  # none is needed if nobody helps
-        n_helpers = min(_n_threads.get(), len(parts)) - 1
-        if n_helpers > 0:
-            self.lock, self.errors = Lock(), []
-            self.results = [None] * len(parts)
-            self.queue = iter(range(len(parts)))  # `next` is atomic
-            self.busy = np.zeros(1, dtype=np.int64)
+        self.is_shared, self.errors = False, []
+        self.results = [None] * len(parts)
+        self.queue = iter(range(len(parts)))  # `next` is atomic
+        self.busy = np.zeros(1, dtype=np.int64)
+
+    def share(self):
+        """Let other threads begin, unless they have or nobody helps."""
+        n_helpers = min(_n_threads.get(), len(self.parts)) - 1
+        if n_helpers > 0 and not self.is_shared:
+            self.is_shared = True
             _crew.jobs[id(self)] = self
             _crew.call(n_helpers)
+        return self
 
     def result(self):
         """Do what nobody has begun, wait for the rest, return the list of results."""
-        if self.lock is None:
-            return [self.function(part) for part in self.parts]
         try:
-            while self.run_one():
-                pass
+            self.share()
+            while (b := next(self.queue, None)) is not None:
+                self.results[b] = self.function(self.parts[b])
+            self._wait()
+        except BaseException:
+            self.queue = _NOTHING  # after Ctrl-C nothing new begins
+            release_compiler()
+            self._wait()
+            raise
         finally:
-            self.queue = iter(())  # after Ctrl-C nothing new begins
-            while self.busy[0] and not watch(self.busy, 0, True, _SPINS):
-                time.sleep(1e-4)
+            _crew.jobs.pop(id(self), None)
         if self.errors:
             raise self.errors[0]
         return self.results
 
-    def run_one(self):
-        """Do one call; say whether there was one left."""
-        with self.lock:
+    def _wait(self):
+        """Wait for parts that others have begun; only then raise a KeyboardInterrupt.
+
+        They write where the owner would go on writing.
+        """
+        interrupt = None
+        while self.busy[0]:
+            try:
+                if not watch(self.busy, 0, True, _SPINS):
+                    time.sleep(1e-4)
+            except KeyboardInterrupt as error:
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
+
+    def help_once(self):
+        """Do one call in a thread of the crew; say whether there was one left."""
+        # Whoever finds the queue empty afterwards sees that this thread may be busy.
+        self._count(1)
+        try:
             b = next(self.queue, None)
             if b is None:
                 _crew.jobs.pop(id(self), None)
                 return False
-            self.busy[0] += 1
-        try:
             self.results[b] = self.function(self.parts[b])
         except BaseException as error:
             self.errors.append(error)
-            self.queue = iter(())
+            self.queue = _NOTHING
         finally:
-            with self.lock:
-                self.busy[0] -= 1
+            self._count(-1)
         return True
+
+    def _count(self, change):
+        with _crew.lock:
+            self.busy[0] += change
 
 
 class _Crew:
@@ -142,19 +174,24 @@ class _Crew:
         self.jobs = {}
         self.calls = np.zeros(1, dtype=np.int64)
         self.members = 0
-        self.sleepers = Condition()
-        self.asleep = 0
+        self.lock = Lock()  # of the helpers alone
+        self.sleepers = []
         self.calls_alone = 0
 
     def call(self, n_helpers):
-        """Wake the crew, and let it grow to this many threads."""
+        """Wake the crew, and let it grow to this many threads.
+
+        Without a lock, which Ctrl-C could leave locked for ever; at worst a thread too
+        many is started.
+        """
         self.calls[0] += 1
-        if self.members < n_helpers or self.asleep:
-            with self.sleepers:
-                self.sleepers.notify_all()
-                while self.members < n_helpers:
-                    self.members += 1
-                    Thread(target=self.serve, name="skebm", daemon=True).start()
+        for bell in list(self.sleepers):
+            if bell.locked():
+                with suppress(RuntimeError):  # another caller was faster
+                    bell.release()
+        for _ in range(n_helpers - self.members):
+            Thread(target=self.serve, name="skebm", daemon=True).start()
+            self.members += 1
 
     def has_room(self):
         """Whether threads that wait for each other get cores at the same time."""
@@ -165,14 +202,16 @@ class _Crew:
         """Take calls of the newest job that has any, for ever."""
         while True:
             seen = int(self.calls[0])
-            while any(job.run_one() for job in list(self.jobs.values())[::-1]):
+            while any(job.help_once() for job in list(self.jobs.values())[::-1]):
                 pass
             if watch(self.calls, seen, False, _SPINS):
                 continue
-            with self.sleepers:
-                self.asleep += 1
-                self.sleepers.wait_for(lambda seen=seen: self.calls[0] != seen)
-                self.asleep -= 1
+            bell = Lock()
+            bell.acquire()
+            self.sleepers.append(bell)
+            if self.calls[0] == seen:  # else it was called before it had a bell
+                bell.acquire()
+            self.sleepers.remove(bell)
 
 
 def run_phases(kernel, n_phases, n_threads, *args):
@@ -222,70 +261,50 @@ def resolve_n_jobs(n_jobs):
 @contextmanager
 def use_threads(n_jobs=None):
     """Give the block its threads and hold BLAS at one, for all concurrent holders."""
-    token = _n_threads.set(resolve_n_jobs(n_jobs))
-    _blas.hold()
+    n_threads, before, holder = resolve_n_jobs(n_jobs), _n_threads.get(), object()
     try:
+        _n_threads.set(n_threads)
+        _blas.hold(holder)
         yield
     finally:
-        _blas.release()
-        _n_threads.reset(token)
+        # Ctrl-C may strike here too: then all of it is done again.
+        try:
+            release_compiler()
+            _n_threads.set(before)
+            _blas.release(holder)
+        except KeyboardInterrupt:
+            _n_threads.set(before)
+            _blas.release(holder)
+            raise
 
 
-class _BlasLimit:
-    """A limit that is process-wide, hence counted: the last holder lifts it."""
-
-    def __init__(self):
-        self.lock = Lock()
-        self.holders = 0
-        self.controller = None
-        self.limit = None
-
-    def hold(self):
-        with self.lock:
-            if self.holders == 0:
-                if self.controller is None:
-                    self.controller = ThreadpoolController().select(user_api="blas")
-                self._disown()
-                self.limit = self.controller.limit(limits=1)
-            self.holders += 1
-
-    def release(self):
-        with self.lock:
-            self.holders -= 1
-            if self.holders == 0:
-                self._restore()
-
-    def _restore(self):
-        # threadpoolctl >= 3.7 lets only the thread that set a limit change it, and
-        # does nothing, in silence, for any other: the last holder may be another one.
-        self._disown()
-        self.limit.restore_original_limits()
-        self._disown()
-        self.limit = None
-
-    def _disown(self):
-        for library in self.controller.lib_controllers:
-            if hasattr(library, "clear_controlling_thread"):
-                library.clear_controlling_thread(force=True)
-
-    def after_fork(self):
-        # The child has none of the parent's threads, so none of its holders either
-        # (a fork from inside a fit keeps the limit: its own holder never releases).
-        self.lock = Lock()
-        if self.holders:
-            self._restore()
-        self.holders = 0
-
-
-_blas = _BlasLimit()
+_blas = BlasLimit()
 _crew = _Crew()
 
 
+def _before_fork():
+    # The child gets all locks as they are. What another thread holds, it never gives
+    # back there.
+    _compiler.acquire()
+    _blas.lock.acquire()
+
+
 def _after_fork():
+    _blas.lock.release()
+    _compiler.release()
+
+
+def _after_fork_in_child():
     global _crew
+    _after_fork()
+    delay.reset()
     _crew = _Crew()
-    _blas.after_fork()
+    _blas.drop_holders()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork,
+        after_in_child=_after_fork_in_child,
+    )

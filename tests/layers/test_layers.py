@@ -501,3 +501,11 @@ def test_cgf_grad_of_no_rows_is_zero(kind):
     layer = make(kind)
     for name, value in layer.cgf_grad(np.zeros((0, layer.n_units)), np.ones(0)).items():
         np.testing.assert_array_equal(value, np.zeros_like(layer.params[name]))
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "relu", "poisson", "zero_inflated"])
+@pytest.mark.parametrize("field", [1e9, 1e300, np.inf, np.nan])
+def test_alternatives_of_exploded_weights_are_refused(kind, field):
+    layer = type(make(kind)).zeros(2)
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="weights"):
+        layer.alternatives(0, -field, field)

@@ -4,6 +4,10 @@ import numpy as np
 
 from skebm.energies.rbm._flips import Flips, two_values
 
+# After so many halvings the ends of a bisection differ by little more than rounding: of
+# numbers that large, neighbours may be further apart than the width that is asked for.
+_MAX_HALVINGS = 64
+
 
 def conditionals_by_sum(energy, x):
     """Return ``log p(x_i | all other x)``, each variable summed (or integrated) out.
@@ -133,7 +137,9 @@ def _range_about_modes(energy, unit, weights, rest):
     start = np.zeros(len(rest))
     ends = start - slope(start) / precision, start - slope(start) / least
     low, high = np.minimum(*ends), np.maximum(*ends)
-    while np.max(high - low, initial=0) > precision**-0.5:
+    for _ in range(_MAX_HALVINGS):
+        if not np.max(high - low, initial=0) > precision**-0.5:
+            break
         middle = (low + high) / 2
         below = slope(middle) < 0
         low, high = np.where(below, middle, low), np.where(below, high, middle)

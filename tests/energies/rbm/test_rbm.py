@@ -1,9 +1,11 @@
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from scipy import sparse, stats
 
 from skebm.energies import RBM
-from skebm.layers import Bernoulli, Gaussian
+from skebm.layers import Bernoulli, Gaussian, ReLU
 from skebm.partition import ExactPartition
 from skebm.testing import check_energy
 from skebm.utils._random import Random
@@ -439,3 +441,13 @@ def test_repr_names_the_layers():
     energy = random_rbm(("gaussian", "bernoulli"), 5, 3)
     assert repr(energy) == "RBM(Gaussian(n_units=5), Bernoulli(n_units=3))"
     assert isinstance(energy.visible, Gaussian)
+
+
+@pytest.mark.parametrize("scale", [1e20, 1e100])
+def test_conditionals_end_where_numbers_are_too_large_for_a_bisection(scale):
+    """Neighbours among such numbers are further apart than a standard deviation."""
+    rng = np.random.default_rng(3)
+    hidden = ReLU(scale * rng.normal(size=3), None)
+    energy = RBM(Gaussian.zeros(4), hidden, rng.normal(size=(4, 3)))
+    with suppress(FloatingPointError):  # which says that weights are too large
+        energy.conditional_log_prob(rng.normal(size=(5, 4)))
