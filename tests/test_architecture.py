@@ -287,9 +287,9 @@ WHILES = {
     "samplers/growth.py": ["each rung is longer by a tenth and by a word"],
     "training.py": [
         "the epochs and the rollbacks, both limited",
-        "the causes of an error",
         "the minibatches: a turn without one is the only one of its kind",
     ],
+    "utils/_going_on.py": ["the causes of an error"],
     "utils/_parallel.py": [
         "the parts of a job",
         "the parts that others have begun",
