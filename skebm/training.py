@@ -208,17 +208,17 @@ def train(training, X, weight, plan, on_epoch):
     training.keep()
     training.interrupted = training.diverged = False
     start, epoch, training.n_rollbacks = training.n_epochs, 0, 0
-    clock, completion = Clock(plan.n_iter, plan.max_time), None
-    if isinstance(X, np.ndarray) and np.isnan(X).any():
-        draws = training.random.fold(6, start)
-        completion = Completion(training.best, X, draws, plan.kernel)
+    clock = Clock(plan.n_iter, plan.max_time)
+    draws = training.random.fold(6, start)
+    completion = Completion.of(training.best, X, draws, plan.kernel)
     try:
         is_over = clock.is_over
         while epoch < clock.n_iter and not is_over:
             # Divergence begins with an overflow, which is found after the epoch.
             with np.errstate(over="ignore", invalid="ignore"):
                 rate = _epoch(training, X, weight, plan, epoch, clock, completion)
-            training.is_last = epoch + 1 == clock.n_iter or (is_over := clock.is_over)
+            is_over = clock.is_over
+            training.is_last = epoch + 1 == clock.n_iter or is_over
             verdict = "diverged"
             if all(np.isfinite(p).all() for p in training.energy.params.values()):
                 verdict = on_epoch(training, rate)

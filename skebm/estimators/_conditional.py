@@ -74,7 +74,7 @@ class ConditionalMixin:
                 rows = draw(energy, n_samples, random, self._kernel)
             return self._as_input(rows)
         rows = self._read(partial_rows(given, *self._names))
-        if not hasattr(given, "index") or getattr(given, "ndim", 1) == 1:
+        if getattr(given, "ndim", 1) == 1:  # rows without labels of their own
             rows = rows._replace(index=None)
         Z = self._encoded(rows)
         with use_threads(self.n_jobs):

@@ -37,6 +37,12 @@ class Completion:
 
     requires = ("clamped",)
 
+    @classmethod
+    def of(cls, energy, X, *facts):
+        """Return the completion of rows, or None if they have no holes."""
+        has_holes = isinstance(X, np.ndarray) and np.isnan(X).any()
+        return cls(energy, X, *facts) if has_holes else None
+
     def __init__(self, energy, X, random, kernel="gibbs"):
         energy = Energy.of(energy)
         require(energy, self, "Fill in missing values first.")

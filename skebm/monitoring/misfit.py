@@ -8,6 +8,7 @@ from skebm.inference import HOLE_STEPS, completed, draw
 from skebm.monitoring._base import subsample
 from skebm.samplers import can_move, named_kernel
 from skebm.utils._lazy import Lazy
+from skebm.utils._math import row_weights
 
 # Largest number of rows that are compared, and of their cells.
 _MAX_ROWS, _MAX_CELLS = 1000, 200_000
@@ -118,7 +119,8 @@ class Misfit(Lazy):
 
 def _moments(Z, weight):
     """Return mean products of units, means on the diagonal, and their variances."""
-    share = np.full(len(Z), 1 / len(Z)) if weight is None else weight / weight.sum()
+    share = row_weights(weight, len(Z))
+    share = share / share.sum()
     product = (Z * share[:, None]).T @ Z
     square = (Z**2 * share[:, None]).T @ Z**2
     mean, second = share @ Z, np.diag(product)

@@ -81,7 +81,9 @@ class Mixing(Lazy):
         if getattr(state, "chains", None) is None:
             return None
         objective = getattr(objective, "generative", objective)
-        n_steps = objective.steps(energy) if hasattr(objective, "steps") else 1
+        n_steps = 1
+        if hasattr(objective, "steps"):
+            n_steps = objective.steps(energy, state.sampler)
         return cls(
             energy,
             state.sampler,

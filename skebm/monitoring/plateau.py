@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skebm.monitoring._base import mean
+from skebm.utils._math import row_weights
 
 # Number of decisions in the longest training. Half of them are made: the learning rate
 # falls in the second half.
@@ -51,12 +51,11 @@ class Plateau:
         That needs a gain since the start which is not small.
         """
         last, before = (self._scores(epoch / k, epoch / (2 * k)) for k in (1, 2))
-        gain, weight = last - before, self.looks[0][1].weight
-        average = mean(gain, weight)
-        share = np.full(len(gain), 1 / len(gain)) if weight is None else weight
+        gain, start = last - before, self.looks[0][1]
+        share = row_weights(start.weight, len(gain))
         share = share / share.sum()
+        average, total = share @ gain, share @ (last - start.scores)
         error = np.sqrt(share**2 @ (gain - average) ** 2)
-        total = mean(last - self.looks[0][1].scores, weight)
         return total > self.small and average - error < min(_SHARE * total, self.small)
 
     def _scores(self, last, first):

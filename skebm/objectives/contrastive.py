@@ -71,7 +71,8 @@ class _Contrastive(BaseEstimator):
         """
         energy = Energy.of(energy)
         data, chains, chain_weight = self._start(energy, X, weight, state, random)
-        n_steps, sampler = self.steps(energy), state.sampler
+        sampler = state.sampler
+        n_steps = self.steps(energy, sampler)
         fused = self._fused(energy, sampler, X)
         if fused is not None:
             randoms = [
@@ -119,14 +120,14 @@ class _Contrastive(BaseEstimator):
             chains=state.chains,
             offsets=state.offsets,
             offset_rate=_OFFSET_RATE,
-            n_sweeps=(self.steps(energy), state.sampler.sweeps),
+            n_sweeps=(self.steps(energy, state.sampler), state.sampler.sweeps),
         )
         chains, offsets = fused.updates(updates)
         if state.chains is None:
             chains = None
         return state._replace(chains=chains, offsets=offsets)
 
-    def steps(self, energy):
+    def steps(self, energy, sampler):
         """Return the number of steps of the sampler for each gradient."""
         return self.n_steps
 
@@ -232,12 +233,11 @@ class PCD(_Contrastive):
         """Return no chains at the rows, the persistent chains, and no weights."""
         return None, state.chains, None
 
-    def steps(self, energy):
+    def steps(self, energy, sampler):
         """Return the number of steps of the sampler for each gradient."""
         if self.n_steps != "auto":
             return self.n_steps
         energy = Energy.of(energy)
         # A ladder has to follow the model at every rung, coupled or not.
-        is_plain = resolve(self.sampler, SAMPLERS, "sampler").sweeps is not None
-        follows = energy.coupled and is_plain
+        follows = energy.coupled and sampler.sweeps is not None
         return 3 if energy.work <= (_SMALL_COUPLED if follows else _SMALL_WORK) else 1

@@ -36,7 +36,8 @@ def refuse_huge(X):
     values = X.data if issparse(X) else X
     if values.dtype != np.float64 or not values.size:
         return  # no number of single precision is as large
-    if np.nanmax(np.abs(values), initial=0) <= LARGEST:
+    low, high = np.nanmin(values, initial=0), np.nanmax(values, initial=0)
+    if low >= -LARGEST and high <= LARGEST:
         return
     place = np.flatnonzero(np.abs(values) > LARGEST)[0]
     column = X.indices[place] if issparse(X) else place % X.shape[1]

@@ -77,7 +77,7 @@ def settled_classes(known, classes, y):
     present = unique_labels(y)
     if known is False:
         return present if classes is None else unique_labels(classes)
-    if classes is not None and not np.array_equal(np.unique(classes), known):
+    if classes is not None and not np.array_equal(unique_labels(classes), known):
         raise ValueError(
             f"`classes={classes!r}` is not the same as on last call to partial_fit, "
             f"was: {known!r}. Pass the same classes, or call fit for a new model."
