@@ -52,7 +52,9 @@ NEIGHBOURS = {
     "tables/column.py": {"arrays", "kinds"},
     "tables/declaration.py": {"kinds"},
     "tables/encoding.py": {"kinds"},
-    "tables/table.py": {"column", "declaration", "kinds"},
+    "tables/frames.py": {"kinds"},
+    "tables/partial.py": {"frames"},
+    "tables/table.py": {"column", "declaration", "frames", "kinds", "observed"},
 }
 
 

@@ -137,12 +137,13 @@ class ConditionalMixin:
     def posterior_mean(self, X):
         """Return the rows with the best guess in each missing cell.
 
-        The best guess of a number is its posterior mean. The best guess in a column of
-        categories or of two values is the most probable value. They are sums over all
-        hidden states if there are at most 12 two-valued hidden units (8 if columns have
-        couplings). Else they come from several chains for each row, which are resampled
-        by their importance weights, so that each mode of the posterior gets its share.
-        The result is the same at each call.
+        The best guess of a number is its posterior mean, which is rounded in a column
+        of counts. The best guess of a category, or of one of two values, is the most
+        probable one. They are sums over all hidden states if there are at most 12
+        two-valued hidden units (8 if columns have couplings). Else they come from
+        several chains for each row, which are resampled by their importance weights, so
+        that each mode of the posterior gets its share. The result is the same at each
+        call.
 
         Parameters
         ----------
@@ -238,7 +239,7 @@ class ConditionalMixin:
     @property
     def _names(self):
         """The names of the columns, or None, and their number."""
-        return getattr(self, "feature_names_in_", None), self.n_features_in_
+        return self._table.names, self.n_features_in_
 
     def _expected(self, Z, side, of_complete):
         """Return the expectations of a side: 0 of hidden, 1 of visible units.

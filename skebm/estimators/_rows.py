@@ -16,8 +16,11 @@ from skebm.tables import (
     Rows,
     Table,
     as_frame,
+    backend_of,
     by_columns,
+    compare_names,
     is_frame,
+    names_of,
     plain_array,
     refuse_huge,
 )
@@ -41,8 +44,9 @@ class TableMixin:
         check_is_fitted(self)
         if isinstance(X, Rows):
             return X
+        source = as_frame(X) if self._table.by_columns else None
         index = X.index if isinstance(X, pd.DataFrame) else None
-        return Rows(self._check_rows(X), index)
+        return Rows(self._check_rows(X if source is None else source), index, source)
 
     def _encoded(self, X):
         """Return ``X``, or the result of :meth:`_read`, in the units of the layer."""
@@ -51,7 +55,7 @@ class TableMixin:
 
     def _restore(self, rows):
         """Return :class:`Rows` in the form of the rows of ``fit``."""
-        return self._table.restore(rows.numbers, rows.index)
+        return self._table.restore(*rows)
 
     def _as_input(self, Z, like=None):
         """Return units as rows in the form of ``fit``, with the labels of ``like``."""
@@ -64,8 +68,12 @@ class TableMixin:
 
         Rows of weight 0 are left out, but not their labels.
         """
-        names = pd.Index(X.columns) if is_frame(X) else None
+        frame = is_frame(X)
+        names = names_of(X) if frame else None
+        backend = backend_of(X) if frame else "pandas"
         takes_holes = get_tags(self).input_tags.allow_nan
+        if frame and not reset:
+            compare_names(names, self._table.names)
         if self._reads_columns(X) if reset else self._table.by_columns:
             X, y = self._check_columns(X, y, reset)
         else:
@@ -73,7 +81,7 @@ class TableMixin:
         if weight is not None and not (there := weight > 0).all():
             X, weight = X[there], weight[there]
         if reset:
-            self._table = Table.fit(X, self.visible, weight, names)
+            self._table = Table.fit(X, self.visible, weight, names, backend)
             X = self._table.matrix(X, remedy="use visible='gaussian'")
         else:
             X = self._table.matrix(X, self.handle_unknown)

@@ -8,7 +8,17 @@ from sklearn.utils.validation import check_is_fitted
 from skebm.estimators._base import store
 from skebm.estimators._holder import DensityHolder
 from skebm.estimators.density import RBMDensity
-from skebm.tables.table import as_frame, by_columns
+from skebm.tables import (
+    as_array,
+    as_frame,
+    by_columns,
+    empty_column,
+    in_kind,
+    is_frame,
+    is_missing,
+    names_of,
+    take_columns,
+)
 from skebm.utils._going_on import whole
 from skebm.utils._sklearn import (
     HasMethods,
@@ -159,7 +169,7 @@ warm_start, n_jobs, random_state, verbose
                 self.indicator_ = MissingIndicator(error_on_new=False)
                 self.indicator_.fit(np.where(hole, np.nan, 0.0))
             density = self._density_to_fit(self._new_density())
-            self._fit_density(density, _columns(X, self._kept), sample_weight)
+            self._fit_density(density, take_columns(X, self._kept), sample_weight)
         return self
 
     def transform(self, X):
@@ -178,7 +188,7 @@ warm_start, n_jobs, random_state, verbose
         """
         check_is_fitted(self)
         X = self._check(X)
-        kept = _columns(X, self._kept)
+        kept = take_columns(X, self._kept)
         if self.sample_posterior:
             filled = self.density_.sample(given=kept, random_state=self.random_state)
         else:
@@ -203,7 +213,7 @@ warm_start, n_jobs, random_state, verbose
             that are empty in ``fit`` are left out.
         """
         check_is_fitted(self)
-        kept = _columns(self._check(X), self._kept)
+        kept = take_columns(self._check(X), self._kept)
         return self.density_.posterior_interval(kept, coverage)
 
     # -- data ------------------------------------------------------------------------
@@ -212,8 +222,10 @@ warm_start, n_jobs, random_state, verbose
         """Return a frame, or an array of numbers in which NaN is missing."""
         visible = self.visible if self.density is None else self.density.visible
         if by_columns(X, visible):
+            if is_frame(X):
+                names_of(X)  # a sentence about names that occur twice
             validate_data(self, X, reset=reset, skip_check_array=True)
-            return as_frame(X)
+            return X if is_frame(X) else as_frame(X)
         return validate_data(
             self,
             X,
@@ -233,26 +245,29 @@ warm_start, n_jobs, random_state, verbose
         """Return the filled columns with the empty ones and the indicators."""
         import pandas as pd
 
-        as_arrays = not isinstance(filled, pd.DataFrame)
+        library, has_columns = self._library(), is_frame(filled)
+        filled = as_frame(filled) if has_columns else filled
         empty = np.delete(np.arange(self.n_features_in_), self._kept)
         if self.keep_empty_features and len(empty):
             filled = pd.DataFrame(filled).set_axis(self._kept, axis=1)
             for j in empty:
-                filled[j] = _nothing(X, j)
+                filled[j] = empty_column(X, j)
             filled = filled[np.arange(self.n_features_in_)]
         flags = None
         if self.indicator_ is not None:
             flags = self.indicator_.transform(np.where(is_missing(X), np.nan, 0.0))
-        if as_arrays or not self._wants_frame():
-            parts = [np.asarray(filled)] + ([] if flags is None else [flags])
+        if not has_columns or library == "default":
+            parts = [as_array(filled)] + ([] if flags is None else [flags])
             return np.concatenate(parts, axis=1)
         if flags is not None:
             flags = pd.DataFrame(flags, index=filled.index)
             filled = pd.concat([filled, flags], axis=1)
-        return filled.set_axis(self.get_feature_names_out(), axis=1)
+        filled = filled.set_axis(self.get_feature_names_out(), axis=1)
+        return in_kind(filled, library)
 
-    def _wants_frame(self):
-        return get_output_config("transform", self)["dense"] != "default"
+    def _library(self):
+        """Return the library of the frames that ``set_output`` asks for."""
+        return get_output_config("transform", self)["dense"]
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns that ``transform`` returns.
@@ -282,25 +297,3 @@ warm_start, n_jobs, random_state, verbose
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-
-def is_missing(X):
-    """Return which cells of a frame or an array are missing."""
-    return np.asarray(X.isna()) if hasattr(X, "isna") else np.isnan(X)
-
-
-def _columns(X, kept):
-    if len(kept) == X.shape[1]:
-        return X
-    return X.iloc[:, kept] if hasattr(X, "iloc") else X[:, kept]
-
-
-def _nothing(X, j):
-    """Return what stands for a column that was empty in fit: 0, or missing."""
-    import pandas as pd
-
-    if not hasattr(X, "iloc"):
-        return np.zeros(len(X), dtype=X.dtype)
-    column = X.iloc[:, j]
-    number = pd.api.types.is_numeric_dtype(column.dtype)
-    return column.fillna(0) if number else column

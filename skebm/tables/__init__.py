@@ -4,6 +4,19 @@ from skebm.tables.arrays import plain_array, refuse_huge
 from skebm.tables.documents import as_documents, check_lengths, read_documents
 from skebm.tables.encoding import Encoding
 from skebm.tables.first_rows import FirstRows
+from skebm.tables.frames import (
+    as_array,
+    as_frame,
+    backend_of,
+    by_columns,
+    compare_names,
+    empty_column,
+    in_kind,
+    is_frame,
+    is_missing,
+    names_of,
+    take_columns,
+)
 from skebm.tables.kinds import KINDS, Kind
 from skebm.tables.kinds.auto import narrow_kinds
 from skebm.tables.labels import (
@@ -13,9 +26,10 @@ from skebm.tables.labels import (
     settled_classes,
     with_labels,
 )
+from skebm.tables.observed import keep_observed
 from skebm.tables.partial import column_positions, partial_rows
 from skebm.tables.rows import Rows
-from skebm.tables.table import Table, as_frame, by_columns, is_frame
+from skebm.tables.table import Table
 from skebm.tables.weights import check_weight, positive
 
 __all__ = [
@@ -25,16 +39,24 @@ __all__ = [
     "Kind",
     "Rows",
     "Table",
+    "as_array",
     "as_documents",
     "as_frame",
+    "backend_of",
     "by_columns",
     "check_classes",
     "check_lengths",
     "check_weight",
     "class_factors",
     "column_positions",
+    "compare_names",
+    "empty_column",
+    "in_kind",
     "is_frame",
+    "is_missing",
+    "keep_observed",
     "label_numbers",
+    "names_of",
     "narrow_kinds",
     "partial_rows",
     "plain_array",
@@ -42,5 +64,6 @@ __all__ = [
     "read_documents",
     "refuse_huge",
     "settled_classes",
+    "take_columns",
     "with_labels",
 ]

@@ -5,6 +5,8 @@ from scipy.sparse import issparse
 
 # The variance of larger numbers is larger than any float.
 LARGEST = 1e150
+# The rounding of numbers around 1 is below this, and there are at most so many of them.
+_CLOSE_TO_ZERO, _FEW = 1e-14, 8
 
 
 def plain_array(X):
@@ -24,6 +26,45 @@ def plain_array(X):
     if isinstance(X, np.ma.MaskedArray):
         return X.astype(np.float64).filled(np.nan) if np.ma.is_masked(X) else X.data
     return X
+
+
+def are_rounding(distinct):
+    """Tell whether distinct numbers are what is left of a constant that was centred.
+
+    These are a few numbers close to 0, such as 5.6e-17.
+    """
+    largest = np.abs(distinct).max(initial=0.0)
+    return len(distinct) <= _FEW and bool(largest <= _CLOSE_TO_ZERO)
+
+
+def are_apart(sorted_numbers, dtype):
+    """Tell which numbers differ from the one before them by more than rounding.
+
+    Parameters
+    ----------
+    sorted_numbers : ndarray of shape (n,)
+    dtype : dtype
+        The dtype that rounded them. Other dtypes than float32 count as float64.
+
+    Returns
+    -------
+    ndarray of bool of shape (n,)
+        True for the first number.
+    """
+    numbers = np.asarray(sorted_numbers, dtype=np.float64)
+    if are_rounding(np.unique(numbers)):
+        return np.arange(len(numbers)) == 0
+    largest = np.abs(numbers).max(initial=0.0)
+    return np.r_[True, np.diff(numbers) > rounding(dtype) * largest][: len(numbers)]
+
+
+def rounding(dtype):
+    """Return the relative difference of numbers that may be the same number.
+
+    A number of float32 and the same number of float64 differ by that much, too.
+    """
+    dtype = getattr(dtype, "numpy_dtype", dtype)
+    return 10 * np.finfo(np.float32 if dtype == np.float32 else np.float64).eps
 
 
 def refuse_huge(X):

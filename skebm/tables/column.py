@@ -1,12 +1,13 @@
 """Conversion of one column of a frame to numbers, and back to its dtype."""
 
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from skebm.tables.arrays import LARGEST
+from skebm.tables.arrays import LARGEST, are_apart, rounding
 from skebm.tables.kinds import Kind, find_kind
 from skebm.tables.kinds.auto import kind_of_column
 
@@ -36,6 +37,8 @@ class Column(NamedTuple):
     is_whole : bool
         Whether the values are floats that are all whole numbers, as integers become in
         a frame with holes.
+    digits : int or None
+        The most digits behind the point of a column of Decimals. None for others.
     """
 
     label: str
@@ -44,6 +47,7 @@ class Column(NamedTuple):
     number: object = None
     values: pd.Index | None = None
     is_whole: bool = False
+    digits: int | None = None
 
     @classmethod
     def fit(cls, series, kind, label, weight):
@@ -68,12 +72,14 @@ class Column(NamedTuple):
             raise ValueError(
                 f"{label} of X has no value: it is missing in every row. Leave it out."
             )
-        known = series[present].infer_objects()
+        known, digits = series[present].infer_objects(), None
+        if types.infer_dtype(known) == "decimal":
+            digits, known = _digits(known), known.astype(np.float64)
         is_numeric, is_auto = _is_numeric(known.dtype), kind == "auto"
         if is_auto:
             numbers = _floats(series, label, kind) if is_numeric else None
             is_boolean = is_numeric and types.is_bool_dtype(known.dtype)
-            kind = kind_of_column(numbers, is_boolean, weight)
+            kind = kind_of_column(numbers, is_boolean, weight, known.dtype)
         is_whole = is_auto and is_numeric and _are_whole(known)
         kind, values, dtype = find_kind(kind), None, series.dtype
         if kind.is_numbered(is_auto, is_numeric):
@@ -82,7 +88,7 @@ class Column(NamedTuple):
         elif not is_numeric:
             # Numbers that were written as text are given back as floats.
             dtype = None
-        return cls(label, kind, dtype, known.dtype, values, is_whole)
+        return cls(label, kind, dtype, known.dtype, values, is_whole, digits)
 
     @property
     def size(self):
@@ -102,6 +108,9 @@ class Column(NamedTuple):
             return _floats(series, self.label, self.kind.name)
         missing = series.isna().to_numpy()
         position = self.values.get_indexer(np.asarray(series, dtype=object))
+        if self._holds_reals and (unknown := (position < 0) & ~missing).any():
+            # Known numbers of another precision.
+            position[unknown] = self._nearest(series[unknown])
         unknown = (position < 0) & ~missing
         if unknown.any() and handle_unknown == "error":
             value = np.asarray(series, dtype=object)[unknown][0]
@@ -113,6 +122,19 @@ class Column(NamedTuple):
                 "category, or set handle_unknown='missing'."
             )
         return np.where(missing | unknown, np.nan, position)
+
+    @property
+    def _holds_reals(self):
+        return types.is_float_dtype(self.number)
+
+    def _nearest(self, series):
+        """Return the positions of the known numbers that cells are up to rounding."""
+        numbers, known = _floats(series, self.label, self.kind.name), self.values
+        known = known.to_numpy(dtype=np.float64)
+        position = np.abs(numbers[:, None] - known).argmin(axis=1)
+        dtypes = series.dtype, self.number
+        tolerance = max(map(rounding, dtypes)) * np.abs(known[position])
+        return np.where(np.abs(numbers - known[position]) > tolerance, -1, position)
 
     def restore(self, number):
         """Return numbers as a Series of the dtype of the column.
@@ -126,8 +148,7 @@ class Column(NamedTuple):
             return self._restore_numbers(number, hole)
         # An expectation between two real numbers is a real number, too. An expectation
         # between two integers or two categories is rounded to one of them.
-        is_real = types.is_float_dtype(self.number)
-        if self.kind.averages_values and self.size == 2 and is_real:
+        if self.kind.averages_values and self.size == 2 and self._holds_reals:
             low, high = (float(value) for value in self.values)
             # This weighted sum is exact at both ends.
             number = low * (1 - number) + high * number
@@ -149,12 +170,22 @@ class Column(NamedTuple):
         series = pd.Series(number)
         if _cannot_hold(self.dtype, hole):
             return series
+        if self.digits is not None:
+            return series.map(self._decimal, na_action="ignore").astype(object)
         if types.is_object_dtype(self.dtype):
             numbers = series[~hole].astype(self.number)
             series = series.astype(object)
             series[~hole] = numbers.astype(object)
             return series
         return _cast(series, self.dtype)
+
+    def _decimal(self, number):
+        return round(Decimal(number), self.digits)
+
+
+def _digits(decimals):
+    """Return the most digits behind the point of some Decimals."""
+    return max(0, *(-value.as_tuple().exponent for value in decimals))
 
 
 def _cast(series, dtype):
@@ -248,6 +279,9 @@ def distinct_values(known):
     if types.is_bool_dtype(known.dtype):
         return pd.Index([False, True], dtype=object)
     values = pd.unique(np.asarray(known, dtype=object))
+    if types.is_float_dtype(known.dtype):
+        values = np.sort(values)
+        return pd.Index(values[are_apart(values, known.dtype)], dtype=object)
     try:
         values = sorted(values)
     except TypeError:

@@ -6,6 +6,7 @@ from numbers import Integral
 import pandas as pd
 from scipy.sparse import issparse
 
+from skebm.tables.frames import as_frame, is_frame
 from skebm.utils._validation import list_names
 
 
@@ -16,8 +17,8 @@ def partial_rows(rows, names, n_features):
     ----------
     rows : dict, list of dict, Series, DataFrame or array-like
         One row or several.
-    names : ndarray of str of shape (n_features,) or None
-        The columns of ``fit``; None if they had no names.
+    names : Index of length n_features or None
+        The columns of ``fit``; None if it got an array.
     n_features : int
 
     Returns
@@ -37,8 +38,9 @@ def partial_rows(rows, names, n_features):
         rows = [rows.to_dict()] if hasattr(rows, "to_dict") else rows[None]
     if isinstance(rows, list) and rows and isinstance(rows[0], Mapping):
         rows = pd.DataFrame(rows)
-    if not hasattr(rows, "reindex"):
+    if not is_frame(rows):
         return rows
+    rows = as_frame(rows)
     known = range(n_features) if names is None else names
     if unknown := [name for name in rows.columns if name not in known]:
         raise ValueError(
@@ -55,7 +57,7 @@ def column_positions(columns, names, n_features):
     Parameters
     ----------
     columns : list of str or int, str or int
-    names : ndarray of str of shape (n_features,) or None
+    names : Index of length n_features or None
     n_features : int
 
     Returns
@@ -67,11 +69,12 @@ def column_positions(columns, names, n_features):
     ValueError
         If there is no such column.
     """
-    if isinstance(columns, str | Integral):
+    names = [] if names is None else list(names)
+    is_tuple = isinstance(columns, tuple) and columns in names
+    if isinstance(columns, str | Integral) or is_tuple:
         columns = [columns]
     elif not isinstance(columns, Iterable):
         raise ValueError(f"given must be a list of names of columns; got {columns!r}.")
-    names = [] if names is None else list(names)
     by_name = dict(zip(names, range(len(names)), strict=True))
     positions = []
     for column in columns:

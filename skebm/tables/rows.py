@@ -19,10 +19,16 @@ class Rows(NamedTuple):
         NaN where a cell is missing.
     index : Index or None
         Labels of the rows of a pandas frame.
+    source : DataFrame or None
+        The rows as the user passed them, if they are read column by column.
+    filled_cells : ndarray of bool of shape (n_samples, n_features) or None
+        Which cells were filled in. The others come back as they were.
     """
 
     numbers: object
     index: pd.Index | None = None
+    source: pd.DataFrame | None = None
+    filled_cells: np.ndarray | None = None
 
     @property
     def holes(self):
@@ -41,7 +47,10 @@ class Rows(NamedTuple):
         """
         repeated = np.repeat(dense(self.numbers), n_each, axis=0)
         index = None if self.index is None else self.index.repeat(n_each)
-        return Rows(np.where(np.isnan(repeated), numbers, repeated), index)
+        source, hole = self.source, np.isnan(repeated)
+        if source is not None and n_each != 1:
+            source = source.take(np.arange(len(source)).repeat(n_each))
+        return Rows(np.where(hole, numbers, repeated), index, source, hole)
 
     def with_filled_holes(self, numbers):
         """Return the rows with numbers in the holes of rows that have holes.
@@ -54,4 +63,4 @@ class Rows(NamedTuple):
         filled = dense(self.numbers).copy()
         has_holes = self.holes.any(axis=1)
         filled[has_holes] = Rows(filled[has_holes]).filled(numbers).numbers
-        return Rows(filled, self.index)
+        return Rows(filled, self.index, self.source, self.holes)

@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
-from sklearn.utils import check_array
 
 from skebm.tables.column import Column, distinct_values
 from skebm.tables.declaration import declared_kinds
-from skebm.tables.kinds import KINDS, columns_by_kind, find_kind
+from skebm.tables.frames import in_kind, is_plain
+from skebm.tables.kinds import columns_by_kind, find_kind
 from skebm.tables.kinds.auto import kinds_of_array
+from skebm.tables.observed import keep_observed
 from skebm.utils._sparse import dense
 
 
@@ -23,6 +24,8 @@ class Table:
     dtype : dtype or None
         The dtype of the numbers of a table that is read column by column. None for a
         table that keeps the dtype of its rows.
+    backend : str, default="pandas"
+        The library of the frames of results.
 
     Attributes
     ----------
@@ -32,8 +35,9 @@ class Table:
         Smallest and largest number that each column may hold.
     """
 
-    def __init__(self, columns, names=None, dtype=None):
+    def __init__(self, columns, names=None, dtype=None, backend="pandas"):
         self.columns, self.names, self.dtype = list(columns), names, dtype
+        self.backend = backend
         self.kinds = tuple(column.kind.name for column in self.columns)
         zeros = np.zeros(len(self.columns))
         self.low, self.high = zeros.copy(), zeros.copy()
@@ -51,7 +55,7 @@ class Table:
         return [(self.columns[positions[0]].kind, positions) for positions in groups]
 
     @classmethod
-    def fit(cls, X, visible, weight=None, names=None):
+    def fit(cls, X, visible, weight=None, names=None, backend="pandas"):
         """Learn the kinds and the values of the columns.
 
         Parameters
@@ -65,6 +69,8 @@ class Table:
             leave it out: its values would be known.
         names : array-like of str, default=None
             Names of the columns, if the rows come from a frame.
+        backend : str, default="pandas"
+            The library of that frame.
 
         Raises
         ------
@@ -76,12 +82,15 @@ class Table:
             self = cls._of_frame(X, kinds, weight, names)
         else:
             self = cls._of_array(X, kinds, weight, names)
+        self.backend = backend
         if any(column.kind.learns_limits for column in self.columns):
             self._set_limits(*_range(self._numbers(X, "error")))
         return self
 
     @classmethod
     def _of_frame(cls, X, kinds, weight, names):
+        if is_plain(X):
+            kinds = _settled_kinds(X.to_numpy(), kinds)
         columns = [
             Column.fit(X.iloc[:, j], kind, _label(j, names), weight)
             for j, kind in enumerate(kinds)
@@ -94,10 +103,7 @@ class Table:
 
     @classmethod
     def _of_array(cls, X, kinds, weight, names):
-        if undeclared := [j for j, kind in enumerate(kinds) if kind == "auto"]:
-            columns = X if len(undeclared) == len(kinds) else X[:, undeclared]
-            chosen = iter(kinds_of_array(columns))
-            kinds = [next(chosen) if kind == "auto" else kind for kind in kinds]
+        kinds = _settled_kinds(X, kinds)
         hole = np.isnan(X.data if issparse(X) else X)
         if hole.any() and not issparse(X) and (empty := hole.all(axis=0)).any():
             raise ValueError(
@@ -254,7 +260,7 @@ class Table:
 
     # -- from numbers ----------------------------------------------------------------
 
-    def restore(self, numbers, index=None):
+    def restore(self, numbers, index=None, source=None, filled_cells=None):
         """Return rows in the form of the rows of ``fit``: a frame or an array.
 
         Parameters
@@ -263,6 +269,10 @@ class Table:
             Expectations are rounded in columns of whole numbers.
         index : Index, default=None
             The labels of the rows of a frame.
+        source : DataFrame, default=None
+            The rows as the user passed them. Cells that were not filled in come back as
+            they are there.
+        filled_cells : ndarray of bool of shape (n, n_features), default=None
         """
         if self.names is None and not self.by_columns:
             if not any(column.size for column in self.columns):
@@ -273,56 +283,30 @@ class Table:
                     numbers[:, j] = column.restore(numbers[:, j]).astype(numbers.dtype)
             return numbers
         columns = [c.restore(numbers[:, j]) for j, c in enumerate(self.columns)]
+        if source is not None:
+            source = source.reset_index(drop=True)
+            if filled_cells is None:
+                filled_cells = np.isnan(numbers)
+            for j, filled in enumerate(columns):
+                observed, hole = source.iloc[:, j], filled_cells[:, j]
+                columns[j] = keep_observed(filled, observed, hole)
         frame = pd.DataFrame(dict(enumerate(columns)))
         if self.names is None:
             return frame.to_numpy(dtype=object)
         frame.columns = self.names
         if index is not None:
             frame.index = index
-        return frame
+        return in_kind(frame, self.backend)
 
 
-def by_columns(X, visible):
-    """Tell whether rows have to be read column by column.
-
-    A frame is read by columns, unless it has only numbers and no names of columns. An
-    array of objects or strings is read by columns if ``visible`` declares the kinds of
-    its columns.
-    """
-    if is_frame(X):
-        if any(isinstance(name, str) for name in X.columns):
-            return True
-        return not all(isinstance(d, np.dtype) and d.kind in "biuf" for d in X.dtypes)
-    if isinstance(visible, str) and not _takes_text(visible):
-        return False
-    return not issparse(X) and np.asarray(X).dtype.kind in "OUS"
-
-
-def _takes_text(name):
-    return name in KINDS and KINDS[name].takes_text
-
-
-def is_frame(X):
-    """Tell whether ``X`` is a data frame of pandas or polars."""
-    return hasattr(X, "columns") and hasattr(X, "dtypes")
-
-
-def as_frame(X):
-    """Return rows as a pandas frame, in which each column has one dtype."""
-    if not isinstance(X, pd.DataFrame):
-        if is_frame(X):
-            X = pd.DataFrame({name: X[name].to_numpy() for name in X.columns})
-        else:
-            dtype = None if hasattr(X, "dtype") else object
-            X = check_array(dense(X), dtype=dtype, ensure_all_finite=False)
-            X = pd.DataFrame(X).infer_objects()
-    for n, what in zip(X.shape, ("sample", "feature"), strict=True):
-        if n == 0:
-            raise ValueError(
-                f"Found array with 0 {what}(s) (shape={X.shape}) while a minimum of 1 "
-                "is required."
-            )
-    return X
+def _settled_kinds(X, kinds):
+    """Return kinds with those of the rule of arrays for "auto"."""
+    undeclared = [j for j, kind in enumerate(kinds) if kind == "auto"]
+    if not undeclared:
+        return kinds
+    columns = X if len(undeclared) == len(kinds) else X[:, undeclared]
+    chosen = iter(kinds_of_array(columns))
+    return [next(chosen) if kind == "auto" else kind for kind in kinds]
 
 
 def _range(numbers):

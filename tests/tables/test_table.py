@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.compose import make_column_selector
 
-from skebm.tables.table import Table, as_frame, by_columns
+from skebm.tables import Table, as_frame, by_columns
 
 N = 101
 OBJECTS = [True, None, False, True]
@@ -233,10 +233,16 @@ def test_arrays_of_objects_with_a_declaration_are_frames(mixed):
 
 def test_a_frame_of_numbers_without_names_is_an_array(mixed):
     X = pd.DataFrame(mixed[["age", "kids"]].to_numpy())
-    assert not by_columns(X, "auto")
-    assert by_columns(X.rename(columns=str), "auto")
-    assert by_columns(X.astype({0: "category"}), "auto")
-    assert by_columns(X.astype({0: "Float64"}), "auto")
+
+    def kinds(X):
+        return Table.fit(X, "auto", names=X.columns).kinds
+
+    assert kinds(X) == kinds(X[[1, 0]]) == ("real", "real")
+    assert kinds(X.rename(columns=str)) == ("real", "count")
+    assert kinds(X.astype({0: "category"})) == ("categorical", "count")
+    assert kinds(X.astype({0: "Float64"})) == ("real", "count")
+    X.columns = pd.MultiIndex.from_product([["a"], [0, 1]])
+    assert kinds(X) == ("real", "count")
 
 
 def test_polars_frames(mixed):

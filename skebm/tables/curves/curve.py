@@ -3,8 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 from scipy.special import ndtr
 
+from skebm.tables.arrays import are_rounding
 from skebm.tables.curves._choice import REACH, best_shape, natural_ends
 from skebm.tables.curves._logarithm import Logarithm
 from skebm.tables.curves._sample import Sample
@@ -71,7 +73,7 @@ class Curve(NamedTuple):
         sample = Sample.of(x, weight)
         curve = _FAMILIES[family](sample)
         y = curve.shape.transform(x.astype(np.float64))
-        location, scale = standards(y[:, None], weight)
+        location, scale = standards(y[:, None], weight, x.dtype)
         curve = curve._replace(location=float(location[0]), scale=float(scale[0]))
         return _stopped(curve, sample) if family == "best" else curve
 
@@ -164,11 +166,29 @@ def observed(x, weight):
     return x[is_number], None if weight is None else weight[is_number]
 
 
-def standards(X, weight):
-    """Return location and scale of each column; the scale of a constant column is 1."""
+def standards(X, weight, dtype=None):
+    """Return location and scale of each column; the scale of a constant column is 1.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix} of shape (n, n_columns)
+    weight : ndarray of shape (n,) or None
+    dtype : dtype, default=None
+        The dtype that rounded the numbers. None is the dtype of ``X``.
+    """
     mean, variance = moments(X, weight)
     scale = np.sqrt(variance)
-    # Such a column is constant up to rounding.
-    scale[scale <= 10 * np.finfo(X.dtype).eps * np.abs(mean)] = 1.0
+    if not issparse(X):
+        scale[_are_constant(X, dtype or X.dtype)] = 1.0
     scale[scale == 0] = 1.0
     return mean, scale
+
+
+def _are_constant(X, dtype):
+    """Tell which columns are constant up to rounding."""
+    low, high = (f.reduce(X, axis=0) for f in (np.fmin, np.fmax))
+    largest = np.maximum(np.abs(low), np.abs(high))
+    constant = high - low <= 10 * np.finfo(dtype).eps * largest
+    for j in np.flatnonzero(~constant & (largest < 1e-10)):
+        constant[j] = are_rounding(np.unique(X[~np.isnan(X[:, j]), j]))
+    return constant

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import issparse
 
+from skebm.tables.arrays import are_apart
 from skebm.tables.curves import observed
 
 # A column of counts has at most this number of distinct values, and
@@ -36,7 +37,7 @@ def kinds_of_array(X):
     return ["real"] * X.shape[1]
 
 
-def kind_of_column(numbers, is_boolean, weight):
+def kind_of_column(numbers, is_boolean, weight, dtype=np.float64):
     """Return the kind of one column of a frame.
 
     Parameters
@@ -46,15 +47,20 @@ def kind_of_column(numbers, is_boolean, weight):
     is_boolean : bool
         Whether the dtype of the column is boolean.
     weight : ndarray of shape (n,) or None
+    dtype : dtype, default=float64
+        The dtype of the numbers in the frame.
     """
     if is_boolean:
         return "bernoulli"
-    return "categorical" if numbers is None else _kind_of_numbers(numbers, weight)
+    if numbers is None:
+        return "categorical"
+    return _kind_of_numbers(numbers, weight, dtype)
 
 
-def _kind_of_numbers(x, weight):
+def _kind_of_numbers(x, weight, dtype):
     x, weight = observed(x, weight)
     distinct = np.unique(x)
+    distinct = distinct[are_apart(distinct, dtype)]
     if len(distinct) == 2:
         return "bernoulli"
     are_counts = distinct[0] >= 0 and (distinct == np.floor(distinct)).all()

@@ -51,6 +51,10 @@ class CountKind(Kind):
         variance = float(moments(X, weight)[1].max())
         return CountKind(sizes, variance, largest_eigenvalue(X))
 
+    def best_guess(self, Z, decoded):
+        """Return the whole number next to the mean."""
+        return np.rint(Z)
+
     @property
     def structure(self):
         """The largest count of each column."""
