@@ -244,21 +244,10 @@ METHODS = {
     "conditional_log_prob": (),
     "similarity": (),
 }
-METHODS |= dict.fromkeys(
-    [
-        "score_samples",
-        "energy_samples",
-        "transform",
-        "reconstruct",
-        "posterior_mean",
-        "predict",
-        "predict_proba",
-        "predict_log_proba",
-        "decision_function",
-        "perplexity",
-    ],
-    (),
-)
+OF_ROWS = ("score_samples", "energy_samples", "transform", "reconstruct")
+OF_ROWS += ("posterior_mean", "predict", "predict_proba", "predict_log_proba")
+OF_ROWS += ("decision_function", "perplexity")
+METHODS |= dict.fromkeys(OF_ROWS, ())
 PROPERTIES = ("misfit_", "chains_rhat_", "chains_ess_", "unit_names_", "history_")
 PROPERTIES += ("log_partition_", "n_iter_")
 WITHOUT_ROWS = ("sample", "topics", "get_feature_names_out", "clone", "pickle")

@@ -50,8 +50,8 @@ def draw(seed):
             first = "partial_fit"
         arguments = of_fit(dice, X, hasattr(type(model), "predict_proba"))
         calls.append(Call(first, {"X": X, **arguments}))
-    for _ in range(dice.rng.integers(1, 5)):
-        calls.append(call(dice, model, X, documents))
+    n_more = dice.rng.integers(1, 5)
+    calls += [call(dice, model, X, documents) for _ in range(n_more)]
     return Case(seed, model, words, calls)
 
 

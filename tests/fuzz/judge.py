@@ -33,7 +33,7 @@ BORROWED = (
     "invalid literal",
     "Cannot cast array data",
 )
-CHECKED = ("sklearn", "narwhals")
+CHECKED = ("sklearn", "narwhals", "joblib")
 
 
 @dataclass
@@ -124,8 +124,7 @@ def run(case, limit=LIMIT):
 def judged(estimator, call, limit=LIMIT):
     """Make a call; return its ending and its result."""
     start, result = time.process_time(), None
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with noted_warnings() as loud:
         try:
             with limited(limit):
                 result = _made(estimator, call)
@@ -136,14 +135,27 @@ def judged(estimator, call, limit=LIMIT):
         except (Exception, SlowError) as error:
             ending = _of_error(call, error)
     if time.process_time() - start > limit:
-        return Ending("slow", call, "too much CPU", ending.place), result
-    loud = [w for w in caught if issubclass(w.category, RuntimeWarning)]
-    loud = [w for w in loud if _package(w.filename) != "sklearn"]
+        return Ending("slow", call, ending.words, ending.place, ending.error), result
     if loud and ending.right:
-        place = _short_place(loud[0].filename, loud[0].lineno)
-        error = ending.error
-        return Ending("warning", call, str(loud[0].message), place, error), result
+        return Ending("warning", call, *loud[0], ending.error), result
     return ending, result
+
+
+@contextmanager
+def noted_warnings():
+    """Collect the words and the places of the numerical warnings of skebm."""
+    loud = []
+
+    def note(message, category, filename, lineno, file=None, line=None):
+        frames = [f for f in traceback.extract_stack() if _is_known(f)]
+        in_skebm = bool(frames) and _package(frames[-1].filename) == "skebm"
+        if issubclass(category, RuntimeWarning) and in_skebm:
+            loud.append((str(message), _place(frames[-1])))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = note
+        yield loud
 
 
 def _made(estimator, call):
@@ -163,10 +175,10 @@ def _of_error(call, error):
     last, package = frames[-1], _package(frames[-1].filename)
     line = linecache.getline(last.filename, last.lineno).strip()
     words = " ".join(f"{type(error).__name__}: {error}".split())
-    checks = [f for f in frames if _package(f.filename) in (*CHECKED, "skebm")]
-    place = _short_place(last.filename, last.lineno)
+    checks = [f for f in frames if _is_known(f)]
+    place = _place(last)
     if checks and checks[-1] is not last:
-        place = _short_place(checks[-1].filename, checks[-1].lineno) + " > " + place
+        place = f"{_place(checks[-1])} > {place}"
     if isinstance(error, SlowError):
         return Ending("slow", call, words, place, error)
     is_sentence = isinstance(error, KINDS) and len(str(error).split()) > 2
@@ -188,8 +200,12 @@ def _package(filename):
     return "skebm" if "skebm" in parts and "tests" not in parts else ""
 
 
-def _short_place(filename, line):
-    return "/".join(Path(filename).parts[-3:]) + f":{line}"
+def _is_known(frame):
+    return _package(frame.filename) in (*CHECKED, "skebm")
+
+
+def _place(frame):
+    return "/".join(Path(frame.filename).parts[-3:]) + f":{frame.lineno}"
 
 
 PROBES = ("score_samples", "predict_proba", "transform")

@@ -30,7 +30,7 @@ def _finite(result):
     if issparse(result):
         result = result.data
     if isinstance(result, pl.DataFrame):
-        result = result.to_pandas()
+        result = pd.DataFrame(result.to_dict(as_series=False))
     demand(not pd.isna(result).any(axis=None), "missing values")
     if isinstance(result, pd.DataFrame):
         result = result.select_dtypes("number").to_numpy(float, na_value=np.nan)
