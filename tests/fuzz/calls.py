@@ -210,6 +210,7 @@ def _columns(dice, X):
     return dice.pick(([0], [0, 1], [], [-1], names, names[:1], "c0", 0, None, [0, 0]))
 
 
+NAMES = (None, None, ["a"], ["b"], ["c0", "c1"])
 SEEDS = (0, 0, 0, 1, None, "a", -1, np.random.RandomState(0))
 ARGUMENTS = {
     "n_samples": lambda dice, X: dice.pick((1, 3, 5, 0, 1, 3, 5, -1, 2.5, None, "a")),
@@ -221,7 +222,9 @@ ARGUMENTS = {
     "per_feature": lambda dice, X: dice.pick(BOOLS),
     "lengths": lambda dice, X: dice.pick((None, 3, 0, [1, 2, 3], 2.5, -1, 40)),
     "n_words": lambda dice, X: dice.pick((1, 3, 100, 0, -1)),
-    "input_features": lambda dice, X: dice.pick((None, None, ["a"], "a", ["c0", "c1"])),
+    "input_features": lambda dice, X: dice.pick(
+        (None, None, ["a"], ["b"], ["c0", "c1"])
+    ),
 }
 BOOLS = (False, True)
 # Arguments of methods besides X; those in brackets are left out most often.

@@ -31,7 +31,8 @@ BORROWED = (
     "Complex data not supported",
     "must be real number",
     "invalid literal",
-    "Cannot cast array data",
+    "Cannot cast",
+    "did not contain a loop",
 )
 CHECKED = ("sklearn", "narwhals", "joblib")
 

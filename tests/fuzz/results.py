@@ -123,7 +123,8 @@ def _drawn(estimator, arguments, result):
 
 
 def _filled(estimator, arguments, result):
-    _n_rows(result, arguments["X"])
+    if getattr(arguments["X"], "ndim", 2) == 2:  # complete also takes one row
+        _n_rows(result, arguments["X"])
     _rows(estimator, result)
     _finite(result)
 
