@@ -27,7 +27,6 @@ KNOWN = (
     "cannot convert i128 to NumPy",
     "LazyFrame is not subscriptable",
     "Per-column arrays must each be 1-dimensional",
-    "ufunc 'isnan' not supported for the input types",
     "non-precise type pyobject",
     "Invalid integer data type 'O'",
     "Casting complex values to real",
