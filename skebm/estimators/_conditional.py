@@ -193,7 +193,7 @@ class ConditionalMixin:
     def _posterior(self, X, summary, n_draws=_N_DRAWS):
         """Return means of units and a summary of decoded draws of rows with holes."""
         check_is_fitted(self)
-        Z = self._encoded(X)
+        Z = dense(self._encoded(X))
         Z = Z[np.isnan(Z).any(axis=1)]
         with use_threads(self.n_jobs):
             _, units, decoded = posterior(

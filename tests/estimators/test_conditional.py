@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 from scipy.stats import linregress, norm
 
 from skebm import RBMDensity
+from skebm.utils._sparse import dense
 from tests.models import heavy
 
 N_DRAWS = 2003
@@ -204,3 +206,11 @@ def test_the_slope_of_draws_is_that_of_the_regression_on_whole_rows(whole):
     drawn = model.sample(1, given=ask, random_state=1)
     slope = linregress(drawn["x"], drawn["y"]).slope
     assert abs(slope - line.slope) < 2 * line.stderr
+
+
+def test_sparse_rows_are_their_own_best_guess():
+    X = np.eye(5)
+    model = RBMDensity(2, n_iter=0, visible="bernoulli", random_state=0).fit(X)
+    rows = csr_matrix(X)
+    for whole in (model.posterior_mean(rows), *model.posterior_interval(rows)):
+        np.testing.assert_array_equal(dense(whole), X)
