@@ -2,7 +2,6 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.impute import MissingIndicator
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.estimators._base import store
@@ -156,6 +155,8 @@ warm_start, n_jobs, random_state, verbose
             # First, so that a fit that Ctrl-C ends leaves something to go on with.
             self.indicator_ = None
             if self.add_indicator:
+                from sklearn.impute import MissingIndicator  # brings much else
+
                 self.indicator_ = MissingIndicator(error_on_new=False)
                 self.indicator_.fit(np.where(hole, np.nan, 0.0))
             density = self._density_to_fit(self._new_density())
