@@ -24,6 +24,7 @@ from skebm.utils._sklearn import (
     Interval,
     StrOptions,
 )
+from skebm.utils._stored import Versioned
 from skebm.utils._validation import resolve
 
 # Rows that one thread scores at a time.
@@ -59,7 +60,7 @@ class TrainingRows(NamedTuple):
     labels: np.ndarray | None = None
 
 
-class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
+class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
     """Base of the estimators that train an energy.
 
     A subclass names its parts by ``_recipe()`` and ``_objective()``. It has
