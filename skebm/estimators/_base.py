@@ -24,7 +24,7 @@ from skebm.utils._sklearn import (
     Interval,
     StrOptions,
 )
-from skebm.utils._stored import Versioned
+from skebm.utils._stored import Versioned, writable
 from skebm.utils._validation import resolve
 
 # Rows that one thread scores at a time.
@@ -142,7 +142,7 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
         if not rows.go_on:
             before = getattr(self, "_training", None) if rows.is_stream else None
             return Training.start(energy, plan, random.fold(1), before), plan
-        last = self._training
+        last = writable(self._training)
         return (last.adapted(plan) if n_iter else last.restarted(plan)), plan
 
     def _train(self, training, rows, plan):

@@ -1,6 +1,7 @@
 """What files of fitted estimators hold: public names of classes, and the version."""
 
 import warnings
+from copy import deepcopy
 
 from sklearn.exceptions import InconsistentVersionWarning
 
@@ -48,6 +49,15 @@ class Versioned:
                 stacklevel=2,
             )
         super().__setstate__(state)
+
+
+def writable(training):
+    """Return a training whose arrays can be updated: a copy if they are read-only.
+
+    The arrays of a file that is mapped to memory are.
+    """
+    params = training.energy.params.values()
+    return training if all(v.flags.writeable for v in params) else deepcopy(training)
 
 
 def _version():
