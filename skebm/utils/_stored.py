@@ -5,6 +5,8 @@ from copy import deepcopy
 
 from sklearn.exceptions import InconsistentVersionWarning
 
+from skebm.utils._types import Declared
+
 _EARLIER = "without a version"
 
 
@@ -27,7 +29,7 @@ def public(module):
     return decorate
 
 
-class Versioned:
+class Versioned(Declared):
     """Base of estimators whose state has the version of skebm.
 
     Scikit-learn does the same for its own estimators only.
