@@ -6,6 +6,7 @@ from skebm.energies import Summary
 from skebm.estimators._base import EnergyEstimator, store
 from skebm.estimators._rows import TableMixin
 from skebm.utils._sklearn import Interval, StrOptions
+from skebm.utils._tags import mark_tables
 from skebm.utils._types import Automatic, Seed, Spec
 
 
@@ -82,5 +83,5 @@ class TableEstimator(TableMixin, EnergyEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = True
-        tags.input_tags.categorical = tags.input_tags.string = True
+        mark_tables(tags)
         return tags

@@ -20,6 +20,7 @@ from skebm.utils._sklearn import (
     is_fitted,
     validate_data,
 )
+from skebm.utils._tags import mark_tables
 from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
 
 # "auto" flags scores this many interquartile ranges below the first quartile: for
@@ -268,5 +269,5 @@ random_state, verbose
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = self._takes_holes
-        of_density = tags if self.density is None else get_tags(self.density)
+        mark_tables(tags, self.density)
         return tags

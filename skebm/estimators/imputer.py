@@ -17,6 +17,7 @@ from skebm.utils._sklearn import (
     is_fitted,
     validate_data,
 )
+from skebm.utils._tags import mark_tables
 from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
 
 _DENSITY = (
@@ -283,6 +284,7 @@ warm_start, n_jobs, random_state, verbose
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        mark_tables(tags, self.density)
         return tags
 
 
