@@ -24,6 +24,7 @@ from skebm.utils._sklearn import (
     Interval,
     StrOptions,
 )
+from skebm.utils._stored import Versioned, writable
 from skebm.utils._validation import resolve
 
 # Rows that one thread scores at a time.
@@ -59,7 +60,7 @@ class TrainingRows(NamedTuple):
     labels: np.ndarray | None = None
 
 
-class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
+class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
     """Base of the estimators that train an energy.
 
     A subclass names its parts by ``_recipe()`` and ``_objective()``. It has
@@ -141,7 +142,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         if not rows.go_on:
             before = getattr(self, "_training", None) if rows.is_stream else None
             return Training.start(energy, plan, random.fold(1), before), plan
-        last = self._training
+        last = writable(self._training)
         return (last.adapted(plan) if n_iter else last.restarted(plan)), plan
 
     def _train(self, training, rows, plan):

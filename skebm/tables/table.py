@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 
+from skebm.tables._plain import from_plain, to_plain
 from skebm.tables.column import Column, distinct_values
 from skebm.tables.declaration import declared_kinds
 from skebm.tables.frames import in_kind, is_plain
@@ -42,6 +43,12 @@ class Table:
         zeros = np.zeros(len(self.columns))
         self.low, self.high = zeros.copy(), zeros.copy()
         self._set_limits(zeros, zeros)
+
+    def __getstate__(self):
+        return {name: to_plain(value) for name, value in vars(self).items()}
+
+    def __setstate__(self, state):
+        vars(self).update({name: from_plain(value) for name, value in state.items()})
 
     def _set_limits(self, low, high):
         """Set the limits from the smallest and largest numbers that fit has seen."""

@@ -1,12 +1,15 @@
 """Checks of arguments, of names, and of what a part needs of an energy."""
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from numbers import Integral, Real
+from typing import TypeVar
 
 from sklearn.base import clone
 
 from skebm.utils._sklearn import Interval, validate_params
 
+_Method = TypeVar("_Method")
 # Names that an error message lists.
 _N_NAMES = 10
 # What the arguments of methods may be.
@@ -20,7 +23,7 @@ _ARGUMENTS = {
 }
 
 
-def checks(*names):
+def checks(*names: str) -> Callable[[_Method], _Method]:
     """Return a decorator of methods that checks the arguments with these names.
 
     An argument that is wrong raises scikit-learn's ``InvalidParameterError``, which is

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skebm.utils._stored import public
+
 
 class Kind:
     """Base of kinds: columns that one layer models, as units of the layer, and back.
@@ -204,6 +206,7 @@ class Kind:
         return np.zeros((1, self.n_columns))
 
 
+@public("skebm.tables.kinds")
 class LayerKind(Kind):
     """The kind of a layer of LAYERS without an entry in KINDS.
 
