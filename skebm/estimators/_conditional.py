@@ -156,7 +156,8 @@ class ConditionalMixin:
         """
         rows = self._read(X)
         n_draws = _MAX_DRAWS_OF_ALL // max(rows.numbers.shape[0], 1)
-        n_draws = max(_N_DRAWS, min(n_draws, _MAX_DRAWS))
+        most = _MAX_DRAWS if self._encoding.is_curved else _N_DRAWS
+        n_draws = max(_N_DRAWS, min(n_draws, most))
         units, decoded = self._posterior(rows, np.mean, n_draws)
         guess = self._encoding.best_guess(units, decoded)
         return self._restore(rows.with_filled_holes(guess))

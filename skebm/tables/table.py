@@ -91,7 +91,10 @@ class Table:
             self = cls._of_array(X, kinds, weight, names)
         self.backend = backend
         if any(column.kind.learns_limits for column in self.columns):
-            self._set_limits(*_range(self._numbers(X, "error")))
+            low, high = _range(self._numbers(X, "error"))
+            for column, largest in zip(self.columns, high, strict=True):
+                column.kind.check_largest(largest, column.label)
+            self._set_limits(low, high)
         return self
 
     @classmethod
@@ -123,6 +126,7 @@ class Table:
             if kind.is_numbered(is_auto=False, is_numeric=True):
                 column = pd.Series(dense(X[:, [j]])[:, 0])
                 values = distinct_values(column.dropna())
+                kind.check_values(values, _label(j, names))
             columns.append(Column(_label(j, names), kind, None, X.dtype, values))
         return cls(columns, names)
 
