@@ -14,10 +14,10 @@ class DensityHolder(Versioned, CallbackSupportMixin):
     For the callbacks the fit of the density is a subtask.
     """
 
-    def _density_to_fit(self, new, kept=()):
+    def _density_to_fit(self, new):
         """Return ``new``; with ``warm_start``, the last density with its parameters."""
         last = getattr(self, "density_", None) if self.warm_start else None
-        return new if last is None else renewed(last, new, kept)
+        return new if last is None else renewed(last, new)
 
     def _fit_density(self, density, X, weight):
         """Fit the density, and keep it, also after Ctrl-C if it can be used."""

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from skebm.estimators._base import store
 from skebm.estimators._holder import DensityHolder
 from skebm.estimators.density import RBMDensity
-from skebm.tables import by_columns, is_frame, names_of, narrow_kinds
+from skebm.tables import by_columns, is_frame, names_of
 from skebm.utils._going_on import whole
 from skebm.utils._sklearn import (
     HasMethods,
@@ -33,10 +33,8 @@ class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
 
     The detector fits a density and flags rows whose log-density is below a threshold
     [1]_. The signs follow scikit-learn: higher scores are more normal, and ``predict``
-    returns +1 for inliers and -1 for outliers. Tables need no preprocessing. The
-    columns of a data frame are read as :class:`RBMDensity` reads them. In an array, the
-    columns whose values are 0 and 1 get Bernoulli units, and all others get
-    standardised Gaussian units.
+    returns +1 for inliers and -1 for outliers. Tables need no preprocessing: columns
+    are read as :class:`RBMDensity` reads them.
 
     Parameters
     ----------
@@ -137,8 +135,7 @@ random_state, verbose
         """
         with whole(self, "density_"):
             rows = self._check_rows(X, reset=True)
-            kept = ("visible",) if self.density is None else ()
-            density = self._density_to_fit(self._new_density(rows), kept)
+            density = self._density_to_fit(self._new_density())
             # Weights go in as they came, since checking them is the density's affair.
             try:
                 self._fit_density(density, rows, sample_weight)
@@ -171,12 +168,11 @@ random_state, verbose
     def _takes_holes(self):
         return self.density is None or get_tags(self.density).input_tags.allow_nan
 
-    def _new_density(self, X):
+    def _new_density(self):
         if self.density is not None:
             return clone(self.density)
         density = RBMDensity(
             self.n_components,
-            visible="auto" if by_columns(X, "auto") else narrow_kinds(X),
             couplings=self.couplings,
             # Outliers that lie together would be a cluster of their own.
             n_clusters=1,

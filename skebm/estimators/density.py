@@ -40,8 +40,10 @@ class RBMDensity(
         ``fit`` or ``partial_fit`` settles the units of ``"auto"`` columns.
 
         In an array, and in a data frame of numbers without column names, all columns
-        are Bernoulli if all values lie in [0, 1], and else real. A column of another
-        data frame, or of an array of objects if ``visible`` is a dict or list, is
+        are Bernoulli if all values lie in [0, 1] and a third of them or more are 0 or
+        1, as in pictures. Else columns of 0 and 1 are Bernoulli, and others are real. A
+        column of another data frame, or of an array of objects if ``visible`` is a dict
+        or list, is
 
         - Bernoulli if it is boolean, or has two different numbers, the larger of which
           counts as 1;

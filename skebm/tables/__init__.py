@@ -18,7 +18,6 @@ from skebm.tables.frames import (
     take_columns,
 )
 from skebm.tables.kinds import KINDS, Kind
-from skebm.tables.kinds.auto import narrow_kinds
 from skebm.tables.labels import (
     check_classes,
     class_factors,
@@ -57,7 +56,6 @@ __all__ = [
     "keep_observed",
     "label_numbers",
     "names_of",
-    "narrow_kinds",
     "partial_rows",
     "plain_array",
     "positive",

@@ -122,10 +122,15 @@ class Column(NamedTuple):
             more = ", ..." if len(self.values) > 5 else ""
             raise ValueError(
                 f"{self.label} of X holds {value!r}, which fit has not seen. "
-                f"Known: {known}{more}. Fit on rows with this value, declare it as a "
-                "category, or set handle_unknown='missing'."
+                f"Known: {known}{more}. Fit on rows with this value, {self._remedy}or "
+                "set handle_unknown='missing'."
             )
         return np.where(missing | unknown, np.nan, position)
+
+    @property
+    def _remedy(self):
+        is_numeric = _is_numeric(self.number) if self.number is not None else False
+        return "name 'real' units for the column in visible, " if is_numeric else ""
 
     @property
     def _holds_reals(self):

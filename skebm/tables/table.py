@@ -9,7 +9,11 @@ from skebm.tables.column import Column, distinct_values
 from skebm.tables.declaration import declared_kinds
 from skebm.tables.frames import in_kind, is_plain
 from skebm.tables.kinds import columns_by_kind, find_kind
-from skebm.tables.kinds.auto import kinds_of_array
+from skebm.tables.kinds.auto import (
+    LIMITS_OF_LEVELS,
+    columns_of_levels,
+    kinds_of_array,
+)
 from skebm.tables.observed import keep_observed
 from skebm.utils._sparse import dense
 
@@ -95,6 +99,8 @@ class Table:
             for column, largest in zip(self.columns, high, strict=True):
                 column.kind.check_largest(largest, column.label)
             self._set_limits(low, high)
+        grey = columns_of_levels(X, kinds, self.kinds) & (self.sizes == 0)
+        self.low[grey], self.high[grey] = LIMITS_OF_LEVELS
         return self
 
     @classmethod

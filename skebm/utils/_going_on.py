@@ -72,7 +72,7 @@ def refuse_changes(estimator, before):
             )
 
 
-def renewed(last, new, kept):
+def renewed(last, new):
     """Return a copy of a fitted estimator with the parameters of another one.
 
     It is a copy, so that the fitted estimator stays if the next fit is refused.
@@ -83,8 +83,6 @@ def renewed(last, new, kept):
         A fitted estimator.
     new : estimator
         An estimator of the same class.
-    kept : sequence of str
-        Parameters that stay as they are.
     """
     if type(new) is not type(last):
         raise ValueError(
@@ -92,9 +90,7 @@ def renewed(last, new, kept):
             f"{type(new).__name__} now. Set density back, or call fit with "
             "warm_start=False for a new model."
         )
-    params = new.get_params(deep=False)
-    params = {name: value for name, value in params.items() if name not in kept}
-    return copy(last).set_params(**params)
+    return copy(last).set_params(**new.get_params(deep=False))
 
 
 def same(a, b):

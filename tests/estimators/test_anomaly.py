@@ -11,7 +11,7 @@ from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skebm import EBMAnomalyDetector, RBMDensity
+from skebm import EBMAnomalyDetector, EnergyClassifier, RBMDensity
 
 N_ROWS = 211
 SMALL = {"n_components": 3, "n_iter": 30, "random_state": 0}
@@ -91,9 +91,11 @@ def test_kinds_of_columns(container, rng):
     }
     X = container(np.column_stack(list(columns.values())))
     model = EBMAnomalyDetector(**SMALL).fit(X)
-    kinds = dict(zip(columns, model.density_.visible, strict=True))
+    kinds = dict(zip(columns, model.density_._table.kinds, strict=True))
     assert kinds.pop("bernoulli") == "bernoulli"
-    assert set(kinds.values()) == {"gaussian"}
+    assert set(kinds.values()) == {"real"}
+    for other in (RBMDensity(n_iter=1).fit(X), EnergyClassifier(n_iter=1).fit(X, bit)):
+        assert other._table.kinds == model.density_._table.kinds
     assert np.isfinite(model.score_samples(X)).all()
 
 

@@ -199,6 +199,7 @@ def test_arrays_by_position(rng):
         numbers = table.matrix(rows)
         np.testing.assert_array_equal(numbers[:, 0], X[:, 0] - X[:, 0].min())
         np.testing.assert_array_equal(table.restore(numbers), X)
+    X[:, 1] = X[:, 1].round()
     kinds = Table.fit(X[:, :2], {0: "categorical"}).kinds
     assert kinds == ("categorical", "bernoulli")
     assert table.unit_names.tolist() == ["x0=3.0", "x0=4.0", "x0=5.0", "x1", "x2"]
@@ -243,6 +244,34 @@ def test_a_frame_of_numbers_without_names_is_an_array(mixed):
     assert kinds(X.astype({0: "Float64"})) == ("real", "count")
     X.columns = pd.MultiIndex.from_product([["a"], [0, 1]])
     assert kinds(X) == ("real", "count")
+
+
+@pytest.mark.parametrize("container", [np.asarray, pd.DataFrame, csr_matrix])
+def test_the_rule_of_arrays(container, rng):
+    def kinds(*columns):
+        X = np.column_stack(columns).astype(float)
+        return "".join(kind[0] for kind in Table.fit(container(X), "auto").kinds)
+
+    bits, more = (rng.random((2, N)) < 0.4).astype(float)
+    levels, shares = rng.integers(1, 16, N) / 16, rng.random(N)
+    constant, far = np.ones(N), rng.normal(size=N)
+    assert kinds(bits, more) == kinds(bits, constant) == "bb"
+    assert kinds(bits, levels * more, more) == "bbb"  # a picture
+    assert kinds(levels, shares, bits) == "bbb"  # a third of the numbers
+    assert kinds(levels, shares, levels, bits) == "rrrb"
+    assert kinds(far, bits, constant, 2 * bits) == "rbrr"
+
+
+def test_later_grey_levels_may_be_slightly_outside(rng):
+    bits = (rng.random((N, 4)) < 0.4).astype(float)
+    grey = bits * rng.random((N, 4))
+    later = np.full((1, 4), 1.25)
+    assert Table.fit(grey, "auto").matrix(later) is later
+    for rows, visible in ((bits, "auto"), (grey, "bernoulli")):
+        with pytest.raises(ValueError, match="Bernoulli units take"):
+            Table.fit(rows, visible).matrix(later)
+    with pytest.raises(ValueError, match="Bernoulli units take"):
+        Table.fit(grey, "auto").matrix(255 * later)
 
 
 def test_polars_frames(mixed):

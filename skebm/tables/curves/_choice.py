@@ -34,6 +34,8 @@ REACH = 10.0
 _WHOLES = 1.0, 100.0
 # A column holds shares if the largest number is this part of the largest share.
 _CLOSE = 0.9
+# A number is the end of a column if it is nearer to it than this part of the range.
+_TOUCHES = 1e-12
 # A column gets a transform if it gains more nats than this.
 _MIN_GAIN = 0.05
 # Standard deviations between the mean of an unbounded density and an end that the
@@ -135,7 +137,8 @@ def _distances_to_ends(sample, end, n_ends):
     farthest = max(4 * away @ sample.share, 2 * nearest)
     found = np.geomspace(nearest, farthest, n_ends)
     to_end = sample.low - end
-    if 0 < to_end < np.inf:
+    # A number that is the end but for rounding is the end.
+    if _TOUCHES * away[-1] < to_end < np.inf:
         return np.r_[found[found < to_end], to_end]
     return found
 

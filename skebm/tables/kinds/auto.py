@@ -14,12 +14,22 @@ _MAX_COUNT = 20
 _ZERO_SHARE = 0.5
 # more distinct values besides 0 than this.
 _MIN_OTHERS = 20
+# Share of 0 and 1 among the numbers from 0 to 1 of an array of pictures, at least.
+_BIT_SHARE = 1 / 3
+# Limits of later grey levels, which a scaler learned from other rows. The formulas hold
+# for any number, but levels up to 255 are not scaled at all.
+LIMITS_OF_LEVELS = -20.0, 20.0
+# Rows that are looked at together.
+_BLOCK = 1000
 
 
 def kinds_of_array(X):
     """Return the kind of each column of an array.
 
-    All columns are Bernoulli if they are in [0, 1], and else real.
+    All columns are Bernoulli if they are in [0, 1], and a third of the numbers or more
+    is 0 or 1, as in pictures. Else a column is Bernoulli if it holds both 0 and 1 and
+    no other number, and other columns are real. So a real table that is scaled to
+    [0, 1] stays real.
 
     Parameters
     ----------
@@ -32,9 +42,54 @@ def kinds_of_array(X):
     """
     values = X.data if issparse(X) else X
     low, high = (f.reduce(values, axis=None, initial=0.0) for f in (np.fmin, np.fmax))
-    if low >= 0 and high <= 1:
+    if low >= 0 and high <= 1 and _bit_share(X, values) >= _BIT_SHARE:
         return ["bernoulli"] * X.shape[1]
-    return ["real"] * X.shape[1]
+    return ["bernoulli" if binary else "real" for binary in _are_binary(X)]
+
+
+def _bit_share(X, values):
+    """Return the share of 0 and 1 among the numbers of an array."""
+    n_left_out = np.prod(X.shape) - values.size  # zeros of a sparse matrix
+    n_bits = np.count_nonzero(values == 0) + np.count_nonzero(values == 1)
+    n_numbers = values.size - np.count_nonzero(np.isnan(values))
+    return (n_bits + n_left_out) / max(n_numbers + n_left_out, 1)
+
+
+def columns_of_levels(X, declared, kinds):
+    """Tell which columns :func:`kinds_of_array` took for pictures with grey levels.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix, DataFrame} of shape (n, n_columns)
+    declared, kinds : sequence of str of length n_columns
+        The kinds that the user named, or "auto", and the kinds of the columns.
+    """
+    pairs = zip(declared, kinds, strict=True)
+    found = np.array([pair == ("auto", "bernoulli") for pair in pairs])
+    return found if found.any() and _holds_levels(X) else np.zeros(len(found), bool)
+
+
+def _holds_levels(X):
+    if issparse(X):
+        return bool(((X.data > 0) & (X.data < 1)).any())
+    for dtype in getattr(X, "dtypes", ()):
+        if not (isinstance(dtype, np.dtype) and dtype.kind in "biuf"):
+            return False
+    X = np.asarray(X)
+    blocks = (X[lo : lo + _BLOCK] for lo in range(0, len(X), _BLOCK))
+    return any(((block > 0) & (block < 1)).any() for block in blocks)
+
+
+def _are_binary(X):
+    """Tell which columns hold both 0 and 1, and no other number."""
+    if not issparse(X):
+        is_bit = ((X == 0) | (X == 1) | np.isnan(X)).all(axis=0)
+        return is_bit & (np.fmin.reduce(X, axis=0) < np.fmax.reduce(X, axis=0))
+    X = X.tocsc()
+    ends = zip(X.indptr[:-1], X.indptr[1:], strict=True)
+    parts = [X.data[lo:hi][X.data[lo:hi] != 0] for lo, hi in ends]
+    n_rows = X.shape[0]
+    return np.array([0 < len(x) < n_rows and (x == 1).all() for x in parts], bool)
 
 
 def kind_of_column(numbers, is_boolean, weight, dtype=np.float64):
@@ -70,34 +125,3 @@ def _kind_of_numbers(x, weight, dtype):
     if zeros >= _ZERO_SHARE and len(distinct) > _MIN_OTHERS + 1:
         return "zero_inflated"
     return "real"
-
-
-def narrow_kinds(X):
-    """Return the kind of each column of an array: Bernoulli only if it is {0, 1}.
-
-    A column with one value is real, unless all columns have no other values than 0 and
-    1. Beside such columns its scale would be a guess, and made training diverge.
-
-    This is narrower than :func:`kinds_of_array`, since the values of real tables are
-    often scaled into [0, 1].
-
-    Parameters
-    ----------
-    X : {ndarray, CSR matrix} of shape (n, n_columns)
-        NaN where a number is missing.
-
-    Returns
-    -------
-    list of str
-    """
-    if issparse(X):
-        X = X.tocsc()
-        ends = list(zip(X.indptr[:-1], X.indptr[1:], strict=True))
-        is_binary = np.array([(X.data[lo:hi] == 1).all() for lo, hi in ends], bool)
-        varies = np.array([0 < hi - lo < X.shape[0] for lo, hi in ends], bool)
-    else:
-        is_binary = ((X == 0) | (X == 1) | np.isnan(X)).all(axis=0)
-        varies = np.fmin.reduce(X, axis=0) < np.fmax.reduce(X, axis=0)
-    if not (is_binary.all() and varies.any()):
-        is_binary &= varies
-    return ["bernoulli" if binary else "gaussian" for binary in is_binary]

@@ -38,6 +38,10 @@ class BernoulliKind(Kind):
                 "Use visible='categorical' for it."
             )
 
+    def outside(self, X, low, high):
+        """Return which numbers are outside the limits."""
+        return (low > X) | (high < X)
+
     def unit_names(self, name, values):
         """Return the name of the column, and the second value if it is not 1."""
         if values is not None and len(values) == 2 and list(values) != [0, 1]:
