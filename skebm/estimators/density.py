@@ -284,8 +284,6 @@ objective, default="pcd"
         """Return the free energy of each row, as :meth:`energy_samples` does."""
         return self.energy_samples(X)
 
-    # -- features and draws ----------------------------------------------------------
-
     def transform(self, X):
         """Return the expectations of the hidden units given each row.
 
