@@ -151,7 +151,8 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
         random = training.random.fold(3)
         Z, weight, held_out = self._held_out(rows._replace(units=Z), random.fold(0))
         monitor = MONITORS[self._recipe().monitor]
-        monitor = monitor(Z, weight, held_out, rows.layer, random.fold(1))
+        facts = rows.layer, random.fold(1), getattr(self, "_encoding", None)
+        monitor = monitor(Z, weight, held_out, *facts)
         context = self._init_callback_context(max_subtasks=plan.n_iter)
         context.call_on_fit_task_begin(estimator=self, **rows.hooks)
         n_updates = -(-Z.shape[0] // plan.batch_size)

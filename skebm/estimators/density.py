@@ -211,13 +211,13 @@ objective, default="pcd"
         The largest difference between draws and training rows of a correlation of the
         units of two columns; on the diagonal of a mean, in standard deviations.
     history_ : dict of str to list
-        Measurements with one entry for each epoch, NaN where nothing was measured. They
-        are the pseudo-likelihood and the reconstruction error of a fixed subsample of
-        rows, the learning rate, and the seconds since the start. With
-        ``early_stopping`` there are also the score of the held-out rows and the gap of
-        free energies. With ``PCD(sampler="trajectory")`` there are also the
-        log-likelihood in the units of ``X`` and the standard error of its log Z, which
-        are NaN and infinite until the chains have mixed.
+        Measurements with one entry for each epoch, NaN where nothing was measured, in
+        the units of ``X``: the pseudo-likelihood and the squared reconstruction error
+        of some rows (1 for a wrong category), the learning rate, and the seconds since
+        the start. With ``early_stopping`` there are also the score of the held-out rows
+        and the gap of free energies. With ``PCD(sampler="trajectory")`` there are also
+        the log-likelihood and the standard error of its log Z, which are NaN and
+        infinite until the chains have mixed.
         ``pandas.DataFrame(history_)`` makes a table of them.
     n_iter_ : int
         Number of epochs run.

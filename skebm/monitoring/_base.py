@@ -50,9 +50,17 @@ class Monitor:
     weight : ndarray of shape (n,) or None
         Weights of the rows. None gives every row the same weight.
     held_out : tuple of (rows, weight), or None
+    shifts : dict of str to float
+        What has to be added to a figure to have it in the units of the layer, whatever
+        the units of the user are.
     """
 
     small_gain = None
+    shifts: dict = {}
+
+    def in_layer(self, figures, name):
+        """Return a figure in the units of the layer."""
+        return figures[name] + self.shifts.get(name, 0.0)
 
     def likelihood(self, energy, log_partition, log_volume):
         """Return the mean log-likelihoods of training and held-out rows, in nats.

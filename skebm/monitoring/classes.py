@@ -27,7 +27,7 @@ class ClassMonitor(Monitor):
     score_name = "log_likelihood"
     likelihood_name = "joint_log_likelihood"
 
-    def __init__(self, X, weight, held_out, layer, random):
+    def __init__(self, X, weight, held_out, layer, random, encoding=None):
         self.rows, self.weight = subsample(X, weight, random.fold(0), _MAX_ROWS)
         self.held_out = held_out
         if held_out is not None:

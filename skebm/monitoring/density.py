@@ -60,12 +60,15 @@ class DensityMonitor(Monitor):
         The visible layer.
     random : Random
         The source of the random choice of rows.
+    encoding : Encoding, default=None
+        Makes numbers of units, so that figures are in the units of the user. None
+        leaves them in the units of the layer.
     """
 
     score_name = "pseudo_log_likelihood"
     likelihood_name = "log_likelihood"
 
-    def __init__(self, X, weight, held_out, layer, random):
+    def __init__(self, X, weight, held_out, layer, random, encoding=None):
         n_rows = _MAX_ROWS if layer.finite else _MAX_ROWS // 4
         self.n_values = 2 if layer.finite else _GRID
         two_valued = len(getattr(layer, "values", ())) == 2
@@ -76,6 +79,16 @@ class DensityMonitor(Monitor):
             self.held_out = subsample(*held_out, random.fold(1), n_rows)
         self.size = X.shape[0] * X.shape[1]
         self.small_gain = min(_SMALL_GAIN, _SMALL_TOTAL / X.shape[0])
+        self.encoding, self.shifts = encoding, {}
+        if encoding is not None:
+            self.shifts[self.score_name] = self._volume(self.rows, self.weight)
+            if held_out is not None:
+                self.shifts["validation_score"] = self._volume(*self.held_out)
+
+    def _volume(self, rows, weight):
+        """Return the mean log of the volume of a unit volume of the layer."""
+        volume = np.broadcast_to(self.encoding.log_volume(rows), len(rows))
+        return mean(volume, weight)
 
     def stride(self, n_updates, n_hidden):
         """Return the number of epochs from one look to the next."""
@@ -89,16 +102,19 @@ class DensityMonitor(Monitor):
         """Return the figures of this model, in nats."""
         training = self.rows, self.weight
         scores = conditionals(energy, self.rows).sum(axis=1)
-        figures = {"pseudo_log_likelihood": mean(scores, self.weight)}
+        shift = self.shifts.get
+        score = mean(scores, self.weight) - shift(self.score_name, 0.0)
+        figures = {self.score_name: score}
         if hasattr(energy, "reconstruct"):
-            error = reconstruction_error(energy, self.rows)
+            error = reconstruction_error(energy, self.rows, self.encoding)
             figures["reconstruction_error"] = mean(error, self.weight)
         if self.held_out is not None:
             rows, weight = self.held_out
-            held_out = conditionals(energy, rows).sum(axis=1)
-            figures["validation_score"] = mean(held_out, weight)
-            free_energy = _mean_energy(energy, *self.held_out)
-            figures["free_energy_gap"] = free_energy - _mean_energy(energy, *training)
+            held_out = mean(conditionals(energy, rows).sum(axis=1), weight)
+            figures["validation_score"] = held_out - shift("validation_score", 0.0)
+            gap = _mean_energy(energy, *self.held_out) - _mean_energy(energy, *training)
+            volumes = shift("validation_score", 0.0) - shift(self.score_name, 0.0)
+            figures["free_energy_gap"] = gap + volumes
         return Look(figures, scores, self.weight)
 
     def exact_gain(self, energy):
@@ -114,13 +130,20 @@ class DensityMonitor(Monitor):
         return mean(gain, self.weight) + reference.log_partition - log_z
 
 
-def reconstruction_error(energy, rows):
+def reconstruction_error(energy, rows, encoding=None):
     """Return the mean squared error of the reconstruction of each row.
 
-    The mean is over the units that were observed.
+    The mean is over the cells that were observed. With an encoding the errors are those
+    of numbers in the units of the user. A wrong category has the error 1.
     """
     complete = completed(energy, rows, HOLE_STEPS)
-    error = np.square(energy.reconstruct(complete) - rows)
+    found = energy.reconstruct(complete)
+    if encoding is not None:
+        found, rows = encoding.decode(found), encoding.decode(rows)
+    error = np.square(found.astype(np.float64) - rows)
+    if encoding is not None:
+        categories = encoding.categories
+        error[:, categories] = np.minimum(error[:, categories], 1)
     n_observed = np.maximum(np.isfinite(error).sum(axis=1), 1)
     return np.nansum(error, axis=1) / n_observed
 

@@ -22,7 +22,7 @@ class DocumentMonitor(Monitor):
 
     score_name = "word_log_likelihood"
 
-    def __init__(self, X, weight, held_out, layer, random):
+    def __init__(self, X, weight, held_out, layer, random, encoding=None):
         self.sets = {"word_log_likelihood": _left_out(X, weight, random.fold(0))}
         if held_out is not None:
             self.sets["validation_score"] = _left_out(*held_out, random.fold(1))

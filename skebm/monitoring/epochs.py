@@ -60,7 +60,7 @@ class Epochs:
         if longest is not None and monitor.small_gain is not None:
             self.plateau = Plateau(look, monitor.small_gain, longest)
         self.n_before = training.n_epochs
-        self.score = self.baseline = figures[monitor.score_name]
+        self.score = self.baseline = monitor.in_layer(figures, monitor.score_name)
         self.held_out_baseline = figures.get("validation_score")
         self.best_validation, self.n_stale = -np.inf, 0
         self.started = time.perf_counter()
@@ -84,7 +84,7 @@ class Epochs:
             except FloatingPointError:
                 return "diverged"
             figures = look.figures
-            self.score = figures[self.monitor.score_name]
+            self.score = self.monitor.in_layer(figures, self.monitor.score_name)
             limit = max(1.0, _DIVERGED * abs(self.baseline))
             if not self.score >= self.baseline - limit:
                 return "diverged"
@@ -188,10 +188,11 @@ class Epochs:
         if not len(scored):
             return None
         best = scored[scores[scored].argmax()]
+        shift = self.monitor.shifts.get("validation_score", 0.0)
         start, loss = self.held_out_baseline, scores[best] - scores[scored[-1]]
         if loss > max(
             _SHARE_OF_GAIN_LOST * (scores[best] - start),
-            _SHARE_OF_SCORE_LOST * abs(start),
+            _SHARE_OF_SCORE_LOST * abs(start + shift),
         ):
             return loss, epochs[best]
         return None

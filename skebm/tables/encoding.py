@@ -79,6 +79,13 @@ class Encoding(NamedTuple):
         return any(kind.is_curved for kind in self.kinds)
 
     @property
+    def categories(self):
+        """The columns of categories, whose numbers mean nothing, ndarray of int."""
+        pairs = zip(self.kinds, self.columns, strict=True)
+        columns = [columns for kind, columns in pairs if kind.numbers_categories]
+        return np.concatenate([np.arange(0), *columns])
+
+    @property
     def scaled_columns(self):
         """The columns of the table with a scale that ``fit`` learns, ndarray of int."""
         pairs = zip(self.kinds, self.columns, strict=True)

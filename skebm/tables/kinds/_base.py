@@ -47,6 +47,8 @@ class Kind:
     holds_numbers : bool
         Whether a cell is a number, so that a posterior interval makes sense. A category
         is not a number, and neither is one of two values.
+    numbers_categories : bool
+        Whether cells are the numbers of categories, whose differences mean nothing.
     is_curved : bool
         Whether the mean of a column is not the decoded mean of its units, so that it
         comes from draws.
@@ -70,6 +72,7 @@ class Kind:
     averages_values = False
     holds_numbers = True
     is_curved = False
+    numbers_categories = False
     variance = 0.0
     spread = 1.0
     joint_variance = 0.0

@@ -82,6 +82,7 @@ class CategoricalKind(Kind):
 
     layer_class = Categorical
     takes_text = True
+    numbers_categories = True
     holds_numbers = False
 
     def __init__(self, sizes=()):
