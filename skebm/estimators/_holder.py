@@ -1,10 +1,19 @@
 """The base of estimators that fit a density inside."""
 
+import numpy as np
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skebm.tables import (
+    as_frame,
+    by_columns,
+    is_frame,
+    named_as,
+    names_of,
+    plain_array,
+)
 from skebm.utils._going_on import renewed
-from skebm.utils._sklearn import is_fitted
+from skebm.utils._sklearn import is_fitted, validate_data
 from skebm.utils._stored import Versioned
 
 
@@ -13,6 +22,22 @@ class DensityHolder(Versioned, CallbackSupportMixin):
 
     For the callbacks the fit of the density is a subtask.
     """
+
+    def _checked(self, X, visible, reset, **options):
+        """Return the frame itself, whose columns the density reads, or an array.
+
+        Names and number of columns are checked here. The options are those of
+        scikit-learn's check of arrays.
+        """
+        if is_frame(X):
+            names_of(X)  # a sentence about names that occur twice
+        if by_columns(X, visible):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            X = X if is_frame(X) else as_frame(X)
+        else:
+            options["dtype"] = [np.float64, np.float32]
+            X = validate_data(self, plain_array(X), reset=reset, **options)
+        return X if reset else named_as(X, getattr(self, "feature_names_in_", None))
 
     def _density_to_fit(self, new):
         """Return ``new``; with ``warm_start``, the last density with its parameters."""

@@ -35,6 +35,9 @@ class TableMixin:
     which turns columns into units.
     """
 
+    # What else the user can do about holes.
+    _hole_remedy = ""
+
     def _read(self, X):
         """Return rows as :class:`Rows`. An object of that class is not changed.
 
@@ -77,7 +80,7 @@ class TableMixin:
         if self._reads_columns(X) if reset else self._table.by_columns:
             X, y = self._check_columns(X, y, reset)
         else:
-            X, y = self._check_array(X, y, reset, takes_holes)
+            X, y = self._check_array(X, y, reset)
         if weight is not None and not (there := weight > 0).all():
             X, weight = X[there], weight[there]
         if reset:
@@ -86,7 +89,7 @@ class TableMixin:
         else:
             X = self._table.matrix(X, self.handle_unknown)
         if not takes_holes:
-            self._table.refuse_holes(X, type(self).__name__)
+            self._table.refuse_holes(X, type(self).__name__, self._hole_remedy)
         return X if _is_unlabelled(y) else (X, y)
 
     def _reads_columns(self, X):
@@ -103,11 +106,11 @@ class TableMixin:
             check_consistent_length(frame, y)
         return frame, y
 
-    def _check_array(self, X, y, reset, takes_holes):
+    def _check_array(self, X, y, reset):
         """Return rows as an array or CSR matrix of finite numbers and NaN."""
         options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
         options["order"] = "C"  # as the kernels ask for
-        options["ensure_all_finite"] = "allow-nan" if takes_holes else True
+        options["ensure_all_finite"] = "allow-nan"  # the table has words of its own
         X = plain_array(X)
         if _is_unlabelled(y):
             X = validate_data(self, X, reset=reset, **options)

@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted
 from skebm.estimators._base import store
 from skebm.estimators._holder import DensityHolder
 from skebm.estimators.density import RBMDensity
-from skebm.tables import by_columns, is_frame, names_of
 from skebm.utils._going_on import whole
 from skebm.utils._sklearn import (
     HasMethods,
@@ -18,7 +17,6 @@ from skebm.utils._sklearn import (
     StrOptions,
     fit_context,
     is_fitted,
-    validate_data,
 )
 from skebm.utils._tags import mark_tables
 from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
@@ -147,22 +145,9 @@ random_state, verbose
         return self
 
     def _check_rows(self, X, reset=False):
-        """Return checked numbers, or the frame itself, whose columns the density reads.
-
-        Of frames' columns, names and number are checked here.
-        """
-        if is_frame(X):
-            names_of(X)  # a sentence about names that occur twice
-        if by_columns(X, "auto"):
-            return validate_data(self, X, reset=reset, skip_check_array=True)
-        return validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan" if self._takes_holes else True,
-            reset=reset,
-        )
+        finite = "allow-nan" if self._takes_holes else True
+        options = {"accept_sparse": "csr", "ensure_all_finite": finite}
+        return self._checked(X, "auto", reset, **options)
 
     @property
     def _takes_holes(self):

@@ -216,6 +216,8 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         layer = Columns([self._encoding.layer(Z.dtype), label_layer])
         return TrainingRows(Z, weight, layer, hooks, go_on, is_stream, labels)
 
+    _hole_remedy = ", or set generative_weight above 0 to learn about X as well"
+
     def _reads_columns(self, X):
         """A frame of nothing but numbers is the array of those.
 
@@ -237,8 +239,6 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         if self.generative_weight == 1:
             return generative
         return Hybrid(generative, self.generative_weight)
-
-    # -- predictions -----------------------------------------------------------------
 
     def energy(self, X: TableLike, y=None) -> np.ndarray:
         """Return the free energy of each row with a label.

@@ -10,12 +10,10 @@ from skebm.estimators.density import RBMDensity
 from skebm.tables import (
     as_array,
     as_frame,
-    by_columns,
     empty_column,
     in_kind,
     is_frame,
     is_missing,
-    names_of,
     take_columns,
 )
 from skebm.utils._going_on import whole
@@ -25,7 +23,6 @@ from skebm.utils._sklearn import (
     fit_context,
     get_output_config,
     is_fitted,
-    validate_data,
 )
 from skebm.utils._tags import mark_tables
 from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
@@ -224,18 +221,7 @@ warm_start, n_jobs, random_state, verbose
     def _check(self, X, reset=False):
         """Return a frame, or an array of numbers in which NaN is missing."""
         visible = self.visible if self.density is None else self.density.visible
-        if by_columns(X, visible):
-            if is_frame(X):
-                names_of(X)  # a sentence about names that occur twice
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            return X if is_frame(X) else as_frame(X)
-        return validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan",
-        )
+        return self._checked(X, visible, reset, ensure_all_finite="allow-nan")
 
     def _new_density(self):
         if self.density is not None:

@@ -14,6 +14,7 @@ from skebm.tables.frames import (
     in_kind,
     is_frame,
     is_missing,
+    named_as,
     names_of,
     take_columns,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "is_missing",
     "keep_observed",
     "label_numbers",
+    "named_as",
     "names_of",
     "partial_rows",
     "plain_array",

@@ -10,13 +10,15 @@ _CLOSE_TO_ZERO, _FEW = 1e-14, 8
 
 
 def plain_array(X):
-    """Return an array with NaN in masked cells; refuse dates.
+    """Return an array with NaN in masked cells; refuse dates and text.
 
     Raises
     ------
     ValueError
-        If the array holds dates or times, which scikit-learn reads as whole numbers.
+        If the array holds dates or times, which scikit-learn reads as whole numbers, or
+        text that is no number.
     """
+    _refuse_text(X)
     kind = getattr(getattr(X, "dtype", None), "kind", None)
     if kind in ("M", "m"):
         raise ValueError(
@@ -26,6 +28,31 @@ def plain_array(X):
     if isinstance(X, np.ma.MaskedArray):
         return X.astype(np.float64).filled(np.nan) if np.ma.is_masked(X) else X.data
     return X
+
+
+def _refuse_text(X):
+    """Raise a sentence if a cell of an array or a list of rows is text."""
+    if isinstance(X, list | tuple):
+        cells = (c for row in X if isinstance(row, list | tuple) for c in row)
+    elif getattr(getattr(X, "dtype", None), "kind", None) in tuple("OUS"):
+        cells = np.ravel(X)
+    else:
+        return
+    for cell in cells:
+        if isinstance(cell, str) and not _is_number(cell):
+            raise ValueError(
+                f"X holds text, such as {str(cell)!r}, but an array is read as "
+                "numbers. Pass a data frame, or name units of its columns, as in "
+                "visible={0: 'categorical'}."
+            )
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def are_rounding(distinct):

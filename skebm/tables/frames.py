@@ -133,6 +133,23 @@ def as_frame(X):
     return X
 
 
+def named_as(X, names):
+    """Return rows with names of columns if those of ``fit`` had names, else without.
+
+    An estimator that has warned of the difference hands them to the one inside, which
+    need not warn again.
+
+    Parameters
+    ----------
+    X : array, sparse matrix or frame
+    names : ndarray of str or None
+        The names of the columns of ``fit``.
+    """
+    if issparse(X) or is_frame(X) == (names is not None):
+        return X
+    return as_frame(X).set_axis(range(X.shape[1]) if names is None else names, axis=1)
+
+
 def _as_series(column):
     """Return a column of another library as a Series, with no bit of a number lost."""
     dtype, hole = column.dtype, column.is_null().to_numpy()

@@ -261,7 +261,7 @@ class Table:
             f"{remedy}."
         )
 
-    def refuse_holes(self, numbers, estimator):
+    def refuse_holes(self, numbers, estimator, remedy=""):
         """Raise an error if a number is missing."""
         hole = np.isnan(numbers.data if issparse(numbers) else numbers)
         if hole.any():
@@ -272,7 +272,7 @@ class Table:
             raise ValueError(
                 f"Input X contains NaN or other missing values, such as in "
                 f"{self.columns[j].label}, which this {estimator} does not take. Fill "
-                "them in first, as with EnergyImputer."
+                f"them in first, as with EnergyImputer{remedy}."
             )
 
     # -- from numbers ----------------------------------------------------------------

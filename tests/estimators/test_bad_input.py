@@ -29,7 +29,7 @@ def fit(estimator, X):
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
-        ("a", "could not convert string"),
+        ("a", "X holds text"),
         (np.inf, "infinity"),
         (-np.inf, "infinity"),
     ],
