@@ -1,11 +1,15 @@
 """Hidden units of documents as features and topics."""
 
 import numpy as np
+from scipy.special import logit
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.utils._types import TableLike
 from skebm.utils._validation import checks
+
+# Smaller probabilities are rounded to 0 in single precision.
+_LEAST = 1e-7
 
 
 class TopicsMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -27,9 +31,12 @@ class TopicsMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return self._map_rows(self._energy.hidden_mean, documents)
 
     def similarity(self, X: TableLike, Y=None):
-        """Return the cosine similarities of documents.
+        """Return the similarities of documents, from -1 to 1.
 
-        The cosines are computed from the features that :meth:`transform` returns.
+        They are cosines of the log-odds of the hidden units given each document, minus
+        the mean log-odds of the documents of ``fit``. So two documents are alike if
+        they differ from the others in the same way. Topics that are off count as much
+        as topics that are on.
 
         Parameters
         ----------
@@ -45,7 +52,16 @@ class TopicsMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         # Here, since it imports half of scikit-learn.
         from sklearn.metrics.pairwise import cosine_similarity
 
-        return cosine_similarity(*(self.transform(Z) for Z in (X, Y) if Z is not None))
+        sets = (self._log_odds(self._encoded(Z)) for Z in (X, Y) if Z is not None)
+        return cosine_similarity(*(log_odds - self._center for log_odds in sets))
+
+    def _log_odds(self, documents):
+        on = self._map_rows(self._energy.hidden_mean, documents).astype(np.float64)
+        return logit(np.clip(on, _LEAST, 1 - _LEAST))
+
+    def _compared(self, Z, weight, random):
+        """Keep the mean log-odds of the documents of a fit; there is no misfit."""
+        self._center = np.average(self._log_odds(Z), axis=0, weights=weight)
 
     @checks("n_words")
     def topics(self, n_words: int = 10, feature_names=None):

@@ -216,8 +216,6 @@ warm_start, n_jobs, random_state, verbose
         kept = take_columns(self._check(X), self._kept)
         return self.density_.posterior_interval(kept, coverage)
 
-    # -- data ------------------------------------------------------------------------
-
     def _check(self, X, reset=False):
         """Return a frame, or an array of numbers in which NaN is missing."""
         visible = self.visible if self.density is None else self.density.visible
@@ -227,8 +225,6 @@ warm_start, n_jobs, random_state, verbose
         if self.density is not None:
             return clone(self.density)
         return RBMDensity(**{name: getattr(self, name) for name in _DENSITY})
-
-    # -- output ----------------------------------------------------------------------
 
     def _output(self, filled, X):
         """Return the filled columns with the empty ones and the indicators."""

@@ -6,6 +6,7 @@ import pytest
 from scipy import sparse
 from scipy.special import gammaln
 from sklearn.base import clone
+from sklearn.feature_extraction.text import CountVectorizer
 
 from skebm import DocumentDensity
 from skebm.partition import LengthPartition
@@ -239,3 +240,21 @@ def test_threads_do_not_change_bits():
         np.testing.assert_array_equal(*(getattr(model, name) for model in models))
     np.testing.assert_array_equal(*(model.score_samples(X) for model in models))
     np.testing.assert_array_equal(*(m.sample(7, random_state=0) for m in models))
+
+
+@pytest.mark.parametrize("n_components", [1, 2, 5, 50])
+@pytest.mark.parametrize("stop_words", [None, "english"])
+def test_similarity_agrees_with_a_reader(n_components, stop_words):
+    """Also where the topics are on for one theme and off for the other."""
+    texts = [
+        *("the dog chased the cat", "a cat and a dog slept", "my cat fears the dog"),
+        *("stocks fell and bonds rose", "the bonds beat the stocks"),
+        "sell stocks, buy bonds",
+    ]
+    counts = CountVectorizer(stop_words=stop_words).fit_transform(texts)
+    model = DocumentDensity(n_components, random_state=0).fit(counts)
+    alike = model.similarity(counts)
+    np.testing.assert_allclose(alike, model.similarity(counts, counts))
+    np.testing.assert_allclose(np.diag(alike), 1)
+    same = np.kron(np.eye(2), np.ones((3, 3))).astype(bool)
+    assert alike[same].min() > 0.1 > -0.1 > alike[~same].max()

@@ -16,6 +16,6 @@ class BurstyDocumentsRecipe(ReplicatedSoftmaxRecipe):
 
     def build(self, layer, summary, random):
         """Return a model at one Dirichlet compound multinomial."""
-        shape = summary.X.shape[1], self.n_components
+        shape = summary.X.shape[1], int(self.n_components)
         weights = small_weights(shape, summary.X.dtype, random)
         return BurstyDocuments.from_documents(summary.X, summary.weight, weights)

@@ -124,7 +124,7 @@ class RBMRecipe(Recipe):
             start = principal_axes(rows, weight, len(hidden.bias), random.fold(2))
             start = [part.astype(summary.dtype) for part in start]
             return self.energy_class(*start, base=base)
-        shape = layer.n_units, self.n_components
+        shape = layer.n_units, int(self.n_components)
         weights = visible.decorrelate(small_weights(shape, summary.dtype, random))
         return self.energy_class(visible, hidden, weights, base=base)
 
@@ -210,7 +210,9 @@ class RBMRecipe(Recipe):
         }
 
     def _hidden(self, dtype):
-        return lookup(self.hidden, HIDDEN, "hidden").zeros(self.n_components, dtype)
+        return lookup(self.hidden, HIDDEN, "hidden").zeros(
+            int(self.n_components), dtype
+        )
 
 
 def _rate_of_real_hidden(layers, spread):

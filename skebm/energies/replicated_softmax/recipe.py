@@ -35,7 +35,7 @@ class ReplicatedSoftmaxRecipe(Recipe):
 
     def build(self, layer, summary, random):
         """Return a model at the frequencies of the words; ``layer`` is not used."""
-        shape = summary.X.shape[1], self.n_components
+        shape = summary.X.shape[1], int(self.n_components)
         weights = small_weights(shape, summary.X.dtype, random)
         return ReplicatedSoftmax.from_documents(summary.X, summary.weight, weights)
 
