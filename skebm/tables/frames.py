@@ -145,7 +145,8 @@ def named_as(X, names):
     names : ndarray of str or None
         The names of the columns of ``fit``.
     """
-    if issparse(X) or is_frame(X) == (names is not None):
+    has_names = is_frame(X) and any(isinstance(name, str) for name in names_of(X))
+    if issparse(X) or has_names == (names is not None):
         return X
     return as_frame(X).set_axis(range(X.shape[1]) if names is None else names, axis=1)
 
