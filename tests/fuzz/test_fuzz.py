@@ -28,7 +28,6 @@ KNOWN = (
     "LazyFrame is not subscriptable",
     "Per-column arrays must each be 1-dimensional",
     "non-precise type pyobject",
-    "Invalid integer data type 'O'",
     "Casting complex values to real",
     "Degrees of freedom <= 0",
     "bursty/_polya.py",
