@@ -29,7 +29,6 @@ KNOWN = (
     "Per-column arrays must each be 1-dimensional",
     "non-precise type pyobject",
     "Casting complex values to real",
-    "Degrees of freedom <= 0",
     "bursty/_polya.py",
     "layers/mixed.py",
 )
