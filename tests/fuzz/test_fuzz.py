@@ -23,7 +23,6 @@ KNOWN = (
     "'DocumentDensity' object has no attribute 'chains_",
     "'<' not supported between instances of",
     "at least one array or dtype is required",
-    "sparse array length is ambiguous",
     "cannot convert i128 to NumPy",
     "LazyFrame is not subscriptable",
     "Per-column arrays must each be 1-dimensional",
