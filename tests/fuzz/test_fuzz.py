@@ -21,7 +21,6 @@ SEED = "SKEBM_FUZZ_SEED"
 KNOWN = (
     "'int' object has no attribute 'sampler'",
     "'DocumentDensity' object has no attribute 'chains_",
-    "'<' not supported between instances of",
     "at least one array or dtype is required",
     "cannot convert i128 to NumPy",
     "LazyFrame is not subscriptable",
