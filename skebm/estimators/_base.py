@@ -13,7 +13,7 @@ from skebm.energies import Energy
 from skebm.estimators._plan import make_plan
 from skebm.monitoring import MONITORS, Epochs, complaint
 from skebm.optimizers import SCHEDULES
-from skebm.partition import PARTITIONS, LogPartition
+from skebm.partition import LogPartition, find_partition
 from skebm.training import Training, train
 from skebm.utils._going_on import defining, refuse_changes, whole
 from skebm.utils._hold_out import hold_out
@@ -24,7 +24,6 @@ from skebm.utils._sklearn import (
     Interval,
     StrOptions,
 )
-from skebm.utils._validation import resolve
 
 # Rows that one thread scores at a time.
 _SCORE_ROWS = 512
@@ -211,7 +210,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         return LogPartition(energy, method, random, state, self.n_jobs)
 
     def _partition(self):
-        return resolve(self.partition, PARTITIONS, "partition")
+        return find_partition(self.partition)
 
     def _map_rows(self, function, X):
         """Apply ``function`` to blocks of rows on ``n_jobs`` threads; join results."""

@@ -12,7 +12,7 @@ from skebm.estimators._base import EnergyEstimator, TrainingRows, fit_hooks, sto
 from skebm.estimators._topics import TopicsMixin
 from skebm.inference import draw_documents
 from skebm.objectives import CD, PCD
-from skebm.partition import LENGTH_PARTITIONS, LengthPartitions
+from skebm.partition import LengthPartitions, find_length_partition
 from skebm.samplers import LengthTempering
 from skebm.tables import as_documents, check_lengths, check_weight, read_documents
 from skebm.utils._parallel import use_threads
@@ -233,9 +233,12 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         pcd = partial(PCD, sampler=_WORDS[self.words][1])
         return resolve(self.objective, {"pcd": pcd, "cd": CD}, "objective")
 
+    def _partition(self):
+        return find_length_partition(self.partition)
+
     def _log_partition(self, energy, training):
-        method = resolve(self.partition, LENGTH_PARTITIONS, "partition")
-        return LengthPartitions(energy, method, training.random.fold(2), self.n_jobs)
+        random = training.random.fold(2)
+        return LengthPartitions(energy, self._partition(), random, self.n_jobs)
 
     # -- scores ----------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ def list_names(name, names):
     return f"{listed}, ... ({len(names)} in all)"
 
 
-def resolve(part, registry, what):
+def resolve(part, registry, what, others=()):
     """Return a new spec for a parameter that takes a name or a spec.
 
     Parameters
@@ -52,6 +52,8 @@ def resolve(part, registry, what):
         The known names.
     what : str
         Name of the parameter, for the error message.
+    others : tuple of class, default=()
+        Classes of specs that take the same parameter of other estimators.
 
     Returns
     -------
@@ -61,7 +63,14 @@ def resolve(part, registry, what):
     ------
     ValueError
         If the name is unknown. The message lists the known names.
+    TypeError
+        If the spec is for other estimators.
     """
+    if isinstance(part, tuple(others)):
+        known = ", ".join(sorted(entry.__name__ for entry in registry.values()))
+        raise TypeError(
+            f"{what}={part!r} is for other estimators. This one takes: {known}."
+        )
     if not isinstance(part, str):
         return clone(part)
     return lookup(part, registry, what)()
