@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from skebm.estimators._base import store
 from skebm.estimators._holder import DensityHolder
 from skebm.estimators.density import RBMDensity
-from skebm.tables import by_columns, is_frame, names_of, narrow_kinds
+from skebm.tables import by_columns, is_frame, names_of, narrow_kinds, validated
 from skebm.utils._going_on import whole
 from skebm.utils._sklearn import (
     HasMethods,
@@ -156,7 +156,7 @@ random_state, verbose
             names_of(X)  # a sentence about names that occur twice
         if by_columns(X, "auto"):
             return validate_data(self, X, reset=reset, skip_check_array=True)
-        return validate_data(
+        return validated(
             self,
             X,
             accept_sparse="csr",

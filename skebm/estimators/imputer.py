@@ -18,6 +18,7 @@ from skebm.tables import (
     is_missing,
     names_of,
     take_columns,
+    validated,
 )
 from skebm.utils._going_on import whole
 from skebm.utils._sklearn import (
@@ -226,7 +227,7 @@ warm_start, n_jobs, random_state, verbose
                 names_of(X)  # a sentence about names that occur twice
             validate_data(self, X, reset=reset, skip_check_array=True)
             return X if is_frame(X) else as_frame(X)
-        return validate_data(
+        return validated(
             self,
             X,
             reset=reset,

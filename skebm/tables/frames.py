@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
+from skebm.tables.arrays import refuse_empty
 from skebm.tables.kinds import KINDS
 from skebm.utils._sparse import dense
 
@@ -113,15 +114,12 @@ def as_frame(X):
             columns = [_as_series(X[name]) for name in X.columns]
             X = pd.DataFrame(dict(zip(X.columns, columns, strict=True)))
         else:
+            if isinstance(X, np.ma.MaskedArray):
+                X = X.astype(object).filled(np.nan)
             dtype = None if hasattr(X, "dtype") else object
             X = check_array(dense(X), dtype=dtype, ensure_all_finite=False)
             X = pd.DataFrame(X).infer_objects()
-    for n, what in zip(X.shape, ("sample", "feature"), strict=True):
-        if n == 0:
-            raise ValueError(
-                f"Found array with 0 {what}(s) (shape={X.shape}) while a minimum of 1 "
-                "is required."
-            )
+    refuse_empty(X.shape)
     return X
 
 
