@@ -207,7 +207,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
 
     def _training_rows(self, X, y, sample_weight, go_on, is_stream):
         """Return the documents of a fit."""
-        documents = self._check_rows(X, reset=not go_on)
+        documents = self._check_rows(X, reset=not go_on, is_training=True)
         weight = check_weight(sample_weight, documents)
         if not go_on:
             self._gives_sparse = issparse(documents)
@@ -220,10 +220,10 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
     def _recipe(self):
         return ENERGIES[_WORDS[self.words][0]](self.n_components)
 
-    def _check_rows(self, X, reset=False):
+    def _check_rows(self, X, reset=False, is_training=False):
         """Return validated counts."""
         # The warning points at the call of fit.
-        return read_documents(self, X, reset, stacklevel=7)
+        return read_documents(self, X, reset, is_training, stacklevel=7)
 
     def _encoded(self, X):
         check_is_fitted(self)

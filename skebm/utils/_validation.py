@@ -7,6 +7,8 @@ from sklearn.base import clone
 
 from skebm.utils._sklearn import Interval, validate_params
 
+# Chains are as long as documents. Longer numbers of words are no counts of words.
+LONGEST_DOCUMENT = 1_000_000
 # Names that an error message lists.
 _N_NAMES = 10
 # What the arguments of methods may be.

@@ -8,7 +8,7 @@ from scipy.special import gammaln
 from sklearn.base import clone
 
 from skebm import DocumentDensity
-from skebm.partition import LengthPartition
+from skebm.partition import AIS, LengthPartition
 from tests.models import all_documents, heavy
 
 SMALL = {"n_components": 3, "random_state": 0}
@@ -239,3 +239,50 @@ def test_threads_do_not_change_bits():
         np.testing.assert_array_equal(*(getattr(model, name) for model in models))
     np.testing.assert_array_equal(*(model.score_samples(X) for model in models))
     np.testing.assert_array_equal(*(m.sample(7, random_state=0) for m in models))
+
+
+@pytest.mark.parametrize("words", ["bursty", "multinomial"])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("count", [1e7, 1e15, 1e300])
+def test_counts_beyond_all_documents_are_refused(words, kind, count):
+    X = np.random.default_rng(0).poisson(1.0, (20, 5)).astype(float)
+    long = X.copy()
+    long[3, 1] = count
+    long = kind(long)
+    model = DocumentDensity(2, n_iter=0, words=words, random_state=0)
+    with pytest.raises(ValueError, match=r"Row 3 .* at most 1,000,000 words"):
+        model.fit(long)
+    model.fit(X)
+    with pytest.raises(ValueError, match=r"Row 3 .* at most 1,000,000 words"):
+        model.partial_fit(long)
+    for score in (model.score_samples, model.perplexity):
+        with pytest.raises(ValueError, match=r"1,000,000 words|beyond 1e\+150"):
+            score(long)
+    with pytest.raises(ValueError, match="at most 1,000,000 words"):
+        model.sample(2, lengths=count)
+    if count < 1e150:  # these do not depend on the length
+        assert np.isfinite(model.transform(long)).all()
+        assert np.isfinite(model.energy(long)).all()
+
+
+@pytest.mark.parametrize("words", ["bursty", "multinomial"])
+def test_long_documents_are_learned(words):
+    X = np.random.default_rng(0).poisson(1.0, (20, 5)).astype(float)
+    X[3, 1] = 1e5
+    model = DocumentDensity(2, n_iter=1, words=words, random_state=0).fit(X)
+    assert np.isfinite(model.partial_fit(X).transform(X)).all()
+
+
+def test_methods_for_rows_of_a_table_are_refused():
+    model = DocumentDensity(2, n_iter=0, partition=AIS())
+    with pytest.raises(TypeError, match=r"AIS\(\).*LengthPartition"):
+        model.fit(np.ones((3, 2)))
+    with pytest.raises(ValueError, match="partition='ais'"):
+        model.set_params(partition="ais").fit(np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">f4", ">i4"])
+def test_bytes_in_the_order_of_other_machines(dtype):
+    X = pd.DataFrame(np.eye(3).astype(dtype))
+    model = DocumentDensity(2, n_iter=1, random_state=0).fit(X)
+    np.testing.assert_allclose(model.transform(X), model.transform(np.eye(3)))
