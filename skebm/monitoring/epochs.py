@@ -80,7 +80,9 @@ class Epochs:
         decides = self.plateau is not None and self.plateau.decides(epoch)
         if n_iter % self.stride == 0 or n_iter == 1 or decides or last:
             try:
-                look = self.monitor.look(training.best)
+                # The weights of a training that diverges may be of any size.
+                with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                    look = self.monitor.look(training.best)
             except FloatingPointError:
                 return "diverged"
             figures = look.figures

@@ -22,7 +22,6 @@ KNOWN = (
     "cannot convert i128 to NumPy",
     "LazyFrame is not subscriptable",
     "Per-column arrays must each be 1-dimensional",
-    "layers/mixed.py",
 )
 
 
