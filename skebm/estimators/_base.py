@@ -27,6 +27,7 @@ from skebm.utils._sklearn import (
 
 # Rows that one thread scores at a time.
 _SCORE_ROWS = 512
+_MOST_UNITS = 10**7  # hidden units
 
 
 class TrainingRows(NamedTuple):
@@ -66,7 +67,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [Interval(Integral, 1, _MOST_UNITS, closed="both")],
         "objective": [str, HasMethods(["init", "gradient"])],
         "optimizer": [str, HasMethods(["init", "update"])],
         "learning_rate": [

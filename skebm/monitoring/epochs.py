@@ -151,7 +151,9 @@ class Epochs:
         for name, column in self.history.items():
             column.append(row.get(name, np.nan))
         verbose = self.estimator.verbose
-        if verbose and (n_iter % max(1, int(10 ** (2 - verbose))) == 0 or n_iter == 1):
+        if verbose and (
+            n_iter % max(1, int(10.0 ** (2 - verbose))) == 0 or n_iter == 1
+        ):
             text = ", ".join(f"{name} {value:.4g}" for name, value in row.items())
             print(f"[{type(self.estimator).__name__}] {text}")
 

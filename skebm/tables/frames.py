@@ -41,7 +41,10 @@ def by_columns(X, visible):
         return True
     if isinstance(visible, str) and not _takes_text(visible):
         return False
-    return not issparse(X) and np.asarray(X).dtype.kind in "OUS"
+    try:
+        return not issparse(X) and np.asarray(X).dtype.kind in "OUS"
+    except ValueError:  # rows of several lengths, of which scikit-learn's checks tell
+        return False
 
 
 def _takes_text(name):

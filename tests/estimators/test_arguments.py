@@ -273,3 +273,22 @@ def test_detectors_of_documents_have_no_figures_of_chains(bits):
     for name in ("chains_rhat_", "chains_ess_"):
         with pytest.raises(AttributeError, match=f"no {name} of DocumentDensity"):
             getattr(detector, name)
+
+
+@pytest.mark.parametrize("name", ["n_components", "n_clusters"])
+def test_numbers_beyond_all_memory_are_refused(name, bits):
+    with pytest.raises(ValueError, match=f"'{name}' parameter .* range"):
+        RBMDensity(n_iter=0).set_params(**{name: 10**30}).fit(bits)
+
+
+@pytest.mark.parametrize("verbose", [np.int64(3), 10**30])
+def test_any_whole_number_of_verbose(verbose, bits, capsys):
+    RBMDensity(2, n_iter=1, verbose=verbose).fit(bits)
+    assert "epoch 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("make", [RBMDensity, EnergyClassifier, EBMAnomalyDetector])
+def test_rows_of_several_lengths_end_in_the_words_of_check_array(make):
+    with pytest.raises(ValueError) as caught:
+        make(n_iter=0).fit([[1.0, 2.0], [1.0]], [0, 1])
+    assert any("sklearn" in str(entry.path) for entry in caught.traceback[-4:])
