@@ -2,11 +2,14 @@
 
 from skebm.energies._base import Energy
 from skebm.energies._bipartite import Bipartite, Chains
+from skebm.energies._clamped_sites import SiteChains as SiteChains
 from skebm.energies._derived import Blend, ClampedSites, Scaled
+from skebm.energies._derived import UserEnergy as UserEnergy
 from skebm.energies._documents import DocumentSummary
 from skebm.energies._enumeration import Enumeration
 from skebm.energies._fused import NegativePhase, PositivePhase, Updates
 from skebm.energies._recipe import Recipe, Summary
+from skebm.energies._recipe import UserRecipe as UserRecipe
 from skebm.energies._reference import Independent
 from skebm.energies.bursty import BurstyDocuments, BurstyDocumentsRecipe, Polya
 from skebm.energies.pairwise import Pairwise, PairwiseRecipe

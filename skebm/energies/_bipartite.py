@@ -6,8 +6,10 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from skebm.energies._base import Energy
+from skebm.utils._stored import public
 
 
+@public("skebm.energies")
 class Chains(NamedTuple):
     """The state of Markov chains: visible units, and inputs of the hidden units.
 

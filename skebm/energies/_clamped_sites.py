@@ -6,8 +6,10 @@ import numpy as np
 
 from skebm.energies import _sites
 from skebm.energies._whole import OfWhole
+from skebm.utils._stored import public
 
 
+@public("skebm.energies")
 class SiteChains(NamedTuple):
     """Chains that stand at rows with holes.
 

@@ -10,6 +10,9 @@ from skebm.utils._sparse import dense
 # Limits of "auto". Training of independent binary units has kernels that are many times
 # as fast. So rows times columns of a forest are limited: images keep independent units.
 _MAX_CELLS = 2_000_000
+# A forest counts all pairs of values, so "auto" couples no columns with more of them.
+# More than the second limit do not fit the memory.
+_MAX_VALUES, _MOST_VALUES = 2000, 10_000
 # The covariance of more real columns than this costs too much at each update.
 _MAX_REAL = 128
 # Columns are standardised. A number beyond this is the rounding of a huge constant.
@@ -75,10 +78,25 @@ def _coupled(base, summary, couplings, n_clusters, random):
 
 def _make_a_tree(group, rows, couplings, weight):
     """Tell whether to couple columns of finitely many values."""
+    n_values = _n_values(group)
     if couplings != "auto":
+        if n_values > _MOST_VALUES:
+            raise ValueError(
+                f"couplings={couplings!r} counts all pairs of values of columns, and "
+                f"X has {n_values} different values or counts. At most {_MOST_VALUES} "
+                "are possible. Use couplings='none', or group rare values."
+            )
         return True
+    if n_values > _MAX_VALUES:
+        return False
     n_rows = rows.shape[0] if weight is None else max(rows.shape[0], weight.sum())
     return n_rows >= _MIN_ROWS and _worth_a_tree(group, rows)
+
+
+def _n_values(group):
+    """Return the number of values of all columns of finitely many values."""
+    parts = [(leaf.structure.get("maximum", 0), leaf.n_units) for leaf in leaves(group)]
+    return int(sum(np.sum(largest) + n_units for largest, n_units in parts))
 
 
 def are_normal(group, rows, couplings, weight=None):

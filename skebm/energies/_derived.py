@@ -5,6 +5,7 @@ from sklearn.utils.metaestimators import available_if
 from skebm.energies._base import Energy
 from skebm.energies._clamped_sites import ClampedSites
 from skebm.energies._whole import OfWhole
+from skebm.utils._stored import public
 
 __all__ = ["Blend", "ClampedSites", "Scaled", "UserEnergy"]
 
@@ -16,6 +17,7 @@ def _has_slope(blend):
     return all(hasattr(end, "grad_x") for end in (blend.start, blend.whole))
 
 
+@public("skebm.energies")
 class Blend(OfWhole):
     """The energy ``(1 - beta) * start.energy(x) + beta * whole.energy(x)``.
 
@@ -54,6 +56,7 @@ class Blend(OfWhole):
         return (1 - self.beta) * at_start + self.beta * at_whole
 
 
+@public("skebm.energies")
 class Scaled(OfWhole):
     """The energy ``beta * whole.energy(x)``.
 
@@ -77,6 +80,7 @@ class Scaled(OfWhole):
         return {name: self.beta * value for name, value in gradient.items()}
 
 
+@public("skebm.energies")
 class UserEnergy(Energy):
     """The object of a user, with the methods of an energy that it lacks.
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skebm.energies._bipartite import Bipartite
+from skebm.utils._stored import public
 
 
 class OfDocuments(Bipartite):
@@ -42,6 +43,7 @@ class OfDocuments(Bipartite):
         return self.lengths[np.searchsorted(cumulative[:-1], uniform)]
 
 
+@public("skebm.energies")
 class DocumentSummary(NamedTuple):
     """The facts about the documents of a first fit that a recipe may use.
 

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skebm.utils._moments import moments
+from skebm.utils._stored import public
 
 # Learning rates for an energy of which nothing is known: of Adam,
 _ADAM_RATE = 0.003
@@ -18,6 +19,7 @@ _UNBOUNDED_RATE = 0.01
 _UPDATES_PER_ROW, _MIN_UPDATES, _MAX_UPDATES = 4, 1500, 8000
 
 
+@public("skebm.energies")
 class Summary(NamedTuple):
     """The facts about the rows of a first fit that a recipe may use.
 
@@ -26,8 +28,8 @@ class Summary(NamedTuple):
     n_rows : float
         Number of rows, or their total weight.
     mean, variance : ndarray of shape (n_units,), float64
-    dtype : dtype
-        The dtype of the rows.
+    dtype_name : str
+        Name of :attr:`dtype`, which files of fitted estimators can hold.
     count_variance : float
         The largest variance of a column of counts; 0 if there is none.
     joint_count_variance : float
@@ -45,7 +47,7 @@ class Summary(NamedTuple):
     n_rows: float
     mean: np.ndarray
     variance: np.ndarray
-    dtype: np.dtype
+    dtype_name: str
     count_variance: float = 0.0
     joint_count_variance: float = 0.0
     spread: float = 1.0
@@ -67,7 +69,12 @@ class Summary(NamedTuple):
         """
         n_rows = X.shape[0] if weight is None else weight.sum()
         facts = {"rows": X, "weight": weight, **facts}
-        return cls(n_rows, *moments(X, weight), X.dtype, **facts)
+        return cls(n_rows, *moments(X, weight), X.dtype.name, **facts)
+
+    @property
+    def dtype(self):
+        """The dtype of the rows."""
+        return np.dtype(self.dtype_name)
 
     def without_rows(self):
         """Return the summary without rows, which the estimator keeps after the fit."""
@@ -138,6 +145,7 @@ class Recipe(BaseEstimator):
         return {}
 
 
+@public("skebm.energies")
 class UserRecipe(Recipe):
     """A user's object with ``build``, and the methods that it has not got itself.
 

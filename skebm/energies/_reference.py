@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from skebm.utils._stored import public
 
+
+@public("skebm.energies")
 class Independent:
     """The reference of most energies: the units of a layer, independent of each other.
 

@@ -19,15 +19,11 @@ from skebm.utils._going_on import defining, refuse_changes, whole
 from skebm.utils._hold_out import hold_out
 from skebm.utils._parallel import map_blocks, use_threads
 from skebm.utils._random import Random
-from skebm.utils._sklearn import (
-    HasMethods,
-    Interval,
-    StrOptions,
-)
+from skebm.utils._sklearn import HasMethods, Interval, StrOptions
+from skebm.utils._stored import Versioned, writable
 
 # Rows that one thread scores at a time.
 _SCORE_ROWS = 512
-_MOST_UNITS = 10**7  # hidden units
 
 
 class TrainingRows(NamedTuple):
@@ -59,7 +55,7 @@ class TrainingRows(NamedTuple):
     labels: np.ndarray | None = None
 
 
-class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
+class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
     """Base of the estimators that train an energy.
 
     A subclass names its parts by ``_recipe()`` and ``_objective()``. It has
@@ -67,7 +63,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "n_components": [Interval(Integral, 1, _MOST_UNITS, closed="both")],
+        "n_components": [Interval(Integral, 1, 10**7, closed="both")],
         "objective": [str, HasMethods(["init", "gradient"])],
         "optimizer": [str, HasMethods(["init", "update"])],
         "learning_rate": [
@@ -141,7 +137,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         if not rows.go_on:
             before = getattr(self, "_training", None) if rows.is_stream else None
             return Training.start(energy, plan, random.fold(1), before), plan
-        last = self._training
+        last = writable(self._training)
         return (last.adapted(plan) if n_iter else last.restarted(plan)), plan
 
     def _train(self, training, rows, plan):

@@ -15,6 +15,7 @@ from skebm.tables import column_positions, partial_rows
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sparse import dense
+from skebm.utils._types import Seed, TableLike
 from skebm.utils._validation import checks
 
 # Draws of each row with holes, and of each tail of an interval.
@@ -30,7 +31,7 @@ class ConditionalMixin:
     """Methods of a fitted density that draw, score or fill cells given other cells."""
 
     @checks("n_samples", "beta", "random_state")
-    def sample(self, n_samples=1, *, given=None, beta=1.0, random_state=None):
+    def sample(self, n_samples: int = 1, *, given=None, beta=1.0, random_state=None):
         """Draw rows from the model, or the missing cells of given rows.
 
         The draws are exact if a side has at most 16 two-valued units (with ``given``,
@@ -82,7 +83,7 @@ class ConditionalMixin:
         numbers = self._encoding.decode(drawn.reshape(-1, drawn.shape[-1]))
         return self._restore(rows.filled(numbers, n_samples))
 
-    def conditional_log_prob(self, X, given):
+    def conditional_log_prob(self, X: TableLike, given) -> np.ndarray:
         """Return ``log p(other columns | given columns)`` of each row.
 
         The partition function is not needed. A missing cell among the other columns is
@@ -107,7 +108,7 @@ class ConditionalMixin:
         return self._log_density(rows) - self._log_density(partial)
 
     @checks("random_state")
-    def complete(self, X, *, random_state=None):
+    def complete(self, X: TableLike, *, random_state: Seed = None):
         """Return the rows with their missing cells at the most probable values.
 
         The missing cells of a row are filled together, with the lowest energy that
@@ -134,7 +135,7 @@ class ConditionalMixin:
             )
         return self._restore(rows.filled(self._encoding.decode(completed)))
 
-    def posterior_mean(self, X):
+    def posterior_mean(self, X: TableLike):
         """Return the rows with the best guess in each missing cell.
 
         The best guess of a number is its posterior mean, which is rounded in a column
@@ -155,13 +156,14 @@ class ConditionalMixin:
         """
         rows = self._read(X)
         n_draws = _MAX_DRAWS_OF_ALL // max(rows.numbers.shape[0], 1)
-        n_draws = max(_N_DRAWS, min(n_draws, _MAX_DRAWS))
+        most = _MAX_DRAWS if self._encoding.is_curved else _N_DRAWS
+        n_draws = max(_N_DRAWS, min(n_draws, most))
         units, decoded = self._posterior(rows, np.mean, n_draws)
         guess = self._encoding.best_guess(units, decoded)
         return self._restore(rows.with_filled_holes(guess))
 
     @checks("coverage")
-    def posterior_interval(self, X, coverage=0.9):
+    def posterior_interval(self, X: TableLike, coverage: float = 0.9):
         """Return the rows with missing numbers at the ends of a posterior interval.
 
         Parameters

@@ -13,6 +13,7 @@ from skebm.objectives import OBJECTIVES
 from skebm.tables import FirstRows, check_weight, positive
 from skebm.utils._parallel import use_threads
 from skebm.utils._sklearn import fit_context
+from skebm.utils._types import Self, TableLike, Weights
 from skebm.utils._validation import resolve
 
 
@@ -20,7 +21,7 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
     """A normalised density of the rows of a table."""
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: TableLike, y=None, sample_weight: Weights = None) -> Self:
         """Learn the distribution of the rows.
 
         Parameters
@@ -45,7 +46,7 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
         return self._fit(X, None, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(self, X: TableLike, y=None, sample_weight: Weights = None) -> Self:
         """Run one epoch over these rows, starting where the last call ended.
 
         The learning rate stays at ``learning_rate``, since the end of a stream of rows
@@ -117,7 +118,7 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
 
     # -- scores ----------------------------------------------------------------------
 
-    def energy_samples(self, X):
+    def energy_samples(self, X: TableLike) -> np.ndarray:
         """Return the free energy of each row. Low energies are plausible rows.
 
         Parameters
@@ -132,7 +133,7 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
         check_is_fitted(self)
         return -self._log_density(self._check_rows(X))
 
-    def score_samples(self, X):
+    def score_samples(self, X: TableLike) -> np.ndarray:
         """Return the log-likelihood of each row.
 
         This is ``-energy_samples(X) - log_partition_.value``.
@@ -150,7 +151,7 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
         """
         return -self.energy_samples(X) - self.log_partition_.value
 
-    def score(self, X, y=None):
+    def score(self, X: TableLike, y=None) -> float:
         """Return the mean log-likelihood of the rows.
 
         Parameters
@@ -165,7 +166,7 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
         """
         return float(self.score_samples(X).mean())
 
-    def pseudo_log_likelihood(self, X, per_feature=False):
+    def pseudo_log_likelihood(self, X, per_feature: bool = False) -> np.ndarray:
         """Return the pseudo-log-likelihood ``sum_i log p(x_i | all other x)`` of rows.
 
         The conditionals are exact and do not need the partition function. With

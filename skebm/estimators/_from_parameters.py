@@ -86,7 +86,7 @@ class FromParametersMixin:
         with use_threads(self.n_jobs):
             energy = at_chain_marginals(energy, random.fold(0))
             layer = self._encoding.layer(energy.dtype)
-            self._summary = Summary(1, None, None, energy.dtype)
+            self._summary = Summary(1, None, None, energy.dtype.name)
             plan = make_plan(self, energy, layer, 1, n_iter=1)
             self._training = Training.start(energy, plan, random.fold(1))
         for name, value in self._fitted_attributes(self._training).items():

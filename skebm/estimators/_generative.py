@@ -8,6 +8,7 @@ from skebm.inference import draw
 from skebm.tables import label_numbers
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
+from skebm.utils._types import Seed, TableLike
 from skebm.utils._validation import checks
 
 
@@ -24,7 +25,7 @@ class GenerativeMixin:
     """Methods of a classifier with a generative part."""
 
     @available_if(_has_generative_part)
-    def score_samples(self, X):
+    def score_samples(self, X: TableLike) -> np.ndarray:
         """Return the log-likelihood of each row, with the label summed out.
 
         The method exists only if ``generative_weight`` is above 0.
@@ -45,7 +46,7 @@ class GenerativeMixin:
 
     @available_if(_has_generative_part)
     @checks("n_samples", "random_state")
-    def sample(self, n_samples=1, *, y=None, random_state=None):
+    def sample(self, n_samples: int = 1, *, y=None, random_state: Seed = None):
         """Draw rows from the model.
 
         The method exists only if ``generative_weight`` is above 0.

@@ -5,9 +5,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skebm.utils._going_on import renewed
 from skebm.utils._sklearn import is_fitted
+from skebm.utils._stored import Versioned
 
 
-class DensityHolder(CallbackSupportMixin):
+class DensityHolder(Versioned, CallbackSupportMixin):
     """Base of estimators that fit ``density_`` and show its training.
 
     For the callbacks the fit of the density is a subtask.

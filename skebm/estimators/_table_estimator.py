@@ -6,6 +6,8 @@ from skebm.energies import Summary
 from skebm.estimators._base import EnergyEstimator, store
 from skebm.estimators._rows import TableMixin
 from skebm.utils._sklearn import Interval, StrOptions
+from skebm.utils._tags import mark_tables
+from skebm.utils._types import Automatic, Seed, Spec
 
 
 class TableEstimator(TableMixin, EnergyEstimator):
@@ -29,36 +31,36 @@ class TableEstimator(TableMixin, EnergyEstimator):
 
     def __init__(
         self,
-        n_components=100,
+        n_components: int = 100,
         *,
-        visible="auto",
-        hidden="bernoulli",
-        couplings="auto",
-        n_clusters="auto",
-        objective="pcd",
-        optimizer="auto",
-        learning_rate="auto",
-        schedule="linear",
-        batch_size="auto",
-        n_iter="auto",
-        max_time=None,
-        average=0.999,
-        l1=0.0,
-        l2="auto",
-        l1b=0.0,
-        sparsity_target=0.1,
-        sparsity_cost=0.0,
-        partition="auto",
-        resample_inputs=False,
-        handle_unknown="error",
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        tol=1e-4,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
+        visible: Spec = "auto",
+        hidden: str = "bernoulli",
+        couplings: str = "auto",
+        n_clusters: int | Automatic = "auto",
+        objective: Spec = "pcd",
+        optimizer: Spec = "auto",
+        learning_rate: float | Automatic = "auto",
+        schedule: str = "linear",
+        batch_size: int | Automatic = "auto",
+        n_iter: int | Automatic = "auto",
+        max_time: float | None = None,
+        average: float = 0.999,
+        l1: float = 0.0,
+        l2: float | Automatic = "auto",
+        l1b: float = 0.0,
+        sparsity_target: float = 0.1,
+        sparsity_cost: float = 0.0,
+        partition: Spec = "auto",
+        resample_inputs: bool = False,
+        handle_unknown: str = "error",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: Seed = None,
+        verbose: int = 0,
     ):
         store(self, locals())
 
@@ -81,4 +83,5 @@ class TableEstimator(TableMixin, EnergyEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = True
+        mark_tables(tags)
         return tags

@@ -4,13 +4,14 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skebm.utils._types import TableLike
 from skebm.utils._validation import checks
 
 
 class TopicsMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Methods of a fitted density of documents that tell of its hidden units."""
 
-    def transform(self, X):
+    def transform(self, X: TableLike):
         """Return the expectations of the hidden units given each document.
 
         Parameters
@@ -25,7 +26,7 @@ class TopicsMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         documents = self._encoded(X)
         return self._map_rows(self._energy.hidden_mean, documents)
 
-    def similarity(self, X, Y=None):
+    def similarity(self, X: TableLike, Y=None):
         """Return the cosine similarities of documents.
 
         The cosines are computed from the features that :meth:`transform` returns.
@@ -47,7 +48,7 @@ class TopicsMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return cosine_similarity(*(self.transform(Z) for Z in (X, Y) if Z is not None))
 
     @checks("n_words")
-    def topics(self, n_words=10, feature_names=None):
+    def topics(self, n_words: int = 10, feature_names=None):
         """Return the words with the largest weights of each hidden unit.
 
         Parameters

@@ -20,6 +20,8 @@ from skebm.utils._sklearn import (
     is_fitted,
     validate_data,
 )
+from skebm.utils._tags import mark_tables
+from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
 
 # "auto" flags scores this many interquartile ranges below the first quartile: for
 # normal scores one row in 300 000, for the skewed scores of real tables a few per cent.
@@ -100,24 +102,24 @@ random_state, verbose
 
     def __init__(
         self,
-        density=None,
+        density: Spec = None,
         *,
-        contamination="auto",
-        n_components=4,
-        couplings="auto",
-        learning_rate="auto",
-        batch_size="auto",
-        n_iter="auto",
-        early_stopping=False,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
+        contamination: float | Automatic = "auto",
+        n_components: int = 4,
+        couplings: str = "auto",
+        learning_rate: float | Automatic = "auto",
+        batch_size: int | Automatic = "auto",
+        n_iter: int | Automatic = "auto",
+        early_stopping: bool = False,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: Seed = None,
+        verbose: int = 0,
     ):
         store(self, locals())
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: TableLike, y=None, sample_weight: Weights = None) -> Self:
         """Fit the density and the threshold.
 
         Parameters
@@ -228,7 +230,7 @@ random_state, verbose
             raise AttributeError(f"There is no {name} of {label}. Use RBMDensity.")
         return getattr(density, name)
 
-    def score_samples(self, X):
+    def score_samples(self, X: TableLike) -> np.ndarray:
         """Return the log-density of each row. Higher scores are more normal.
 
         Parameters
@@ -243,7 +245,7 @@ random_state, verbose
         check_is_fitted(self)
         return self.density_.score_samples(self._check_rows(X))
 
-    def decision_function(self, X):
+    def decision_function(self, X: TableLike) -> np.ndarray:
         """Return the log-density of each row minus the threshold.
 
         Parameters
@@ -257,7 +259,7 @@ random_state, verbose
         """
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X):
+    def predict(self, X: TableLike) -> np.ndarray:
         """Return +1 for inliers and -1 for outliers.
 
         Parameters
@@ -274,4 +276,5 @@ random_state, verbose
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = self._takes_holes
+        mark_tables(tags, self.density)
         return tags

@@ -28,6 +28,7 @@ from skebm.tables import (
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import Interval, StrOptions, fit_context
+from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
 from skebm.utils._validation import resolve
 
 
@@ -121,42 +122,42 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
 
     def __init__(
         self,
-        n_components=100,
+        n_components: int = 100,
         *,
-        generative_weight=0.0,
-        class_weight=None,
-        visible="auto",
-        hidden="bernoulli",
-        couplings="none",
-        objective="pcd",
-        optimizer="auto",
-        learning_rate="auto",
-        schedule="linear",
-        batch_size="auto",
-        n_iter="auto",
-        max_time=None,
-        average=0.999,
-        l1=0.0,
-        l2=0.0,
-        l1b=0.0,
-        sparsity_target=0.1,
-        sparsity_cost=0.0,
-        partition="auto",
-        resample_inputs=False,
-        handle_unknown="error",
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        tol=1e-4,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
+        generative_weight: float = 0.0,
+        class_weight: Spec = None,
+        visible: Spec = "auto",
+        hidden: str = "bernoulli",
+        couplings: str = "none",
+        objective: Spec = "pcd",
+        optimizer: Spec = "auto",
+        learning_rate: float | Automatic = "auto",
+        schedule: str = "linear",
+        batch_size: int | Automatic = "auto",
+        n_iter: int | Automatic = "auto",
+        max_time: float | None = None,
+        average: float = 0.999,
+        l1: float = 0.0,
+        l2: float | Automatic = 0.0,
+        l1b: float = 0.0,
+        sparsity_target: float = 0.1,
+        sparsity_cost: float = 0.0,
+        partition: Spec = "auto",
+        resample_inputs: bool = False,
+        handle_unknown: str = "error",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: Seed = None,
+        verbose: int = 0,
     ):
         store(self, locals())
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: TableLike, y, sample_weight: Weights = None) -> Self:
         """Learn the energies of rows with labels.
 
         Parameters
@@ -176,7 +177,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         return self._fit(X, y, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(self, X, y, classes=None, sample_weight: Weights = None) -> Self:
         """Run one epoch over these rows, starting where the last call ended.
 
         Parameters
@@ -239,7 +240,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
 
     # -- predictions -----------------------------------------------------------------
 
-    def energy(self, X, y=None):
+    def energy(self, X: TableLike, y=None) -> np.ndarray:
         """Return the free energy of each row with a label.
 
         A low energy means that the row and the label go together.
@@ -282,7 +283,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         tags.input_tags.allow_nan = self.generative_weight > 0
         return tags
 
-    def decision_function(self, X):
+    def decision_function(self, X: TableLike) -> np.ndarray:
         """Return the negative energies of all classes.
 
         Parameters
@@ -301,7 +302,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
             return energy[:, 0] - energy[:, 1]
         return -energy
 
-    def predict(self, X):
+    def predict(self, X: TableLike) -> np.ndarray:
         """Return the class of lowest energy for each row.
 
         Parameters
@@ -316,7 +317,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         energy = self.energy(X)
         return self.classes_[energy.argmin(axis=1)]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: TableLike) -> np.ndarray:
         """Return the probability ``p(y | x)`` of each class.
 
         The probabilities are exact.
@@ -332,7 +333,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         """
         return softmax(-self._class_energy(self._encoded(X)), axis=1)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: TableLike) -> np.ndarray:
         """Return the log-probability ``log p(y | x)`` of each class.
 
         Parameters

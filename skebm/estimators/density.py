@@ -278,7 +278,7 @@ objective, default="pcd"
         couplings = self.couplings, self.n_clusters
         return RBMRecipe(self.n_components, self.hidden, *couplings)
 
-    def energy(self, X):
+    def energy(self, X) -> np.ndarray:
         """Return the free energy of each row, as :meth:`energy_samples` does."""
         return self.energy_samples(X)
 
@@ -321,7 +321,7 @@ objective, default="pcd"
         return self._as_input(rows, X)
 
     @checks("n_steps", "random_state")
-    def gibbs(self, X, n_steps=1, *, random_state=None):
+    def gibbs(self, X, n_steps: int = 1, *, random_state=None):
         """Run Gibbs sampling chains that start at the rows.
 
         Parameters

@@ -18,6 +18,7 @@ from skebm.tables import as_documents, check_lengths, check_weight, read_documen
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import StrOptions, fit_context
+from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
 from skebm.utils._validation import checks, resolve
 
 # The energy of each kind of words, and the sampler of its persistent chains.
@@ -128,36 +129,36 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
 
     def __init__(
         self,
-        n_components=50,
+        n_components: int = 50,
         *,
-        words="bursty",
-        objective="pcd",
-        optimizer="adam",
-        learning_rate="auto",
-        schedule="linear",
-        batch_size="auto",
-        n_iter="auto",
-        max_time=None,
-        average=0.999,
-        l1=0.0,
-        l2=0.0,
-        l1b=0.0,
-        sparsity_target=0.1,
-        sparsity_cost=0.0,
-        partition="auto",
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        tol=1e-4,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
+        words: str = "bursty",
+        objective: Spec = "pcd",
+        optimizer: Spec = "adam",
+        learning_rate: float | Automatic = "auto",
+        schedule: str = "linear",
+        batch_size: int | Automatic = "auto",
+        n_iter: int | Automatic = "auto",
+        max_time: float | None = None,
+        average: float = 0.999,
+        l1: float = 0.0,
+        l2: float | Automatic = 0.0,
+        l1b: float = 0.0,
+        sparsity_target: float = 0.1,
+        sparsity_cost: float = 0.0,
+        partition: Spec = "auto",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: Seed = None,
+        verbose: int = 0,
     ):
         store(self, locals())
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: TableLike, y=None, sample_weight: Weights = None) -> Self:
         """Learn the distribution of the documents.
 
         Parameters
@@ -186,7 +187,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         return self._fit(X, None, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(self, X: TableLike, y=None, sample_weight: Weights = None) -> Self:
         """Run one epoch over these documents, starting where the last call ended.
 
         The learning rate stays at ``learning_rate``, since the end of a stream of
@@ -221,8 +222,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         return ENERGIES[_WORDS[self.words][0]](self.n_components)
 
     def _check_rows(self, X, reset=False, is_training=False):
-        """Return validated counts."""
-        # The warning points at the call of fit.
+        """Return validated counts. The warning points at the call of ``fit``."""
         return read_documents(self, X, reset, is_training, stacklevel=7)
 
     def _encoded(self, X):
@@ -242,7 +242,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
 
     # -- scores ----------------------------------------------------------------------
 
-    def energy(self, X):
+    def energy(self, X: TableLike) -> np.ndarray:
         """Return the free energy of each document, to compare those of one length.
 
         Parameters
@@ -257,7 +257,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         documents = self._encoded(X)
         return self._map_rows(self._energy.energy, documents)
 
-    def score_samples(self, X):
+    def score_samples(self, X: TableLike) -> np.ndarray:
         """Return the log-probability of the sequence of words of each document.
 
         Parameters
@@ -280,7 +280,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         log_prob = -self._map_rows(self._energy.energy, X) - log_z
         return np.where(lengths > 0, log_prob, 0.0), lengths
 
-    def score(self, X, y=None):
+    def score(self, X: TableLike, y=None) -> float:
         """Return the mean log-probability of the documents.
 
         Parameters
@@ -294,7 +294,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         """
         return float(self.score_samples(X).mean())
 
-    def perplexity(self, X):
+    def perplexity(self, X: TableLike) -> float:
         """Return the perplexity of the documents.
 
         The perplexity is ``exp(-log p / n)``, with the log-probability ``log p`` of all
@@ -313,7 +313,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         return float(np.exp(-log_prob.sum() / max(lengths.sum(), 1)))
 
     @checks("n_samples", "random_state")
-    def sample(self, n_samples=1, lengths=None, *, random_state=None):
+    def sample(self, n_samples: int = 1, lengths=None, *, random_state: Seed = None):
         """Draw documents from the model.
 
         Populations of chains start at empty documents, climb to the longest document,

@@ -7,6 +7,7 @@ from skebm.objectives import OBJECTIVES
 from skebm.partition import AIS, Auto
 from skebm.samplers import named_kernel
 from skebm.utils._sklearn import HasMethods
+from skebm.utils._types import Automatic, Seed, Spec
 from skebm.utils._validation import lookup, resolve
 
 
@@ -90,34 +91,34 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
 
     def __init__(
         self,
-        energy="rbm",
+        energy: Spec = "rbm",
         *,
-        kernel="gibbs",
-        visible="auto",
-        objective="pcd",
-        optimizer="auto",
-        learning_rate="auto",
-        schedule="linear",
-        batch_size="auto",
-        n_iter="auto",
-        max_time=None,
-        average=0.999,
-        l1=0.0,
-        l2="auto",
-        l1b=0.0,
-        sparsity_target=0.1,
-        sparsity_cost=0.0,
-        partition="auto",
-        resample_inputs=False,
-        handle_unknown="error",
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        tol=1e-4,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
+        kernel: Spec = "gibbs",
+        visible: Spec = "auto",
+        objective: Spec = "pcd",
+        optimizer: Spec = "auto",
+        learning_rate: float | Automatic = "auto",
+        schedule: str = "linear",
+        batch_size: int | Automatic = "auto",
+        n_iter: int | Automatic = "auto",
+        max_time: float | None = None,
+        average: float = 0.999,
+        l1: float = 0.0,
+        l2: float | Automatic = "auto",
+        l1b: float = 0.0,
+        sparsity_target: float = 0.1,
+        sparsity_cost: float = 0.0,
+        partition: Spec = "auto",
+        resample_inputs: bool = False,
+        handle_unknown: str = "error",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: Seed = None,
+        verbose: int = 0,
     ):
         store(self, locals())
 

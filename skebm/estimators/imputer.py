@@ -2,7 +2,6 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.impute import MissingIndicator
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.estimators._base import store
@@ -29,6 +28,8 @@ from skebm.utils._sklearn import (
     is_fitted,
     validate_data,
 )
+from skebm.utils._tags import mark_tables
+from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
 
 _DENSITY = (
     *("n_components", "visible", "couplings", "handle_unknown", "learning_rate"),
@@ -121,28 +122,28 @@ warm_start, n_jobs, random_state, verbose
 
     def __init__(
         self,
-        density=None,
+        density: Spec = None,
         *,
-        n_components=100,
-        visible="auto",
-        couplings="auto",
-        handle_unknown="error",
-        learning_rate="auto",
-        batch_size="auto",
-        n_iter="auto",
-        max_time=None,
-        sample_posterior=False,
-        add_indicator=False,
-        keep_empty_features=False,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
+        n_components: int = 100,
+        visible: Spec = "auto",
+        couplings: str = "auto",
+        handle_unknown: str = "error",
+        learning_rate: float | Automatic = "auto",
+        batch_size: int | Automatic = "auto",
+        n_iter: int | Automatic = "auto",
+        max_time: float | None = None,
+        sample_posterior: bool = False,
+        add_indicator: bool = False,
+        keep_empty_features: bool = False,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: Seed = None,
+        verbose: int = 0,
     ):
         store(self, locals())
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: TableLike, y=None, sample_weight: Weights = None) -> Self:
         """Learn the joint density of the columns.
 
         Parameters
@@ -167,13 +168,15 @@ warm_start, n_jobs, random_state, verbose
             # First, so that a fit that Ctrl-C ends leaves something to go on with.
             self.indicator_ = None
             if self.add_indicator:
+                from sklearn.impute import MissingIndicator  # brings much else
+
                 self.indicator_ = MissingIndicator(error_on_new=False)
                 self.indicator_.fit(np.where(hole, np.nan, 0.0))
             density = self._density_to_fit(self._new_density())
             self._fit_density(density, take_columns(X, self._kept), sample_weight)
         return self
 
-    def transform(self, X):
+    def transform(self, X: TableLike):
         """Return the rows with their missing values filled in.
 
         Parameters
@@ -196,7 +199,7 @@ warm_start, n_jobs, random_state, verbose
             filled = self.density_.posterior_mean(kept)
         return self._output(filled, X)
 
-    def posterior_interval(self, X, coverage=0.9):
+    def posterior_interval(self, X: TableLike, coverage: float = 0.9):
         """Return posterior intervals of the missing numbers.
 
         Parameters
@@ -270,7 +273,7 @@ warm_start, n_jobs, random_state, verbose
         """Return the library of the frames that ``set_output`` asks for."""
         return get_output_config("transform", self)["dense"]
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names of the columns that ``transform`` returns.
 
         Parameters
@@ -297,4 +300,5 @@ warm_start, n_jobs, random_state, verbose
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        mark_tables(tags, self.density)
         return tags

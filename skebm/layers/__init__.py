@@ -2,6 +2,11 @@
 
 from collections import ChainMap
 
+# Fitted layers hold these, and files of skops name them.
+from skebm.layers._components import Scales as Scales
+from skebm.layers._forest import Entries as Entries
+from skebm.layers._forest import Forest as Forest
+from skebm.layers._forest import States as States
 from skebm.layers.bernoulli import Bernoulli
 from skebm.layers.categorical import Categorical
 from skebm.layers.columns import Columns

@@ -6,10 +6,12 @@ import numpy as np
 from scipy.special import softmax
 
 from skebm.layers._base import Layer
+from skebm.utils._stored import public
 
 _HALF_LOG_2PI = np.log(2 * np.pi) / 2
 
 
+@public("skebm.layers")
 class Scales(NamedTuple):
     """The components in coordinates in which they are standard normal.
 

@@ -7,7 +7,10 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
+from skebm.utils._stored import public
 
+
+@public("skebm.layers")
 class Forest(NamedTuple):
     """The variables of a forest, their states and their edges, as arrays.
 
@@ -36,6 +39,7 @@ class Forest(NamedTuple):
     values: np.ndarray
 
 
+@public("skebm.layers")
 class Entries(NamedTuple):
     """The entries of the tables of all edges, in the order of the forest.
 
@@ -54,6 +58,7 @@ class Entries(NamedTuple):
     firsts: np.ndarray
 
 
+@public("skebm.layers")
 class States:
     """The states of all variables of a finite layer, one after the other.
 

@@ -21,7 +21,7 @@ class Columns(Layer):
 
     def __init__(self, layers):
         self.layers = list(layers)
-        edges = np.cumsum([0] + [layer.n_units for layer in self.layers])
+        edges = np.cumsum([0] + [layer.n_units for layer in self.layers]).tolist()
         self.slices = [slice(*pair) for pair in itertools.pairwise(edges)]
 
     def _blocks(self, x):

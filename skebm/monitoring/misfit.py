@@ -12,6 +12,8 @@ from skebm.utils._math import row_weights
 
 # Largest number of rows that are compared, and of their cells.
 _MAX_ROWS, _MAX_CELLS = 1000, 200_000
+# Largest number of units: those that vary most. There are squares of it.
+_MAX_UNITS = 2000
 # Numbers further out than this many standard deviations count as this far out: squares
 # of outliers would decide everything.
 _FAR = 4.0
@@ -93,12 +95,16 @@ class Misfit(Lazy):
         drawn = draw(energy, len(rows), random.fold(1), kernel)
         center = np.average(rows, axis=0, weights=self.weight)
         scale = np.sqrt(np.average((rows - center) ** 2, axis=0, weights=self.weight))
+        if len(scale) > _MAX_UNITS:
+            kept = np.sort(scale.argsort(kind="stable")[-_MAX_UNITS:])
+            rows, drawn, center = rows[:, kept], drawn[:, kept], center[kept]
+            scale, variables = scale[kept], variables[kept]
         scale[scale == 0] = np.inf
         both = [np.clip((x - center) / scale, -_FAR, _FAR) for x in (rows, drawn)]
         moments = [_moments(both[0], self.weight), _moments(both[1], None)]
         difference = np.abs(moments[0][0] - moments[1][0])
         error = np.sqrt(moments[0][1] + moments[1][1])
-        return _by_columns(difference, error, variables)
+        return _by_columns(difference, error, variables, len(self.names))
 
     def complaint(self):
         """Return a warning that names the columns with the largest misfit, or None."""
@@ -129,16 +135,18 @@ def _moments(Z, weight):
     return product, np.maximum(square - product**2, 0) * (share @ share)
 
 
-def _by_columns(difference, error, variables):
-    """Return the largest difference of each pair of columns, and its standard error."""
-    n_columns = variables.max() + 1
+def _by_columns(difference, error, variables, n_columns):
+    """Return the largest difference of each pair of columns, and its standard error.
+
+    They are NaN for columns without a unit that was compared.
+    """
     first, second = np.meshgrid(variables, variables, indexing="ij")
     # Units of one column say something about this column by their means only.
     within = (first == second) & ~np.eye(len(variables), dtype=bool)
     difference = np.where(within, 0, difference)
     order = difference.argsort(axis=None)
     place = first.ravel()[order], second.ravel()[order]
-    table, errors = np.zeros((2, n_columns, n_columns))
+    table, errors = np.full((2, n_columns, n_columns), np.nan)
     # The last value counts, which is the largest.
     table[place], errors[place] = difference.ravel()[order], error.ravel()[order]
     return table, errors

@@ -2,7 +2,10 @@
 
 from typing import NamedTuple
 
+from skebm.utils._stored import public
 
+
+@public("skebm.partition")
 class Estimate(NamedTuple):
     """An estimate of log Z, in nats.
 

@@ -7,6 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skebm.partition._base import Estimate
 from skebm.utils._lazy import Lazy
+from skebm.utils._stored import public
 from skebm.utils._validation import LONGEST_DOCUMENT
 
 # A bracket that is wider than this many nats gives a warning.
@@ -33,6 +34,7 @@ class _LazyEstimates(Lazy):
         return self._once(key, lambda: self._method.estimate(self._energy, *arguments))
 
 
+@public("skebm.partition")
 class LogPartition(_LazyEstimates):
     """Log partition function of a fitted model, in nats.
 
@@ -128,6 +130,7 @@ class LogPartition(_LazyEstimates):
         return self._compute().method
 
 
+@public("skebm.partition")
 class LengthPartitions(_LazyEstimates):
     """Log partition functions of a fitted model of documents, one for each length.
 

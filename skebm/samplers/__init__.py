@@ -10,6 +10,7 @@ from skebm.samplers._base import (
     resolve_kernel,
     sweep,
 )
+from skebm.samplers._bridges import Bridges as Bridges
 from skebm.samplers.exact import Exact
 from skebm.samplers.gibbs import Gibbs
 from skebm.samplers.growth import change_lengths, draw_grown, rungs_to

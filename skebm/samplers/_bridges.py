@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
+from skebm.utils._stored import public
+
 # Number of visits over which a running average extends.
 HORIZON = 1000
 # The largest distance, in nats, of the shift from the log ratio. A shift within this
@@ -14,6 +16,7 @@ _MAX_DISTANCE = 1.0
 _TINY = 1e-300
 
 
+@public("skebm.samplers")
 class Bridges(NamedTuple):
     """Running averages of Bennett's acceptance ratio between neighbouring rungs [1]_.
 

@@ -11,6 +11,8 @@ from skebm.tables.arrays import LARGEST, are_apart, rounding
 from skebm.tables.kinds import Kind, find_kind
 from skebm.tables.kinds.auto import kind_of_column
 
+# As many cells may all be different by chance.
+_FEW = 50
 # Types that pandas infers for columns of objects that are neither numbers nor
 # categories.
 _NOT_VALUES = {
@@ -84,6 +86,8 @@ class Column(NamedTuple):
         kind, values, dtype = find_kind(kind), None, series.dtype
         if kind.is_numbered(is_auto, is_numeric):
             values = distinct_values(known)
+            if not is_numeric:
+                _refuse_ids(known, label)
             kind.check_values(values, label)
         elif not is_numeric:
             # Numbers that were written as text are given back as floats.
@@ -268,6 +272,15 @@ def _is_number(value):
     except (TypeError, ValueError):
         return False
     return True
+
+
+def _refuse_ids(known, label):
+    """Raise an error if each of many cells without holes is different."""
+    if len(known) > _FEW and known.astype(object).nunique() == len(known):
+        raise ValueError(
+            f"{label} of X has a different value in each of {len(known)} rows, as an "
+            "id has. It says nothing about other rows: leave it out."
+        )
 
 
 def distinct_values(known):

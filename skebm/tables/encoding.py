@@ -74,6 +74,11 @@ class Encoding(NamedTuple):
         return max(1.0, *(kind.spread for kind in self.kinds))
 
     @property
+    def is_curved(self):
+        """Whether means of some columns come from draws."""
+        return any(kind.is_curved for kind in self.kinds)
+
+    @property
     def scaled_columns(self):
         """The columns of the table with a scale that ``fit`` learns, ndarray of int."""
         pairs = zip(self.kinds, self.columns, strict=True)

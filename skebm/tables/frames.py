@@ -17,7 +17,15 @@ _LARGEST_WHOLE = 2**53
 
 
 def is_frame(X):
-    """Tell whether ``X`` is a data frame of pandas, polars or the like."""
+    """Tell whether ``X`` is a data frame of pandas, polars or the like.
+
+    Raises
+    ------
+    TypeError
+        If it is a frame whose rows are not there yet.
+    """
+    if nw.dependencies.is_polars_lazyframe(X):
+        raise TypeError("X is a LazyFrame. Pass X.collect(), which has rows.")
     return nw.dependencies.is_into_dataframe(X)
 
 

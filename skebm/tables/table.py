@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 
+from skebm.tables._plain import from_plain, to_plain
 from skebm.tables.column import Column, distinct_values
 from skebm.tables.declaration import declared_kinds
 from skebm.tables.frames import in_kind, is_plain
@@ -42,6 +43,12 @@ class Table:
         zeros = np.zeros(len(self.columns))
         self.low, self.high = zeros.copy(), zeros.copy()
         self._set_limits(zeros, zeros)
+
+    def __getstate__(self):
+        return {name: to_plain(value) for name, value in vars(self).items()}
+
+    def __setstate__(self, state):
+        vars(self).update({name: from_plain(value) for name, value in state.items()})
 
     def _set_limits(self, low, high):
         """Set the limits from the smallest and largest numbers that fit has seen."""
@@ -84,7 +91,10 @@ class Table:
             self = cls._of_array(X, kinds, weight, names)
         self.backend = backend
         if any(column.kind.learns_limits for column in self.columns):
-            self._set_limits(*_range(self._numbers(X, "error")))
+            low, high = _range(self._numbers(X, "error"))
+            for column, largest in zip(self.columns, high, strict=True):
+                column.kind.check_largest(largest, column.label)
+            self._set_limits(low, high)
         return self
 
     @classmethod
@@ -116,6 +126,7 @@ class Table:
             if kind.is_numbered(is_auto=False, is_numeric=True):
                 column = pd.Series(dense(X[:, [j]])[:, 0])
                 values = distinct_values(column.dropna())
+                kind.check_values(values, _label(j, names))
             columns.append(Column(_label(j, names), kind, None, X.dtype, values))
         return cls(columns, names)
 

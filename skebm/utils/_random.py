@@ -18,6 +18,7 @@ from scipy.special import ndtri
 from sklearn.utils import check_random_state
 
 from skebm.utils._addresses import BORROWS, INNER, KERNEL, address_of, call
+from skebm.utils._stored import public
 
 _MASK64 = (1 << 64) - 1
 _MASK32 = np.uint64(0xFFFFFFFF)
@@ -28,6 +29,7 @@ _ROUNDS = 10
 _GOLDEN, _MIX = 0x9E3779B97F4A7C15, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
+@public("skebm.utils")
 class Random:
     """Draws addressed by key, stream and row.
 

@@ -1,6 +1,8 @@
 """The only file that imports private names of scikit-learn."""
 
-from sklearn.base import _fit_context as fit_context
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
 from sklearn.utils._indexing import _get_column_indices as get_column_indices
 from sklearn.utils._openmp_helpers import (
     _openmp_effective_n_threads as available_threads,
@@ -18,6 +20,18 @@ from sklearn.utils.validation import (
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _is_fitted as is_fitted
 from sklearn.utils.validation import validate_data
+
+_Method = TypeVar("_Method")
+
+if TYPE_CHECKING:
+
+    def fit_context(
+        *, prefer_skip_nested_validation: bool
+    ) -> Callable[[_Method], _Method]:
+        """Return a decorator of methods that fit, which keeps their signature."""
+
+else:
+    from sklearn.base import _fit_context as fit_context
 
 __all__ = [
     "HasMethods",

@@ -1,11 +1,15 @@
 """Checks of arguments, of names, and of what a part needs of an energy."""
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from numbers import Integral, Real
+from typing import TypeVar
 
 from sklearn.base import clone
 
 from skebm.utils._sklearn import Interval, validate_params
+
+_Method = TypeVar("_Method")
 
 # Chains are as long as documents. Longer numbers of words are no counts of words.
 LONGEST_DOCUMENT = 1_000_000
@@ -22,7 +26,7 @@ _ARGUMENTS = {
 }
 
 
-def checks(*names):
+def checks(*names: str) -> Callable[[_Method], _Method]:
     """Return a decorator of methods that checks the arguments with these names.
 
     An argument that is wrong raises scikit-learn's ``InvalidParameterError``, which is

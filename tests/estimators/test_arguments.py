@@ -289,6 +289,6 @@ def test_any_whole_number_of_verbose(verbose, bits, capsys):
 
 @pytest.mark.parametrize("make", [RBMDensity, EnergyClassifier, EBMAnomalyDetector])
 def test_rows_of_several_lengths_end_in_the_words_of_check_array(make):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="inhomogeneous") as caught:
         make(n_iter=0).fit([[1.0, 2.0], [1.0]], [0, 1])
     assert any("sklearn" in str(entry.path) for entry in caught.traceback[-4:])

@@ -1,3 +1,4 @@
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from skebm import EBMAnomalyDetector, EnergyClassifier, RBMDensity
+from skebm import EBMAnomalyDetector, EnergyClassifier, EnergyImputer, RBMDensity
 
 N_ROWS, N_COLUMNS = 53, 5
 SMALL = {"n_components": 3, "n_iter": 5, "random_state": 0}
@@ -264,3 +265,62 @@ def test_a_normal_fit_is_silent(make, rng):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         make(n_components=3, random_state=0).fit(X, group[:, 0])
+
+
+# -- sizes -----------------------------------------------------------------------------
+
+
+def test_a_column_of_ids_is_refused(rng):
+    X = pd.DataFrame({"who": [f"u{i}" for i in range(60)], "x": rng.normal(size=60)})
+    for rows in (
+        X,
+        X.astype({"who": "category"}),
+        X.assign(who=X["who"].mask(X.x > 2)),
+    ):
+        with pytest.raises(
+            ValueError, match="'who' of X has a different value in each"
+        ):
+            RBMDensity(2, n_iter=1).fit(rows)
+    X.loc[0, "who"] = X.loc[1, "who"]
+    RBMDensity(2, n_iter=1).fit(X)
+    RBMDensity(2, n_iter=1).fit(X[1:40])
+
+
+def test_too_many_levels_are_refused(rng):
+    levels = [f"u{i}" for i in range(1001)]
+    X = pd.DataFrame(
+        {"a": pd.Categorical(["u1", "u2"] * 9, levels), "x": np.arange(18)}
+    )
+    with pytest.raises(ValueError, match="'a' of X has 1001 levels"):
+        EnergyImputer(n_iter=1).fit(X)
+    X["a"] = X["a"].cat.remove_categories("u1000")
+    EnergyImputer(n_iter=1).fit(X)
+    with pytest.raises(ValueError, match="column 0 of X has 1001 levels"):
+        RBMDensity(n_iter=1, visible="categorical").fit(np.arange(1001)[:, None])
+
+
+def test_memory_is_linear_in_levels(rng):
+    """The pairs of 4,000 levels would need many times as much."""
+    levels = [f"u{i}" for i in range(1000)]
+    codes = rng.integers(0, 1000, (200, 4))
+    X = pd.DataFrame(
+        {f"c{j}": pd.Categorical.from_codes(codes[:, j], levels) for j in range(4)}
+    )
+    RBMDensity(2, n_iter=1, random_state=0).fit(X[:20])
+    tracemalloc.start()
+    fitted = RBMDensity(2, n_iter=1, random_state=0).fit(X)
+    X.iloc[::20, 0] = None
+    fitted.posterior_mean(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4e8
+    assert fitted.couplings_ == "none"
+    wide = pd.concat([X] * 3, axis=1).set_axis(range(12), axis=1)
+    with pytest.raises(ValueError, match="couplings='tree' counts all pairs"):
+        RBMDensity(2, n_iter=1, couplings="tree").fit(wide)
+
+
+def test_huge_counts_are_refused():
+    X = np.array([[0, 1], [2, 10_001]])
+    with pytest.raises(ValueError, match="column 1 of X holds 10001, but counts"):
+        RBMDensity(2, n_iter=1, visible="count").fit(X)

@@ -1,7 +1,13 @@
 """The checks of scikit-learn, which know what an estimator owes its users."""
 
+import warnings
+
+import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.neighbors import KernelDensity
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skebm
@@ -48,6 +54,33 @@ def test_no_tag_opts_out(estimator):
     # There are no holes in sparse rows: zeros are values.
     assert tags.input_tags.sparse or isinstance(estimator, EnergyImputer)
     assert not getattr(tags.classifier_tags, "poor_score", False)
+
+
+def test_tags_tell_who_takes_categories_and_text():
+    frame = pd.DataFrame({"text": ["a", "b", "c"] * 7, "number": np.arange(21.0)})
+    for estimator in ESTIMATORS:
+        tags = get_tags(estimator).input_tags
+        assert tags.categorical == tags.string
+        assert tags.string == (type(estimator) is not DocumentDensity)
+        model = clone(estimator).set_params(n_iter=1)
+        with warnings.catch_warnings(action="ignore"):
+            if tags.string:
+                model.fit(frame, np.arange(21) % 2)
+            else:
+                with pytest.raises(ValueError, match=r"text|string|number"):
+                    model.fit(frame)
+        # The check of scikit-learn for this leaves out who takes text.
+        cells = np.full((21, 2), 1.0, object)
+        cells[0, 0] = {"foo": "bar"}
+        with pytest.raises((TypeError, ValueError)):
+            model.fit(cells, np.arange(21) % 2)
+
+
+@pytest.mark.parametrize("holder", [EBMAnomalyDetector, EnergyImputer])
+def test_tags_of_a_density_are_those_of_its_holder(holder):
+    assert get_tags(holder(RBMDensity())).input_tags.string
+    assert not get_tags(holder(KernelDensity())).input_tags.categorical
+    assert not get_tags(holder(KernelDensity())).input_tags.string
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

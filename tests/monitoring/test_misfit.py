@@ -73,7 +73,7 @@ def test_moments_and_their_errors(rng):
 
 def test_the_largest_difference_of_the_units_of_a_column_counts():
     difference = np.array([[0.1, 9.0, 0.5], [9.0, 0.3, 0.2], [0.5, 0.2, 0.4]])
-    table, errors = _by_columns(difference, 10 * difference, np.array([0, 0, 1]))
+    table, errors = _by_columns(difference, 10 * difference, np.array([0, 0, 1]), 2)
     np.testing.assert_allclose(table, [[0.3, 0.5], [0.5, 0.4]])
     np.testing.assert_allclose(errors, 10 * table)
 

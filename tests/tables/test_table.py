@@ -239,7 +239,7 @@ def test_a_frame_of_numbers_without_names_is_an_array(mixed):
 
     assert kinds(X) == kinds(X[[1, 0]]) == ("real", "real")
     assert kinds(X.rename(columns=str)) == ("real", "count")
-    assert kinds(X.astype({0: "category"})) == ("categorical", "count")
+    assert kinds(X.astype({1: "category"})) == ("real", "categorical")
     assert kinds(X.astype({0: "Float64"})) == ("real", "count")
     X.columns = pd.MultiIndex.from_product([["a"], [0, 1]])
     assert kinds(X) == ("real", "count")

@@ -19,6 +19,7 @@ from skebm.utils._products import (
     weight_gradient,
 )
 from skebm.utils._sparse import dense
+from skebm.utils._stored import public
 
 # Number of documents that represent the lengths for the first offsets.
 _N_LENGTHS = 100
@@ -53,6 +54,7 @@ class FreshDraws(NamedTuple):
         return self.weight @ self.fresh, self.weight @ self.hidden
 
 
+@public("skebm.energies")
 class BurstyDocuments(OfDocuments):
     """A model of documents whose words come in bursts, with binary hidden units.
 

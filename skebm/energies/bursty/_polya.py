@@ -9,6 +9,7 @@ from scipy.special import digamma, gammaln, polygamma
 
 from skebm.energies._documents import lengths_of
 from skebm.utils._addresses import KERNEL
+from skebm.utils._stored import public
 
 # Bounds of log concentrations, far beyond those of words: a word with less than the
 # first has all repetitions for free, and one with more than the second has none.
@@ -26,6 +27,7 @@ _START = 30.0
 _EXTRA = 1.0
 
 
+@public("skebm.energies")
 class Polya:
     """The visible layer of documents whose words come in bursts.
 

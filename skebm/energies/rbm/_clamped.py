@@ -11,6 +11,7 @@ from skebm.energies.rbm._enumeration import each_state, hidden_log_weights
 from skebm.energies.rbm._observed import exact_energy, has_few_hidden_states
 from skebm.utils._products import product
 from skebm.utils._resampling import positions
+from skebm.utils._stored import public
 
 # Short chains whose hidden states guide others, for each inverse temperature of the
 # reference where they begin, and their sweeps. Rows of a warm reference reach modes of
@@ -19,6 +20,7 @@ _N_GUIDES, _N_GUIDE_SWEEPS = 250, 5
 _WARM = (1.0, 0.3, 0.1)
 
 
+@public("skebm.energies")
 class ClampedChains(NamedTuple):
     """Chains that stand at rows with holes.
 

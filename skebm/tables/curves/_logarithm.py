@@ -4,10 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skebm.utils._stored import public
+
 # Largest rate of an interval, times its width: a larger exponential is infinite.
 _STEEPEST = 300.0
 
 
+@public("skebm.tables.curves")
 class Logarithm(NamedTuple):
     """A logarithm near the ends of an interval that becomes a straight line far away.
 

@@ -7,11 +7,13 @@ from scipy.optimize import minimize_scalar
 from scipy.special import boxcox1p, inv_boxcox1p
 
 from skebm.tables.curves._sample import mean_loss
+from skebm.utils._stored import public
 
 # Powers for which the transform maps the real line onto itself.
 _POWERS = 0.0, 2.0
 
 
+@public("skebm.tables.curves")
 class YeoJohnson(NamedTuple):
     """A power of numbers on each side of a center.
 

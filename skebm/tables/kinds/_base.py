@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skebm.utils._stored import public
+
 
 class Kind:
     """Base of kinds: columns that one layer models, as units of the layer, and back.
@@ -45,6 +47,9 @@ class Kind:
     holds_numbers : bool
         Whether a cell is a number, so that a posterior interval makes sense. A category
         is not a number, and neither is one of two values.
+    is_curved : bool
+        Whether the mean of a column is not the decoded mean of its units, so that it
+        comes from draws.
     variance : float
         The largest variance of a column of counts; 0 for other kinds.
     spread : float
@@ -64,6 +69,7 @@ class Kind:
     takes_text = False
     averages_values = False
     holds_numbers = True
+    is_curved = False
     variance = 0.0
     spread = 1.0
     joint_variance = 0.0
@@ -87,6 +93,9 @@ class Kind:
 
     def check_values(self, values, label):
         """Raise an error if a column cannot have these numbered values."""
+
+    def check_largest(self, high, label):
+        """Raise an error if a column cannot hold numbers as large as this."""
 
     def n_values(self, n_numbered, high):
         """Return the number of numbered values or counts of a column; 0 for others.
@@ -204,6 +213,7 @@ class Kind:
         return np.zeros((1, self.n_columns))
 
 
+@public("skebm.tables.kinds")
 class LayerKind(Kind):
     """The kind of a layer of LAYERS without an entry in KINDS.
 

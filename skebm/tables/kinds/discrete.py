@@ -9,6 +9,8 @@ from skebm.utils._sparse import dense
 
 # The limit of a column of counts is this number times the largest count of fit.
 _HEADROOM = 2
+# Time and memory grow with the number of categories, and with the largest count.
+_MOST_CATEGORIES, _MOST = 1000, 10_000
 
 
 class CountKind(Kind):
@@ -37,6 +39,14 @@ class CountKind(Kind):
     def n_values(self, n_numbered, high):
         """Return the number of whole numbers from 0 to the limit."""
         return int(high) + 1
+
+    def check_largest(self, high, label):
+        """Raise an error if a count is too large."""
+        if high > _MOST:
+            raise ValueError(
+                f"{label} of X holds {high:g}, but counts may be at most {_MOST}. Use "
+                "visible='real' for it."
+            )
 
     def limits(self, low, high):
         """Return 0, and twice the largest count."""
@@ -81,6 +91,15 @@ class CategoricalKind(Kind):
     def is_numbered(self, is_auto, is_numeric):
         """Return True: categories are always numbered."""
         return True
+
+    def check_values(self, values, label):
+        """Raise an error if there are too many categories."""
+        if len(values) > _MOST_CATEGORIES:
+            raise ValueError(
+                f"{label} of X has {len(values)} levels, but a column of categories "
+                f"may have at most {_MOST_CATEGORIES}. Make one level of the rare "
+                "ones, or leave the column out."
+            )
 
     def unit_names(self, name, values):
         """Return one name for each category."""

@@ -105,6 +105,11 @@ class RealKind(Kind):
         """Undo :meth:`encode`, within the limits of the curves."""
         return self._map_columns("decode", Z).astype(Z.dtype)
 
+    @property
+    def is_curved(self):
+        """Whether a column has a curve that is no line."""
+        return not all(curve.is_straight for curve in self.curves)
+
     def best_guess(self, Z, decoded):
         """Return the mean of decoded draws, or the decoded mean if that is the same."""
         is_straight = np.array([curve.is_straight for curve in self.curves])

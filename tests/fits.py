@@ -1,0 +1,108 @@
+"""Small fits of all kinds of estimators, rows and options."""
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix
+
+from skebm import (
+    DocumentDensity,
+    EBMAnomalyDetector,
+    EnergyClassifier,
+    EnergyDensity,
+    EnergyImputer,
+    RBMDensity,
+)
+from skebm.energies import RBMRecipe
+from skebm.objectives import PCD
+from skebm.samplers import ParallelTempering
+
+_N = 61
+_RNG = np.random.default_rng(0)
+BITS = _RNG.integers(0, 2, (_N, 5)).astype(float)
+REALS = _RNG.normal(size=(_N, 3)) @ _RNG.normal(size=(3, 3))
+COUNTS = _RNG.poisson(2.0, (_N, 3)).astype(float)
+HOLES = np.where(_RNG.random((_N, 3)) < 0.2, np.nan, REALS)
+WORDS = _RNG.poisson(1.0, (_N, 7)) + np.eye(7, dtype=int)[0]
+LABELS = np.arange(_N) % 3
+NAMES = np.array(["no", "yes"], dtype=object)[np.arange(_N) % 2]
+FRAME = pd.DataFrame(
+    {
+        "real": REALS[:, 0],
+        "bit": BITS[:, 0].astype(bool),
+        "category": pd.Categorical(_RNG.choice(list("abc"), _N), list("cab")),
+        "text": _RNG.choice(["x", "y"], _N),
+        "count": _RNG.poisson(3, _N),
+        "skewed": np.exp(REALS[:, 1]),
+        "zeros": np.where(_RNG.random(_N) < 0.4, 0, np.exp(REALS[:, 2])),
+        "nullable": pd.array(_RNG.integers(0, 4, _N), dtype="Int64"),
+        "string": pd.array(_RNG.choice(["u", "v"], _N), dtype="string"),
+        "narrow": COUNTS[:, 0].astype(np.int16),
+    }
+)
+HOLEY = FRAME.assign(
+    real=FRAME["real"].where(_RNG.random(_N) > 0.2),
+    text=FRAME["text"].where(_RNG.random(_N) > 0.2),
+)
+WITH_LEVELS = FRAME[["real", "text"]].set_axis(
+    pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["x", "y"]), axis=1
+)
+TEXTS = np.array([["a", "b"], ["b", "c"], ["c", "b"]] * 20, dtype=object)
+_SMALL = {"n_components": 3, "n_iter": 2, "random_state": 0}
+
+
+def _rbm(**options):
+    return RBMDensity(**_SMALL, **options)
+
+
+# The estimator and the arguments of its fit, by the kind of the fit.
+FITS = {
+    "bits": (_rbm(), BITS),
+    "single precision": (_rbm(), REALS.astype(np.float32)),
+    "sparse bits": (_rbm(), csr_matrix(BITS)),
+    "reals": (_rbm(), REALS),
+    "counts": (_rbm(visible="count"), COUNTS),
+    "holes": (_rbm(), HOLES),
+    "spins": (_rbm(visible="spin", hidden="spin"), 2 * BITS - 1),
+    "rectified": (_rbm(hidden="relu"), REALS),
+    "tree": (_rbm(couplings="tree"), BITS),
+    "clusters": (_rbm(couplings="full", n_clusters=2), REALS),
+    "adam": (_rbm(optimizer="adam", sparsity_cost=0.1), BITS),
+    "mpf": (_rbm(objective="mpf"), BITS),
+    "tempered": (_rbm(objective=PCD(sampler=ParallelTempering())), BITS),
+    "trajectory": (
+        _rbm(objective=PCD(sampler="trajectory"), partition="trajectory"),
+        BITS,
+    ),
+    "held out": (_rbm(early_stopping=True), BITS),
+    "frame": (_rbm(), FRAME),
+    "frame with holes": (_rbm(), HOLEY),
+    "uncoupled frame": (_rbm(couplings="none", hidden="gaussian"), FRAME),
+    "names of levels": (_rbm(), WITH_LEVELS),
+    "numbered names": (_rbm(), FRAME[["text", "real"]].set_axis([3, 1], axis=1)),
+    "texts": (_rbm(visible="categorical"), TEXTS),
+    "recipe": (EnergyDensity(RBMRecipe(3), n_iter=2, random_state=0), FRAME),
+    "pairwise": (EnergyDensity("pairwise", n_iter=2, random_state=0), BITS),
+    "detector": (EBMAnomalyDetector(**_SMALL), FRAME),
+    "detector of reals": (EBMAnomalyDetector(**_SMALL), REALS),
+    "imputer": (EnergyImputer(add_indicator=True, **_SMALL), HOLEY),
+    "imputer of reals": (EnergyImputer(**_SMALL), HOLES),
+    "classifier": (EnergyClassifier(**_SMALL), BITS, LABELS),
+    "named classes": (EnergyClassifier(**_SMALL), FRAME, NAMES),
+    "hybrid": (EnergyClassifier(generative_weight=0.5, **_SMALL), BITS, LABELS),
+    "documents": (DocumentDensity(**_SMALL), WORDS),
+    "sparse documents": (DocumentDensity(**_SMALL), csr_matrix(WORDS)),
+    "replicated softmax": (DocumentDensity(words="multinomial", **_SMALL), WORDS),
+    "documents of a frame": (
+        DocumentDensity(**_SMALL),
+        pd.DataFrame(WORDS, columns=list("abcdefg")),
+    ),
+}
+
+
+def results(model, X):
+    """Return the results of the methods that a fitted model has."""
+    methods = ("score_samples", "predict_proba", "predict", "transform")
+    out = {name: getattr(model, name)(X) for name in methods if hasattr(model, name)}
+    if hasattr(model, "sample") and hasattr(model, "log_partition_"):
+        out["sample"] = model.sample(7, random_state=0)
+    return out

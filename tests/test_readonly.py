@@ -1,0 +1,98 @@
+"""Rows and models that cannot be written to, as memory-mapped files hold them."""
+
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import issparse
+from sklearn.base import clone
+
+from tests.fits import BITS, FITS, results
+from tests.models import heavy
+from tests.test_files import assert_same
+
+pytestmark = [heavy, pytest.mark.filterwarnings("ignore")]
+every_fit = pytest.mark.parametrize("kind", FITS)
+# Those of the other methods that read rows.
+_MORE = ("posterior_mean", "reconstruct", "pseudo_log_likelihood", "decision_function")
+
+
+def read_only(X):
+    X = X.copy()
+    if isinstance(X, pd.DataFrame):
+        return X  # its columns are, where it is mapped to memory
+    for array in (X.data, X.indices, X.indptr) if issparse(X) else (X,):
+        array.flags.writeable = False
+    return X
+
+
+def mapped(X, folder):
+    """Return rows, or the arrays of sparse rows, from a file mapped to memory."""
+    joblib.dump(X, folder / "rows.joblib")
+    return joblib.load(folder / "rows.joblib", mmap_mode="r")
+
+
+def all_results(model, *arguments):
+    """Return the results of a model, and those after it has gone on in both ways."""
+    X = arguments[0]
+    out = [results(model, X)]
+    if not issparse(X):
+        for name in _MORE:
+            if hasattr(model, name):
+                getattr(model, name)(X)
+    if hasattr(model, "partial_fit"):
+        out.append(results(model.partial_fit(*arguments), X))
+    model.set_params(warm_start=True).fit(*arguments)
+    return [*out, results(model, X)]
+
+
+def assert_all_same(found, expected):
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert_same(one, other)
+
+
+@every_fit
+def test_rows_and_weights_that_are_read_only(kind):
+    model, *arguments = FITS[kind]
+    weight = np.linspace(0.5, 2, arguments[0].shape[0])
+    frozen = [read_only(a) for a in arguments]
+    expected = clone(model).fit(*arguments, sample_weight=weight)
+    found = clone(model).fit(*frozen, sample_weight=read_only(weight))
+    assert_all_same(all_results(found, *frozen), all_results(expected, *arguments))
+
+
+@every_fit
+def test_rows_that_are_mapped_to_memory(kind, tmp_path):
+    model, X, *y = FITS[kind]
+    rows = mapped(X, tmp_path)
+    if isinstance(X, np.ndarray) and X.dtype != object:
+        assert isinstance(rows, np.memmap)
+    expected, found = clone(model).fit(X, *y), clone(model).fit(rows, *y)
+    assert_all_same(all_results(found, rows, *y), all_results(expected, X, *y))
+
+
+@every_fit
+def test_models_that_are_mapped_to_memory(kind, tmp_path):
+    """Scores, draws and further training are those of the model in memory."""
+    model, *arguments = FITS[kind]
+    model = clone(model).fit(*arguments)
+    joblib.dump(model, tmp_path / "model.joblib")
+    found = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
+    holder = getattr(found, "density_", found)
+    params = holder._training.energy.params.values()
+    assert not any(value.flags.writeable for value in params)
+    assert_all_same(all_results(found, *arguments), all_results(model, *arguments))
+
+
+def test_file_of_a_model_does_not_change(tmp_path):
+    """Also if it could be written to."""
+    model = clone(FITS["bits"][0]).fit(BITS)
+    joblib.dump(model, tmp_path / "model.joblib")
+    before = (tmp_path / "model.joblib").read_bytes()
+    with warnings.catch_warnings(action="ignore"):
+        again = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
+        again.partial_fit(BITS)
+    assert (tmp_path / "model.joblib").read_bytes() == before
