@@ -23,6 +23,9 @@ KNOWN = (
     "LazyFrame is not subscriptable",
     "Per-column arrays must each be 1-dimensional",
 )
+# Counts that are so large that documents are refused, unless another dtype cuts them
+# off: scores take as long as documents are.
+LARGE = {"many", "huge", "enormous"}
 
 
 def seeds():
@@ -36,6 +39,8 @@ def seeds():
 def failure(seed):
     """Return what is wrong with the case of a seed, or None."""
     case = draw(seed)
+    if LARGE & set(case.words) and "float64" not in case.words:
+        return None
     last = run(case)[-1]
     words = f"{last.words} [{last.place}]"
     if last.right or any(known in words for known in KNOWN):
