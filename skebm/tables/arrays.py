@@ -64,7 +64,8 @@ def _plain_array(X):
         If the array holds dates or times, which scikit-learn reads as whole numbers.
     """
     kind = getattr(getattr(X, "dtype", None), "kind", None)
-    if kind in ("M", "m"):
+    dtypes = list(X.dtypes) if np.ndim(getattr(X, "columns", 0)) else []  # a frame
+    if kind in ("M", "m") or any(map(_is_temporal, dtypes)):
         raise ValueError(
             "X holds dates or times. Pass numbers, such as days since the first date, "
             "or parts of the dates as columns of their own."
@@ -75,6 +76,12 @@ def _plain_array(X):
     if not np.ma.is_masked(X) or kind == "c":
         return X.data
     return X.astype(np.float64).filled(np.nan)
+
+
+def _is_temporal(dtype):
+    """Tell whether a dtype of pandas or polars is one of dates or times."""
+    is_temporal = getattr(dtype, "is_temporal", None)
+    return is_temporal() if is_temporal else getattr(dtype, "kind", "") in ("M", "m")
 
 
 def are_rounding(distinct):

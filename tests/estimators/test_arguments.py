@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.exceptions import NotFittedError
@@ -292,3 +293,13 @@ def test_rows_of_several_lengths_end_in_the_words_of_check_array(make):
     with pytest.raises(ValueError, match="inhomogeneous") as caught:
         make(n_iter=0).fit([[1.0, 2.0], [1.0]], [0, 1])
     assert any("sklearn" in str(entry.path) for entry in caught.traceback[-4:])
+
+
+@pytest.mark.parametrize("make", [DocumentDensity, RBMDensity, EBMAnomalyDetector])
+@pytest.mark.parametrize("dtype", ["m8[us]", "M8[us]"])
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
+def test_frames_of_dates_and_times_are_refused(make, dtype, library):
+    dates = np.arange(3).astype(dtype)
+    X = library({"a": np.ones(3), "b": dates})
+    with pytest.raises(ValueError, match=r"date|time|Datetime|Duration"):
+        make(n_iter=0).fit(X)
