@@ -131,7 +131,11 @@ def as_frame(X):
             X = check_array(dense(X), dtype=dtype, ensure_all_finite=False)
             X = pd.DataFrame(X).infer_objects()
     refuse_empty(X.shape)
-    return X
+    dtypes = {n: d for n, d in X.dtypes.items() if not getattr(d, "isnative", True)}
+    # pandas cannot take rows of numbers with the bytes of other machines.
+    return (
+        X.astype({n: d.newbyteorder("=") for n, d in dtypes.items()}) if dtypes else X
+    )
 
 
 def _as_series(column):
