@@ -131,7 +131,8 @@ def as_frame(X):
             X = check_array(dense(X), dtype=dtype, ensure_all_finite=False)
             X = pd.DataFrame(X).infer_objects()
     refuse_empty(X.shape)
-    dtypes = {n: d for n, d in X.dtypes.items() if not getattr(d, "isnative", True)}
+    numpys = {n: d for n, d in X.dtypes.items() if isinstance(d, np.dtype)}
+    dtypes = {n: d for n, d in numpys.items() if not d.isnative}
     # pandas cannot take rows of numbers with the bytes of other machines.
     return (
         X.astype({n: d.newbyteorder("=") for n, d in dtypes.items()}) if dtypes else X
