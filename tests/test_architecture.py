@@ -52,7 +52,8 @@ NEIGHBOURS = {
     "tables/column.py": {"arrays", "kinds"},
     "tables/declaration.py": {"kinds"},
     "tables/encoding.py": {"kinds"},
-    "tables/frames.py": {"kinds"},
+    "tables/documents.py": {"arrays"},
+    "tables/frames.py": {"arrays", "kinds"},
     "tables/partial.py": {"frames"},
     "tables/table.py": {"column", "declaration", "frames", "kinds", "observed"},
 }

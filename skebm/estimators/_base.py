@@ -13,19 +13,14 @@ from skebm.energies import Energy
 from skebm.estimators._plan import make_plan
 from skebm.monitoring import MONITORS, Epochs, complaint
 from skebm.optimizers import SCHEDULES
-from skebm.partition import PARTITIONS, LogPartition
+from skebm.partition import LogPartition, find_partition
 from skebm.training import Training, train
 from skebm.utils._going_on import defining, refuse_changes, whole
 from skebm.utils._hold_out import hold_out
 from skebm.utils._parallel import map_blocks, use_threads
 from skebm.utils._random import Random
-from skebm.utils._sklearn import (
-    HasMethods,
-    Interval,
-    StrOptions,
-)
+from skebm.utils._sklearn import HasMethods, Interval, StrOptions
 from skebm.utils._stored import Versioned, writable
-from skebm.utils._validation import resolve
 
 # Rows that one thread scores at a time.
 _SCORE_ROWS = 512
@@ -68,7 +63,7 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [Interval(Integral, 1, 10**7, closed="both")],
         "objective": [str, HasMethods(["init", "gradient"])],
         "optimizer": [str, HasMethods(["init", "update"])],
         "learning_rate": [
@@ -213,7 +208,7 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
         return LogPartition(energy, method, random, state, self.n_jobs)
 
     def _partition(self):
-        return resolve(self.partition, PARTITIONS, "partition")
+        return find_partition(self.partition)
 
     def _map_rows(self, function, X):
         """Apply ``function`` to blocks of rows on ``n_jobs`` threads; join results."""

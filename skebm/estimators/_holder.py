@@ -10,7 +10,7 @@ from skebm.tables import (
     is_frame,
     named_as,
     names_of,
-    plain_array,
+    validated,
 )
 from skebm.utils._going_on import renewed
 from skebm.utils._sklearn import is_fitted, validate_data
@@ -36,7 +36,7 @@ class DensityHolder(Versioned, CallbackSupportMixin):
             X = X if is_frame(X) else as_frame(X)
         else:
             options["dtype"] = [np.float64, np.float32]
-            X = validate_data(self, plain_array(X), reset=reset, **options)
+            X = validated(self, X, reset=reset, **options)
         return X if reset else named_as(X, getattr(self, "feature_names_in_", None))
 
     def _density_to_fit(self, new):

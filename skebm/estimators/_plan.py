@@ -37,6 +37,7 @@ def make_plan(estimator, energy, layer, n_rows, n_iter=None, mass=None):
         Total weight of the rows. None takes their number.
     """
     is_stream = n_iter is not None
+    estimator._partition()  # a wrong one is refused before the training
     batch_size = estimator.batch_size
     if batch_size == "auto":
         batch_size = n_rows if n_rows <= _FULL_BATCH else _BATCH

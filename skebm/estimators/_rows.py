@@ -21,8 +21,8 @@ from skebm.tables import (
     compare_names,
     is_frame,
     names_of,
-    plain_array,
     refuse_huge,
+    validated,
 )
 from skebm.utils._sklearn import validate_data
 
@@ -111,11 +111,10 @@ class TableMixin:
         options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
         options["order"] = "C"  # as the kernels ask for
         options["ensure_all_finite"] = "allow-nan"  # the table has words of its own
-        X = plain_array(X)
         if _is_unlabelled(y):
-            X = validate_data(self, X, reset=reset, **options)
+            X = validated(self, X, reset=reset, **options)
         else:
-            X, y = validate_data(self, X, y, reset=reset, **options)
+            X, y = validated(self, X, y, reset=reset, **options)
         if issparse(X) and np.isnan(X.data).any():
             raise ValueError(
                 "X is sparse and has missing values (NaN). Pass it as an array, where "

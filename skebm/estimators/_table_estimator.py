@@ -23,7 +23,7 @@ class TableEstimator(TableMixin, EnergyEstimator):
         "couplings": [StrOptions({"auto", "none", "tree", "full"})],
         "n_clusters": [
             StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
+            Interval(Integral, 1, 10**7, closed="both"),
         ],
         "resample_inputs": ["boolean"],
         "handle_unknown": [StrOptions({"error", "missing"})],

@@ -197,14 +197,19 @@ random_state, verbose
     @property
     def chains_rhat_(self):
         """R-hat of the persistent chains of the density."""
-        check_is_fitted(self)
-        return self.density_.chains_rhat_
+        return self._of_chains("chains_rhat_")
 
     @property
     def chains_ess_(self):
         """Effective sample size of the persistent chains of the density."""
+        return self._of_chains("chains_ess_")
+
+    def _of_chains(self, name):
         check_is_fitted(self)
-        return self.density_.chains_ess_
+        if not hasattr(type(density := self.density_), name):
+            label = type(density).__name__
+            raise AttributeError(f"There is no {name} of {label}. Use RBMDensity.")
+        return getattr(density, name)
 
     def score_samples(self, X: TableLike) -> np.ndarray:
         """Return the log-density of each row. Higher scores are more normal.

@@ -12,7 +12,7 @@ from skebm.estimators._base import EnergyEstimator, TrainingRows, fit_hooks, sto
 from skebm.estimators._topics import TopicsMixin
 from skebm.inference import draw_documents
 from skebm.objectives import CD, PCD
-from skebm.partition import LENGTH_PARTITIONS, LengthPartitions
+from skebm.partition import LengthPartitions, find_length_partition
 from skebm.samplers import LengthTempering
 from skebm.tables import as_documents, check_lengths, check_weight, read_documents
 from skebm.utils._parallel import use_threads
@@ -208,7 +208,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
 
     def _training_rows(self, X, y, sample_weight, go_on, is_stream):
         """Return the documents of a fit."""
-        documents = self._check_rows(X, reset=not go_on)
+        documents = self._check_rows(X, reset=not go_on, is_training=True)
         weight = check_weight(sample_weight, documents)
         if not go_on:
             self._gives_sparse = issparse(documents)
@@ -221,10 +221,9 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
     def _recipe(self):
         return ENERGIES[_WORDS[self.words][0]](self.n_components)
 
-    def _check_rows(self, X, reset=False):
-        """Return validated counts."""
-        # The warning points at the call of fit.
-        return read_documents(self, X, reset, stacklevel=7)
+    def _check_rows(self, X, reset=False, is_training=False):
+        """Return validated counts. The warning points at the call of ``fit``."""
+        return read_documents(self, X, reset, is_training, stacklevel=7)
 
     def _encoded(self, X):
         check_is_fitted(self)
@@ -234,9 +233,12 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         pcd = partial(PCD, sampler=_WORDS[self.words][1])
         return resolve(self.objective, {"pcd": pcd, "cd": CD}, "objective")
 
+    def _partition(self):
+        return find_length_partition(self.partition)
+
     def _log_partition(self, energy, training):
-        method = resolve(self.partition, LENGTH_PARTITIONS, "partition")
-        return LengthPartitions(energy, method, training.random.fold(2), self.n_jobs)
+        random = training.random.fold(2)
+        return LengthPartitions(energy, self._partition(), random, self.n_jobs)
 
     # -- scores ----------------------------------------------------------------------
 

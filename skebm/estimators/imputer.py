@@ -230,7 +230,8 @@ warm_start, n_jobs, random_state, verbose
         """Return the filled columns with the empty ones and the indicators."""
         import pandas as pd
 
-        library, has_columns = self._library(), is_frame(filled)
+        has_columns = is_frame(filled)
+        library = get_output_config("transform", self)["dense"]
         filled = as_frame(filled) if has_columns else filled
         empty = np.delete(np.arange(self.n_features_in_), self._kept)
         if self.keep_empty_features and len(empty):
@@ -249,10 +250,6 @@ warm_start, n_jobs, random_state, verbose
             filled = pd.concat([filled, flags], axis=1)
         filled = filled.set_axis(self.get_feature_names_out(), axis=1)
         return in_kind(filled, library)
-
-    def _library(self):
-        """Return the library of the frames that ``set_output`` asks for."""
-        return get_output_config("transform", self)["dense"]
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names of the columns that ``transform`` returns.

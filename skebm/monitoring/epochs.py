@@ -80,7 +80,9 @@ class Epochs:
         decides = self.plateau is not None and self.plateau.decides(epoch)
         if n_iter % self.stride == 0 or n_iter == 1 or decides or last:
             try:
-                look = self.monitor.look(training.best)
+                # The weights of a training that diverges may be of any size.
+                with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                    look = self.monitor.look(training.best)
             except FloatingPointError:
                 return "diverged"
             figures = look.figures
@@ -149,7 +151,9 @@ class Epochs:
         for name, column in self.history.items():
             column.append(row.get(name, np.nan))
         verbose = self.estimator.verbose
-        if verbose and (n_iter % max(1, int(10 ** (2 - verbose))) == 0 or n_iter == 1):
+        if verbose and (
+            n_iter % max(1, int(10.0 ** (2 - verbose))) == 0 or n_iter == 1
+        ):
             text = ", ".join(f"{name} {value:.4g}" for name, value in row.items())
             print(f"[{type(self.estimator).__name__}] {text}")
 

@@ -7,6 +7,7 @@ from skebm.partition.auto import Auto
 from skebm.partition.exact import ExactPartition
 from skebm.partition.lengths import LengthPartition
 from skebm.partition.trajectory import TrajectoryPartition
+from skebm.utils._validation import resolve
 
 # What the parameter `partition` of an estimator names.
 PARTITIONS = {
@@ -19,6 +20,17 @@ PARTITIONS = {
 # The same for documents, where each length has its own partition function.
 LENGTH_PARTITIONS = {"auto": LengthPartition}
 
+
+def find_partition(part):
+    """Return a new method for log Z, given its name or a method."""
+    return resolve(part, PARTITIONS, "partition", tuple(LENGTH_PARTITIONS.values()))
+
+
+def find_length_partition(part):
+    """Return a new method for log Z of each length, given its name or a method."""
+    return resolve(part, LENGTH_PARTITIONS, "partition", tuple(PARTITIONS.values()))
+
+
 __all__ = [
     "AIS",
     "LENGTH_PARTITIONS",
@@ -30,4 +42,6 @@ __all__ = [
     "LengthPartitions",
     "LogPartition",
     "TrajectoryPartition",
+    "find_length_partition",
+    "find_partition",
 ]

@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skebm.partition._base import Estimate
 from skebm.utils._lazy import Lazy
 from skebm.utils._stored import public
+from skebm.utils._validation import LONGEST_DOCUMENT
 
 # A bracket that is wider than this many nats gives a warning.
 _WIDE = 2.0
@@ -168,6 +169,11 @@ class LengthPartitions(_LazyEstimates):
         lengths = np.asarray(lengths, dtype=np.float64).reshape(-1)
         if not ((lengths >= 0) & np.isfinite(lengths)).all():
             raise ValueError(f"lengths must be numbers from 0 on; got {lengths}.")
+        if (longest := lengths.max(initial=0)) > LONGEST_DOCUMENT:
+            raise ValueError(
+                f"log Z is known of documents of at most {LONGEST_DOCUMENT:,} words, "
+                f"and one has {longest:.7g}. Divide the document into several."
+            )
         longest_seen = max(1, int(self._energy.lengths[-1]))
         # The value at one length must not depend on which other lengths are asked for.
         # So estimates end at the longest document of fit, times a power of two.

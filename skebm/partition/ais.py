@@ -1,5 +1,6 @@
 """Annealed importance sampling in both directions."""
 
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -102,6 +103,8 @@ class AIS(BaseEstimator):
 
         Raises
         ------
+        ValueError
+            If ``n_chains`` is below 2.
         TypeError
             If the energy lacks a reference, or a capability that the kernel requires.
         """
@@ -111,11 +114,8 @@ class AIS(BaseEstimator):
         rows = None
         if draws is not None:
             rows = energy.configurations(draws.sampler.chains(draws.chains))
-        betas, n_chains = np.linspace(0, 1, _N_FIRST_BETAS), self.n_chains
-        if n_chains == "auto":
-            n_chains = _N_CHAINS[0]
-            if not energy.coupled:
-                n_chains = int(np.clip(_WORK / energy.work, *_N_CHAINS))
+        betas = np.linspace(0, 1, _N_FIRST_BETAS)
+        n_chains = self._first_chains(energy)
         budget, wide = self.max_temperatures * _N_CHAINS[0], _wide(energy)
         for attempt in range(64):
             is_last = 4 * len(betas) * n_chains > budget
@@ -148,6 +148,19 @@ class AIS(BaseEstimator):
             else:
                 n_chains *= 4
         raise AssertionError("unreachable: the work grows to its limit")
+
+    def _first_chains(self, energy):
+        """Return the number of chains before it grows."""
+        if self.n_chains == "auto":
+            if energy.coupled:
+                return _N_CHAINS[0]
+            return int(np.clip(_WORK / energy.work, *_N_CHAINS))
+        if not isinstance(self.n_chains, Integral) or self.n_chains < 2:
+            raise ValueError(
+                "n_chains of AIS must be 'auto' or a whole number from 2 on, since the "
+                f"spread of chains tells the error of log Z; got {self.n_chains!r}."
+            )
+        return self.n_chains
 
     def _is_sharp(self, estimate):
         return estimate.upper - estimate.lower < (2 * _SIGMAS + 1) * self.tolerance
@@ -270,8 +283,9 @@ def _bracket(runs, reverse, n_kinds):
     upper = log_z_reference - _log_mean_exp(reverse) + _margin(reverse)
     for k in range(n_kinds):
         part = reverse[k::n_kinds]
-        of_kind = log_z_reference - _log_mean_exp(part) - _SIGMAS * _stderr(part)
-        upper = max(upper, of_kind)
+        if len(part) > 1:  # one draw tells nothing of its error
+            of_kind = log_z_reference - _log_mean_exp(part) - _SIGMAS * _stderr(part)
+            upper = max(upper, of_kind)
     for run in runs[1:]:
         upper = max(upper, run.log_z - _SIGMAS * _stderr(run.log_weight))
     lower, upper = min(lower, upper), max(lower, upper)

@@ -23,6 +23,8 @@ _N_FIRST = 200
 _UP_PER_DOWN = 2
 # Of documents that grow there are fewer chains by this factor.
 _FEWER_GROW = 4
+# Words from which on there are fewer of these chains in proportion.
+_LONG = 10_000
 # Largest number of multiply-adds of an enumeration of documents that grow, a second.
 _MAX_WORK = 1e8
 # Lengths that are filled in at a time, which limits the memory.
@@ -52,7 +54,8 @@ class LengthPartition(BaseEstimator):
         their vocabulary small, too.
     n_chains : int, default=4000
         Number of chains that climb. Half as many descend. Of bursty documents, which
-        mix much faster, there are a quarter as many.
+        mix much faster, there are a quarter as many, and fewer if the longest one has
+        more than 10,000 words: the time is in proportion to chains times words.
     n_sweeps : int, default=1
         Gibbs sweeps at each length of the ladder.
 
@@ -85,7 +88,7 @@ class LengthPartition(BaseEstimator):
             is_small = energy.n_hidden <= self.max_units
             if is_small and energy.exact_work(top) <= _MAX_WORK:
                 return _exact(energy.exact_log_partitions(top))
-            n_chains = self.n_chains // _FEWER_GROW
+            n_chains = self.n_chains // _FEWER_GROW * _LONG // max(top, _LONG)
             growth = Growth(energy, top, n_chains, self.n_sweeps)
             tables = growth.tables(random)
             return _bracketed(energy.log_partition_empty, *tables, "growth")

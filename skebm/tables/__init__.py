@@ -1,6 +1,6 @@
 """Conversion of the columns of a table to units of a layer, and back."""
 
-from skebm.tables.arrays import plain_array, refuse_huge
+from skebm.tables.arrays import refuse_huge, validated
 from skebm.tables.documents import as_documents, check_lengths, read_documents
 from skebm.tables.encoding import Encoding
 from skebm.tables.first_rows import FirstRows
@@ -59,11 +59,11 @@ __all__ = [
     "named_as",
     "names_of",
     "partial_rows",
-    "plain_array",
     "positive",
     "read_documents",
     "refuse_huge",
     "settled_classes",
     "take_columns",
+    "validated",
     "with_labels",
 ]

@@ -3,13 +3,59 @@
 import numpy as np
 from scipy.sparse import issparse
 
+from skebm.utils._sklearn import validate_data
+
 # The variance of larger numbers is larger than any float.
 LARGEST = 1e150
 # The rounding of numbers around 1 is below this, and there are at most so many of them.
 _CLOSE_TO_ZERO, _FEW = 1e-14, 8
 
 
-def plain_array(X):
+def validated(estimator, X, *y, **options):
+    """Return rows after scikit-learn's checks, as numbers that a kernel can read.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``n_features_in_`` and its names of columns are set or checked.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+    *y : array-like of shape (n_samples,)
+        Labels, if there are any.
+    **options
+        As for scikit-learn's ``validate_data``.
+
+    Returns
+    -------
+    {ndarray, CSR matrix}, or a tuple with ``y`` if there are labels
+
+    Raises
+    ------
+    ValueError
+        If the rows hold dates or times, if there is no row or no column, or if
+        scikit-learn's checks find a fault.
+    """
+    if np.shape(getattr(X, "columns", None)) == (0,):  # a frame
+        refuse_empty(X.shape)
+    X = validate_data(estimator, _plain_array(X), *y, **options)
+    return (_native(X[0]), X[1]) if y else _native(X)
+
+
+def refuse_empty(shape):
+    """Raise scikit-learn's sentence if a table has no rows or no columns."""
+    for n, what in zip(shape, ("sample", "feature"), strict=True):
+        if n == 0:
+            raise ValueError(
+                f"Found array with 0 {what}(s) (shape={shape}) while a minimum of 1 "
+                "is required."
+            )
+
+
+def _native(X):
+    """Return rows with the bytes of numbers in the order of this machine."""
+    return X if X.dtype.isnative else X.astype(X.dtype.newbyteorder("="))
+
+
+def _plain_array(X):
     """Return an array with NaN in masked cells; refuse dates and text.
 
     Raises
@@ -20,14 +66,24 @@ def plain_array(X):
     """
     _refuse_text(X)
     kind = getattr(getattr(X, "dtype", None), "kind", None)
-    if kind in ("M", "m"):
+    dtypes = list(X.dtypes) if np.ndim(getattr(X, "columns", 0)) else []  # a frame
+    if kind in ("M", "m") or any(map(_is_temporal, dtypes)):
         raise ValueError(
             "X holds dates or times. Pass numbers, such as days since the first date, "
             "or parts of the dates as columns of their own."
         )
-    if isinstance(X, np.ma.MaskedArray):
-        return X.astype(np.float64).filled(np.nan) if np.ma.is_masked(X) else X.data
-    return X
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    # scikit-learn refuses complex numbers.
+    if not np.ma.is_masked(X) or kind == "c":
+        return X.data
+    return X.astype(np.float64).filled(np.nan)
+
+
+def _is_temporal(dtype):
+    """Tell whether a dtype of pandas or polars is one of dates or times."""
+    is_temporal = getattr(dtype, "is_temporal", None)
+    return is_temporal() if is_temporal else getattr(dtype, "kind", "") in ("M", "m")
 
 
 def _refuse_text(X):

@@ -209,6 +209,7 @@ def _cannot_hold(dtype, hole):
 
 def _integer_bounds(dtype):
     """Return the smallest and largest float that an integer dtype can hold."""
+    dtype = getattr(dtype, "subtype", dtype)  # of sparse columns
     limits = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
     high = float(limits.max)
     return float(limits.min), high if high <= limits.max else np.nextafter(high, 0)

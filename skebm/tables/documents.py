@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix, issparse
 
-from skebm.utils._sklearn import validate_data
+from skebm.tables.arrays import refuse_huge, validated
+from skebm.utils._validation import LONGEST_DOCUMENT
 
 _COUNTS = "documents are counts of words, as CountVectorizer makes them."
 
 
-def read_documents(estimator, X, reset, stacklevel):
+def read_documents(estimator, X, reset, is_training, stacklevel):
     """Return validated counts of words.
 
     Parameters
@@ -21,6 +22,8 @@ def read_documents(estimator, X, reset, stacklevel):
     X : {array-like, sparse matrix} of shape (n, n_words)
     reset : bool
         Whether these are the first documents of a fit.
+    is_training : bool
+        Whether a model is trained on these documents.
     stacklevel : int
         Of the warning, above this function.
 
@@ -31,7 +34,8 @@ def read_documents(estimator, X, reset, stacklevel):
     Raises
     ------
     ValueError
-        If documents are text, or if a count is negative.
+        If documents are text, if a count is negative, or if a model cannot be trained
+        on a document that long.
 
     Warns
     -----
@@ -40,13 +44,16 @@ def read_documents(estimator, X, reset, stacklevel):
     """
     _refuse_text(X)
     options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
-    X = validate_data(estimator, X, reset=reset, **options)
+    X = validated(estimator, X, reset=reset, **options)
     values, name = X.data if issparse(X) else X, type(estimator).__name__
     if (values < 0).any():
         raise ValueError(
             f"Negative values in data passed to {name}: {_COUNTS} Do not scale or "
             "centre them."
         )
+    if is_training:
+        _refuse_long(X)
+    refuse_huge(X)
     if reset and (values != np.rint(values)).any():
         warnings.warn(
             f"Fractions in data passed to {name}: {_COUNTS} They are taken as "
@@ -67,6 +74,18 @@ def _refuse_text(X):
         )
 
 
+def _refuse_long(X):
+    """Raise a sentence if a model cannot be trained on a document that long."""
+    with np.errstate(over="ignore"):
+        lengths = np.asarray(X.sum(axis=1, dtype=np.float64)).reshape(-1)
+    if (longest := lengths.max()) > LONGEST_DOCUMENT:
+        raise ValueError(
+            f"Row {lengths.argmax()} of X is a document of {longest:.7g} words, and a "
+            f"model is trained on documents of at most {LONGEST_DOCUMENT:,} words. "
+            "Divide the document into several, or leave it out."
+        )
+
+
 def as_documents(counts, gives_sparse, names):
     """Return counts as a CSR matrix, a frame with these names, or as they are."""
     if gives_sparse:
@@ -82,5 +101,9 @@ def check_lengths(lengths, n_samples):
         raise ValueError(
             "lengths must be a whole number of words from 0 on, or one for each of the "
             f"{n_samples} documents; got {lengths!r}."
+        )
+    if (longest := numbers.max(initial=0)) > LONGEST_DOCUMENT:
+        raise ValueError(
+            f"lengths must be at most {LONGEST_DOCUMENT:,} words; got {longest:.7g}."
         )
     return np.broadcast_to(numbers.astype(np.int64), (n_samples,))

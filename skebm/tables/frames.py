@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
+from skebm.tables.arrays import refuse_empty
 from skebm.tables.kinds import KINDS
 from skebm.utils._sparse import dense
 
@@ -48,7 +49,10 @@ def by_columns(X, visible):
         return True
     if isinstance(visible, str) and not _takes_text(visible):
         return False
-    return not issparse(X) and np.asarray(X).dtype.kind in "OUS"
+    try:
+        return not issparse(X) and np.asarray(X).dtype.kind in "OUS"
+    except ValueError:  # rows of several lengths, of which scikit-learn's checks tell
+        return False
 
 
 def _takes_text(name):
@@ -121,16 +125,18 @@ def as_frame(X):
             columns = [_as_series(X[name]) for name in X.columns]
             X = pd.DataFrame(dict(zip(X.columns, columns, strict=True)))
         else:
+            if isinstance(X, np.ma.MaskedArray):
+                X = X.astype(object).filled(np.nan)
             dtype = None if hasattr(X, "dtype") else object
             X = check_array(dense(X), dtype=dtype, ensure_all_finite=False)
             X = pd.DataFrame(X).infer_objects()
-    for n, what in zip(X.shape, ("sample", "feature"), strict=True):
-        if n == 0:
-            raise ValueError(
-                f"Found array with 0 {what}(s) (shape={X.shape}) while a minimum of 1 "
-                "is required."
-            )
-    return X
+    refuse_empty(X.shape)
+    numpys = {n: d for n, d in X.dtypes.items() if isinstance(d, np.dtype)}
+    dtypes = {n: d for n, d in numpys.items() if not d.isnative}
+    # pandas cannot take rows of numbers with the bytes of other machines.
+    return (
+        X.astype({n: d.newbyteorder("=") for n, d in dtypes.items()}) if dtypes else X
+    )
 
 
 def named_as(X, names):

@@ -48,14 +48,24 @@ def label_numbers(classes, y, n_rows=None):
     y = column_or_1d(y, warn=True)
     if n_rows is not None and len(y) != n_rows:
         raise ValueError(f"X has {n_rows} rows, but y has {len(y)} labels.")
-    numbers = np.clip(np.searchsorted(classes, y), 0, len(classes) - 1)
-    unknown = classes[numbers] != y
-    if unknown.any():
+    try:
+        numbers = np.clip(np.searchsorted(classes, y), 0, len(classes) - 1)
+        unknown = np.unique(y[classes[numbers] != y])
+    except TypeError:
+        unknown = _incomparable(y, classes)
+    if len(unknown):
         raise ValueError(
-            f"y holds labels that fit has not seen: {np.unique(y[unknown])[:5]}. "
-            f"Known: {classes}."
+            f"y holds labels that fit has not seen: {unknown[:5]}. Known: {classes}."
         )
     return numbers
+
+
+def _incomparable(y, classes):
+    """Return the labels that are no class, if they cannot be compared with classes."""
+    known = set(map(repr, classes.tolist()))
+    labels = {repr(label): label for label in y.tolist()}
+    unknown = [label for text, label in labels.items() if text not in known]
+    return np.array(unknown, dtype=object)
 
 
 def settled_classes(known, classes, y):

@@ -10,6 +10,9 @@ from sklearn.base import clone
 from skebm.utils._sklearn import Interval, validate_params
 
 _Method = TypeVar("_Method")
+
+# Chains are as long as documents. Longer numbers of words are no counts of words.
+LONGEST_DOCUMENT = 1_000_000
 # Names that an error message lists.
 _N_NAMES = 10
 # What the arguments of methods may be.
@@ -44,7 +47,7 @@ def list_names(name, names):
     return f"{listed}, ... ({len(names)} in all)"
 
 
-def resolve(part, registry, what):
+def resolve(part, registry, what, others=()):
     """Return a new spec for a parameter that takes a name or a spec.
 
     Parameters
@@ -55,6 +58,8 @@ def resolve(part, registry, what):
         The known names.
     what : str
         Name of the parameter, for the error message.
+    others : tuple of class, default=()
+        Classes of specs that take the same parameter of other estimators.
 
     Returns
     -------
@@ -64,7 +69,14 @@ def resolve(part, registry, what):
     ------
     ValueError
         If the name is unknown. The message lists the known names.
+    TypeError
+        If the spec is for other estimators.
     """
+    if isinstance(part, tuple(others)):
+        known = ", ".join(sorted(entry.__name__ for entry in registry.values()))
+        raise TypeError(
+            f"{what}={part!r} is for other estimators. This one takes: {known}."
+        )
     if not isinstance(part, str):
         return clone(part)
     return lookup(part, registry, what)()

@@ -1,16 +1,20 @@
 """Wrong arguments of methods end in sentences that name them."""
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array, csr_matrix
 from sklearn.exceptions import NotFittedError
 
 from skebm import (
     DocumentDensity,
     EBMAnomalyDetector,
     EnergyClassifier,
+    EnergyImputer,
     RBMDensity,
 )
+from skebm.partition import LengthPartition
 
 N_ROWS, N_COLUMNS = 41, 5
 
@@ -189,3 +193,119 @@ def test_the_number_of_hidden_units_comes_from_the_parameters(density):
     parts = density.components_, density.intercept_visible_, density.intercept_hidden_
     with pytest.raises(ValueError, match="n_components"):
         RBMDensity.from_parameters(*parts, n_components=2)
+
+
+def test_masked_cells_are_holes_for_those_who_hold_a_density(rng):
+    X = rng.normal(size=(N_ROWS, 3))
+    mask = rng.random(X.shape) < 0.2
+    masked, holes = np.ma.masked_array(X, mask), np.where(mask, np.nan, X)
+    imputer = EnergyImputer(n_iter=1, random_state=0).fit(holes)
+    np.testing.assert_array_equal(imputer.transform(masked), imputer.transform(holes))
+    detector = EBMAnomalyDetector(n_iter=1, random_state=0).fit(masked)
+    again = EBMAnomalyDetector(n_iter=1, random_state=0).fit(holes)
+    assert detector.offset_ == again.offset_
+    text = np.ma.masked_array(np.array([["a", "b"], ["c", "a"], ["a", "a"]]), False)
+    text[0, 1] = np.ma.masked
+    model = RBMDensity(2, visible="categorical", n_iter=0).fit(text)
+    assert list(model.unit_names_) == ["x0=a", "x0=c", "x1=a"]
+
+
+@pytest.mark.parametrize("make", [RBMDensity, EBMAnomalyDetector, DocumentDensity])
+def test_complex_numbers_in_masked_arrays_are_refused(make):
+    with pytest.raises(ValueError, match="Complex data not supported"):
+        make(n_iter=0).fit(np.ma.array(np.eye(3) + 1j, mask=np.eye(3)))
+
+
+@pytest.mark.parametrize(
+    "make", [RBMDensity, EBMAnomalyDetector, DocumentDensity, EnergyClassifier]
+)
+def test_frames_without_columns_are_refused(make):
+    with pytest.raises(ValueError, match=r"0 feature\(s\)"):
+        make(n_iter=0).fit(pd.DataFrame(index=range(4)), [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize("make", [RBMDensity, EnergyClassifier, EnergyImputer])
+@pytest.mark.parametrize("dtype", [">f8", ">i4"])
+def test_frames_with_the_bytes_of_other_machines(make, dtype):
+    X = pd.DataFrame(np.eye(4).astype(dtype))
+    native, y = X.astype(X.dtypes.iloc[0].newbyteorder("=")), [0, 1, 0, 1]
+    model, other = (make(n_iter=1, random_state=0).fit(x, y) for x in (X, native))
+    method = "transform" if make is EnergyImputer else "energy"
+    method = "energy_samples" if make is RBMDensity else method
+    one, two = (getattr(m, method)(np.eye(4)) for m in (model, other))
+    np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("kind", [csr_matrix, csr_array])
+def test_sparse_columns_of_zeros(kind):
+    X = kind((3, 2))
+    model = RBMDensity(2, n_iter=1, visible="gaussian", random_state=0).fit(X)
+    dense = RBMDensity(2, n_iter=1, visible="gaussian", random_state=0)
+    zeros = np.zeros((3, 2))
+    expected = dense.fit(zeros).energy_samples(zeros)
+    np.testing.assert_array_equal(model.energy_samples(X), expected)
+    assert np.isfinite(EBMAnomalyDetector(n_iter=0).fit(X).score_samples(X)).all()
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(["a", 1, "b"], dtype=object),
+        ["a", None, "b"],
+        pd.Series(["a", "b", "a"], dtype="category"),
+        np.array(["2020-01-01"] * 3, dtype="M8[D]"),
+        np.array([{}, [], 0], dtype=object),
+    ],
+)
+def test_labels_of_other_types_than_in_fit(classifier, bits, labels):
+    with pytest.raises(ValueError, match=r"fit has not seen.*Known: \[0 1\]"):
+        classifier.energy(bits[:3], labels)
+    with pytest.raises(ValueError, match=r"fit has not seen|several types|label type"):
+        classifier.partial_fit(bits[:3], labels)
+
+
+def test_methods_for_documents_are_refused(bits):
+    with pytest.raises(TypeError, match=r"LengthPartition\(\).*AIS"):
+        RBMDensity(2, n_iter=0, partition=LengthPartition()).fit(bits)
+
+
+def test_detectors_of_documents_have_no_figures_of_chains(bits):
+    detector = EBMAnomalyDetector(DocumentDensity(2, n_iter=0)).fit(bits)
+    for name in ("chains_rhat_", "chains_ess_"):
+        with pytest.raises(AttributeError, match=f"no {name} of DocumentDensity"):
+            getattr(detector, name)
+
+
+@pytest.mark.parametrize("name", ["n_components", "n_clusters"])
+def test_numbers_beyond_all_memory_are_refused(name, bits):
+    with pytest.raises(ValueError, match=f"'{name}' parameter .* range"):
+        RBMDensity(n_iter=0).set_params(**{name: 10**30}).fit(bits)
+
+
+@pytest.mark.parametrize("verbose", [np.int64(3), 10**30])
+def test_any_whole_number_of_verbose(verbose, bits, capsys):
+    RBMDensity(2, n_iter=1, verbose=verbose).fit(bits)
+    assert "epoch 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("make", [RBMDensity, EnergyClassifier, EBMAnomalyDetector])
+def test_rows_of_several_lengths_end_in_the_words_of_check_array(make):
+    with pytest.raises(ValueError, match="inhomogeneous") as caught:
+        make(n_iter=0).fit([[1.0, 2.0], [1.0]], [0, 1])
+    assert any("sklearn" in str(entry.path) for entry in caught.traceback[-4:])
+
+
+@pytest.mark.parametrize("make", [DocumentDensity, RBMDensity, EBMAnomalyDetector])
+@pytest.mark.parametrize("dtype", ["m8[us]", "M8[us]"])
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
+def test_frames_of_dates_and_times_are_refused(make, dtype, library):
+    dates = np.arange(3).astype(dtype)
+    X = library({"a": np.ones(3), "b": dates})
+    with pytest.raises(ValueError, match=r"date|time|Datetime|Duration"):
+        make(n_iter=0).fit(X)
+
+
+def test_rows_of_weight_zero_with_the_bytes_of_other_machines():
+    X = pd.DataFrame({"a": np.arange(4).astype(">f8"), "b": [1.0, 0.5, 2.0, 3.0]})
+    model = RBMDensity(2, n_iter=1, random_state=0).fit(X, sample_weight=[1, 0, 1, 1])
+    assert np.isfinite(model.score_samples(X[2:])).all()

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skebm import DocumentDensity
-from skebm.partition import LengthPartition
+from skebm.partition import AIS, LengthPartition
 from tests.models import all_documents, heavy
 
 SMALL = {"n_components": 3, "random_state": 0}
@@ -258,3 +258,50 @@ def test_similarity_agrees_with_a_reader(n_components, stop_words):
     np.testing.assert_allclose(np.diag(alike), 1)
     same = np.kron(np.eye(2), np.ones((3, 3))).astype(bool)
     assert alike[same].min() > 0.1 > -0.1 > alike[~same].max()
+
+
+@pytest.mark.parametrize("words", ["bursty", "multinomial"])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("count", [1e7, 1e15, 1e300])
+def test_counts_beyond_all_documents_are_refused(words, kind, count):
+    X = np.random.default_rng(0).poisson(1.0, (20, 5)).astype(float)
+    long = X.copy()
+    long[3, 1] = count
+    long = kind(long)
+    model = DocumentDensity(2, n_iter=0, words=words, random_state=0)
+    with pytest.raises(ValueError, match=r"Row 3 .* at most 1,000,000 words"):
+        model.fit(long)
+    model.fit(X)
+    with pytest.raises(ValueError, match=r"Row 3 .* at most 1,000,000 words"):
+        model.partial_fit(long)
+    for score in (model.score_samples, model.perplexity):
+        with pytest.raises(ValueError, match=r"1,000,000 words|beyond 1e\+150"):
+            score(long)
+    with pytest.raises(ValueError, match="at most 1,000,000 words"):
+        model.sample(2, lengths=count)
+    if count < 1e150:  # these do not depend on the length
+        assert np.isfinite(model.transform(long)).all()
+        assert np.isfinite(model.energy(long)).all()
+
+
+@pytest.mark.parametrize("words", ["bursty", "multinomial"])
+def test_long_documents_are_learned(words):
+    X = np.random.default_rng(0).poisson(1.0, (20, 5)).astype(float)
+    X[3, 1] = 1e5
+    model = DocumentDensity(2, n_iter=1, words=words, random_state=0).fit(X)
+    assert np.isfinite(model.partial_fit(X).transform(X)).all()
+
+
+def test_methods_for_rows_of_a_table_are_refused():
+    model = DocumentDensity(2, n_iter=0, partition=AIS())
+    with pytest.raises(TypeError, match=r"AIS\(\).*LengthPartition"):
+        model.fit(np.ones((3, 2)))
+    with pytest.raises(ValueError, match="partition='ais'"):
+        model.set_params(partition="ais").fit(np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">f4", ">i4"])
+def test_bytes_in_the_order_of_other_machines(dtype):
+    X = pd.DataFrame(np.eye(3).astype(dtype))
+    model = DocumentDensity(2, n_iter=1, random_state=0).fit(X)
+    np.testing.assert_allclose(model.transform(X), model.transform(np.eye(3)))

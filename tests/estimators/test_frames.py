@@ -9,7 +9,7 @@ import pytest
 from scipy.special import expit
 from sklearn.model_selection import cross_val_score
 
-from skebm import EBMAnomalyDetector, EnergyClassifier, RBMDensity
+from skebm import EBMAnomalyDetector, EnergyClassifier, EnergyImputer, RBMDensity
 from tests.models import heavy
 
 N = 53
@@ -298,3 +298,14 @@ def test_detector_reads_frames(mixed):
         model.predict(mixed.assign(note="w"))
     with pytest.raises(ValueError, match="feature names"):
         model.predict(mixed.rename(columns={"age": "eon"}))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int8", "float32", "bool"])
+def test_sparse_columns_of_pandas(dtype):
+    values = [0, 1, 0, 1] if dtype == "bool" else [0, 1, 5, 7]
+    column = pd.array(np.array(values, dtype), dtype=f"Sparse[{dtype}]")
+    X = pd.DataFrame({"a": column, "b": [1.0, np.nan, 3.0, 4.0]})
+    imputer = EnergyImputer(n_iter=1, random_state=0)
+    filled = imputer.set_output(transform="pandas").fit_transform(X)
+    assert filled["a"].dtype == X["a"].dtype
+    np.testing.assert_array_equal(filled["a"], X["a"])

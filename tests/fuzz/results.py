@@ -105,7 +105,8 @@ def _rows(estimator, result):
     demand(result.shape[1] == estimator.n_features_in_, f"{result.shape[1]} columns")
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None:
-        demand(isinstance(result, pd.DataFrame), f"a {type(result).__name__}")
+        is_frame = isinstance(result, pd.DataFrame | pl.DataFrame)
+        demand(is_frame, f"a {type(result).__name__}")
         demand(list(result.columns) == list(names), "other names")
 
 

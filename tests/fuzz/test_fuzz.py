@@ -19,23 +19,13 @@ N_CASES, SECONDS = 100, 12
 SEED = "SKEBM_FUZZ_SEED"
 # Failures that are known and not mended yet. A line goes when its failure is mended.
 KNOWN = (
-    "'int' object has no attribute 'sampler'",
-    "'DocumentDensity' object has no attribute 'chains_",
-    "'<' not supported between instances of",
-    "at least one array or dtype is required",
-    "sparse array length is ambiguous",
     "cannot convert i128 to NumPy",
     "LazyFrame is not subscriptable",
     "Per-column arrays must each be 1-dimensional",
-    "non-precise type pyobject",
-    "Invalid integer data type 'O'",
-    "Casting complex values to real",
-    "Degrees of freedom <= 0",
-    "bursty/_polya.py",
-    "layers/mixed.py",
 )
-# Documents whose fit takes as long as they are.
-LONG = {"many", "huge", "enormous"}
+# Counts that are so large that documents are refused, unless another dtype cuts them
+# off: scores take as long as documents are.
+LARGE = {"many", "huge", "enormous"}
 
 
 def seeds():
@@ -49,7 +39,7 @@ def seeds():
 def failure(seed):
     """Return what is wrong with the case of a seed, or None."""
     case = draw(seed)
-    if LONG & set(case.words):
+    if LARGE & set(case.words) and "float64" not in case.words:
         return None
     last = run(case)[-1]
     words = f"{last.words} [{last.place}]"

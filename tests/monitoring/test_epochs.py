@@ -2,6 +2,7 @@ import warnings
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
@@ -67,3 +68,16 @@ def test_columns_of_the_history_keep_their_order():
     np.testing.assert_equal(epochs.history["late"], [np.nan, 11])
     np.testing.assert_equal(epochs.history["gap"], [3, np.nan])
     assert epochs.history["seconds"] == [7, 19]
+
+
+@pytest.mark.parametrize("rate", [1e30, 1e100, 1e300])
+def test_updates_that_overflow_bring_one_warning_of_ours(rate, rng):
+    numbers = rng.normal(size=(61, 2))
+    X = pd.DataFrame({"a": numbers[:, 0], "b": numbers[:, 1]})
+    X["c"] = rng.choice(["x", "y", "z"], 61)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        model = RBMDensity(4, learning_rate=rate, n_iter=3, random_state=0).fit(X)
+    assert [w.category for w in seen] == [ConvergenceWarning]
+    assert "diverged" in str(seen[0].message)
+    assert np.isfinite(model.score_samples(X)).all()

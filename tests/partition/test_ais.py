@@ -124,3 +124,18 @@ def test_auto_takes_the_exact_method_where_it_can():
     assert auto.estimate(small, Random(3)).method == "enumeration"
     large = random_rbm(("spin", "bernoulli"), 11, 7)
     assert auto.estimate(large, Random(3)).method == "ais"
+
+
+@heavy
+@pytest.mark.parametrize("n_chains", [2, 7])
+def test_few_chains_bring_no_warning(n_chains):
+    energy = random_rbm(("gaussian", "bernoulli"), 5, 3)
+    estimate = AIS(n_chains=n_chains).estimate(energy, Random(0))
+    assert np.isfinite(estimate[:5]).all()
+    assert estimate.lower <= estimate.value <= estimate.upper
+
+
+@pytest.mark.parametrize("n_chains", [1, 0, -3, 2.5, "many", None])
+def test_one_chain_tells_nothing_of_its_error(n_chains):
+    with pytest.raises(ValueError, match="n_chains of AIS must be"):
+        AIS(n_chains=n_chains).estimate(random_rbm(("spin", "spin"), 5, 3), Random(0))

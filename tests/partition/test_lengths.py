@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
-from skebm.partition import Estimate, LengthPartition, LengthPartitions
+from skebm.partition import Estimate, LengthPartition, LengthPartitions, lengths
 from skebm.utils._random import Random
 from tests.models import (
     all_states,
@@ -114,3 +114,13 @@ def test_wide_brackets_warn(recwarn):
     assert not recwarn
     with pytest.warns(ConvergenceWarning, match=r"of 7 words .* within 2\.1 nats"):
         LengthPartitions(energy, Wide(0.3), Random(3)).at([10])
+
+
+def test_long_documents_grow_in_fewer_chains(monkeypatch):
+    energy, method = random_bursty_energy(5, 3, seed=0), LengthPartition(max_units=0)
+    many = method.estimate(energy, Random(0), 41)
+    assert many.ess.max() > 3
+    monkeypatch.setattr(lengths, "_LONG", 8)
+    few = method.estimate(energy, Random(0), 41)
+    assert few.ess.max() <= 2 + 1e-9  # populations
+    np.testing.assert_allclose(few.value, many.value, atol=0.5)

@@ -1,5 +1,7 @@
 """Counts of words that come in bursts: the Dirichlet compound multinomial."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from scipy.sparse import csr_matrix, issparse
@@ -14,6 +16,8 @@ from skebm.utils._stored import public
 _LOWEST, _HIGHEST = -20.0, 12.0
 # From this count on, formulas with gamma functions are faster than a loop.
 _MANY = 1000
+# So many numbers in a row, above which the same counts are, are summed by a formula.
+_LONG_RUN = 100
 # Steps of the fixed-point iteration, which changes the perplexity by less than 0.1 %
 # after half of them.
 _N_STEPS = 100
@@ -222,19 +226,51 @@ def concentrations(x, weight):
     n_words = x.shape[1]
     # digamma(x + a) - digamma(a) = sum_(k < x) 1 / (k + a). So it suffices to know how
     # many documents have more than k times each word.
-    word, times, n_more = _exceedances(words, counts, weight[rows])
+    (word, times, n_more), runs = _exceedances(words, counts, weight[rows])
     word, times = np.r_[word, np.arange(n_words)], np.r_[times, np.zeros(n_words)]
     n_more = np.r_[n_more, np.full(n_words, _EXTRA / n_words)]
     lengths = lengths_of(x)
-    _, more, n_longer = _exceedances(np.zeros(len(lengths), int), lengths, weight)
+    group = np.zeros(len(lengths), int)
+    (_, more, n_longer), long_runs = _exceedances(group, lengths, weight)
     more, n_longer = np.r_[more, 0], np.r_[n_longer, _EXTRA]
     a = np.bincount(word, n_more, minlength=n_words)
+    np.add.at(a, runs.group, runs.mass * (runs.stop - runs.start))
     a *= _START / a.sum()
     for _ in range(_N_STEPS):
         gain = np.bincount(word, n_more / (times + a[word]), minlength=n_words)
-        a *= gain / (n_longer / (more + a.sum())).sum()
+        total = (n_longer / (more + a.sum())).sum()
+        gain = gain + runs.sums(a)
+        a *= gain / (total + long_runs.sums(a.sum(keepdims=True)).sum())
         a = np.clip(a, np.exp(_LOWEST), np.exp(_HIGHEST))
     return a
+
+
+class _Runs(NamedTuple):
+    """Numbers in a row, above which the counts of a group have the same weight.
+
+    Attributes
+    ----------
+    group : ndarray of int of shape (n_runs,)
+    start, stop : ndarray of int of shape (n_runs,)
+        The first number, and the one after the last.
+    mass : ndarray of shape (n_runs,)
+        Weight of the counts above these numbers.
+    """
+
+    group: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+    mass: np.ndarray
+
+    def where(self, chosen):
+        """Return some of the runs."""
+        return _Runs(*(values[chosen] for values in self))
+
+    def sums(self, a):
+        """Return the sum of ``mass / (number + a)`` over the numbers of each group."""
+        of_run = a[self.group]
+        sums = digamma(self.stop + of_run) - digamma(self.start + of_run)
+        return np.bincount(self.group, self.mass * sums, minlength=len(a))
 
 
 def _exceedances(groups, counts, weight):
@@ -248,9 +284,11 @@ def _exceedances(groups, counts, weight):
     Returns
     -------
     group, number : ndarray of int of shape (n_pairs,)
-        All numbers from 0 up to the largest count of the group, which is left out.
+        The numbers from 0 up to the largest count of the group, which is left out.
     mass : ndarray of shape (n_pairs,)
         Weight of the counts above the number.
+    runs : _Runs
+        Numbers of long runs, which are not listed.
     """
     counts = np.rint(counts).astype(np.int64)
     width = counts.max(initial=0) + 1
@@ -265,6 +303,10 @@ def _exceedances(groups, counts, weight):
     above = np.repeat(below[first + sizes], sizes) - below[:-1]
     # It is the weight above each number from the next smaller count on.
     lower = np.where(is_first, 0, np.roll(count, 1))
-    repeats = count - lower
-    number = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - count, repeats)
-    return np.repeat(group, repeats), number, np.repeat(above, repeats)
+    runs = _Runs(group, lower, count, above)
+    is_long = count - lower > _LONG_RUN
+    short = runs.where(~is_long)
+    sizes = short.stop - short.start
+    number = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - short.stop, sizes)
+    pairs = np.repeat(short.group, sizes), number, np.repeat(short.mass, sizes)
+    return pairs, runs.where(is_long)

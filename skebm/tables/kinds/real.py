@@ -43,7 +43,7 @@ class GaussianKind(Kind):
     def encode(self, X):
         """Standardise in float64: float32 has few digits for columns far from 0."""
         if self._is_identity:
-            return X
+            return dense(X)
         return ((dense(X) - self.location) / self.scale).astype(X.dtype)
 
     def decode(self, Z):

@@ -4,6 +4,7 @@ from scipy import sparse
 from scipy.special import digamma, gammaln
 
 from skebm.energies import Polya
+from skebm.energies.bursty import _polya
 from skebm.energies.bursty._polya import _exceedances, concentrations
 from skebm.energies.bursty._urn import Urn
 from skebm.utils._random import Random
@@ -74,7 +75,7 @@ def test_urn_draws_the_compound_multinomial(length, rng):
 def test_exceedances_are_the_naive_sums(rng):
     groups, counts = rng.choice([0, 1, 3], 101), rng.integers(0, 9, 101)
     weight = rng.random(101)
-    group, number, mass = _exceedances(groups, counts.astype(float), weight)
+    (group, number, mass), _ = _exceedances(groups, counts.astype(float), weight)
     expected = {
         (g, k): weight[(groups == g) & (counts > k)].sum()
         for g in set(groups)
@@ -84,7 +85,8 @@ def test_exceedances_are_the_naive_sums(rng):
     assert set(actual) == set(expected)
     for key, value in expected.items():
         np.testing.assert_allclose(actual[key], value)
-    assert not len(_exceedances(np.zeros(0, int), np.zeros(0), np.zeros(0))[0])
+    (group, *_), _ = _exceedances(np.zeros(0, int), np.zeros(0), np.zeros(0))
+    assert not len(group)
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
@@ -116,3 +118,16 @@ def test_parameters_stay_within_bounds():
     assert layer.log_concentration[1] == 0.5
     assert (np.abs(layer.log_concentration) < 25).all()
     assert "n_words=3" in repr(layer)
+
+
+def test_runs_of_numbers_are_summed_by_a_formula(monkeypatch, rng):
+    x = rng.poisson(1.0, (31, 5)).astype(float)
+    x[3, 1], x[7, 1], x[8, 4] = 3e4, 9e4, 1e5
+    weight = rng.uniform(0.5, 2, len(x))
+    by_formula = concentrations(x, weight)
+    rows, words = np.nonzero(x)
+    (group, *_), runs = _exceedances(words, x[rows, words], weight[rows])
+    assert len(group) < 100
+    assert len(runs.group) == 3
+    monkeypatch.setattr(_polya, "_LONG_RUN", 10**9)
+    np.testing.assert_allclose(by_formula, concentrations(x, weight), rtol=1e-9)
