@@ -204,7 +204,8 @@ def em(rows, filled, shares, n_iter, wide_share, shrinkage):
 def _maximised(sums, wide, shrinkage):
     """Return the mixture at the mode of the posterior given expected sums."""
     _, _, *parts, wide_share = sums
-    total, first, second, states = (part[sums.total > 1e-2] for part in parts)
+    kept = sums.total > min(1e-2, sums.total.max() / 2)
+    total, first, second, states = (part[kept] for part in parts)
     n_units = first.shape[1]
     means = first / total[:, None]
     scatter = second - total[:, None, None] * means[:, :, None] * means[:, None]

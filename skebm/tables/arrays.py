@@ -1,5 +1,6 @@
 """Arrays of numbers: what scikit-learn's checks let pass and a model cannot use."""
 
+import narwhals as nw
 import numpy as np
 from scipy.sparse import issparse
 
@@ -36,8 +37,18 @@ def validated(estimator, X, *y, **options):
     """
     if np.shape(getattr(X, "columns", None)) == (0,):  # a frame
         refuse_empty(X.shape)
-    X = validate_data(estimator, _plain_array(X), *y, **options)
+    X = validate_data(estimator, _narrowed(_plain_array(X)), *y, **options)
     return (_native(X[0]), X[1]) if y else _native(X)
+
+
+def _narrowed(X):
+    """Return a frame with floats in columns of 128 bits, which NumPy does not have."""
+    if not nw.dependencies.is_polars_dataframe(X):
+        return X
+    frame, whole = nw.from_native(X), (nw.Int128, nw.UInt128)
+    wide = [name for name, dtype in frame.schema.items() if dtype in whole]
+    floats = nw.col(*wide).cast(nw.Float64)
+    return frame.with_columns(floats).to_native() if wide else X
 
 
 def refuse_empty(shape):
