@@ -280,7 +280,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         # What is missing comes from the density, which is learned only then.
-        tags.input_tags.allow_nan = self.generative_weight > 0
+        tags.input_tags.allow_nan = self.generative_weight != 0
         return tags
 
     def decision_function(self, X: TableLike) -> np.ndarray:

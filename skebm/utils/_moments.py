@@ -35,7 +35,7 @@ def moments(X, weight):
     if weight is None:
         mean = X.mean(axis=0, dtype=np.float64)
     else:
-        mean = np.average(X, axis=0, weights=weight).astype(np.float64)
+        mean = np.average(X, axis=0, weights=weight.astype(np.float64))
     # A hole makes its column's mean a hole: there is no need to look at all numbers.
     if np.isnan(mean).any() and (hole := np.isnan(X)).any():
         weight = np.ones(len(X)) if weight is None else weight
