@@ -228,9 +228,9 @@ objective, default="pcd"
 
     Notes
     -----
-    A sample weight of 2 has the effect of the same row twice. This holds exactly if one
-    minibatch holds all rows, which is the default up to 256 rows, and in expectation
-    with smaller minibatches.
+    A sample weight of 2 has the effect of the same row twice: exactly for
+    ``objective="pcd"`` without holes if one minibatch holds all rows, which is the
+    default up to 256 rows, and in expectation otherwise.
 
     After a fit on a data frame, ``sample``, ``gibbs`` and ``reconstruct`` return data
     frames with its dtypes and categories. Columns with an integer dtype are rounded to
