@@ -25,7 +25,7 @@ def spaces(X, rows):
     if not rows.states.shape[1]:
         return found
     # Rows that differ in all finite columns are two standard deviations apart there.
-    n_finite = max(1.0, 1 / rows.states.max())
+    n_finite = 1 / min(1.0, rows.states.max() or 1.0)
     beside = np.sqrt(2 * n_finite) * rows.states
     return [np.hstack([space, beside]) for space in found]
 

@@ -106,7 +106,7 @@ class Table:
     @classmethod
     def _of_frame(cls, X, kinds, weight, names):
         if is_plain(X):
-            kinds = _settled_kinds(X.to_numpy(), kinds)
+            kinds = _settled_kinds(X.to_numpy(dtype=np.float64), kinds)
         columns = [
             Column.fit(X.iloc[:, j], kind, _label(j, names), weight)
             for j, kind in enumerate(kinds)

@@ -33,6 +33,7 @@ BORROWED = (
     "invalid literal",
     "Cannot cast",
     "did not contain a loop",
+    "not supported between instances of",
 )
 CHECKED = ("sklearn", "narwhals", "joblib")
 

@@ -75,7 +75,7 @@ def _holds_levels(X):
     for dtype in getattr(X, "dtypes", ()):
         if not (isinstance(dtype, np.dtype) and dtype.kind in "biuf"):
             return False
-    X = np.asarray(X)
+    X = np.asarray(X, dtype=None if isinstance(X, np.ndarray) else np.float64)
     blocks = (X[lo : lo + _BLOCK] for lo in range(0, len(X), _BLOCK))
     return any(((block > 0) & (block < 1)).any() for block in blocks)
 
