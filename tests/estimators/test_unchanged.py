@@ -310,3 +310,15 @@ def test_moments_of_single_precision(visible):
     drawn = fitted.sample(4000, random_state=0)
     assert np.abs(drawn.mean(axis=0, dtype=float) - 1e6).max() < 10
     np.testing.assert_allclose(drawn.std(axis=0, dtype=float), 100, rtol=0.1)
+
+
+def test_a_row_of_weight_zero_decides_no_kind():
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"children": random.poisson(2, N), "age": random.normal(size=N)}
+    )
+    more = pd.concat([table, pd.DataFrame({"children": [999.5], "age": [4.0]})])
+    weight = np.r_[np.ones(N), 0.0]
+    one, other = density().fit(table), density().fit(more, sample_weight=weight)
+    assert other._table.kinds == one._table.kinds == ("count", "real")
+    assert other.score(table) == pytest.approx(one.score(table))
