@@ -12,6 +12,7 @@ from skebm.inference import (
     posterior,
 )
 from skebm.tables import column_positions, partial_rows
+from skebm.utils._math import with_finite_squares
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sparse import dense
@@ -211,7 +212,7 @@ class ConditionalMixin:
 
     def _log_density(self, rows):
         """Return log-density plus log Z of validated rows, with holes summed out."""
-        Z = self._encoding.encode(rows)
+        Z = with_finite_squares(self._encoding.encode(rows))
         volume = self._encoding.log_volume(Z)
         if not has_holes(Z):
             return -self._map_rows(self._energy.energy, Z) - volume

@@ -7,6 +7,7 @@ of a training step; a polynomial that the compiler can vectorise costs about one
 import numpy as np
 from numba import njit, types
 from numba.extending import overload
+from scipy.sparse import issparse
 
 from skebm.utils._addresses import INNER, KERNEL
 
@@ -16,6 +17,8 @@ from skebm.utils._addresses import INNER, KERNEL
 _LIMIT32, _LIMIT64 = np.float32(87.0), 708.0
 # A product and a sum may be one instruction, of one rounding.
 _CONTRACT = {"contract"}
+# The sum of many squares of larger numbers is infinite in single precision.
+_LARGEST_SINGLE = 1e15
 
 
 def row_weights(weight, n_rows, dtype=np.float64):
@@ -172,3 +175,17 @@ def _softplus_sum64(x, out):
                 product *= 1.0 + _exp64(max(-abs(chunk[i]), -_LIMIT64))
             total += linear + np.log(product)
         out[r] = total
+
+
+def with_finite_squares(X):
+    """Return rows in double precision if squares in single precision would overflow.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix} of shape (n, n_units)
+    """
+    values = X.data if issparse(X) else X
+    if values.dtype != np.float32 or not values.size:
+        return X
+    low, high = np.nanmin(values, initial=0), np.nanmax(values, initial=0)
+    return X.astype(np.float64) if max(-low, high) > _LARGEST_SINGLE else X

@@ -322,3 +322,12 @@ def test_a_row_of_weight_zero_decides_no_kind():
     one, other = density().fit(table), density().fit(more, sample_weight=weight)
     assert other._table.kinds == one._table.kinds == ("count", "real")
     assert other.score(table) == pytest.approx(one.score(table))
+
+
+def test_rows_far_beyond_single_precision_have_a_score():
+    X = np.array([[0, -9.2e18, 4.6e18]], np.float32)
+    rows = np.zeros((3, 3), np.float32)
+    fitted = RBMDensity(2, n_iter=0, random_state=0).partial_fit(X)
+    for values in (fitted.score_samples(rows), fitted.conditional_log_prob(rows, [0])):
+        assert (values < -1e30).all()
+        assert np.isfinite(values).all()
