@@ -106,7 +106,7 @@ def _refuse_text(X):
     else:
         return
     for cell in cells:
-        if isinstance(cell, str) and not _is_number(cell):
+        if isinstance(cell, str) and not is_number(cell):
             raise ValueError(
                 f"X holds text, such as {str(cell)!r}, but an array is read as "
                 "numbers. Pass a data frame, or name units of its columns, as in "
@@ -114,10 +114,11 @@ def _refuse_text(X):
             )
 
 
-def _is_number(text):
+def is_number(value):
+    """Tell whether a value, such as a text, can be read as a number."""
     try:
-        float(text)
-    except ValueError:
+        float(value)
+    except (TypeError, ValueError):
         return False
     return True
 

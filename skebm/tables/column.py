@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from skebm.tables.arrays import LARGEST, are_apart, rounding
+from skebm.tables.arrays import LARGEST, are_apart, is_number, rounding
 from skebm.tables.kinds import Kind, find_kind
 from skebm.tables.kinds.auto import kind_of_column
 
@@ -258,7 +258,7 @@ def _floats(series, label, kind):
     try:
         out[present] = values.to_numpy(dtype=np.float64)
     except (TypeError, ValueError):
-        value = next(v for v in values if not _is_number(v))
+        value = next(v for v in values if not is_number(v))
         raise ValueError(
             f"{label} of X holds {value!r}, which could not be read as a number, but "
             f"{kind} units take numbers. Declare the column as 'categorical'."
@@ -269,14 +269,6 @@ def _floats(series, label, kind):
             "column, or write None for a value that is not known."
         )
     return out
-
-
-def _is_number(value):
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def _refuse_ids(known, label):

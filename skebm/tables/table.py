@@ -29,20 +29,20 @@ class Table:
     dtype : dtype or None
         The dtype of the numbers of a table that is read column by column. None for a
         table that keeps the dtype of its rows.
-    backend : str, default="pandas"
-        The library of the frames of results.
 
     Attributes
     ----------
+    backend : str
+        The library of the frames of results, which :meth:`fit` sets.
     kinds : tuple of str
         The name of the kind of each column.
     low, high : ndarray of shape (n_features,)
         Smallest and largest number that each column may hold.
     """
 
-    def __init__(self, columns, names=None, dtype=None, backend="pandas"):
+    def __init__(self, columns, names=None, dtype=None):
         self.columns, self.names, self.dtype = list(columns), names, dtype
-        self.backend = backend
+        self.backend = "pandas"
         self.kinds = tuple(column.kind.name for column in self.columns)
         zeros = np.zeros(len(self.columns))
         self.low, self.high = zeros.copy(), zeros.copy()
