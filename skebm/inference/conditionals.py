@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import issparse
 
+from skebm.inference._precision import in_range
 from skebm.inference.completion import completed
 from skebm.utils._parallel import map_blocks
 from skebm.utils._sparse import dense
@@ -29,6 +30,8 @@ def conditionals(energy, rows):
     """
     holes = None if issparse(rows) else np.isnan(rows)
     complete = rows if holes is None else completed(energy, rows, HOLE_STEPS)
+    if holes is not None:
+        energy, complete = in_range(energy, complete)
     blocks = map_blocks(
         lambda block: energy.conditional_log_prob(dense(complete[block])),
         rows.shape[0],

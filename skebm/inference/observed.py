@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import logsumexp
 
+from skebm.inference._precision import in_range
 from skebm.samplers import anneal, resolve_kernel
 
 # Chains of each row where the sum is estimated.
@@ -44,7 +45,7 @@ def observed_energy(energy, x, holes, random, kernel="gibbs"):
     ----------
     .. [1] R. Neal. "Annealed importance sampling". Statistics and Computing 11 (2001).
     """
-    x = np.where(holes, 0, x).astype(energy.dtype, copy=False)
+    energy, x = in_range(energy, np.where(holes, 0, x))
     out = energy.clamped.exact_energy(x, holes)
     todo = np.isnan(out)
     if todo.any():

@@ -331,3 +331,15 @@ def test_rows_far_beyond_single_precision_have_a_score():
     for values in (fitted.score_samples(rows), fitted.conditional_log_prob(rows, [0])):
         assert (values < -1e30).all()
         assert np.isfinite(values).all()
+
+
+@pytest.mark.parametrize("couplings", ["none", "tree", "full"])
+@pytest.mark.parametrize("given", [[], [0], [0, 1], [1, 2]])
+def test_conditionals_far_beyond_single_precision_are_finite(couplings, given):
+    X = np.array([[0, -9.2e18, 4.6e18]], np.float32)
+    rows = np.zeros((3, 3), np.float32)
+    model = RBMDensity(2, couplings=couplings, n_iter=0, random_state=0).partial_fit(X)
+    assert np.isfinite(model.conditional_log_prob(rows, given)).all()
+    assert np.isfinite(model.pseudo_log_likelihood(rows)).all()
+    rows[:, 0] = np.nan
+    assert np.isfinite(model.pseudo_log_likelihood(rows)).all()
