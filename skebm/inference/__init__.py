@@ -1,7 +1,7 @@
 """Inference with a fitted energy: draws, holes, observed cells, conditionals."""
 
 from skebm.inference.completion import Completion, completed
-from skebm.inference.conditionals import HOLE_STEPS, conditionals
+from skebm.inference.conditionals import HOLE_STEPS, conditional_bounds, conditionals
 from skebm.inference.draws import at_chain_marginals, draw, draw_documents
 from skebm.inference.holes import complete_holes, draw_holes
 from skebm.inference.intervals import interval
@@ -14,6 +14,7 @@ __all__ = [
     "at_chain_marginals",
     "complete_holes",
     "completed",
+    "conditional_bounds",
     "conditionals",
     "draw",
     "draw_documents",

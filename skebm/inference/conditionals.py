@@ -38,7 +38,29 @@ def conditionals(energy, rows):
         energy.n_hidden * 100,
         size=64,
     )
-    terms = np.concatenate(blocks)
+    return _without_holes(np.concatenate(blocks), energy, holes)
+
+
+def conditional_bounds(energy, rows):
+    """Return upper bounds of :func:`conditionals`, or None.
+
+    None if the conditionals cost little, or if the energy has no
+    ``conditional_bounds``.
+
+    Parameters
+    ----------
+    energy : energy
+    rows : ndarray of shape (n, n_units)
+        NaN in the holes.
+    """
+    if not hasattr(energy, "conditional_bounds"):
+        return None
+    terms = energy.conditional_bounds(completed(energy, rows, HOLE_STEPS))
+    return None if terms is None else _without_holes(terms, energy, np.isnan(rows))
+
+
+def _without_holes(terms, energy, holes):
+    """Return the terms of variables, with 0 for holes."""
     if holes is not None and holes.any():
         first_units = np.unique(energy.reference.variables, return_index=True)[1]
         terms[holes[:, first_units]] = 0.0

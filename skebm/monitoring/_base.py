@@ -50,12 +50,15 @@ class Monitor:
     weight : ndarray of shape (n,) or None
         Weights of the rows. None gives every row the same weight.
     held_out : tuple of (rows, weight), or None
+    least : float
+        A score, in the units of the layer, below which ``look`` may raise a
+        FloatingPointError in place of returning figures.
     shifts : dict of str to float
         What has to be added to a figure to have it in the units of the layer, whatever
         the units of the user are.
     """
 
-    small_gain = None
+    small_gain, least = None, -np.inf
     shifts: dict = {}
 
     def in_layer(self, figures, name):

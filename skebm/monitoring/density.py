@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skebm.inference import HOLE_STEPS, completed, conditionals
+from skebm.inference import HOLE_STEPS, completed, conditional_bounds, conditionals
 from skebm.monitoring._base import Look, Monitor, mean, stride, subsample
 from skebm.samplers.exact import log_weights
 
@@ -99,8 +99,17 @@ class DensityMonitor(Monitor):
         return stride(look_time, times.update * n_updates, self.size * n_hidden)
 
     def look(self, energy):
-        """Return the figures of this model, in nats."""
+        """Return the figures of this model, in nats.
+
+        Raises
+        ------
+        FloatingPointError
+            If the score is below ``least``, and a bound shows that at little cost.
+        """
         training = self.rows, self.weight
+        terms = conditional_bounds(energy, self.rows)
+        if terms is not None and mean(terms.sum(axis=1), self.weight) < self.least:
+            raise FloatingPointError("The weights have grown too large.")
         scores = conditionals(energy, self.rows).sum(axis=1)
         shift = self.shifts.get
         score = mean(scores, self.weight) - shift(self.score_name, 0.0)

@@ -61,6 +61,7 @@ class Epochs:
             self.plateau = Plateau(look, monitor.small_gain, longest)
         self.n_before = training.n_epochs
         self.score = self.baseline = monitor.in_layer(figures, monitor.score_name)
+        monitor.least = self.baseline - max(1.0, _DIVERGED * abs(self.baseline))
         self.held_out_baseline = figures.get("validation_score")
         self.best_validation, self.n_stale = -np.inf, 0
         self.started = time.perf_counter()
@@ -87,8 +88,7 @@ class Epochs:
                 return "diverged"
             figures = look.figures
             self.score = self.monitor.in_layer(figures, self.monitor.score_name)
-            limit = max(1.0, _DIVERGED * abs(self.baseline))
-            if not self.score >= self.baseline - limit:
+            if not self.score >= self.monitor.least:
                 return "diverged"
             if self.plateau is not None:
                 self.plateau.add(epoch, look)

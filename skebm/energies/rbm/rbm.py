@@ -16,6 +16,7 @@ from skebm.energies.rbm._bounds import (
 from skebm.energies.rbm._clamped import Clamped
 from skebm.energies.rbm._conditionals import (
     alternatives,
+    bounds,
     conditionals_by_sum,
     conditionals_of_coupled,
 )
@@ -276,6 +277,18 @@ class RBM(Bipartite):
         if self.visible.coupled:
             return conditionals_of_coupled(self, x)
         return conditionals_by_sum(self, x)
+
+    def conditional_bounds(self, x):
+        """Return upper bounds of :meth:`conditional_log_prob`, or None.
+
+        The bounds cost little where the weights have grown so large that the
+        conditionals cost much. None if these cost little, too.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, n_units)
+        """
+        return None if self.is_normal else bounds(self, x)
 
     def alternatives(self, variable):
         """Return the possible values of a variable, whatever the other variables are.
