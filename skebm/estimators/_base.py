@@ -138,7 +138,8 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
             before = getattr(self, "_training", None) if rows.is_stream else None
             return Training.start(energy, plan, random.fold(1), before), plan
         last = writable(self._training)
-        return (last.adapted(plan) if n_iter else last.restarted(plan)), plan
+        goes_on = n_iter and not last.diverged  # the average is good still
+        return (last.adapted(plan) if goes_on else last.restarted(plan)), plan
 
     def _train(self, training, rows, plan):
         """Run the training loop, and set the fitted attributes."""

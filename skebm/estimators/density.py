@@ -163,7 +163,7 @@ objective, default="pcd"
     tol : float, default=1e-4
         Smallest increase that counts as an improvement, in nats a row.
     warm_start : bool, default=False
-        Whether ``fit`` continues from the parameters of the last ``fit``.
+        Whether ``fit`` goes on from the parameters and the seed of the last ``fit``.
     n_jobs : int, default=None
         Number of threads. None takes the number that ``joblib.parallel_config`` sets,
         and all cores if it sets none. The fitted parameters do not depend on it.

@@ -61,7 +61,10 @@ class Epochs:
             self.plateau = Plateau(look, monitor.small_gain, longest)
         self.n_before = training.n_epochs
         self.score = self.baseline = monitor.in_layer(figures, monitor.score_name)
-        monitor.least = self.baseline - max(1.0, _DIVERGED * abs(self.baseline))
+        self.limit = max(1.0, _DIVERGED * abs(self.baseline))
+        monitor.least = self.baseline - self.limit
+        # The model where a training goes on; None if it begins.
+        self.before = training.best if training.n_epochs else None
         self.held_out_baseline = figures.get("validation_score")
         self.best_validation, self.n_stale = -np.inf, 0
         self.started = time.perf_counter()
@@ -80,16 +83,12 @@ class Epochs:
         epoch = n_iter - self.n_before
         decides = self.plateau is not None and self.plateau.decides(epoch)
         if n_iter % self.stride == 0 or n_iter == 1 or decides or last:
-            try:
-                # The weights of a training that diverges may be of any size.
-                with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                    look = self.monitor.look(training.best)
-            except FloatingPointError:
+            look = self._look(training.best)
+            if look is None and self._expects_less():
+                look = self._look(training.best)
+            if look is None:
                 return "diverged"
             figures = look.figures
-            self.score = self.monitor.in_layer(figures, self.monitor.score_name)
-            if not self.score >= self.monitor.least:
-                return "diverged"
             if self.plateau is not None:
                 self.plateau.add(epoch, look)
         online = self._likelihood(training) if figures or self.is_long else {}
@@ -114,6 +113,32 @@ class Epochs:
             self.plateau = None
             return "settled"
         return None if figures else "unknown"
+
+    def _look(self, energy):
+        """Return what the monitor sees, or None if the model has diverged."""
+        try:
+            # The weights of a training that diverges may be of any size.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                look = self.monitor.look(energy)
+        except FloatingPointError:
+            return None
+        self.score = self.monitor.in_layer(look.figures, self.monitor.score_name)
+        return look if self.score >= self.monitor.least else None
+
+    def _expects_less(self):
+        """Tell whether rows fit worse than to independent columns before the training.
+
+        The rows of a piece of a stream may be few and unusual, or of a new kind. Then
+        a low score is no sign of divergence, unless the training has lowered it.
+        """
+        before, self.before = self.before, None
+        if before is None:
+            return False
+        score, least, self.monitor.least = self.score, self.monitor.least, -np.inf
+        is_seen = self._look(before) is not None and self.score < least + self.limit
+        self.monitor.least = self.score - self.limit if is_seen else least
+        self.score = score
+        return is_seen
 
     def _likelihood(self, training):
         """Return log-likelihoods, if the sampler estimates log Z during the training.

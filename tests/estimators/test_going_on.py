@@ -346,3 +346,15 @@ def test_a_fit_settles_the_scale_for_good(far):
     model = RBMDensity(3, n_iter=2, warm_start=True, random_state=0)
     model.partial_fit(far[:1]).fit(far)
     assert model.pseudo_log_likelihood(far).mean() > -19
+
+
+@pytest.mark.parametrize(("couplings", "n_lost"), [("none", 0), ("auto", 2)])
+def test_a_stream_of_single_rows_learns_to_its_end(couplings, n_lost):
+    """An unusual row is no divergence, and does not end the learning either."""
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    model = RBMDensity(5, couplings=couplings, random_state=0)
+    with warnings.catch_warnings(action="ignore"):
+        stream(model, X, 1, 1)
+    assert 200 - n_lost <= model.n_iter_ <= 200
+    assert model._training.rate_factor > 1e-3
+    assert model.score(X) > -5
