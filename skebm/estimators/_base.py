@@ -158,10 +158,10 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
                 self, context, monitor, training, n_updates, rows.hooks, longest
             )
             train(training, Z, weight, plan, epochs)
-        self.history_ = epochs.finished(training.n_epochs)
-        for name, value in self._fitted_attributes(training).items():
-            setattr(self, name, value)
-        self._training = training
+        fitted = {"history_": epochs.finished(training.n_epochs), "_misfit": None}
+        fitted |= {**self._fitted_attributes(training), "_training": training}
+        # All at once: Ctrl-C may come at any moment.
+        vars(self).update(fitted)
         self._misfit = self._compared(Z, weight, training.random.fold(7))
         misfit = self._misfit if self._shows_draws else None
         looks = getattr(self, "_mixing", None), misfit

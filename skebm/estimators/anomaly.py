@@ -131,13 +131,13 @@ random_state, verbose
         self : EBMAnomalyDetector
             The fitted estimator.
         """
-        with whole(self, "density_"):
+        with whole(self, "offset_"):
             rows = self._check_rows(X, reset=True)
             density = self._density_to_fit(self._new_density())
             # Weights go in as they came, since checking them is the density's affair.
             try:
                 self._fit_density(density, rows, sample_weight)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, Warning):
                 if is_fitted(density):  # its scores are enough to go on with
                     self.offset_ = self._threshold(rows, sample_weight)
                 raise

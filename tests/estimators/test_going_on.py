@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skebm import (
     DocumentDensity,
@@ -358,3 +358,42 @@ def test_a_stream_of_single_rows_learns_to_its_end(couplings, n_lost):
     assert 200 - n_lost <= model.n_iter_ <= 200
     assert model._training.rate_factor > 1e-3
     assert model.score(X) > -5
+
+
+def test_an_interrupt_before_there_is_a_model_leaves_none(far, monkeypatch):
+    def interrupted(model, training):
+        raise KeyboardInterrupt
+
+    model = RBMDensity(3, n_iter=1, random_state=0)
+    with monkeypatch.context() as patched:
+        patched.setattr(RBMDensity, "_fitted_attributes", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(far)
+    with pytest.raises(NotFittedError):
+        model.transform(far)
+    before = model.fit(far).transform(far), vars(model).copy()
+    with monkeypatch.context() as patched:
+        patched.setattr(RBMDensity, "_fitted_attributes", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(far[:50])
+    np.testing.assert_array_equal(model.transform(far), before[0])
+    assert vars(model) == before[1]
+
+
+def test_an_interrupt_of_the_threshold_leaves_the_last_detector(far, monkeypatch):
+    def interrupted(model, rows, weight):
+        raise KeyboardInterrupt
+
+    model = EBMAnomalyDetector(RBMDensity(3, **QUICK))
+    with monkeypatch.context() as patched:
+        patched.setattr(EBMAnomalyDetector, "_threshold", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(far)
+    with pytest.raises(NotFittedError):
+        model.predict(far)
+    before = model.fit(far).decision_function(far)
+    with monkeypatch.context() as patched:
+        patched.setattr(EBMAnomalyDetector, "_threshold", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(far[:50])
+    np.testing.assert_array_equal(model.decision_function(far), before)

@@ -2,10 +2,12 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from numba.core.compiler_lock import global_compiler_lock
@@ -17,6 +19,8 @@ from skebm.utils._parallel import map_parts, use_threads
 from skebm.utils._sklearn import available_threads
 from tests.models import heavy
 
+ROOT = Path(__file__).parents[2]
+
 needs_fork = pytest.mark.skipif(
     "fork" not in multiprocessing.get_all_start_methods(), reason="needs fork"
 )
@@ -24,46 +28,24 @@ has_timer = pytest.mark.skipif(
     not hasattr(signal, "setitimer"), reason="needs a timer that interrupts"
 )
 
-# A second thread ends the process when a call does not return.
-INTERRUPTED = """
-import faulthandler, random, signal, time
-import numpy as np
-from threadpoolctl import threadpool_info
-from skebm import RBMDensity
-
-def blas_threads():
-    pools = threadpool_info()
-    return [pool["num_threads"] for pool in pools if pool["user_api"] == "blas"]
-
-X = (np.random.default_rng(0).random((300, 300)) < 0.3).astype("f4")
-model = RBMDensity(100, n_iter=1, random_state=0, n_jobs=2).fit(X)
-expected, threads = model.transform(X), blas_threads()
-moments = random.Random(0)
-signal.signal(signal.SIGALRM, signal.default_int_handler)
-start, n = time.monotonic(), 0
-calls = lambda: model.transform(X), lambda: model.sample(100)
-while n < 400 and time.monotonic() - start < 6:
-    faulthandler.dump_traceback_later(40, exit=True)
-    call = calls[n % 2]
-    try:
-        signal.setitimer(signal.ITIMER_REAL, moments.uniform(1e-4, 6e-3))
-        for _ in range(100):
-            call()
-    except KeyboardInterrupt:
-        n += 1
-np.testing.assert_array_equal(model.transform(X), expected)
-assert blas_threads() == threads
-print("answered", n > 50)
-"""
-
 
 @heavy
 @has_timer
 def test_interrupted_calls_return():
+    """The script ends its process when a call does not return."""
+    owner = "RBMDensity, threads"
+    names = [f"{owner}.{name}" for name in ("transform", "gibbs", "reconstruct")]
+    names += [
+        "RBMDensity.partial_fit",
+        "EnergyClassifier.fit",
+        "DocumentDensity.score_samples",
+    ]
+    command = [sys.executable, "-m", "tests.interrupts", "--seconds", "6", "--only"]
     run = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=300
+        [*command, *names], capture_output=True, text=True, timeout=300, cwd=ROOT
     )
-    assert run.stdout == "answered True\n", run.stderr
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert int(re.search(r"'interrupted': (\d+)", run.stdout)[1]) > 50
 
 
 @pytest.mark.skipif(available_threads() < 2, reason="needs two cores")
