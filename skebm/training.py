@@ -92,6 +92,8 @@ class Training:
         Factor of the learning rate after these rollbacks.
     is_last : bool
         Whether the loop ends after this epoch, by its number or by the time.
+    strength : float
+        Strength of the tilt of a hybrid, which rows that are held out have chosen.
     interrupted, diverged : bool
         Whether Ctrl-C, or too many rollbacks, ended the loop.
     finished, good : dict
@@ -108,6 +110,7 @@ class Training:
     n_rollbacks: int = 0
     rate_factor: float = 1.0
     is_last: bool = False
+    strength: float = 1.0
     interrupted: bool = False
     diverged: bool = False
     finished: dict = field(default_factory=dict)
@@ -136,12 +139,13 @@ class Training:
         best = self.energy.replace(self.average.current(self.energy.params))
         if self.average.count:
             best.project()
-        return best
+        return best if self.strength == 1 else best.with_strength(self.strength)
 
     def restarted(self, plan):
         """Return a new training from the best model, with new random numbers."""
         random = self.random.fold(4, self.n_epochs)
-        return Training.start(self.best, plan, random, self)
+        best = replace(self, strength=1.0).best  # of the strength 0 nothing is learned
+        return Training.start(best, plan, random, self)
 
     def adapted(self, plan):
         """Return the training, with new states of what the plan has changed."""
@@ -159,9 +163,10 @@ class Training:
 
     def keep(self, is_good=True):
         """Remember the state after a finished epoch, which may be a good one."""
+        params, average = self.energy.params, self.average.params
         self.finished = {
-            "params": {name: v.copy() for name, v in self.energy.params.items()},
-            "average": {name: v.copy() for name, v in self.average.params.items()},
+            "params": {name: value.copy() for name, value in params.items()},
+            "average": {name: value.copy() for name, value in average.items()},
             "count": self.average.count,
             "objective_state": self.objective_state,
         }

@@ -10,8 +10,11 @@ from skebm.energies._enumeration import Enumeration
 from skebm.energies._fused import NegativePhase, PositivePhase, Updates
 from skebm.energies._recipe import Recipe, Summary
 from skebm.energies._recipe import UserRecipe as UserRecipe
-from skebm.energies._reference import Independent
+from skebm.energies._redraw import redrawn as redrawn
+from skebm.energies._reference import Fitted, Independent
 from skebm.energies.bursty import BurstyDocuments, BurstyDocumentsRecipe, Polya
+from skebm.energies.hybrid import Anchored, Hybrid, HybridRecipe
+from skebm.energies.mlp import MLP, Perceptron
 from skebm.energies.pairwise import Pairwise, PairwiseRecipe
 from skebm.energies.rbm import (
     RBM,
@@ -36,11 +39,14 @@ ENERGIES = {
     "replicated_softmax": ReplicatedSoftmaxRecipe,
     "bursty_documents": BurstyDocumentsRecipe,
     "pairwise": PairwiseRecipe,
+    "mlp": MLP,
 }
 
 __all__ = [
     "ENERGIES",
+    "MLP",
     "RBM",
+    "Anchored",
     "Bipartite",
     "Blend",
     "BurstyDocuments",
@@ -54,11 +60,15 @@ __all__ = [
     "DocumentSummary",
     "Energy",
     "Enumeration",
+    "Fitted",
     "FusedRBM",
+    "Hybrid",
+    "HybridRecipe",
     "Independent",
     "NegativePhase",
     "Pairwise",
     "PairwiseRecipe",
+    "Perceptron",
     "Phase",
     "Polya",
     "PositivePhase",

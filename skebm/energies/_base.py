@@ -1,6 +1,7 @@
 """The base of energies: all their methods, from ``energy``, ``grad`` and ``params``."""
 
 import copy
+from functools import partial
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
@@ -184,6 +185,11 @@ class Energy:
         """Return ``chains`` after they have moved to the rows of ``x``."""
         return self.chains(x)
 
+    def redraw(self, chains, random):
+        """Return chains of the same number that the reference draws."""
+        rows = self.reference.sample(self.n_chains(chains), random)
+        return self.chains(rows.astype(self.dtype, copy=False))
+
     # -- the reference ---------------------------------------------------------------
 
     @property
@@ -252,6 +258,28 @@ class Energy:
     def closed_log_partition(self):
         """The log partition function in nats if it has a closed form, else None."""
         return None
+
+    # -- values with their gradients -------------------------------------------------
+
+    def pullback(self, x):
+        """Return the energies, and the function that turns weights into a gradient.
+
+        The function is ``grad(x, weight)`` for these rows. An energy that keeps what it
+        has computed for the values is faster.
+        """
+        return self.energy(x), partial(self.grad, x)
+
+    def log_ratio(self, x):
+        """Return the log of the model over the reference, up to a constant."""
+        return self.reference.energy(x) - self.energy(x)
+
+    def ratio_pullback(self, x):
+        """Return the log ratios, and the function that makes gradients of the energy.
+
+        See :meth:`log_ratio` and :meth:`pullback`.
+        """
+        energies, pullback = self.pullback(x)
+        return self.reference.energy(x) - energies, pullback
 
     # -- the gradient of the likelihood ----------------------------------------------
 

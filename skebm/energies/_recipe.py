@@ -88,9 +88,15 @@ class Recipe(BaseEstimator):
     ----------
     monitor : str
         The monitor of the training, a name of :data:`skebm.monitoring.MONITORS`.
+    is_tilt : bool
+        Whether the energy needs another density beside it, since it does not have a
+        finite partition function of its own.
+    is_shrunk : bool
+        Whether ``l2="auto"`` shrinks the weights.
     """
 
     monitor = "density"
+    is_tilt, is_shrunk = False, True
 
     @classmethod
     def of(cls, recipe):

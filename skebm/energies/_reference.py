@@ -1,4 +1,7 @@
-"""The distribution from which annealing starts."""
+"""The distributions from which annealing starts."""
+
+import copy
+import inspect
 
 import numpy as np
 
@@ -40,3 +43,45 @@ class Independent:
 
     def _no_inputs(self, n_rows):
         return np.zeros((n_rows, self.layer.n_units), dtype=self.layer.bias.dtype)
+
+
+@public("skebm.energies")
+class Fitted:
+    """A fitted density of scikit-learn as a reference.
+
+    Parameters
+    ----------
+    density : estimator
+        With ``score_samples`` and ``sample``.
+    dtype_name : str
+        Name of the dtype of the rows that it draws.
+    """
+
+    log_partition = 0.0
+
+    def __init__(self, density, dtype_name):
+        missing = [n for n in ("score_samples", "sample") if not hasattr(density, n)]
+        if missing:
+            raise TypeError(
+                f"A reference needs {' and '.join(missing)}, which "
+                f"{type(density).__name__} does not have. GaussianMixture, "
+                "KernelDensity and RBMDensity have both."
+            )
+        self.density, self.dtype_name = density, dtype_name
+
+    def energy(self, x):
+        """Return minus the log-density of each row, in nats, float64, shape (n,)."""
+        return -np.asarray(self.density.score_samples(x), dtype=np.float64)
+
+    def sample(self, n_rows, random):
+        """Draw rows. They come in random order, whatever the order of the density."""
+        seed, density = random.fold(0).seed(), self.density
+        if "random_state" in density.get_params(deep=False):
+            # A copy, since two threads may draw at once.
+            density = copy.copy(density).set_params(random_state=seed)
+        takes_seed = "random_state" in inspect.signature(density.sample).parameters
+        drawn = density.sample(n_rows, **({"random_state": seed} if takes_seed else {}))
+        # A mixture of scikit-learn also returns the component of each row.
+        rows = drawn[0] if isinstance(drawn, tuple) else drawn
+        order = random.fold(1).permutation(n_rows)
+        return np.asarray(rows, dtype=self.dtype_name)[order]

@@ -98,6 +98,10 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
     # Whether the user sees draws, so that a fit warns if they do not look like rows.
     _shows_draws = True
 
+    @property
+    def _stops_early(self):
+        return self.early_stopping
+
     # -- the story of a fit ----------------------------------------------------------
 
     def _fit(self, X, y, sample_weight, n_iter=None, **options):
@@ -179,7 +183,7 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
     def _held_out(self, rows, random):
         """Return the training rows, their weights, and the held-out rows if any."""
         Z, weight, labels = rows.units, rows.weight, rows.labels
-        if not self.early_stopping or rows.is_stream:
+        if not self._stops_early or rows.is_stream:
             return Z, weight, None
         numbers = np.arange(Z.shape[0]) if weight is None else np.flatnonzero(weight)
         kept, held_out = hold_out(numbers, labels, self.validation_fraction, random)

@@ -59,7 +59,8 @@ def make_plan(estimator, energy, layer, n_rows, n_iter=None, mass=None):
         # The rows of a stream are never all of them.
         mass = n_rows if mass is None else mass
         strongest = _STRONGEST * estimator.n_features_in_
-        small = not is_stream and mass <= _FEW_ROWS and energy.weight_names
+        small = recipe.is_shrunk and not is_stream and mass <= _FEW_ROWS
+        small = small and energy.weight_names
         penalties["l2"] = min(float(_PRIOR / mass), strongest) if small else 0.0
     return Plan(
         objective=objective,

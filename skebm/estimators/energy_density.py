@@ -1,12 +1,12 @@
 """A density of rows that any energy defines."""
 
-from skebm.energies import ENERGIES, Recipe
+from skebm.energies import ENERGIES, HybridRecipe, Recipe
 from skebm.estimators._base import store
 from skebm.estimators._density import TableDensity
 from skebm.objectives import OBJECTIVES
 from skebm.partition import AIS, Auto
 from skebm.samplers import named_kernel
-from skebm.utils._sklearn import HasMethods
+from skebm.utils._sklearn import HasMethods, StrOptions
 from skebm.utils._types import Automatic, Seed, Spec
 from skebm.utils._validation import lookup, resolve
 
@@ -86,16 +86,19 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
             if name not in ("n_components", "hidden")
         },
         "energy": [str, HasMethods(["build"])],
+        "reference": [None, str, HasMethods(["score_samples", "sample"])],
         "kernel": [str, HasMethods(["move"])],
+        "early_stopping": [StrOptions({"auto"}), "boolean"],
     }
 
     def __init__(
         self,
-        energy: Spec = "rbm",
+        energy: Spec = "mlp",
         *,
-        kernel: Spec = "gibbs",
+        reference: Spec = "auto",
+        kernel: Spec = "auto",
         visible: Spec = "auto",
-        objective: Spec = "pcd",
+        objective: Spec = "auto",
         optimizer: Spec = "auto",
         learning_rate: float | Automatic = "auto",
         schedule: str = "linear",
@@ -111,7 +114,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         partition: Spec = "auto",
         resample_inputs: bool = False,
         handle_unknown: str = "error",
-        early_stopping: bool = False,
+        early_stopping: bool | Automatic = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
         tol: float = 1e-4,
@@ -124,25 +127,48 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
 
     @property
     def _kernel(self):
-        return self.kernel
+        if self.kernel != "auto":
+            return self.kernel
+        return "independence" if self._has_reference else "gibbs"
+
+    @property
+    def _has_reference(self):
+        return isinstance(self._recipe(), HybridRecipe)
+
+    def _held_out(self, rows, random):
+        is_auto = self.early_stopping == "auto"
+        too_few = is_auto and rows.units.shape[0] < FEWEST_ROWS
+        return super()._held_out(rows._replace(is_stream=rows.is_stream or too_few), random)
+
+    @property
+    def _stops_early(self):
+        if self.early_stopping == "auto":
+            return self._has_reference
+        return self.early_stopping
 
     def _recipe(self):
         # Others need a label, or are of documents.
         densities = {k: v for k, v in ENERGIES.items() if v.monitor == "density"}
-        return Recipe.of(resolve(self.energy, densities, "energy"))
+        recipe = Recipe.of(resolve(self.energy, densities, "energy"))
+        reference = self.reference
+        if reference == "auto" and not recipe.is_tilt:
+            return recipe
+        return recipe if reference is None else HybridRecipe(recipe, reference)
 
     def _objective(self):
-        kernel = named_kernel(self.kernel)
-        if not isinstance(self.objective, str):
+        kernel, objective = named_kernel(self._kernel), self.objective
+        if not isinstance(objective, str):
             return super()._objective()
-        objective = lookup(self.objective, OBJECTIVES, "objective")()
+        if objective == "auto":
+            objective = "nce" if self._has_reference else "pcd"
+        objective = lookup(objective, OBJECTIVES, "objective")()
         if hasattr(objective, "sampler"):
             objective.set_params(sampler=kernel)
         return objective
 
     def _partition(self):
         if self.partition == "auto":
-            return Auto(ais=AIS(kernel=self.kernel))
+            return Auto(ais=AIS(kernel=self._kernel))
         return super()._partition()
 
     def _fitted_attributes(self, training):

@@ -5,6 +5,7 @@ from skebm.monitoring.complaints import complaint
 from skebm.monitoring.density import DensityMonitor
 from skebm.monitoring.documents import DocumentMonitor
 from skebm.monitoring.epochs import Epochs
+from skebm.monitoring.likelihood import LikelihoodMonitor
 from skebm.monitoring.misfit import Misfit
 from skebm.monitoring.mixing import Mixing
 
@@ -13,6 +14,7 @@ MONITORS = {
     "density": DensityMonitor,
     "classes": ClassMonitor,
     "documents": DocumentMonitor,
+    "likelihood": LikelihoodMonitor,
 }
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "DensityMonitor",
     "DocumentMonitor",
     "Epochs",
+    "LikelihoodMonitor",
     "Misfit",
     "Mixing",
     "complaint",

@@ -89,6 +89,7 @@ class Epochs:
             if look is None:
                 return "diverged"
             figures = look.figures
+            training.strength = figures.get("strength", 1.0)
             if self.plateau is not None:
                 self.plateau.add(epoch, look)
         online = self._likelihood(training) if figures or self.is_long else {}
@@ -192,7 +193,7 @@ class Epochs:
 
     def _is_stale(self, figures):
         """Tell whether the held-out score has not improved for long enough."""
-        if not self.estimator.early_stopping or "validation_score" not in figures:
+        if "validation_score" not in figures:
             return False
         score = figures["validation_score"]
         if score > self.best_validation + self.estimator.tol:

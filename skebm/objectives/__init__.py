@@ -2,6 +2,7 @@
 
 from skebm.objectives.conditional import Conditional, Hybrid
 from skebm.objectives.contrastive import CD, PCD
+from skebm.objectives.noise_contrastive import NCE
 from skebm.objectives.sitewise import (
     MinimumProbabilityFlow,
     PseudoLikelihood,
@@ -16,10 +17,12 @@ OBJECTIVES = {
     "pseudo_likelihood": PseudoLikelihood,
     "ratio_matching": RatioMatching,
     "mpf": MinimumProbabilityFlow,
+    "nce": NCE,
 }
 
 __all__ = [
     "CD",
+    "NCE",
     "OBJECTIVES",
     "PCD",
     "Conditional",

@@ -14,6 +14,7 @@ from skebm.samplers._bridges import Bridges as Bridges
 from skebm.samplers.exact import Exact
 from skebm.samplers.gibbs import Gibbs
 from skebm.samplers.growth import change_lengths, draw_grown, rungs_to
+from skebm.samplers.independence import Independence
 from skebm.samplers.lengths import LengthTempering, draw_hidden
 from skebm.samplers.metropolis import Metropolis
 from skebm.samplers.population import heated, population, refined_ladder
@@ -26,12 +27,14 @@ SAMPLERS |= {
     "trajectory": TrajectoryTempering,
     "exact": Exact,
     "metropolis": Metropolis,
+    "independence": Independence,
 }
 
 __all__ = [
     "SAMPLERS",
     "Exact",
     "Gibbs",
+    "Independence",
     "LengthTempering",
     "Metropolis",
     "ParallelTempering",

@@ -1,0 +1,87 @@
+"""The model of holes, for energies whose reference draws holes given other cells."""
+
+import numpy as np
+
+from skebm.energies._clamped_sites import SiteChains
+from skebm.energies._redraw import redrawn
+from skebm.energies._whole import OfWhole
+
+
+class ClampedRows(OfWhole):
+    """``p(holes | observed)`` of an energy beside a reference.
+
+    The reference draws holes given the observed cells, and the energy accepts or
+    rejects them. The energy of a chain is the energy of its row, with the present
+    values of the holes.
+
+    Parameters
+    ----------
+    whole : Energy
+        The energy of rows. Its ``base`` is the layer of the reference.
+    """
+
+    draws_exactly = False
+
+    def chains(self, x, holes):
+        """Return chains at rows whose holes hold values of their domain."""
+        return SiteChains(x, holes)
+
+    def start(self, x, holes, random):
+        """Return chains whose holes the reference draws given the observed cells."""
+        drawn = self.base.given(x, holes).sample(_no_inputs(x), random)
+        return self.chains(drawn.astype(x.dtype, copy=False), holes)
+
+    def redraw(self, chains, random):
+        """Return chains whose holes the reference draws anew."""
+        return self.start(chains.visible, chains.holes, random)
+
+    def put(self, chains, x):
+        """Return the chains with the values of these rows in their holes."""
+        return chains._replace(visible=np.where(chains.holes, x, chains.visible))
+
+    def chain_energy(self, chains):
+        """Return the energy of each chain, in nats, float64, shape (n_chains,)."""
+        return self.whole.energy(chains.visible)
+
+    def log_ratio(self, x):
+        """Return the log of the model over the reference, up to a constant."""
+        return self.whole.log_ratio(x)
+
+    def gibbs_sweep(self, chains, random):
+        """Return the chains after a proposal for all holes of a row together."""
+        return redrawn(self, chains, random)
+
+    def mean_sweep(self, chains, random):
+        """Return the chains after a sweep, no hidden units, and the rows themselves."""
+        moved = self.gibbs_sweep(chains, random)
+        return moved, np.empty((len(moved.visible), 0)), moved.visible
+
+    def climb(self, chains):
+        """Return chains whose holes are most probable in the reference, if that pays.
+
+        The energy of a chain never rises.
+        """
+        given = self.base.given(chains.visible, chains.holes)
+        x = given.mode(_no_inputs(chains.visible)).astype(chains.visible.dtype)
+        proposed = self.put(chains, x)
+        lower = self.chain_energy(proposed) < self.chain_energy(chains)
+        return self.put(chains, np.where(lower[:, None], x, chains.visible))
+
+    def interpolate(self, beta):
+        """Return the model between the reference (0) and this model (1)."""
+        return type(self)(self.whole.interpolate(beta))
+
+    def log_partition_start(self, chains):
+        """Return log Z at ``beta=0`` given the observed cells of each chain, nats."""
+        return self.base.given(*chains).cgf(_no_inputs(chains.visible))
+
+    def guides(self, random):
+        """Return None: there are no hidden states near the modes."""
+
+    def exact_energy(self, x, holes):
+        """Return the energy of rows without holes; NaN for others."""
+        return np.where(holes.any(axis=1), np.nan, self.whole.energy(x))
+
+
+def _no_inputs(x):
+    return np.zeros(x.shape, dtype=x.dtype)

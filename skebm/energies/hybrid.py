@@ -1,0 +1,244 @@
+"""An energy beside a reference, which it tilts or starts from."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.metaestimators import available_if
+
+from skebm.energies._base import Energy
+from skebm.energies._clamped_rows import ClampedRows
+from skebm.energies._couplings import start_layers
+from skebm.energies._recipe import Recipe
+from skebm.energies._reference import Fitted, Independent
+from skebm.utils._sparse import dense
+
+
+def _both_have_slopes(hybrid):
+    return all(hasattr(part, "grad_x") for part in (hybrid.start, hybrid.term))
+
+
+def _term_has(name):
+    return lambda hybrid: hasattr(hybrid.term, name)
+
+
+class _WithReference(Energy):
+    """Base of energies of a term, whose parameters are learned, and a reference.
+
+    Parameters
+    ----------
+    start : reference
+        An object with ``energy``, ``sample`` and ``log_partition``.
+    term : energy
+    visible : layer
+        The visible layer, which says which values the columns take.
+    """
+
+    def __init__(self, start, term, visible):
+        self.start, self.term, self.visible = start, Energy.of(term), visible
+        self.base = getattr(start, "layer", None)
+
+    @property
+    def _label(self):
+        return self.term._label
+
+    @property
+    def params(self):
+        """The learned arrays of the term by name."""
+        return self.term.params
+
+    @property
+    def weight_names(self):
+        """Names of the parameters that penalties shrink."""
+        return self.term.weight_names
+
+    @property
+    def reference(self):
+        """The density beside the term."""
+        return self.start
+
+    @property
+    def clamped(self):
+        """The model of the holes of rows given the observed cells."""
+        if self.base is None:
+            raise AttributeError(
+                f"{self._label} has no model of holes, since "
+                f"{type(self.start.density).__name__} does not draw some columns given "
+                "others. Use reference='auto'."
+            )
+        return ClampedRows(self)
+
+    def replace(self, params):
+        """Return the energy with copies of these parameters, and the same reference."""
+        return self._with(self.term.replace(params))
+
+    def astype(self, dtype):
+        """Return a copy with parameters of this dtype, and the same reference."""
+        return self._with(self.term.astype(dtype))
+
+    def project(self):
+        """Bring the parameters back into the domain where the model exists."""
+        self.term.project()
+
+    def _with(self, term):
+        return type(self)(self.start, term, self.visible)
+
+
+class Anchored(_WithReference):
+    """An energy with a reference that does not change it.
+
+    Chains start at the reference, annealing too, and noise-contrastive estimation
+    compares the rows with its draws.
+    """
+
+    def energy(self, x):
+        """Return the energy of each row, in nats, float64, shape (n,)."""
+        return self.term.energy(x)
+
+    def grad(self, x, weight=None):
+        """Return d energy / d params, summed over rows with ``weight``."""
+        return self.term.grad(x, weight)
+
+    def pullback(self, x):
+        """Return the energies, and the function that turns weights into a gradient."""
+        return self.term.pullback(x)
+
+    @available_if(_term_has("grad_x"))
+    def grad_x(self, x):
+        """Return d energy / d x, of the shape of ``x``."""
+        return self.term.grad_x(x)
+
+    @available_if(_term_has("grad_x_grad"))
+    def grad_x_grad(self, x, direction):
+        """Return the gradient of ``sum(direction * grad_x(x))`` by name."""
+        return self.term.grad_x_grad(x, direction)
+
+
+class Hybrid(_WithReference):
+    """A reference that is tilted: ``p(x)`` is proportional to ``start(x) exp(-E(x))``.
+
+    ``energy(x) = start.energy(x) + strength * term.energy(x)``. The term corrects what
+    the reference has wrong [1]_.
+
+    Parameters
+    ----------
+    start, term, visible
+        As above.
+    strength : float, default=1.0
+        Rows that are held out choose it.
+
+    References
+    ----------
+    .. [1] A. Grover, J. Song, A. Agarwal, K. Tran, A. Kapoor, E. Horvitz, S. Ermon.
+       "Bias correction of learned generative models using likelihood-free importance
+       weighting". NeurIPS 2019.
+    """
+
+    def __init__(self, start, term, visible, strength=1.0):
+        super().__init__(start, term, visible)
+        self.strength = strength
+
+    def energy(self, x):
+        """Return the energy of each row, in nats, float64, shape (n,)."""
+        return self.start.energy(x) - self.log_ratio(x)
+
+    def log_ratio(self, x):
+        """Return the log of the model over the reference, up to a constant."""
+        return -self.strength * self.term.energy(x)
+
+    def ratio_pullback(self, x):
+        """Return the log ratios, and the function that makes gradients of the energy."""
+        energies, pullback = self.term.pullback(x)
+        return -self.strength * energies, lambda weight: self._times(pullback(weight))
+
+    def grad(self, x, weight=None):
+        """Return d energy / d params, summed over rows with ``weight``."""
+        return self._times(self.term.grad(x, weight))
+
+    @available_if(_both_have_slopes)
+    def grad_x(self, x):
+        """Return d energy / d x, of the shape of ``x``."""
+        slope = self.start.grad_x(x) + self.strength * self.term.grad_x(x)
+        return slope.astype(x.dtype, copy=False)
+
+    @available_if(_term_has("grad_x_grad"))
+    def grad_x_grad(self, x, direction):
+        """Return the gradient of ``sum(direction * grad_x(x))`` by name."""
+        return self._times(self.term.grad_x_grad(x, direction))
+
+    def interpolate(self, beta):
+        """Return the reference with this share of the tilt."""
+        return self.with_strength(beta * self.strength)
+
+    def with_strength(self, strength):
+        """Return the same hybrid with another strength of the tilt."""
+        return Hybrid(self.start, self.term, self.visible, float(strength))
+
+    def _with(self, term):
+        return Hybrid(self.start, term, self.visible, self.strength)
+
+    def _times(self, gradient):
+        if self.strength == 1:
+            return gradient
+        return {name: self.strength * value for name, value in gradient.items()}
+
+
+class HybridRecipe(Recipe):
+    """The energy of another recipe, beside a reference.
+
+    Parameters
+    ----------
+    recipe : recipe
+        It makes the term.
+    reference : "auto" or density, default="auto"
+        ``"auto"`` is a mixture of normal distributions of the real columns, and a tree
+        of the others. A density of scikit-learn, with ``fit``, ``score_samples`` and
+        ``sample``, is fitted to the rows in the units of the visible layer.
+    tilts : bool, default=True
+        Whether the term tilts the reference. Else the model is the term alone.
+    """
+
+    monitor = "likelihood"
+    # The strength shrinks the term. Adam would take weights of small slopes to 0.
+    is_shrunk = False
+
+    def __init__(self, recipe, reference="auto", tilts=True):
+        self.recipe = recipe
+        self.reference = reference
+        self.tilts = tilts
+
+    def build(self, layer, summary, random):
+        """Return the reference with the term, which changes nothing yet."""
+        term = self.recipe.build(layer, summary, random.fold(0))
+        visible, base = start_layers(layer, summary, "auto", "auto", random.fold(1))
+        start = Independent(base)
+        if not isinstance(self.reference, str):
+            start = self._fitted(layer, summary)
+        return (Hybrid if self.tilts else Anchored)(start, term, visible)
+
+    def _fitted(self, layer, summary):
+        """Return the density that was fitted to the rows."""
+        if layer.finite or len(getattr(layer, "layers", ())) > 1:
+            raise ValueError(
+                "reference takes a density of real columns, but some columns hold "
+                "other values. Use reference='auto', or visible='real'."
+            )
+        rows = dense(summary.rows)
+        if np.isnan(rows).any():
+            raise ValueError(
+                f"reference={self.reference!r} cannot be fitted to missing values. Use "
+                "reference='auto', or fill them in first."
+            )
+        density = clone(self.reference, safe=False)
+        params = {} if summary.weight is None else {"sample_weight": summary.weight}
+        return Fitted(density.fit(rows, **params), summary.dtype_name)
+
+    def learning_rate(self, layer, summary, objective, optimizer):
+        """Return the learning rate of the term."""
+        return self.recipe.learning_rate(layer, summary, objective, optimizer)
+
+    def n_updates(self, layer, n_rows):
+        """Return the number of updates of the term."""
+        return self.recipe.n_updates(layer, n_rows)
+
+    def attributes(self, energy, order):
+        """Return the fitted attributes of the term, and the reference."""
+        return self.recipe.attributes(energy.term, order)

@@ -1,0 +1,230 @@
+"""A multilayer perceptron as an energy."""
+
+from functools import partial
+from numbers import Integral
+
+import numpy as np
+from numba import njit
+from scipy.sparse import issparse
+
+from skebm.energies._base import Energy
+from skebm.energies._recipe import Recipe
+from skebm.utils._addresses import KERNEL
+from skebm.utils._math import row_weights, sigmoid
+from skebm.utils._validation import lookup
+
+# The biases of the first hidden layer lie between these ends, in standard deviations of
+# the columns: its units bend where the rows are.
+_WIDEST_BIAS = 2.0
+
+
+class Perceptron(Energy):
+    """The energy is the output of a multilayer perceptron [1]_.
+
+    ``energy(x) = h_L @ output`` with ``h_0 = x`` and ``h_l = f(h_{l-1} @ weights_l +
+    bias_l)``. It grows at most in proportion to ``x``, so it needs a reference or
+    another energy beside it that grows faster: else its partition function is infinite.
+
+    Parameters
+    ----------
+    weights : list of ndarray of shape (n_inputs, n_outputs)
+        One matrix for each hidden layer.
+    biases : list of ndarray of shape (n_outputs,)
+    output : ndarray of shape (n_last,)
+    activation : {"silu", "softplus"}
+        Smooth functions, since samplers follow the slope of the energy.
+
+    References
+    ----------
+    .. [1] Y. Du, I. Mordatch. "Implicit generation and modeling with energy-based
+       models". NeurIPS 2019.
+    """
+
+    def __init__(self, weights, biases, output, activation):
+        self.weights, self.biases, self.output = weights, biases, output
+        self.activation = activation
+
+    @property
+    def params(self):
+        """The learned arrays by name, shared with the model."""
+        hidden = {}
+        for k, (weights, bias) in enumerate(zip(self.weights, self.biases), 1):
+            hidden |= {f"weights_{k}": weights, f"bias_{k}": bias}
+        return {**hidden, "output": self.output}
+
+    @property
+    def weight_names(self):
+        """Names of the parameters that penalties shrink."""
+        return (*(f"weights_{k + 1}" for k in range(len(self.weights))), "output")
+
+    def astype(self, dtype):
+        """Return a copy with parameters of this dtype."""
+        weights, biases = (
+            [part.astype(dtype) for part in parts]
+            for parts in (self.weights, self.biases)
+        )
+        return type(self)(weights, biases, self.output.astype(dtype), self.activation)
+
+    def energy(self, x):
+        """Return the energy of each row, in nats, float64, shape (n,)."""
+        return self._output(self._forward(x)[-1][0])
+
+    def grad(self, x, weight=None):
+        """Return d energy / d params, summed over rows with ``weight``."""
+        return self.pullback(x)[1](weight)
+
+    def pullback(self, x):
+        """Return the energies, and the function that turns weights into a gradient."""
+        layers = self._forward(x)
+        return self._output(layers[-1][0]), partial(self._backward, layers)
+
+    def grad_x(self, x):
+        """Return d energy / d x, of the shape of ``x``."""
+        layers = self._forward(x)
+        slope = np.broadcast_to(self.output, layers[-1][0].shape)
+        for weights, (_, derivative) in zip(self.weights[::-1], layers[:0:-1]):
+            slope = (slope * derivative) @ weights.T
+        return slope
+
+    def grad_x_grad(self, x, direction):
+        """Return the gradient of ``sum(direction * grad_x(x))`` by name.
+
+        The sum is the derivative of the energies when rows move along ``direction``. It
+        goes through the layers forward, and its gradient backward [1]_.
+
+        References
+        ----------
+        .. [1] B. Pearlmutter. "Fast exact multiplication by the Hessian". Neural
+           Computation 6 (1994).
+        """
+        layers, speeds, moves = self._forward(x), [direction], []
+        for weights, (_, derivative) in zip(self.weights, layers[1:]):
+            moves.append(speeds[-1] @ weights)
+            speeds.append(moves[-1] * derivative)
+        gradient = {"output": speeds[-1].sum(axis=0)}
+        # Slopes of the sum by the values of a layer, and by their speeds.
+        by_value = np.zeros_like(speeds[-1])
+        by_speed = np.broadcast_to(self.output, by_value.shape)
+        for k in range(len(self.weights), 0, -1):
+            value, derivative = layers[k]
+            bend = self._bend(layers[k - 1][0], k)
+            by_value = by_value * derivative + by_speed * bend * moves[k - 1]
+            by_speed = by_speed * derivative
+            products = layers[k - 1][0].T @ by_value + speeds[k - 1].T @ by_speed
+            gradient |= {f"weights_{k}": products, f"bias_{k}": by_value.sum(axis=0)}
+            by_value = by_value @ self.weights[k - 1].T
+            by_speed = by_speed @ self.weights[k - 1].T
+        return gradient
+
+    # -- layers ----------------------------------------------------------------------
+
+    def _forward(self, x):
+        """Return the values of each layer and their derivatives, the rows first."""
+        x = x.toarray() if issparse(x) else x
+        layers = [(x.astype(self.dtype, copy=False), None)]
+        for weights, bias in zip(self.weights, self.biases):
+            layers.append(_ACTIVATIONS[self.activation](layers[-1][0] @ weights + bias))
+        return layers
+
+    def _output(self, last):
+        return (last @ self.output).astype(np.float64)
+
+    def _backward(self, layers, weight):
+        """Return the gradient by name, from the result of :meth:`_forward`."""
+        last = layers[-1][0]
+        weight = row_weights(weight, len(last), self.dtype)
+        gradient = {"output": weight @ last}
+        slope = weight[:, None] * self.output
+        for k in range(len(self.weights), 0, -1):
+            slope = slope * layers[k][1]
+            products = layers[k - 1][0].T @ slope
+            gradient |= {f"weights_{k}": products, f"bias_{k}": slope.sum(axis=0)}
+            if k > 1:
+                slope = slope @ self.weights[k - 1].T
+        return gradient
+
+    def _bend(self, below, k):
+        """Return the second derivative of the activation of a layer."""
+        inputs = below @ self.weights[k - 1] + self.biases[k - 1]
+        share = sigmoid(inputs)
+        curvature = share * (1 - share)
+        if self.activation == "silu":
+            curvature *= 2 + inputs * (1 - 2 * share)
+        return curvature
+
+
+class MLP(Recipe):
+    """A multilayer perceptron; see :class:`Perceptron`.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(64, 64)
+        Number of units in each hidden layer.
+    activation : {"silu", "softplus"}, default="silu"
+        ``"silu"`` is ``z * sigmoid(z)`` and ``"softplus"`` is ``log(1 + exp(z))``.
+    """
+
+    is_tilt = True
+
+    def __init__(self, hidden_layer_sizes=(64, 64), activation="silu"):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+
+    def build(self, layer, summary, random):
+        """Return a perceptron with random features and the output 0."""
+        lookup(self.activation, _ACTIVATIONS, "activation")
+        sizes = [layer.n_units, *_checked_sizes(self.hidden_layer_sizes)]
+        dtype, weights, biases = summary.dtype, [], []
+        for k, shape in enumerate(zip(sizes, sizes[1:])):
+            scale = dtype.type(np.sqrt(2 / shape[0]))
+            weights.append(scale * random.fold(0, k).normal(shape, dtype))
+            biases.append(np.zeros(shape[1], dtype))
+        uniform = random.fold(1).uniform(biases[0].shape, dtype)
+        biases[0][:] = _WIDEST_BIAS * (2 * uniform - 1)
+        output = np.zeros(sizes[-1], dtype)
+        return Perceptron(weights, biases, output, self.activation)
+
+
+def _checked_sizes(sizes):
+    sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+    if not sizes or not all(isinstance(s, Integral) and s > 0 for s in sizes):
+        raise ValueError(
+            "hidden_layer_sizes must be whole numbers above 0, one for each hidden "
+            f"layer, as (64, 64) are; got {sizes!r}."
+        )
+    return [int(size) for size in sizes]
+
+
+# -- activations: values and derivatives at inputs, which they overwrite ---------------
+
+
+def _silu(inputs):
+    share = sigmoid(inputs)
+    _fill_silu(inputs.reshape(-1), share.reshape(-1))
+    return inputs, share
+
+
+def _softplus(inputs):
+    share = sigmoid(inputs)
+    _fill_softplus(inputs.reshape(-1), share.reshape(-1))
+    return inputs, share
+
+
+_ACTIVATIONS = {"silu": _silu, "softplus": _softplus}
+
+
+@njit(**KERNEL)
+def _fill_silu(inputs, share):
+    """Replace inputs by values, and their sigmoids by derivatives."""
+    for i in range(inputs.size):
+        z, s = inputs[i], share[i]
+        inputs[i] = z * s
+        share[i] = s + z * s * (1 - s)
+
+
+@njit(**KERNEL)
+def _fill_softplus(inputs, share):
+    """Replace inputs by values; their sigmoids are the derivatives."""
+    for i in range(inputs.size):
+        z = inputs[i]
+        inputs[i] = max(z, 0) + np.log1p(np.exp(-abs(z)))
