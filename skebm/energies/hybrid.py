@@ -1,19 +1,29 @@
 """An energy beside a reference, which it tilts or starts from."""
 
 import numpy as np
+from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 
 from skebm.energies._base import Energy
 from skebm.energies._clamped_rows import ClampedRows
 from skebm.energies._couplings import start_layers
+from skebm.energies._derived import Scaled
 from skebm.energies._recipe import Recipe
 from skebm.energies._reference import Fitted, Independent
+from skebm.utils._random import Random
 from skebm.utils._sparse import dense
+
+# Draws of a variable given the others, for each row, by which it is summed out.
+_N_DRAWS = 200
 
 
 def _both_have_slopes(hybrid):
     return all(hasattr(part, "grad_x") for part in (hybrid.start, hybrid.term))
+
+
+def _has_layer(hybrid):
+    return hybrid.base is not None
 
 
 def _term_has(name):
@@ -66,6 +76,36 @@ class _WithReference(Energy):
             )
         return ClampedRows(self)
 
+    def scaled(self, beta):
+        """Return the energy times ``beta``, with the same reference."""
+        return ScaledBeside(self, beta)
+
+    @available_if(_has_layer)
+    def conditional_log_prob(self, x):
+        """Return ``log p(x_i | all other x)`` for every variable, in nats, float64.
+
+        The reference draws the variable given the others, always with the same random
+        numbers, and the log ratios at these draws give the constant.
+        """
+        x = dense(x)
+        variables, no_inputs = self.base.variables, np.zeros(x.shape, x.dtype)
+        of_row = self.log_ratio(x) - self.base.energy(x)
+        out = np.empty((len(x), self.base.n_variables))
+        for variable in range(self.base.n_variables):
+            holes = np.broadcast_to(variables == variable, x.shape)
+            given = self.base.given(
+                np.repeat(x, _N_DRAWS, axis=0), np.repeat(holes, _N_DRAWS, axis=0)
+            )
+            drawn = given.sample(
+                np.repeat(no_inputs, _N_DRAWS, axis=0), Random(0, variable)
+            )
+            ratios = self.log_ratio(drawn.astype(x.dtype, copy=False))
+            total = logsumexp(ratios.reshape(len(x), _N_DRAWS), axis=1) - np.log(
+                _N_DRAWS
+            )
+            out[:, variable] = of_row - total - self.base.given(x, holes).cgf(no_inputs)
+        return out
+
     def replace(self, params):
         """Return the energy with copies of these parameters, and the same reference."""
         return self._with(self.term.replace(params))
@@ -80,6 +120,17 @@ class _WithReference(Energy):
 
     def _with(self, term):
         return type(self)(self.start, term, self.visible)
+
+
+class ScaledBeside(Scaled):
+    """The energy of a term and a reference times ``beta``, an inverse temperature."""
+
+    @property
+    def clamped(self):
+        """The model of the holes of rows given the observed cells."""
+        if self.base is None:
+            return self.whole.clamped  # a sentence
+        return ClampedRows(self)
 
 
 class Anchored(_WithReference):
@@ -145,7 +196,7 @@ class Hybrid(_WithReference):
         return -self.strength * self.term.energy(x)
 
     def ratio_pullback(self, x):
-        """Return the log ratios, and the function that makes gradients of the energy."""
+        """Return the log ratios, and what makes gradients of the energy of weights."""
         energies, pullback = self.term.pullback(x)
         return -self.strength * energies, lambda weight: self._times(pullback(weight))
 

@@ -1,5 +1,6 @@
 """A multilayer perceptron as an energy."""
 
+import itertools
 from functools import partial
 from numbers import Integral
 
@@ -48,7 +49,8 @@ class Perceptron(Energy):
     def params(self):
         """The learned arrays by name, shared with the model."""
         hidden = {}
-        for k, (weights, bias) in enumerate(zip(self.weights, self.biases), 1):
+        pairs = zip(self.weights, self.biases, strict=True)
+        for k, (weights, bias) in enumerate(pairs, 1):
             hidden |= {f"weights_{k}": weights, f"bias_{k}": bias}
         return {**hidden, "output": self.output}
 
@@ -82,7 +84,9 @@ class Perceptron(Energy):
         """Return d energy / d x, of the shape of ``x``."""
         layers = self._forward(x)
         slope = np.broadcast_to(self.output, layers[-1][0].shape)
-        for weights, (_, derivative) in zip(self.weights[::-1], layers[:0:-1]):
+        for weights, (_, derivative) in zip(
+            self.weights[::-1], layers[:0:-1], strict=True
+        ):
             slope = (slope * derivative) @ weights.T
         return slope
 
@@ -98,7 +102,7 @@ class Perceptron(Energy):
            Computation 6 (1994).
         """
         layers, speeds, moves = self._forward(x), [direction], []
-        for weights, (_, derivative) in zip(self.weights, layers[1:]):
+        for weights, (_, derivative) in zip(self.weights, layers[1:], strict=True):
             moves.append(speeds[-1] @ weights)
             speeds.append(moves[-1] * derivative)
         gradient = {"output": speeds[-1].sum(axis=0)}
@@ -106,7 +110,7 @@ class Perceptron(Energy):
         by_value = np.zeros_like(speeds[-1])
         by_speed = np.broadcast_to(self.output, by_value.shape)
         for k in range(len(self.weights), 0, -1):
-            value, derivative = layers[k]
+            derivative = layers[k][1]
             bend = self._bend(layers[k - 1][0], k)
             by_value = by_value * derivative + by_speed * bend * moves[k - 1]
             by_speed = by_speed * derivative
@@ -122,7 +126,7 @@ class Perceptron(Energy):
         """Return the values of each layer and their derivatives, the rows first."""
         x = x.toarray() if issparse(x) else x
         layers = [(x.astype(self.dtype, copy=False), None)]
-        for weights, bias in zip(self.weights, self.biases):
+        for weights, bias in zip(self.weights, self.biases, strict=True):
             layers.append(_ACTIVATIONS[self.activation](layers[-1][0] @ weights + bias))
         return layers
 
@@ -175,7 +179,7 @@ class MLP(Recipe):
         lookup(self.activation, _ACTIVATIONS, "activation")
         sizes = [layer.n_units, *_checked_sizes(self.hidden_layer_sizes)]
         dtype, weights, biases = summary.dtype, [], []
-        for k, shape in enumerate(zip(sizes, sizes[1:])):
+        for k, shape in enumerate(itertools.pairwise(sizes)):
             scale = dtype.type(np.sqrt(2 / shape[0]))
             weights.append(scale * random.fold(0, k).normal(shape, dtype))
             biases.append(np.zeros(shape[1], dtype))

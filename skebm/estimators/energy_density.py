@@ -3,6 +3,7 @@
 from skebm.energies import ENERGIES, HybridRecipe, Recipe
 from skebm.estimators._base import store
 from skebm.estimators._density import TableDensity
+from skebm.monitoring import FEWEST_ROWS
 from skebm.objectives import OBJECTIVES
 from skebm.partition import AIS, Auto
 from skebm.samplers import named_kernel
@@ -138,7 +139,9 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
     def _held_out(self, rows, random):
         is_auto = self.early_stopping == "auto"
         too_few = is_auto and rows.units.shape[0] < FEWEST_ROWS
-        return super()._held_out(rows._replace(is_stream=rows.is_stream or too_few), random)
+        return super()._held_out(
+            rows._replace(is_stream=rows.is_stream or too_few), random
+        )
 
     @property
     def _stops_early(self):

@@ -5,6 +5,7 @@ from skebm.monitoring.complaints import complaint
 from skebm.monitoring.density import DensityMonitor
 from skebm.monitoring.documents import DocumentMonitor
 from skebm.monitoring.epochs import Epochs
+from skebm.monitoring.likelihood import FEWEST_ROWS as FEWEST_ROWS
 from skebm.monitoring.likelihood import LikelihoodMonitor
 from skebm.monitoring.misfit import Misfit
 from skebm.monitoring.mixing import Mixing
