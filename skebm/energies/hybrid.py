@@ -50,6 +50,11 @@ class _WithReference(Energy):
     def _label(self):
         return self.term._label
 
+    def _overrides(self, name):
+        """Tell whether the energy has its own method; of dtypes the term decides."""
+        owner = self.term if name == "astype" else super()
+        return owner._overrides(name)
+
     @property
     def params(self):
         """The learned arrays of the term by name."""

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from skebm.energies import MLP, Hybrid, Independent, Summary
+from skebm.layers import Gaussian
+from skebm.testing import check_energy
+from skebm.utils._random import Random
+
+ACTIVATIONS = {
+    "silu": lambda z: z * expit(z),
+    "softplus": lambda z: np.logaddexp(0, z),
+}
+every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
+SIZES = (7, 3)
+
+
+def random_mlp(activation="silu", dtype=np.float64, sizes=SIZES):
+    X = np.random.default_rng(3).normal(size=(11, 5)).astype(dtype)
+    recipe = MLP(sizes, activation)
+    energy = recipe.build(Gaussian.zeros(5, dtype), Summary.of(X, None), Random(3))
+    for k, value in enumerate(energy.params.values()):
+        value += Random(7, k).normal(value.shape, dtype) / 2
+    return energy, X
+
+
+def naive_energy(energy, x):
+    h = x
+    for weights, bias in zip(energy.weights, energy.biases, strict=True):
+        h = ACTIVATIONS[energy.activation](h @ weights + bias)
+    return h @ energy.output
+
+
+@every_activation
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_energy(activation, dtype):
+    energy, X = random_mlp(activation, dtype)
+    assert energy.energy(X).dtype == np.float64
+    tolerance = 1e-5 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(
+        energy.energy(X), naive_energy(energy, X), rtol=tolerance, atol=tolerance
+    )
+
+
+@every_activation
+@pytest.mark.parametrize("sizes", [(7,), SIZES, (3, 2, 5)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_contract(activation, sizes, dtype):
+    """The gradients by parameters and by rows agree with differences."""
+    energy, X = random_mlp(activation, dtype, sizes)
+    layer = Gaussian.zeros(5, dtype)
+    check_energy(Hybrid(Independent(layer), energy, layer), X)
+
+
+@every_activation
+def test_second_gradient(activation):
+    energy, X = random_mlp(activation)
+    direction = np.random.default_rng(5).normal(size=X.shape)
+    gradient = energy.grad_x_grad(X, direction)
+    assert gradient.keys() == energy.params.keys()
+    for name, value in energy.params.items():
+        slopes = np.empty(value.shape)
+        for index in np.ndindex(value.shape):
+            sums = []
+            for step in (1e-5, -1e-5):
+                value[index] += step
+                sums.append((direction * energy.grad_x(X)).sum())
+                value[index] -= step
+            slopes[index] = (sums[0] - sums[1]) / 2e-5
+        np.testing.assert_allclose(gradient[name], slopes, rtol=1e-5, atol=1e-7)
+
+
+def test_a_new_one_is_flat():
+    X = np.random.default_rng(3).normal(size=(11, 5))
+    energy = MLP().build(Gaussian.zeros(5), Summary.of(X, None), Random(3))
+    assert not energy.energy(X).any()
+    assert energy.grad(X)["output"].any()
+
+
+def test_inputs_far_out_are_finite():
+    for activation in ACTIVATIONS:
+        energy, X = random_mlp(activation)
+        assert np.isfinite(energy.energy(1e6 * X)).all()
+        assert np.isfinite(energy.grad_x(1e6 * X)).all()
+
+
+@pytest.mark.parametrize("sizes", [(), 0, (5, 0), (2.5,), "a"])
+def test_sizes(sizes):
+    with pytest.raises(ValueError, match="hidden_layer_sizes must be whole numbers"):
+        random_mlp(sizes=sizes)
+    assert [w.shape for w in random_mlp(sizes=3)[0].weights] == [(5, 3)]
+
+
+def test_activations_have_names():
+    with pytest.raises(ValueError, match="activation='relu'"):
+        random_mlp("relu")
