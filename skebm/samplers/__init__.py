@@ -14,9 +14,12 @@ from skebm.samplers._bridges import Bridges as Bridges
 from skebm.samplers.exact import Exact
 from skebm.samplers.gibbs import Gibbs
 from skebm.samplers.growth import change_lengths, draw_grown, rungs_to
+from skebm.samplers.hmc import HMC
+from skebm.samplers.langevin import MALA, Langevin
 from skebm.samplers.lengths import LengthTempering, draw_hidden
 from skebm.samplers.metropolis import Metropolis
 from skebm.samplers.population import heated, population, refined_ladder
+from skebm.samplers.replay import Replay
 from skebm.samplers.tempering import ParallelTempering
 from skebm.samplers.trajectory import TrajectoryTempering
 
@@ -26,15 +29,23 @@ SAMPLERS |= {
     "trajectory": TrajectoryTempering,
     "exact": Exact,
     "metropolis": Metropolis,
+    "langevin": Langevin,
+    "mala": MALA,
+    "hmc": HMC,
+    "replay": Replay,
 }
 
 __all__ = [
+    "HMC",
+    "MALA",
     "SAMPLERS",
     "Exact",
     "Gibbs",
+    "Langevin",
     "LengthTempering",
     "Metropolis",
     "ParallelTempering",
+    "Replay",
     "Sampler",
     "TrajectoryTempering",
     "anneal",

@@ -535,7 +535,7 @@ def test_slopes_of_real_layers_by_differences(rng, dtype):
     for i, unit in enumerate(1e-6 * np.eye(layer.n_units)):
         expected = (double.energy(x + unit) - double.energy(x - unit)) / 2e-6
         np.testing.assert_allclose(slope[:, i], expected, rtol=1e-3, atol=1e-4)
-    np.testing.assert_array_equal(Independent(layer, 0.3).grad_x(x), double.grad_x(x))
+    np.testing.assert_array_equal(Independent(double, 0.3).grad_x(x), double.grad_x(x))
 
 
 def test_layers_with_values_that_are_not_real_have_no_slope(rng):
