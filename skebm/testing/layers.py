@@ -63,11 +63,7 @@ def check_layer(layer, random_state=0):
     if hasattr(layer, "interpolate"):
         _check_interpolate(layer, x)
     layer, inputs, x = in_float64(layer), inputs.astype(float), x.astype(float)
-    if hasattr(layer, "grad_x"):
-        check_slope(layer, x, "layer")
-    weight = random.fold(2).uniform((N_ROWS,))
-    gradient = layer.grad(x, weight)
-    check_gradient(layer.params, gradient, lambda: weight @ layer.energy(x), "layer")
+    _check_slopes(layer, x, random.fold(2).uniform((N_ROWS,)))
     variance = _check_cgf(layer, inputs)
     _check_layer_draws(layer, inputs[0], variance[0], random.fold(3))
     if hasattr(layer, "variables"):
@@ -83,6 +79,13 @@ def check_layer(layer, random_state=0):
         _check_cgf(scaled, inputs)
     if hasattr(layer, "gauge"):
         _check_gauge(layer, x, random.fold(4))
+
+
+def _check_slopes(layer, x, weight):
+    gradient = layer.grad(x, weight)
+    check_gradient(layer.params, gradient, lambda: weight @ layer.energy(x), "layer")
+    if hasattr(layer, "grad_x"):
+        check_slope(layer, x, "layer")
 
 
 def _check_interpolate_to_scaled(layer, x):
