@@ -33,7 +33,8 @@ class HMC(GradientSampler):
     n_leapfrog : int, default=10
         Largest number of leapfrog steps of a move.
     target_accept : float in (0, 1), default=0.8
-        Mean acceptance at which ``"auto"`` aims.
+        Mean acceptance at which ``"auto"`` aims. In narrow valleys that bend, 0.9 or
+        0.95 gives more effective draws.
     n_steps : int, default=1
         Moves in a step.
 
