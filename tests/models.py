@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from skebm.energies import RBM, BurstyDocuments, Polya, ReplicatedSoftmax
+from skebm.energies import RBM, BurstyDocuments, Energy, Polya, ReplicatedSoftmax
 from skebm.layers import (
     Bernoulli,
     Categorical,
@@ -291,3 +291,114 @@ def document_probabilities(energy, length):
     rows, orders = all_documents(energy.n_features, length)
     log_weight = np.log(orders) - energy.energy(rows)
     return rows, np.exp(log_weight - np.logaddexp.reduce(log_weight))
+
+
+# -- energies of real columns ----------------------------------------------------------
+
+
+class RealEnergy(Energy):
+    """Base of energies without parameters to speak of, whose draws are known.
+
+    The reference is a normal distribution with these means and standard deviations.
+    """
+
+    n_features = 2
+
+    def __init__(self, dtype=np.float64, center=0.0, scale=2.0):
+        self.unused = np.zeros(1, dtype)
+        mean, variance = (np.full(self.n_features, v) for v in (center, scale**2))
+        self.base = Gaussian.from_moments(mean, variance, 100).astype(dtype)
+
+    @property
+    def params(self):
+        return {"unused": self.unused}
+
+    def grad(self, x, weight=None):
+        return {"unused": np.zeros_like(self.unused)}
+
+    def draws(self, n, seed=0):
+        raise NotImplementedError
+
+
+class CorrelatedNormal(RealEnergy):
+    """A normal distribution in 5 dimensions with correlations and several scales."""
+
+    n_features = 5
+
+    def __init__(self, dtype=np.float64, scales=(0.3, 0.7, 1.0, 1.6, 2.3), **reference):
+        super().__init__(dtype, **reference)
+        correlation = 0.6 ** np.abs(np.subtract.outer(np.arange(5), np.arange(5)))
+        self.mean = np.array([0.5, -1.0, 0.0, 2.0, 1.0], dtype)
+        self.covariance = correlation * np.outer(scales, scales)
+        self.precision = np.linalg.inv(self.covariance).astype(dtype)
+        self.log_z = np.linalg.slogdet(2 * np.pi * self.covariance)[1] / 2
+
+    def energy(self, x):
+        away = x - self.mean
+        return np.einsum("ni,ni->n", away @ self.precision, away, dtype=np.float64) / 2
+
+    def grad_x(self, x):
+        return (x - self.mean) @ self.precision
+
+    def draws(self, n, seed=0):
+        root = np.linalg.cholesky(self.covariance)
+        noise = np.random.default_rng(seed).normal(size=(n, 5))
+        return (self.mean + noise @ root.T).astype(self.dtype)
+
+
+class Rosenbrock(RealEnergy):
+    """A bent valley: ``x[0]`` is normal, and ``x[1]`` is normal around its square."""
+
+    bend, width = 1.0, 0.5
+
+    def energy(self, x):
+        across = (x[:, 1] - self.bend * x[:, 0] ** 2) / self.width
+        return ((x[:, 0] ** 2 + across**2) / 2).astype(np.float64)
+
+    def grad_x(self, x):
+        across = (x[:, 1] - self.bend * x[:, 0] ** 2) / self.width**2
+        first = x[:, 0] - 2 * self.bend * x[:, 0] * across
+        return np.stack([first, across], axis=1)
+
+    def draws(self, n, seed=0):
+        noise = np.random.default_rng(seed).normal(size=(n, 2))
+        second = self.bend * noise[:, 0] ** 2 + self.width * noise[:, 1]
+        return np.stack([noise[:, 0], second], axis=1).astype(self.dtype)
+
+
+class DoubleWell(RealEnergy):
+    """The mean of two normal densities at ``-center`` and ``center`` in each column."""
+
+    well = 1.6
+
+    def energy(self, x):
+        both = np.logaddexp(self.well * x, -self.well * x)
+        return ((x * x) / 2 - both).sum(axis=1, dtype=np.float64)
+
+    def grad_x(self, x):
+        return x - self.well * np.tanh(self.well * x)
+
+    def draws(self, n, seed=0):
+        rng = np.random.default_rng(seed)
+        signs = rng.choice([-1.0, 1.0], size=(n, 2))
+        return (self.well * signs + rng.normal(size=(n, 2))).astype(self.dtype)
+
+
+class Student(RealEnergy):
+    """Independent columns with the t distribution with 5 degrees of freedom."""
+
+    n_features, degrees = 3, 5.0
+
+    def energy(self, x):
+        logs = np.log1p(x * x / self.degrees)
+        return (self.degrees + 1) / 2 * logs.sum(axis=1, dtype=np.float64)
+
+    def grad_x(self, x):
+        return (self.degrees + 1) * x / (self.degrees + x * x)
+
+    def draws(self, n, seed=0):
+        rng = np.random.default_rng(seed)
+        return rng.standard_t(self.degrees, size=(n, 3)).astype(self.dtype)
+
+
+REAL_ENERGIES = [CorrelatedNormal, Rosenbrock, DoubleWell, Student]

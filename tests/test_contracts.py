@@ -9,10 +9,16 @@ from skebm.energies import ENERGIES, RBM, Summary
 from skebm.layers import HIDDEN, LAYERS, Bernoulli, Gaussian, Tree
 from skebm.objectives import OBJECTIVES, PCD
 from skebm.optimizers import OPTIMIZERS
-from skebm.samplers import SAMPLERS, Gibbs
+from skebm.samplers import MALA, SAMPLERS, Gibbs
 from skebm.testing import check_energy, check_layer, check_objective, check_sampler
 from skebm.utils._random import Random
-from tests.models import coupled_layers, every_layer, heavy, random_rbm
+from tests.models import (
+    CorrelatedNormal,
+    coupled_layers,
+    every_layer,
+    heavy,
+    random_rbm,
+)
 
 DTYPES = [np.float32, np.float64]
 # Recipes of others need a label, or are of documents.
@@ -80,7 +86,26 @@ def test_energies_of_recipes(name, dtype):
 @heavy
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_samplers(name):
-    check_sampler(SAMPLERS[name](), small())
+    sampler = SAMPLERS[name]()
+    if "grad_x" in sampler.requires:
+        energy = CorrelatedNormal(scales=(0.8, 1.0, 1.1, 1.2, 1.3))
+        check_sampler(sampler.set_params(n_steps=20), energy, energy.draws(4001))
+    else:
+        check_sampler(sampler, small())
+
+
+class SlowedDown(MALA):
+    """Accepts too rarely where the first column is large."""
+
+    def transition(self, energy, point, step_size, random):
+        after, rate = super().transition(energy, point, step_size, random)
+        return after.chosen(energy, point, after.chains[:, 0] > 1), rate
+
+
+def test_wrong_samplers_of_real_columns_fail():
+    energy = CorrelatedNormal()
+    with pytest.raises(AssertionError, match="standard errors away"):
+        check_sampler(SlowedDown(n_steps=5), energy, energy.draws(4001))
 
 
 @heavy

@@ -17,6 +17,10 @@ def _has_slope(blend):
     return all(hasattr(end, "grad_x") for end in (blend.start, blend.whole))
 
 
+def _whole_has_slope(scaled):
+    return hasattr(scaled.whole, "grad_x")
+
+
 @public("skebm.energies")
 class Blend(OfWhole):
     """The energy ``(1 - beta) * start.energy(x) + beta * whole.energy(x)``.
@@ -78,6 +82,11 @@ class Scaled(OfWhole):
         """Return d energy / d params, summed over rows with ``weight``."""
         gradient = self.whole.grad(x, weight)
         return {name: self.beta * value for name, value in gradient.items()}
+
+    @available_if(_whole_has_slope)
+    def grad_x(self, x):
+        """Return d energy / d x, of the shape of ``x``."""
+        return self.beta * self.whole.grad_x(x)
 
 
 @public("skebm.energies")

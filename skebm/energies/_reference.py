@@ -4,8 +4,13 @@ import copy
 import inspect
 
 import numpy as np
+from sklearn.utils.metaestimators import available_if
 
 from skebm.utils._stored import public
+
+
+def _has_slope(reference):
+    return hasattr(reference.layer, "grad_x")
 
 
 @public("skebm.energies")
@@ -31,6 +36,11 @@ class Independent:
     def energy(self, x):
         """Return the energy of each row, in nats, float64, shape (n,)."""
         return np.asarray(self.layer.energy(x), dtype=np.float64) + self.constant
+
+    @available_if(_has_slope)
+    def grad_x(self, x):
+        """Return d energy / d x, of the shape of ``x``, if all units are real."""
+        return self.layer.grad_x(x)
 
     def sample(self, n_rows, random):
         """Draw rows, in the dtype of the layer."""

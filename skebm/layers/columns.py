@@ -3,9 +3,14 @@
 import itertools
 
 import numpy as np
+from sklearn.utils.metaestimators import available_if
 
 from skebm.layers._base import Layer
 from skebm.layers._given import ColumnsGiven
+
+
+def _have_slopes(columns):
+    return all(hasattr(layer, "grad_x") for layer in columns.layers)
 
 
 class Columns(Layer):
@@ -181,6 +186,11 @@ class Columns(Layer):
     def energy(self, x):
         """Return the energy of each row of ``x``, shape (n,)."""
         return sum(layer.energy(block) for layer, block in self._blocks(x))
+
+    @available_if(_have_slopes)
+    def grad_x(self, x):
+        """Return d energy / d x, of the shape of ``x``, if all layers have it."""
+        return self._joined("grad_x", x)
 
     def cgfs(self, inputs):
         """Return the log normaliser of each variable, (n, n_variables), float64."""

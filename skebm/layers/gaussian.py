@@ -48,6 +48,10 @@ class Gaussian(Real):
         quadratic = (field * field) @ (0.5 / self.precision)
         return constant + quadratic.astype(np.float64)
 
+    def grad_x(self, x):
+        """Return d energy / d x, of the shape of ``x``."""
+        return self.precision * x - self.bias
+
     def mean(self, inputs):
         """Return the expectation of ``x`` given its inputs."""
         return (inputs + self.bias) / self.precision

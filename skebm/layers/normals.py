@@ -136,6 +136,15 @@ class Normals(Components):
         of_bias = self._double(x) @ self._double(self.bias)
         return -logsumexp(self.log_densities(x), axis=1) - of_bias
 
+    def grad_x(self, x):
+        """Return d energy / d x, of the shape of ``x``."""
+        z, factors = self._coordinates(x), self._double(self.factors)
+        share = softmax(self._log_joint(z), axis=0)
+        slope = z @ factors @ factors.transpose(0, 2, 1)
+        slope -= self._double(self.shifts)[:, None]
+        slope = np.einsum("kn,kni->ni", share, slope @ self._whiteners)
+        return (slope - self._double(self.bias)).astype(x.dtype, copy=False)
+
     def grad(self, x, weight):
         """Return d energy / d params, summed over rows with ``weight``."""
         if not self.learned:

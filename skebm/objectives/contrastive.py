@@ -43,11 +43,16 @@ class _Contrastive(BaseEstimator):
     and at each minibatch (``_start``).
     """
 
+    _persists = True
+
     def init(self, energy, random):
         """Return the state before the first minibatch."""
         energy = Energy.of(energy)
         sampler = resolve(self.sampler, SAMPLERS, "sampler")
         require(energy, sampler, "Choose another sampler.")
+        if not self._persists and hasattr(sampler, "tuned"):
+            # Chains that start anew do not carry a step size from step to step.
+            sampler = sampler.tuned(energy)
         offsets = energy.initial_offsets() if self.centered else None
         chains = self._first_chains(energy, sampler, random)
         return ContrastiveState(sampler, chains, offsets)
@@ -169,6 +174,8 @@ class CD(_Contrastive):
        divergence". Neural Computation 14 (2002).
     """
 
+    _persists = False
+
     def __init__(self, n_steps=1, sampler="gibbs", centered=True):
         self.n_steps = n_steps
         self.sampler = sampler
@@ -177,8 +184,8 @@ class CD(_Contrastive):
     def _first_chains(self, energy, sampler, random):
         if sampler.needs_persistence:
             raise ValueError(
-                f"{type(sampler).__name__} learns its ladder from step to step, so it "
-                "needs chains that go on. Use it in PCD, or sampler='tempering'."
+                f"{type(sampler).__name__} keeps more than chains between steps, so it "
+                "needs chains that go on. Use it in PCD, or another sampler."
             )
 
     def _start(self, energy, X, weight, state, random):

@@ -43,6 +43,24 @@ class Sampler(BaseEstimator):
     sweeps = None
     needs_persistence = False
 
+    @property
+    def adapts(self):
+        """Whether numbers of the moves are to follow the energy."""
+        return False
+
+    def tuned(self, energy, random=None):
+        """Return the sampler with numbers that suit the energy: by default itself.
+
+        A move of the sampler that is returned is a fixed transition.
+
+        Parameters
+        ----------
+        energy : energy
+        random : Random, default=None
+            None takes a fixed key.
+        """
+        return self
+
     def init(self, energy, x, random):
         """Return the state of chains that stand at the rows of ``x``.
 
@@ -73,6 +91,10 @@ class Sampler(BaseEstimator):
         """Return the chains of the energy in a state of the sampler."""
         return state
 
+    def at(self, state, chains):
+        """Return the state with other chains, for a sampler with a ``move``."""
+        return chains
+
     def step(self, energy, state, random):
         """Return the state after ``n_steps`` moves of blocks of chains in parallel."""
         return sweep(Energy.of(energy), state, self, self.n_steps, random)
@@ -101,7 +123,7 @@ def named_kernel(kernel):
 
 
 def resolve_kernel(kernel, energy):
-    """Return the sampler of a kernel, after a check that it can move this energy.
+    """Return the sampler of a kernel, tuned to an energy that it can move.
 
     Parameters
     ----------
@@ -117,7 +139,8 @@ def resolve_kernel(kernel, energy):
     """
     sampler = named_kernel(kernel)
     require(energy, sampler, "Choose another kernel.")
-    return sampler
+    # The spec of a user need not inherit from Sampler.
+    return sampler.tuned(energy) if hasattr(sampler, "tuned") else sampler
 
 
 def can_move(energy, kernel):
@@ -151,17 +174,29 @@ def sweep(energy, chains, kernel, n_steps, random, size=BLOCK_ROWS):
 
 def sweep_ladder(models, replicas, kernel, random):
     """Return every replica after a move under its model, models in parallel."""
+    return follow_ladder(models, replicas, [kernel] * len(models), random, False)[0]
+
+
+def follow_ladder(models, replicas, kernels, random, follows=True):
+    """Return every replica after a move with its own kernel, and the next kernels.
+
+    If ``follows`` is true, the kernels adapt to their models.
+    """
 
     def move_replicas(block):
-        return [
-            kernel.move(models[k], replicas[k], random.fold(0, k))
-            for k in range(block.start, block.stop)
-        ]
+        out = []
+        for k in range(block.start, block.stop):
+            kernel, arguments = kernels[k], (models[k], replicas[k], random.fold(0, k))
+            if follows:
+                out.append(kernel.follow(*arguments))
+            else:
+                out.append((kernel.move(*arguments), kernel))
+        return out
 
-    require(models[0], kernel, _STAGES_REMEDY)
+    require(models[0], kernels[0], _STAGES_REMEDY)
     work = models[-1].work * models[0].n_chains(replicas[0])
     blocks = map_blocks(move_replicas, len(models), work, size=1)
-    return [replica for block in blocks for replica in block]
+    return tuple(map(list, zip(*itertools.chain(*blocks), strict=True)))
 
 
 def exchange(models, drawn, seen, random):

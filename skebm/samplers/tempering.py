@@ -5,7 +5,13 @@ from typing import NamedTuple
 import numpy as np
 
 from skebm.energies import Energy
-from skebm.samplers._base import Sampler, exchange, resolve_kernel, sweep_ladder
+from skebm.samplers._base import (
+    Sampler,
+    exchange,
+    follow_ladder,
+    named_kernel,
+    resolve_kernel,
+)
 
 # Number of temperatures with which "auto" starts.
 _N_FIRST_BETAS = 10
@@ -30,12 +36,16 @@ class TemperedChains(NamedTuple):
     n_steps : int
         Number of steps that ``n_swaps`` counts. If the ladder adapts, both begin at 0
         after each adaptation.
+    kernels : list of samplers
+        The sampler that moves each replica. Step sizes that are ``"auto"`` differ, and
+        follow their models.
     """
 
     replicas: list
     betas: np.ndarray
     n_swaps: np.ndarray
     n_steps: int = 0
+    kernels: list = ()
 
 
 class ParallelTempering(Sampler):
@@ -109,13 +119,14 @@ class ParallelTempering(Sampler):
 
     def spread(self, energy, chains, random):
         """Return the state in which all other replicas start from the reference."""
-        resolve_kernel(self.kernel, energy)
+        kernel = resolve_kernel(self.kernel, energy)
         n_chains, betas = energy.n_chains(chains), self._first_betas()
         replicas = [
             energy.chains(energy.reference.sample(n_chains, random.fold(k)))
             for k in range(len(betas) - 1)
         ]
-        return TemperedChains([*replicas, chains], betas, np.zeros(len(replicas)))
+        n_swaps, kernels = np.zeros(len(replicas)), [kernel] * len(betas)
+        return TemperedChains([*replicas, chains], betas, n_swaps, kernels=kernels)
 
     def chains(self, state):
         """Return the chains at ``beta = 1``."""
@@ -124,9 +135,11 @@ class ParallelTempering(Sampler):
     def step(self, energy, state, random):
         """Move every replica, then propose exchanges to neighbouring pairs."""
         energy = Energy.of(energy)
-        kernel = resolve_kernel(self.kernel, energy)
         models = [energy.interpolate(beta) for beta in state.betas]
-        replicas = sweep_ladder(models, state.replicas, kernel, random)
+        follows = getattr(named_kernel(self.kernel), "adapts", False)
+        replicas, kernels = follow_ladder(
+            models, state.replicas, state.kernels, random, follows
+        )
         n_swaps = state.n_swaps.copy()
         for k in range(state.n_steps % 2, len(models) - 1, 2):
             # Both models can use the same states: see Energy.interpolate.
@@ -136,7 +149,9 @@ class ParallelTempering(Sampler):
             )
             # A pair has its turn at every other step.
             n_swaps[k] += 2 * np.exp(np.minimum(up + down, 0)).mean()
-        state = TemperedChains(replicas, state.betas, n_swaps, state.n_steps + 1)
+        state = TemperedChains(
+            replicas, state.betas, n_swaps, state.n_steps + 1, kernels
+        )
         if self._adapts and state.n_steps == _PERIOD:
             return self._adapted(state)
         return state
@@ -151,6 +166,7 @@ class ParallelTempering(Sampler):
         nearest = np.abs(betas[:, None] - state.betas).argmin(axis=1)
         return state._replace(
             replicas=[state.replicas[k] for k in nearest],
+            kernels=[state.kernels[k] for k in nearest],
             betas=betas,
             n_swaps=np.zeros(len(betas) - 1),
             n_steps=0,

@@ -55,6 +55,9 @@ class TrajectoryChains(NamedTuple):
         Number of steps so far.
     due : int
         The step at which the rate of the last pair is measured next.
+    kernel : sampler
+        The sampler that moves the chains, tuned to the model when it last became a
+        checkpoint.
     """
 
     top: object
@@ -67,6 +70,7 @@ class TrajectoryChains(NamedTuple):
     bridges: Bridges
     n_steps: int = 0
     due: int = 1
+    kernel: object = None
 
 
 class TrajectoryTempering(Sampler):
@@ -149,6 +153,7 @@ class TrajectoryTempering(Sampler):
             renewals=np.full((n_rungs + 1, n_chains), -1),
             settled=np.arange(n_rungs) == 0,
             bridges=Bridges.empty(n_rungs - 1, n_chains),
+            kernel=kernel,
         )
 
     def _check(self):
@@ -165,8 +170,7 @@ class TrajectoryTempering(Sampler):
 
     def step(self, energy, state, random):
         """Move the chains of the model, and visit all rungs when that is due."""
-        energy = Energy.of(energy)
-        kernel = resolve_kernel(self.kernel, energy)
+        energy, kernel = Energy.of(energy), state.kernel
         state = state._replace(n_steps=state.n_steps + 1)
         low = 0 if state.n_steps % self.every == 0 else len(state.rungs) - 1
         if low and state.n_steps < state.due:
@@ -234,6 +238,7 @@ class TrajectoryTempering(Sampler):
             replicas=tuple(replicas),
             bridges=bridges,
             due=state.n_steps + 1,
+            kernel=resolve_kernel(self.kernel, energy),
             **arrays,
         )
 

@@ -85,3 +85,22 @@ def check_gradient(params, gradient, total, value, grad=None):
             tolerance = step * max(1, abs(total()))
             along = np.sum(derivative * direction)
             require_close(along, slope, sentence, step, tolerance)
+
+
+def check_slope(checked, x, what):
+    """Compare ``grad_x`` of a layer or an energy with central differences.
+
+    Parameters
+    ----------
+    checked : layer or energy
+        In float64, with ``energy`` and ``grad_x``.
+    x : ndarray of shape (n, n_units)
+    what : str
+        "layer" or "energy".
+    """
+    gradient = checked.grad_x(x)
+    require_like(gradient, x.shape, x.dtype, f"{what}.grad_x(x)")
+    for i, unit in enumerate(1e-5 * np.eye(x.shape[1])):
+        slope = (checked.energy(x + unit) - checked.energy(x - unit)) / 2e-5
+        sentence = f"{what}.grad_x is not the derivative of {what}.energy"
+        require_close(gradient[:, i], slope, sentence, 1e-4, 1e-5)

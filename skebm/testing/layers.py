@@ -8,6 +8,7 @@ from skebm.testing._base import (
     N_ROWS,
     SIGMAS,
     check_gradient,
+    check_slope,
     in_float64,
     require,
     require_close,
@@ -26,9 +27,9 @@ def check_layer(layer, random_state=0):
         Any object with ``energy``, ``cgf``, ``mean``, ``sample``, ``grad`` and
         ``params``. The methods ``states`` (of layers that are ``finite``),
         ``interpolate``, ``astype``, ``variables``, ``alternatives``, ``cgfs``,
-        ``mode``, ``scaled`` and ``gauge`` are checked if they exist. A layer with the
-        attribute ``coupled = True`` needs ``given``, ``log_ratios``, ``mode``,
-        ``cgf_grad`` and ``bias_names``, and no ``cgfs``.
+        ``mode``, ``scaled``, ``gauge`` and ``grad_x`` are checked if they exist. A
+        layer with the attribute ``coupled = True`` needs ``given``, ``log_ratios``,
+        ``mode``, ``cgf_grad`` and ``bias_names``, and no ``cgfs``.
     random_state : int, RandomState or None, default=0
         Seed of the random numbers of the check.
 
@@ -62,9 +63,7 @@ def check_layer(layer, random_state=0):
     if hasattr(layer, "interpolate"):
         _check_interpolate(layer, x)
     layer, inputs, x = in_float64(layer), inputs.astype(float), x.astype(float)
-    weight = random.fold(2).uniform((N_ROWS,))
-    gradient = layer.grad(x, weight)
-    check_gradient(layer.params, gradient, lambda: weight @ layer.energy(x), "layer")
+    _check_slopes(layer, x, random.fold(2).uniform((N_ROWS,)))
     variance = _check_cgf(layer, inputs)
     _check_layer_draws(layer, inputs[0], variance[0], random.fold(3))
     if hasattr(layer, "variables"):
@@ -80,6 +79,13 @@ def check_layer(layer, random_state=0):
         _check_cgf(scaled, inputs)
     if hasattr(layer, "gauge"):
         _check_gauge(layer, x, random.fold(4))
+
+
+def _check_slopes(layer, x, weight):
+    gradient = layer.grad(x, weight)
+    check_gradient(layer.params, gradient, lambda: weight @ layer.energy(x), "layer")
+    if hasattr(layer, "grad_x"):
+        check_slope(layer, x, "layer")
 
 
 def _check_interpolate_to_scaled(layer, x):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skebm.energies import Energy
-from skebm.samplers import Exact
+from skebm.samplers import Exact, resolve_kernel, sweep
 from skebm.testing._base import MAX_STATES, N_DRAWS, SIGMAS, require, require_like
 from skebm.testing._enumeration import enumerated
 from skebm.utils._random import Random
@@ -18,7 +18,9 @@ def check_sampler(sampler, energy, draws=None, random_state=0):
     """Check that a sampler draws from the distribution of an energy.
 
     Chains start once from the reference and once from exact draws, which they must
-    leave as they are.
+    leave as they are. If the sampler has a ``move``, its moves must do so, too. A
+    sampler without the correction of Metropolis, such as :class:`Langevin
+    <skebm.samplers.Langevin>`, passes only with small steps.
 
     Parameters
     ----------
@@ -57,11 +59,17 @@ def check_sampler(sampler, energy, draws=None, random_state=0):
     state = sampler.init(energy, draws, random.fold(5))
     for t in range(3):
         state = sampler.step(energy, state, random.fold(4, t))
-    # If a state holds more than chains, its other chains do not start at exact draws.
-    if type(sampler.chains(state)) is type(state):
+    # If a state holds other chains, too, these do not start at exact draws.
+    has_move = hasattr(sampler, "move")
+    if type(sampler.chains(state)) is type(state) or has_move:
         starts["After 3 steps from exact draws"] = state
-    for what, state in starts.items():
-        x = energy.configurations(sampler.chains(state))
+    rows = {what: sampler.chains(state) for what, state in starts.items()}
+    if has_move:
+        kernel = resolve_kernel(sampler, energy)
+        chains = sweep(energy, energy.chains(draws), kernel, 3, random.fold(6))
+        rows["After 3 moves from exact draws"] = chains
+    for what, chains in rows.items():
+        x = energy.configurations(chains)
         if distribution is not None:
             _check_frequencies(x, *distribution, what)
         else:

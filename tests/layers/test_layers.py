@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
+from skebm.energies import Independent
 from skebm.layers import (
     Bernoulli,
     Categorical,
@@ -16,7 +17,14 @@ from skebm.layers import (
 from skebm.layers import relu as relu_file
 from skebm.layers._discrete import draws, sums
 from skebm.testing import check_layer
-from tests.models import KINDS, all_states, every_layer, mixed_layer, random_layer
+from tests.models import (
+    KINDS,
+    all_states,
+    every_layer,
+    mixed_layer,
+    normal_layers,
+    random_layer,
+)
 
 
 def make(kind, dtype=np.float64, seed=7):
@@ -509,3 +517,31 @@ def test_alternatives_of_exploded_weights_are_refused(kind, field):
     layer = type(make(kind)).zeros(2)
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="weights"):
         layer.alternatives(0, -field, field)
+
+
+# -- slopes ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_slopes_of_real_layers_by_differences(rng, dtype):
+    """A mixture of normals, a learned one, and normal units, also side by side."""
+    normals = normal_layers(rng, dtype)[:2]
+    layer = Columns([random_layer("gaussian", 3, rng, dtype), *normals])
+    x = (2 * rng.normal(size=(7, layer.n_units))).astype(dtype)
+    slope = layer.grad_x(x)
+    assert slope.shape == x.shape
+    assert slope.dtype == dtype
+    double, x = layer.astype(np.float64), x.astype(np.float64)
+    for i, unit in enumerate(1e-6 * np.eye(layer.n_units)):
+        expected = (double.energy(x + unit) - double.energy(x - unit)) / 2e-6
+        np.testing.assert_allclose(slope[:, i], expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(Independent(double, 0.3).grad_x(x), double.grad_x(x))
+
+
+def test_layers_with_values_that_are_not_real_have_no_slope(rng):
+    real = random_layer("gaussian", 3, rng)
+    for kind in set(KINDS) - {"gaussian"}:
+        layer = random_layer(kind, 5, rng)
+        assert not hasattr(layer, "grad_x")
+        assert not hasattr(Columns([real, layer]), "grad_x")
+        assert not hasattr(Independent(layer), "grad_x")
