@@ -33,6 +33,8 @@ ALLOWED = {
     "partition": _LEARNED | {"training"},
     "metrics": {"utils"},
     "monitoring": _LEARNED | {"training", "metrics"},
+    # Of fitted estimators it uses public attributes only.
+    "inspection": {"utils", "tables", "samplers", "inference", "metrics"},
     "testing": {"utils", "energies", "samplers"},
 }
 FREE = {"estimators", "__init__"}  # the top of the tree
