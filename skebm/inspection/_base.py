@@ -180,6 +180,14 @@ def show_image(ax, values, **options):
     return ax.imshow(values, **options)
 
 
+def name_levels(axis, levels, n_letters=60):
+    """Write levels at an axis; more letters than these are slanted below a plot."""
+    texts = [f"{v:g}" if isinstance(v, float) else str(v) for v in levels]
+    is_long = axis.axis_name == "x" and sum(map(len, texts)) > n_letters
+    slant = {"rotation": 30, "ha": "right"} if is_long else {}
+    axis.set_ticks(range(len(texts)), texts, **slant)
+
+
 def check_shape(shape, n_values, what):
     """Raise an error if a picture of this shape does not have as many values."""
     if np.ndim(shape) != 1 or len(shape) != 2 or np.prod(shape) != n_values:

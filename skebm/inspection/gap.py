@@ -7,7 +7,7 @@ from skebm.inspection._base import energy_of, one_axes
 _NAME = "EnergyGapDisplay"
 _COLORS = {"training": "C0", "held out": "C1", "anomalies": "C3"}
 # The axis ends this many times the range of training and held-out rows behind them.
-_REACH = 1.0
+_REACH = 3.0
 
 
 class EnergyGapDisplay:
@@ -91,14 +91,14 @@ class EnergyGapDisplay:
             return np.nan
         return float(np.sqrt(sum(np.var(e, ddof=1) / len(e) for e in groups)))
 
-    def plot(self, ax=None, *, bins=30):
+    def plot(self, ax=None, *, bins=50):
         """Draw the histograms, each with an area of 1.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Axes to plot on. None makes new ones.
-        bins : int, default=30
+        bins : int, default=50
             Number of bins. Rows beyond the axis count in the last bin.
 
         Returns

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skebm.inspection._base import Table, energy_of, one_axes
+from skebm.inspection._base import Table, energy_of, name_levels, one_axes
 from skebm.inspection._minima import local_minima
 from skebm.inspection._views import (
     check_resolution,
@@ -212,7 +212,7 @@ class EnergyLandscapeDisplay:
         ):
             axis.set_label_text(name)
             if self.is_levels[k]:
-                axis.set_ticks(self._positions(k), [_text(v) for v in self.grid[k]])
+                name_levels(axis, self.grid[k])
         if self.ax_.get_legend_handles_labels()[0]:
             self.ax_.legend(loc="best", framealpha=0.9)
         return self
@@ -242,7 +242,7 @@ class EnergyLandscapeDisplay:
         x, y = (self._positions(k) for k in (0, 1))
         energy = np.ma.masked_invalid(self.energy.T)
         lowest = float(energy.min())
-        top = max(top, lowest + 1e-6)
+        top = max(min(top, float(energy.max())), lowest + 1e-6)
         options = {"cmap": cmap, "zorder": 0}
         if any(self.is_levels):
             options |= {"shading": "nearest", "vmin": lowest, "vmax": top}
@@ -286,8 +286,3 @@ class EnergyLandscapeDisplay:
         )
         energies = self.energy[index] if len(places) else self.energy
         return float(np.quantile(energies[np.isfinite(energies)], _COLOURED))
-
-
-def _text(level):
-    """Return the label of a level; whole numbers have no point."""
-    return f"{level:g}" if isinstance(level, float) else str(level)

@@ -3,7 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from skebm.inspection._base import Table, check_shape, many_axes, need, show_image
+from skebm.inspection._base import (
+    Table,
+    check_shape,
+    many_axes,
+    name_levels,
+    need,
+    show_image,
+)
 from skebm.inspection._sections import Axis
 from skebm.inspection._views import some_of
 from skebm.utils._random import Random
@@ -13,6 +20,10 @@ _STYLES = {"rows": "C1", "draws": "C0"}
 _N_BINS = 20
 # Columns of a scatter matrix if none are named.
 _N_COLUMNS = 4
+# Levels that have labels, at most.
+_MAX_TICKS = 6
+# Letters that have room beside each other below a small plot.
+_N_LETTERS = 20
 # The width of the cloud of rows at a level, whose distance from the next is 1.
 _CLOUD = 0.4
 
@@ -69,7 +80,8 @@ class SampleDisplay:
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             Rows, of which ``n_samples`` are chosen at random.
         n_samples : int, default=None
-            Number of draws and of rows. None takes 36 pictures or 300 points.
+            Number of draws and of rows. None takes 36 pictures or 300 points, but no
+            more than ``X`` has rows.
         shape : tuple (height, width), default=None
             Shape of pictures, whose product is the number of columns. None draws
             scatter plots.
@@ -99,7 +111,7 @@ class SampleDisplay:
         if shape is not None:
             check_shape(shape, table.frame.shape[1], "column of X")
         if n_samples is None:
-            n_samples = 300 if shape is None else 36
+            n_samples = min(300 if shape is None else 36, len(table.frame))
         if n_samples < 1:
             raise ValueError(f"n_samples must be at least 1; got {n_samples}.")
         rows = some_of(table.frame, random.fold(0), n_samples)
@@ -139,6 +151,9 @@ class SampleDisplay:
         parts = self.rows, self.draws
         numbers = [part.to_numpy(dtype=float) for part in parts]
         ends = {"vmin": np.nanmin(numbers[0]), "vmax": np.nanmax(numbers[0])}
+        from matplotlib import colormaps
+
+        cmap = colormaps[cmap].with_extremes(bad="C0")  # lines between pictures
         for cell, images, title in zip(
             self.axes_[0], numbers, ("rows", "draws"), strict=True
         ):
@@ -216,7 +231,7 @@ def _label(cell, axes, columns, is_outer):
             axis.set_label_text(axes[k].name)
         if side == 0 and is_diagonal:
             continue
-        if axes[k].is_levels and len(axes[k].values) <= 6:
-            axis.set_ticks(range(len(axes[k].values)), list(axes[k].values))
+        if axes[k].is_levels and len(axes[k].values) <= _MAX_TICKS:
+            name_levels(axis, axes[k].values, _N_LETTERS)
         if side == 0:
             axis.set_tick_params(labelleft=outer)
