@@ -34,6 +34,17 @@ class ChainDisplay:
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
     lines_ : list of Line2D
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skebm import RBMDensity
+    >>> from skebm.inspection import ChainDisplay
+    >>> X = (load_digits().data > 7).astype(float)
+    >>> rbm = RBMDensity(16, n_iter=5, random_state=0).fit(X)
+    >>> display = ChainDisplay.from_estimator(rbm, n_steps=50, random_state=0)
+    >>> display.traces.shape
+    (50, 4)
     """
 
     def __init__(self, *, traces, label="energy (nats)"):

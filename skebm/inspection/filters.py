@@ -31,6 +31,17 @@ class FilterDisplay:
         The first of the axes.
     figure_ : matplotlib Figure
     filters_ : list of AxesImage or BarContainer
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skebm import RBMDensity
+    >>> from skebm.inspection import FilterDisplay
+    >>> X = (load_digits().data > 7).astype(float)
+    >>> rbm = RBMDensity(16, n_iter=5, random_state=0).fit(X)
+    >>> display = FilterDisplay.from_estimator(rbm, shape=(8, 8))
+    >>> len(display.filters_)
+    16
     """
 
     def __init__(self, *, components, order, shape, names):

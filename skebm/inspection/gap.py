@@ -40,6 +40,17 @@ class EnergyGapDisplay:
     See Also
     --------
     skebm.metrics.energy_gap : The gap and its standard error.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skebm import RBMDensity
+    >>> from skebm.inspection import EnergyGapDisplay
+    >>> X = (load_digits().data > 7).astype(float)
+    >>> rbm = RBMDensity(16, n_iter=5, random_state=0).fit(X[:1000])
+    >>> display = EnergyGapDisplay.from_estimator(rbm, X[:1000], X[1000:])
+    >>> list(display.energies)
+    ['training', 'held out']
     """
 
     def __init__(self, *, energies, label="energy (nats)"):

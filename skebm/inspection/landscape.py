@@ -59,6 +59,19 @@ class EnergyLandscapeDisplay:
         The artist of the energies.
     rows_, draws_, minima_ : artist or None
         The artists on top.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skebm import RBMDensity
+    >>> from skebm.inspection import EnergyLandscapeDisplay
+    >>> X = load_iris().data
+    >>> density = RBMDensity(4, n_iter=50, random_state=0).fit(X)
+    >>> display = EnergyLandscapeDisplay.from_estimator(
+    ...     density, X, features=(2, 3), draws=50, random_state=0
+    ... )
+    >>> display.energy.shape
+    (100, 100)
     """
 
     def __init__(

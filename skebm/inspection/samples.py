@@ -50,6 +50,17 @@ class SampleDisplay:
     ax_ : matplotlib Axes
         The first of the axes.
     figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skebm import RBMDensity
+    >>> from skebm.inspection import SampleDisplay
+    >>> X = (load_digits().data > 7).astype(float)
+    >>> rbm = RBMDensity(16, n_iter=5, random_state=0).fit(X)
+    >>> display = SampleDisplay.from_estimator(rbm, X, 9, shape=(8, 8), random_state=0)
+    >>> display.draws.shape
+    (9, 64)
     """
 
     def __init__(self, *, rows, draws, shape, names):

@@ -35,6 +35,17 @@ class TrainingCurveDisplay:
     figure_ : matplotlib Figure
     lines_ : dict of str to Line2D
         The curves by their names in ``history``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skebm import RBMDensity
+    >>> from skebm.inspection import TrainingCurveDisplay
+    >>> X = (load_digits().data > 7).astype(float)
+    >>> rbm = RBMDensity(16, n_iter=5, random_state=0).fit(X)
+    >>> display = TrainingCurveDisplay.from_estimator(rbm)
+    >>> list(display.lines_)
+    ['pseudo_log_likelihood', 'learning_rate']
     """
 
     def __init__(self, *, history):

@@ -1,5 +1,6 @@
 """The other displays, and all of them for every estimator."""
 
+import doctest
 import subprocess
 import sys
 import warnings
@@ -12,6 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture
 
+import skebm.inspection
 from skebm import EBMAnomalyDetector, EnergyClassifier, RBMDensity
 from skebm.inspection import (
     ChainDisplay,
@@ -283,6 +285,17 @@ def test_scatter_matrix_of_columns():
         SampleDisplay.from_estimator(model, FRAME, features=["age"])
     with pytest.raises(ValueError, match="n_samples must be at least 1"):
         SampleDisplay.from_estimator(model, FRAME, 0)
+
+
+@pytest.mark.parametrize(
+    "display", [d for d in skebm.inspection.__all__ if d[0].isupper()]
+)
+def test_examples(display):
+    module = sys.modules[getattr(skebm.inspection, display).__module__]
+    with warnings.catch_warnings(action="ignore"):
+        result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 # -- matplotlib ----------------------------------------------------------------------
