@@ -1,5 +1,7 @@
 """What displays share: the model that an estimator stands for, rows, and axes."""
 
+from numbers import Integral
+
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
@@ -71,7 +73,7 @@ def energy_of(estimator, display):
     )
     if name == "energy_samples":
         return lambda X: np.asarray(method(X)), "energy (nats)"
-    return lambda X: -np.asarray(method(X)), "energy + log Z (nats)"
+    return lambda X: -np.asarray(method(X)), "-score_samples"
 
 
 class Table:
@@ -80,6 +82,8 @@ class Table:
     Parameters
     ----------
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+    estimator : fitted estimator
+        Its number of columns has to be the same.
 
     Attributes
     ----------
@@ -88,18 +92,36 @@ class Table:
         Names of the columns for the labels of axes.
     """
 
-    def __init__(self, X):
+    def __init__(self, X, estimator):
         self._is_frame = is_frame(X)
         if self._is_frame:
             names_of(X)  # a sentence about names that occur twice
         self.frame = as_frame(X).reset_index(drop=True)
-        columns = self.frame.columns
+        columns, n_features = self.frame.columns, self.frame.shape[1]
+        expected = getattr(estimator, "n_features_in_", n_features)
+        if n_features != expected:
+            name = type(estimator).__name__
+            raise ValueError(
+                f"X has {n_features} columns, but {name} was fitted on {expected}. Pass "
+                "rows with all columns of fit."
+            )
         self.names = [str(c) if self._is_frame else f"column {c}" for c in columns]
         self._dtype = getattr(X, "dtype", None)
 
-    def like(self, X):
-        """Return other rows as a frame with the columns and dtypes of this table."""
-        frame = as_frame(X).reset_index(drop=True).set_axis(self.frame.columns, axis=1)
+    def like(self, X, what):
+        """Return other rows as a frame with the columns and dtypes of this table.
+
+        Raises
+        ------
+        ValueError
+            If the number of columns differs. ``what`` is the argument for the message.
+        """
+        frame, n_features = as_frame(X), self.frame.shape[1]
+        if frame.shape[1] != n_features:
+            raise ValueError(
+                f"{what} must have the {n_features} columns of X; got {frame.shape[1]}."
+            )
+        frame = frame.reset_index(drop=True).set_axis(self.frame.columns, axis=1)
         kinds = {
             name: dtype
             for name, dtype in self.frame.dtypes.items()
@@ -134,6 +156,14 @@ class Table:
         raise ValueError(
             f"features names the column {feature!r}, which X does not have. Use a name "
             f"or a position below {n_features}. The columns are {listed}."
+        )
+
+
+def check_number(what, number, least):
+    """Raise an error if an argument is not a whole number from ``least`` on."""
+    if not isinstance(number, Integral) or number < least:
+        raise ValueError(
+            f"{what} must be a whole number, at least {least}; got {number!r}."
         )
 
 

@@ -10,7 +10,8 @@ def local_minima(energy, axes, function):
 
     A point of an interval is compared with its neighbours, and the ends of the interval
     do not count. A level is compared with all other levels. The point then moves to the
-    minimum of the parabola through its neighbours, if the function is lower there.
+    minimum of the parabola through its neighbours, if the function is lower there. It
+    stays where it is on an axis of whole numbers.
 
     Parameters
     ----------
@@ -50,6 +51,7 @@ def local_minima(energy, axes, function):
     if not len(cells):
         return np.empty((0, len(axes))), np.empty(0)
     shifts = np.array([_shift(energy, cell, smooth) for cell in cells])
+    shifts[:, [axis.is_whole for axis in axes]] = 0
     start, moved = (
         [_at(a, cells[:, k], s[:, k]) for k, a in enumerate(axes)]
         for s in (np.zeros_like(shifts), shifts)

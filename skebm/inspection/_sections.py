@@ -23,11 +23,14 @@ class Axis(NamedTuple):
     values : ndarray of shape (n_values,)
     is_levels : bool
         Whether the column has these values only. Else they are points of an interval.
+    is_whole : bool
+        Whether they are points of an interval of whole numbers.
     """
 
     name: str
     values: np.ndarray
     is_levels: bool
+    is_whole: bool = False
 
     @classmethod
     def of(cls, name, column, resolution, may_have_levels=True):
@@ -49,6 +52,10 @@ class Axis(NamedTuple):
         margin = _MARGIN * (high - low) or 1.0
         start = max(low - margin, 0.0) if low >= 0 else low - margin
         end = min(high + margin, 1.0) if low >= 0 and high <= 1 else high + margin
+        if may_have_levels and not (numbers % 1).any():
+            # Counts take no other numbers, and their points need the same distances.
+            step = max(np.ceil((end - start) / (resolution - 1)), 1)
+            return cls(name, np.arange(np.floor(start), end + step, step), False, True)
         return cls(name, np.linspace(start, end, resolution), False)
 
     @property
@@ -145,8 +152,6 @@ class Section(NamedTuple):
         for position, values in zip(self.positions, points, strict=True):
             values = np.repeat(values, n_rows)
             dtype = self.table.frame.dtypes.iloc[position]
-            if values.dtype.kind == "f" and (values % 1).any():
-                dtype = float  # points between whole numbers
             frame.isetitem(position, pd.Series(values).astype(dtype))
         return self.energy(self.table.back(frame)).reshape(n_points, n_rows)
 

@@ -1,6 +1,6 @@
 """What a landscape shows: its axes, its energies, and where rows stand."""
 
-from numbers import Integral
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -25,14 +25,14 @@ class View(NamedTuple):
         Energies of a list of arrays of values, one array for each axis.
     place : callable
         Where the rows of a frame stand in a plot, shape (n, n_axes).
-    is_marginal : bool
-        Whether the other columns are averaged out.
+    label : str or None
+        What the energies are, if the other columns are averaged out.
     """
 
     axes: list
     function: object
     place: object
-    is_marginal: bool = False
+    label: str | None = None
 
     def energies(self):
         """Return the energies of the grid, with one axis for each axis."""
@@ -76,10 +76,12 @@ def over_columns(energy, table, resolution, features, others, drawn):
     else:
         rows = drawn if is_marginal else _row(others, table)
     section = Section(energy, table, positions, rows)
-    if is_marginal:
-        log_cell = sum(axis.log_width for axis in axes)
-        section = section.marginal(points_of(axes), log_cell)
-    return View(axes, section, place, is_marginal)
+    if not is_marginal:
+        return View(axes, section, place)
+    log_cell = sum(axis.log_width for axis in axes)
+    section = section.marginal(points_of(axes), log_cell)
+    kind = "probability" if all(axis.is_levels for axis in axes) else "density"
+    return View(axes, section, place, f"-log {kind} (nats)")
 
 
 def drawn_rows(estimator, table, draws, random):
@@ -87,15 +89,15 @@ def drawn_rows(estimator, table, draws, random):
 
     If the model does not draw, or no draws are wanted, they are rows of the table.
     """
-    if not isinstance(draws, Integral):
-        return table.like(draws), True
-    if draws < 0:
+    if draws is None or (isinstance(draws, Real) and not draws >= 0):
         raise ValueError(f"draws must be rows, or a number from 0 on; got {draws}.")
+    if not isinstance(draws, Real):
+        return table.like(draws, "draws"), True
     sample = getattr(model_of(estimator), "sample", None)
     if sample is None or draws == 0:
         return some_of(table.frame, random, _MAX_ROWS), False
     drawn = sample(int(draws), random_state=random.seed())
-    return table.like(drawn), True
+    return table.like(drawn, "draws"), True
 
 
 def some_of(frame, random, n_rows=_MAX_SHOWN):
@@ -103,14 +105,6 @@ def some_of(frame, random, n_rows=_MAX_SHOWN):
     if len(frame) <= n_rows:
         return frame
     return frame.iloc[np.sort(random.permutation(len(frame))[:n_rows])]
-
-
-def check_resolution(resolution):
-    """Raise an error if a grid cannot have so many points."""
-    if not isinstance(resolution, Integral) or resolution < 3:
-        raise ValueError(
-            f"grid_resolution must be a whole number from 3 on; got {resolution!r}."
-        )
 
 
 def _positions(table, features):
@@ -158,4 +152,4 @@ def _row(others, table):
             f"others must be one row with the {frame.shape[1]} columns of X; its shape "
             f"is {np.shape(others)}."
         )
-    return table.like(others).astype(dict(frame.dtypes))
+    return table.like(others, "others").astype(dict(frame.dtypes))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skebm.inference import draw
-from skebm.inspection._base import energy_of, model_of, need, one_axes
+from skebm.inspection._base import check_number, energy_of, model_of, need, one_axes
 from skebm.metrics import ess, rhat
 from skebm.samplers import named_kernel
 from skebm.utils._random import Random
@@ -99,12 +99,8 @@ class ChainDisplay:
         """
         remedy = "Use RBMDensity or EnergyDensity, whose chains can be moved."
         name, _ = need(estimator, _NAME, "gibbs", "energy_", remedy=remedy)
-        for what, number, least in (
-            ("n_chains", n_chains, 1),
-            ("n_steps", n_steps, _MIN_STEPS),
-        ):
-            if number < least:
-                raise ValueError(f"{what} must be at least {least}; got {number}.")
+        check_number("n_chains", n_chains, 1)
+        check_number("n_steps", n_steps, _MIN_STEPS)
         model, random = model_of(estimator), Random.from_state(random_state)
         if name == "gibbs":
             traces = _traces_of_gibbs(model, X, n_chains, n_steps, random)

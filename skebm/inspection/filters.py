@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from skebm.inspection._base import check_shape, many_axes, need, show_image
+from skebm.inspection._base import (
+    check_number,
+    check_shape,
+    many_axes,
+    need,
+    show_image,
+)
 
 _NAME = "FilterDisplay"
 
@@ -87,6 +93,7 @@ class FilterDisplay:
         remedy = "Use an estimator with hidden units, such as RBMDensity."
         components = np.asarray(need(estimator, _NAME, "components_", remedy=remedy)[1])
         n_units = components.shape[1]
+        check_number("n_filters", n_filters, 1)
         if shape is not None:
             check_shape(shape, n_units, "visible unit")
         names = _names(estimator, n_units) if names is None else list(names)
@@ -96,7 +103,7 @@ class FilterDisplay:
                 f"{len(names)}."
             )
         order = np.argsort(-np.linalg.norm(components, axis=1), kind="stable")
-        order = order[: max(n_filters, 1)]
+        order = order[:n_filters]
         display = cls(
             components=components[order], order=order, shape=shape, names=names
         )

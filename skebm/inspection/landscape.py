@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from skebm.inspection._base import Table, energy_of, name_levels, one_axes
+from skebm.inspection._base import Table, check_number, energy_of, name_levels, one_axes
 from skebm.inspection._minima import local_minima
 from skebm.inspection._views import (
-    check_resolution,
     drawn_rows,
     over_columns,
     over_plane,
@@ -169,8 +168,8 @@ class EnergyLandscapeDisplay:
         energy, label = energy_of(estimator, _NAME)
         if plane not in (None, "pca"):
             raise ValueError(f"plane must be None or 'pca'; got {plane!r}.")
-        check_resolution(grid_resolution)
-        table, random = Table(X), Random.from_state(random_state)
+        check_number("grid_resolution", grid_resolution, 3)
+        table, random = Table(X, estimator), Random.from_state(random_state)
         drawn, is_shown = drawn_rows(estimator, table, draws, random.fold(0))
         settings = energy, table, grid_resolution
         if plane == "pca":
@@ -189,7 +188,7 @@ class EnergyLandscapeDisplay:
             draws=view.place(some_of(drawn, random.fold(2)) if is_shown else drawn[:0]),
             minima=minima,
             minima_energy=minima_energy,
-            label="-log density (nats)" if view.is_marginal else label,
+            label=view.label or label,
         )
         return display.plot(ax=ax, **kwargs)
 

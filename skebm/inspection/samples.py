@@ -5,6 +5,7 @@ import pandas as pd
 
 from skebm.inspection._base import (
     Table,
+    check_number,
     check_shape,
     many_axes,
     name_levels,
@@ -118,15 +119,15 @@ class SampleDisplay:
         """
         remedy = "Use an estimator that draws rows, such as RBMDensity."
         _, sample = need(estimator, _NAME, "sample", remedy=remedy)
-        table, random = Table(X), Random.from_state(random_state)
+        table, random = Table(X, estimator), Random.from_state(random_state)
         if shape is not None:
             check_shape(shape, table.frame.shape[1], "column of X")
         if n_samples is None:
             n_samples = min(300 if shape is None else 36, len(table.frame))
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1; got {n_samples}.")
+        check_number("n_samples", n_samples, 1)
         rows = some_of(table.frame, random.fold(0), n_samples)
-        draws = table.like(sample(n_samples, random_state=random.fold(1).seed()))
+        drawn = sample(n_samples, random_state=random.fold(1).seed())
+        draws = table.like(drawn, "The draws")
         names = table.names
         if shape is None:
             features = range(len(names))[:_N_COLUMNS] if features is None else features

@@ -25,6 +25,7 @@ from skebm.inspection import (
 )
 from skebm.metrics import energy_gap, ess, rhat
 from tests.fits import BITS, FITS, FRAME, LABELS, REALS
+from tests.models import heavy
 
 DISPLAYS = {
     "landscape": lambda m, X: EnergyLandscapeDisplay.from_estimator(
@@ -56,6 +57,7 @@ def digits_like():
     return RBMDensity(3, n_iter=4, random_state=0).fit(BITS)
 
 
+@heavy
 @pytest.mark.parametrize("kind", FITS)
 def test_every_estimator_has_every_display_or_a_sentence(kind):
     model, *arguments = FITS[kind]
@@ -180,6 +182,8 @@ def test_bars_have_the_names_of_units():
     np.testing.assert_allclose(widths, weights[largest])
     with pytest.raises(ValueError, match="names must be one for each of the"):
         FilterDisplay.from_estimator(model, names=["a"])
+    with pytest.raises(ValueError, match="n_filters must be a whole number"):
+        FilterDisplay.from_estimator(model, n_filters=0)
 
 
 # -- chains --------------------------------------------------------------------------
@@ -198,6 +202,7 @@ def test_chains_have_the_diagnostics_of_their_traces(digits_like):
     np.testing.assert_array_equal(display.traces, again.traces)
 
 
+@heavy
 @pytest.mark.parametrize("kind", ["bits", "pairwise"])
 def test_chains_stay_in_the_distribution_of_the_model(kind):
     model, X = clone(FITS[kind][0]), BITS
@@ -217,7 +222,7 @@ def test_chains_start_at_rows(digits_like):
     pairwise = clone(FITS["pairwise"][0]).fit(BITS)
     with pytest.raises(ValueError, match="X must be None for EnergyDensity"):
         ChainDisplay.from_estimator(pairwise, BITS)
-    with pytest.raises(ValueError, match="n_steps must be at least 8; got 7"):
+    with pytest.raises(ValueError, match="n_steps must be a whole number, at least 8"):
         ChainDisplay.from_estimator(digits_like, n_steps=7)
 
 
@@ -283,10 +288,13 @@ def test_scatter_matrix_of_columns():
     np.testing.assert_allclose(shares, expected)
     with pytest.raises(ValueError, match="features names the column 'age'"):
         SampleDisplay.from_estimator(model, FRAME, features=["age"])
-    with pytest.raises(ValueError, match="n_samples must be at least 1"):
+    with pytest.raises(
+        ValueError, match="n_samples must be a whole number, at least 1"
+    ):
         SampleDisplay.from_estimator(model, FRAME, 0)
 
 
+@heavy
 @pytest.mark.parametrize(
     "display", [d for d in skebm.inspection.__all__ if d[0].isupper()]
 )

@@ -17,6 +17,7 @@ from sklearn.mixture import GaussianMixture
 from skebm import RBMDensity
 from skebm.inspection import EnergyLandscapeDisplay
 from tests.fits import BITS, FRAME, REALS
+from tests.models import heavy
 
 landscape = EnergyLandscapeDisplay.from_estimator
 
@@ -81,6 +82,7 @@ def test_marginal_is_exact_with_draws_in_proportion(features):
     np.testing.assert_allclose(display.energy, -np.log(expected), atol=1e-12)
 
 
+@heavy
 def test_marginal_of_a_model_equals_its_enumeration():
     model = RBMDensity(3, n_iter=20, random_state=0).fit(BITS)
     display = landscape(model, BITS, (1, 3), draws=4000, random_state=0)
@@ -102,6 +104,8 @@ def test_marginal_of_reals_is_a_density(reals):
     area = np.prod([values[1] - values[0] for values in display.grid])
     np.testing.assert_allclose(np.exp(-display.energy).sum() * area, 1)
     assert display.label == "-log density (nats)"
+    levels = landscape(reals, REALS.round(), 0, draws=5)
+    assert levels.label == "-log probability (nats)"
 
 
 def test_without_draws_rows_take_their_place(reals):
@@ -191,6 +195,18 @@ def test_levels(backend):
     assert landscape(model, X, "bit", others="mean").energy.shape == (2,)
 
 
+def test_many_counts_have_an_axis_of_whole_numbers():
+    X = np.random.default_rng(0).poisson(20.0, (61, 3)) + np.array([0, 5, 0])
+    model = RBMDensity(3, visible="count", n_iter=2, random_state=0).fit(X)
+    display = landscape(model, X, (0, 1), draws=5, grid_resolution=20)
+    assert not any(display.is_levels)
+    for values in display.grid:
+        steps = np.unique(np.diff(values))
+        assert len(steps) == 1
+        assert steps[0] % 1 == values[0] % 1 == 0
+    assert not (display.minima % 1).any()
+
+
 def test_axes_in_and_out(reals):
     figure, ax = plt.subplots()
     display = landscape(reals, REALS, (0, 1), grid_resolution=5, draws=3, ax=ax)
@@ -234,12 +250,15 @@ def test_densities_of_scikit_learn_have_landscapes():
         ({"plane": "tsne"}, "plane must be None or 'pca'"),
         ({"features": 0, "grid_resolution": 2}, "grid_resolution must be"),
         ({"features": 0, "draws": -1}, "draws must be rows, or a number"),
+        ({"features": 0, "draws": None}, "draws must be rows, or a number"),
+        ({"features": 0, "draws": REALS[:, :2]}, "draws must have the 3 columns of X"),
+        ({"features": 0, "X": REALS[:, :2]}, "X has 2 columns, but RBMDensity was"),
     ],
     ids=str,
 )
 def test_wrong_arguments(reals, options, sentence):
     with pytest.raises(ValueError, match=sentence):
-        landscape(reals, REALS, **options)
+        landscape(reals, **{"X": REALS, **options})
 
 
 def test_wrong_rows():
