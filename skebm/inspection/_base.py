@@ -102,8 +102,8 @@ class Table:
         if n_features != expected:
             name = type(estimator).__name__
             raise ValueError(
-                f"X has {n_features} columns, but {name} was fitted on {expected}. Pass "
-                "rows with all columns of fit."
+                f"X has {n_features} columns, but {name} was fitted on {expected}. "
+                "Pass rows with all columns of fit."
             )
         self.names = [str(c) if self._is_frame else f"column {c}" for c in columns]
         self._dtype = getattr(X, "dtype", None)

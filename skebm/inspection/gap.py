@@ -8,6 +8,9 @@ _NAME = "EnergyGapDisplay"
 _COLORS = {"training": "C0", "held out": "C1", "anomalies": "C3"}
 # The axis ends this many times the range of training and held-out rows behind them.
 _REACH = 3.0
+_MAX_BINS = 200
+# Room for the legend above the highest bar.
+_HEADROOM = 1.25
 
 
 class EnergyGapDisplay:
@@ -102,15 +105,16 @@ class EnergyGapDisplay:
             return np.nan
         return float(np.sqrt(sum(np.var(e, ddof=1) / len(e) for e in groups)))
 
-    def plot(self, ax=None, *, bins=50):
+    def plot(self, ax=None, *, bins=None):
         """Draw the histograms, each with an area of 1.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Axes to plot on. None makes new ones.
-        bins : int, default=50
-            Number of bins. Rows beyond the axis count in the last bin.
+        bins : int, default=None
+            Number of bins. None takes the width that suits training and held-out rows.
+            Rows beyond the axis count in the last bin.
 
         Returns
         -------
@@ -133,6 +137,7 @@ class EnergyGapDisplay:
             self.means_.append(line)
         beyond = "; the last bin holds all rows beyond" if is_cut else ""
         self.ax_.set(xlabel=self.label + beyond, ylabel="share of rows per nat")
+        self.ax_.set_ylim(top=_HEADROOM * self.ax_.dataLim.y1)
         self.ax_.legend(loc="best")
         return self
 
@@ -142,4 +147,10 @@ class EnergyGapDisplay:
         every = np.concatenate(list(self.energies.values()))
         known, every = known[np.isfinite(known)], every[np.isfinite(every)]
         low, end = every.min(), known.max() + _REACH * max(np.ptp(known), 1e-6)
-        return np.linspace(low, min(every.max(), end), bins + 1), every.max() > end
+        high = min(every.max(), end)
+        if high <= low:  # one energy
+            low, high = low - 0.5, high + 0.5
+        if bins is None:
+            width = np.diff(np.histogram_bin_edges(known, "auto"))[0]
+            bins = int(np.clip((high - low) / width, 1, _MAX_BINS))
+        return np.linspace(low, high, bins + 1), every.max() > end

@@ -16,8 +16,10 @@ _NAME = "EnergyLandscapeDisplay"
 # The part of the rows whose energies the colours resolve.
 _COLOURED = 0.98
 _N_CONTOURS = 16
-_ROWS = {"s": 14, "c": "C1", "edgecolors": "w", "linewidths": 0.3, "zorder": 2}
-_DRAWS = {"s": 18, "c": "0.15", "marker": "+", "linewidths": 0.8, "zorder": 1}
+# The part of the colour map that is not too dark for black marks.
+_SHADES = np.linspace(0.3, 1, 256)
+_ROWS = {"s": 14, "c": "C1", "edgecolors": "w", "linewidths": 0.3, "zorder": 1}
+_DRAWS = {"s": 18, "c": "0.15", "marker": "+", "linewidths": 0.8, "zorder": 2}
 _MINIMA = {"s": 130, "c": "C3", "marker": "*", "edgecolors": "w", "zorder": 3}
 # The width of the cloud of rows at a level, whose distance from the next is 1.
 _CLOUD = 0.5
@@ -192,15 +194,16 @@ class EnergyLandscapeDisplay:
         )
         return display.plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, *, cmap="Blues_r", max_energy=None, show_minima=True):
+    def plot(self, ax=None, *, cmap=None, max_energy=None, show_minima=True):
         """Draw the landscape.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Axes to plot on. None makes new ones.
-        cmap : str, default="Blues_r"
-            Colour map, from low to high energies.
+        cmap : str or Colormap, default=None
+            Colour map, from low to high energies. None takes the lighter part of
+            ``"Blues_r"``, on which draws can be seen.
         max_energy : float, default=None
             The energy from which on all energies have one colour. None takes the energy
             of the grid below which 98 % of the rows and draws lie.
@@ -255,6 +258,10 @@ class EnergyLandscapeDisplay:
         energy = np.ma.masked_invalid(self.energy.T)
         lowest = float(energy.min())
         top = max(min(top, float(energy.max())), lowest + 1e-6)
+        if cmap is None:
+            from matplotlib import colormaps, colors
+
+            cmap = colors.ListedColormap(colormaps["Blues_r"](_SHADES))
         options = {"cmap": cmap, "zorder": 0}
         if any(self.is_levels):
             options |= {"shading": "nearest", "vmin": lowest, "vmax": top}
