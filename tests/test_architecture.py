@@ -111,6 +111,17 @@ def test_imports_run_one_way(path):
 
 
 @every_file
+def test_displays_use_public_attributes(path):
+    if part_of(path) != "inspection":
+        return
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            is_own = getattr(node.value, "id", "") in ("self", "cls")
+            is_own |= node.attr in ("__name__", "__cause__", "_replace")
+            assert is_own, f"{path}:{node.lineno} reads .{node.attr}"
+
+
+@every_file
 def test_files_of_a_folder_do_not_import_each_other(path):
     if len(path.parts) == 1 or path.name == "__init__.py":
         return

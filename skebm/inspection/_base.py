@@ -41,11 +41,15 @@ def need(estimator, display, *names, remedy=""):
 
     Raises
     ------
+    ImportError
+        If matplotlib is missing, before anything is computed.
+    NotFittedError
+        If the estimator is not fitted.
     TypeError
-        If the model has none of them.
+        If the model has none of the attributes.
     """
-    model = model_of(estimator)
-    reason = None
+    check_matplotlib_support(f"{display}.from_estimator")
+    model, reason = model_of(estimator), None
     for name in names:
         try:
             return name, getattr(model, name)

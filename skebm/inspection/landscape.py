@@ -134,8 +134,9 @@ class EnergyLandscapeDisplay:
               ``exp(-E(a, b, r))`` divided by its sum over the grid, times the area of a
               cell. So it is the negative log-density of the two columns, up to the
               error of the average and to the probability beyond the grid. If the model
-              cannot draw, the rows of ``X`` take the place of draws. Then the columns
-              have the average of their conditional densities in the data.
+              cannot draw, rows of ``X`` take the place of draws. Then the columns have
+              the average of their conditional densities in the data. The energy of
+              each point is computed for each draw.
             - ``"mean"``: they have their means, or their most frequent values if they
               have levels or whole numbers.
             - a row (array, Series, dict, or frame of one row): they have its values.
@@ -146,7 +147,8 @@ class EnergyLandscapeDisplay:
         grid_resolution : int, default=100
             Number of points of an axis without levels.
         draws : int or rows, default=200
-            Draws of the model, or their number. 0 shows none.
+            Draws of the model, or their number. 0 shows none, and rows of ``X`` take
+            their place where columns are averaged out.
         random_state : int, RandomState or None, default=None
             Seed of the draws.
         ax : matplotlib Axes, default=None
