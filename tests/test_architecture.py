@@ -33,6 +33,8 @@ ALLOWED = {
     "partition": _LEARNED | {"training"},
     "metrics": {"utils"},
     "monitoring": _LEARNED | {"training", "metrics"},
+    # Of fitted estimators it uses public attributes only.
+    "inspection": {"utils", "tables", "samplers", "inference", "metrics"},
     "testing": {"utils", "energies", "samplers"},
 }
 FREE = {"estimators", "__init__"}  # the top of the tree
@@ -106,6 +108,17 @@ def test_imports_run_one_way(path):
             continue
         allowed = ALLOWED[part] | {part}
         assert parts[0] in allowed, f"{path} imports {name} of skebm.{'.'.join(parts)}"
+
+
+@every_file
+def test_displays_use_public_attributes(path):
+    if part_of(path) != "inspection":
+        return
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            is_own = getattr(node.value, "id", "") in ("self", "cls")
+            is_own |= node.attr in ("__name__", "__cause__", "_replace")
+            assert is_own, f"{path}:{node.lineno} reads .{node.attr}"
 
 
 @every_file

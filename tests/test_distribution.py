@@ -18,8 +18,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ADDRESS = "https://github.com/skebm/skebm"
 # What `import skebm` must not bring: it takes long, and few methods need it.
 HEAVY = ("linear_model", "svm", "ensemble", "neighbors", "impute", "decomposition")
-# Imported only where a plot or a progress bar is asked for, or where rows come from it.
-OPTIONAL = {"matplotlib", "rich", "polars", "pyarrow"}
+# Imported only where a plot, a progress bar or a file of TensorBoard is asked for, or
+# where rows come from it.
+OPTIONAL = {"matplotlib", "rich", "tensorboardX", "polars", "pyarrow"}
 
 
 def requirements(lines):

@@ -7,6 +7,7 @@ from sklearn.utils._indexing import _get_column_indices as get_column_indices
 from sklearn.utils._openmp_helpers import (
     _openmp_effective_n_threads as available_threads,
 )
+from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -39,6 +40,7 @@ __all__ = [
     "StrOptions",
     "available_threads",
     "check_feature_names_in",
+    "check_matplotlib_support",
     "check_sample_weight",
     "fit_context",
     "get_column_indices",

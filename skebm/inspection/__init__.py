@@ -1,0 +1,19 @@
+"""Displays of fitted estimators; matplotlib is imported when one is plotted."""
+
+from skebm.inspection.chains import ChainDisplay
+from skebm.inspection.filters import FilterDisplay
+from skebm.inspection.gap import EnergyGapDisplay
+from skebm.inspection.landscape import EnergyLandscapeDisplay
+from skebm.inspection.samples import SampleDisplay
+from skebm.inspection.tensorboard import write_tensorboard
+from skebm.inspection.training_curve import TrainingCurveDisplay
+
+__all__ = [
+    "ChainDisplay",
+    "EnergyGapDisplay",
+    "EnergyLandscapeDisplay",
+    "FilterDisplay",
+    "SampleDisplay",
+    "TrainingCurveDisplay",
+    "write_tensorboard",
+]
