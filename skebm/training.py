@@ -86,14 +86,12 @@ class Training:
         Copies of the objective and the optimizer that the states belong to.
     n_epochs : int
         Number of finished epochs.
-    n_rollbacks : int
-        Number of rollbacks to the last good epoch.
-    rate_factor : float
-        Factor of the learning rate after these rollbacks.
+    n_rollbacks, rate_factor : int, float
+        Rollbacks to the last good epoch, and the factor of the learning rate by them.
     is_last : bool
         Whether the loop ends after this epoch, by its number or by the time.
     strength : float
-        Strength of the tilt of a hybrid, which rows that are held out have chosen.
+        Strength of the tilt of a hybrid, by held-out rows.
     interrupted, diverged : bool
         Whether Ctrl-C, or too many rollbacks, ended the loop.
     finished, good : dict
@@ -303,11 +301,9 @@ def _epoch(training, X, weight, plan, epoch, clock, completion):
 
 def _may_be_fused(plan):
     """Tell whether updates are only steps along a gradient, as kernels do them."""
-    return (
-        getattr(plan.optimizer, "is_plain_descent", False)
-        and plan.penalties.only_decay
-        and hasattr(plan.objective, "fused_updates")
-    )
+    is_plain = getattr(plan.optimizer, "is_plain_descent", False)
+    has_kernel = hasattr(plan.objective, "fused_updates")
+    return is_plain and plan.penalties.only_decay and has_kernel
 
 
 def _updates(training, X, plan, batches, rates, draws, mass_per_batch):

@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from skebm import layers as layers_module
-from skebm.energies import ENERGIES, RBM, Summary
+from skebm.energies import ENERGIES, RBM, Summary, beside
 from skebm.layers import HIDDEN, LAYERS, Bernoulli, Gaussian, Tree
 from skebm.objectives import OBJECTIVES, PCD
 from skebm.optimizers import OPTIMIZERS
@@ -71,7 +71,7 @@ def test_energies_of_recipes(name, dtype):
     """What a recipe builds is at the marginals, and an energy after updates, too."""
     X = (np.random.default_rng(3).random((13, 5)) < 0.3).astype(dtype)
     layer = LAYERS["bernoulli"].zeros(5, dtype)
-    recipe, summary = ENERGIES[name](), Summary.of(X, None)
+    recipe, summary = beside(ENERGIES[name](), "auto"), Summary.of(X, None)
     energy = recipe.build(layer, summary, Random(3))
     near = energy.interpolate(0.0).energy(X)
     np.testing.assert_allclose(energy.energy(X), near, atol=0.3)

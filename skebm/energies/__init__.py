@@ -14,6 +14,7 @@ from skebm.energies._redraw import redrawn as redrawn
 from skebm.energies._reference import Fitted, Independent
 from skebm.energies.bursty import BurstyDocuments, BurstyDocumentsRecipe, Polya
 from skebm.energies.hybrid import Anchored, Hybrid, HybridRecipe
+from skebm.energies.hybrid import beside as beside
 from skebm.energies.mlp import MLP, Perceptron
 from skebm.energies.pairwise import Pairwise, PairwiseRecipe
 from skebm.energies.rbm import (

@@ -93,10 +93,14 @@ class Recipe(BaseEstimator):
         finite partition function of its own.
     is_shrunk : bool
         Whether ``l2="auto"`` shrinks the weights.
+    objective, kernel : str
+        What ``"auto"`` stands for in an estimator.
+    holds_out : bool
+        Whether held-out rows have a part in the training.
     """
 
-    monitor = "density"
-    is_tilt, is_shrunk = False, True
+    monitor, objective, kernel = "density", "pcd", "gibbs"
+    is_tilt, is_shrunk, holds_out = False, True, False
 
     @classmethod
     def of(cls, recipe):

@@ -5,6 +5,7 @@ from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 
+from skebm.energies import _sites
 from skebm.energies._base import Energy
 from skebm.energies._clamped_rows import ClampedRows
 from skebm.energies._couplings import start_layers
@@ -89,9 +90,12 @@ class _WithReference(Energy):
     def conditional_log_prob(self, x):
         """Return ``log p(x_i | all other x)`` for every variable, in nats, float64.
 
-        The reference draws the variable given the others, always with the same random
-        numbers, and the log ratios at these draws give the constant.
+        Finitely many values are summed over. Else the reference draws the variable
+        given the others, always with the same random numbers, and the log ratios at
+        these draws give the constant.
         """
+        if self.sites is not None:
+            return _sites.conditional_log_prob(self, x)
         x = dense(x)
         variables, no_inputs = self.base.variables, np.zeros(x.shape, x.dtype)
         of_row = self.log_ratio(x) - self.base.energy(x)
@@ -252,7 +256,8 @@ class HybridRecipe(Recipe):
         Whether the term tilts the reference. Else the model is the term alone.
     """
 
-    monitor = "likelihood"
+    monitor, objective, kernel = "likelihood", "nce", "independence"
+    holds_out = True
     # The strength shrinks the term. Adam would take weights of small slopes to 0.
     is_shrunk = False
 
@@ -298,3 +303,17 @@ class HybridRecipe(Recipe):
     def attributes(self, energy, order):
         """Return the fitted attributes of the term, and the reference."""
         return self.recipe.attributes(energy.term, order)
+
+
+def beside(recipe, reference):
+    """Return the recipe, beside a reference if there is to be one.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    reference : "auto", density or None
+        ``"auto"`` gives a reference to a recipe that needs one.
+    """
+    if reference is None or (reference == "auto" and not recipe.is_tilt):
+        return recipe
+    return HybridRecipe(recipe, reference)

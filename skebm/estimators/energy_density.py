@@ -1,6 +1,6 @@
 """A density of rows that any energy defines."""
 
-from skebm.energies import ENERGIES, HybridRecipe, Recipe
+from skebm.energies import ENERGIES, Recipe, beside
 from skebm.estimators._base import store
 from skebm.estimators._density import TableDensity
 from skebm.monitoring import FEWEST_ROWS
@@ -16,33 +16,51 @@ class EnergyDensity(TableDensity):
     """Density of the rows of a table that any energy defines.
 
     The energy defines the model, and everything else works as in :class:`RBMDensity`.
-    The columns of a frame may be of any kind. Training estimates the gradient of the
-    likelihood from chains. Scores are normalised log-densities, and drawn rows come
-    from the same distribution.
+    The columns of a frame may be of any kind. Scores are normalised log-densities, and
+    drawn rows come from the same distribution.
+
+    By default a perceptron tilts a mixture of normal distributions (and a tree of other
+    columns): ``p(x)`` is proportional to ``reference(x) exp(-E(x))``. It learns to tell
+    the rows from draws of the reference, without chains [1]_. Rows that are held out
+    choose the strength of the tilt. So the model is not worse than its reference, but
+    for noise.
 
     Parameters
     ----------
-    energy : {"rbm", "pairwise"} or recipe, default="rbm"
+    energy : {"mlp", "rbm", "pairwise", ...} or recipe, default="mlp"
         The recipe of the energy. It is a name of :data:`skebm.energies.ENERGIES`, or an
         object with ``build(layer, summary, random)``, which returns an energy; see
         :class:`skebm.energies.Recipe`.
-    kernel : {"gibbs", "metropolis"} or sampler, default="gibbs"
-        A sampler with ``move``. It moves the chains when the model is trained, when
-        rows are drawn, when holes are filled, and when the log partition function is
-        estimated.
+    reference : "auto", density or None, default="auto"
+        The density that the energy tilts. A density of scikit-learn, with ``fit``,
+        ``score_samples`` and ``sample``, is cloned and fitted to the rows, which must
+        hold real numbers, in the units of the visible layer: standardised, after their
+        transforms. ``"auto"`` is a mixture of normal distributions beside a tree for an
+        energy that needs a reference, such as ``"mlp"``, and none for others. None lets
+        the energy stand alone.
+    kernel : str or sampler, default="auto"
+        A sampler with ``move``, or a name of :data:`skebm.samplers.SAMPLERS`. It moves
+        chains when rows are drawn, when holes are filled, when log Z is estimated, and
+        in an objective with chains. ``"auto"`` proposes rows of the reference if there
+        is one (``"independence"``), and is ``"gibbs"`` else.
     visible : str, list or dict, default="auto"
         Kinds of the columns; see :class:`RBMDensity`.
-    objective : {"pcd", "cd", "pseudo_likelihood", "ratio_matching", "mpf"} or \
-objective, default="pcd"
-        Estimate of the gradient; see :mod:`skebm.objectives`. If it is a name, its
-        chains are moved by ``kernel``.
+    objective : str or objective, default="auto"
+        Estimate of the gradient, a name of :data:`skebm.objectives.OBJECTIVES`. If it
+        is a name, its chains are moved by ``kernel``. ``"auto"`` is ``"nce"`` with a
+        reference, and ``"pcd"`` else.
     l2 : float or "auto", default="auto"
         Penalty on the weights of the energy; see :class:`RBMDensity`. ``"auto"`` is 0
-        for an energy without weights.
+        for an energy without weights, and for a tilt.
     partition : {"auto", "exact", "ais", "trajectory"} or method, default="auto"
         Method that computes ``log_partition_``; see :mod:`skebm.partition`.
+    early_stopping : bool or "auto", default="auto"
+        Whether to hold out rows, and to stop when their score stops improving. With a
+        tilt these rows also choose its strength, so ``"auto"`` is then True. It is
+        False for other energies, and for fewer than 20 rows, of which a tilt learns
+        nothing.
     optimizer, learning_rate, schedule, batch_size, n_iter, max_time, average, l1, \
-l1b, sparsity_target, sparsity_cost, resample_inputs, handle_unknown, early_stopping, \
+l1b, sparsity_target, sparsity_cost, resample_inputs, handle_unknown, \
 validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         As for :class:`RBMDensity`.
 
@@ -50,15 +68,20 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
     ----------
     energy_ : Energy
         The fitted energy. Its methods take rows in the units of the layer.
+    kernel_ : str or sampler
+        The sampler that moves chains.
     log_partition_ : LogPartition
         ``value``, ``lower``, ``upper``, ``stderr``, ``ess`` and ``method`` of log Z, in
         nats, computed at first use.
     chains_rhat_, chains_ess_ : float
-        Diagnostics of the chains of the training; see :class:`RBMDensity`.
+        Diagnostics of the chains of the training, if it had chains; see
+        :class:`RBMDensity`.
     unit_names_ : ndarray of str of shape (n_units,)
         Names of the visible units.
     history_ : dict of str to list
-        One row for each epoch; see :class:`RBMDensity`.
+        One row for each epoch; see :class:`RBMDensity`. With a reference there are the
+        log-likelihoods of training and held-out rows, by importance sampling, and the
+        strength of the tilt.
     n_iter_ : int
         Number of epochs that were run.
     n_features_in_ : int
@@ -68,6 +91,12 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
     --------
     RBMDensity : The same with a restricted Boltzmann machine, whose hidden units are
         features.
+
+    References
+    ----------
+    .. [1] M. Gutmann, A. Hyvarinen. "Noise-contrastive estimation of unnormalized
+       statistical models, with applications to natural image statistics". JMLR 13
+       (2012).
 
     Examples
     --------
@@ -128,43 +157,31 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
 
     @property
     def _kernel(self):
-        if self.kernel != "auto":
-            return self.kernel
-        return "independence" if self._has_reference else "gibbs"
-
-    @property
-    def _has_reference(self):
-        return isinstance(self._recipe(), HybridRecipe)
-
-    def _held_out(self, rows, random):
-        is_auto = self.early_stopping == "auto"
-        too_few = is_auto and rows.units.shape[0] < FEWEST_ROWS
-        return super()._held_out(
-            rows._replace(is_stream=rows.is_stream or too_few), random
-        )
+        return self._recipe().kernel if self.kernel == "auto" else self.kernel
 
     @property
     def _stops_early(self):
         if self.early_stopping == "auto":
-            return self._has_reference
+            return self._recipe().holds_out
         return self.early_stopping
+
+    def _held_out(self, rows, random):
+        if self.early_stopping == "auto" and rows.units.shape[0] < FEWEST_ROWS:
+            return rows.units, rows.weight, None
+        return super()._held_out(rows, random)
 
     def _recipe(self):
         # Others need a label, or are of documents.
         densities = {k: v for k, v in ENERGIES.items() if v.monitor == "density"}
         recipe = Recipe.of(resolve(self.energy, densities, "energy"))
-        reference = self.reference
-        if reference == "auto" and not recipe.is_tilt:
-            return recipe
-        return recipe if reference is None else HybridRecipe(recipe, reference)
+        return beside(recipe, self.reference)
 
     def _objective(self):
         kernel, objective = named_kernel(self._kernel), self.objective
         if not isinstance(objective, str):
             return super()._objective()
-        if objective == "auto":
-            objective = "nce" if self._has_reference else "pcd"
-        objective = lookup(objective, OBJECTIVES, "objective")()
+        name = self._recipe().objective if objective == "auto" else objective
+        objective = lookup(name, OBJECTIVES, "objective")()
         if hasattr(objective, "sampler"):
             objective.set_params(sampler=kernel)
         return objective
@@ -176,4 +193,5 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
 
     def _fitted_attributes(self, training):
         attributes = super()._fitted_attributes(training)
-        return {**attributes, "energy_": attributes["_energy"]}
+        energy, kernel = attributes["_energy"], self._kernel
+        return {**attributes, "energy_": energy, "kernel_": kernel}

@@ -160,7 +160,7 @@ def _traces_of_gibbs(model, X, n_chains, n_steps, random):
 
 def _traces_of_energy(model, n_chains, n_steps, random):
     """Return energies of chains that the kernel of the estimator moves."""
-    energy, kernel = model.energy_, named_kernel(model.kernel)
+    energy, kernel = model.energy_, named_kernel(model.kernel_)
     rows = draw(energy, n_chains, random.fold(0), kernel)
     state = kernel.init(energy, rows, random.fold(1))
     traces = []

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logsumexp
 from sklearn.base import BaseEstimator
 
 from skebm.energies import Energy
@@ -16,6 +16,8 @@ from skebm.utils._validation import require
 _MAX_NOISE, _MAX_CELLS = 50_000, 10_000_000
 # Share of a Newton step by which log Z follows the parameters.
 _RATE_OF_LOG_Z = 0.1
+# Rows of noise that give the first estimate of log Z.
+_FIRST = 5000
 # Rows that one thread takes at a time.
 _BLOCK = 256
 
@@ -68,7 +70,9 @@ class NCE(BaseEstimator):
         require(energy, self, "Give the energy a reference.")
         row = energy.reference.sample(1, random.fold(0))
         n_noise = max(1, min(_MAX_NOISE, _MAX_CELLS // row.shape[1]))
-        return NoiseState(energy.reference.sample(n_noise, random.fold(1)), 0.0)
+        noise = energy.reference.sample(n_noise, random.fold(1))
+        of_noise = energy.log_ratio(noise[:_FIRST])
+        return NoiseState(noise, float(logsumexp(of_noise) - np.log(len(of_noise))))
 
     def gradient(self, energy, X, weight, state, random):
         """Return the gradient of the logistic loss, and the next state.

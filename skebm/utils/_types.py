@@ -54,6 +54,7 @@ class Declared:
         optimizer: Any
         partition: Any
         random_state: Any
+        reference: Any
         resample_inputs: Any
         sample_posterior: Any
         schedule: Any
@@ -83,6 +84,7 @@ class Declared:
         intercept_class_: np.ndarray
         intercept_hidden_: np.ndarray
         intercept_visible_: np.ndarray
+        kernel_: Any
         log_partition_: Any
         misfit_: Any
         n_features_in_: int
