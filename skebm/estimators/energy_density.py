@@ -1,5 +1,8 @@
 """A density of rows that any energy defines."""
 
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
 from skebm.energies import ENERGIES, Recipe, beside
 from skebm.estimators._base import store
 from skebm.estimators._density import TableDensity
@@ -70,6 +73,10 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         The fitted energy. Its methods take rows in the units of the layer.
     kernel_ : str or sampler
         The sampler that moves chains.
+    gain_ : tuple of float
+        Mean log-likelihood of the held-out rows over the log-likelihood of the
+        reference alone, in nats a row, and its standard error. The same rows have
+        chosen the strength of the tilt.
     log_partition_ : LogPartition
         ``value``, ``lower``, ``upper``, ``stderr``, ``ess`` and ``method`` of log Z, in
         nats, computed at first use.
@@ -154,6 +161,19 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         verbose: int = 0,
     ):
         store(self, locals())
+
+    @property
+    def gain_(self):
+        """The gain over the reference on held-out rows, and its standard error."""
+        check_is_fitted(self)
+        figures = [self.history_.get(name, ()) for name in ("gain", "gain_error")]
+        known = [pair for pair in zip(*figures, strict=True) if np.isfinite(pair).all()]
+        if not known:
+            raise AttributeError(
+                "There is no gain_ without a reference and held-out rows. Fit with "
+                "energy='mlp', or with a reference, and early_stopping=True."
+            )
+        return known[-1]
 
     @property
     def _kernel(self):

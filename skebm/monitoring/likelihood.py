@@ -76,6 +76,10 @@ class LikelihoodMonitor(Monitor):
             figures[name] = mean(scores, weight) - self.shifts.get(name, 0.0)
             if name == self.score_name:
                 watched = scores
+            else:
+                gains = scores + reference.energy(rows) + reference.log_partition
+                figures["gain"] = mean(gains, weight)
+                figures["gain_error"] = float(gains.std() / np.sqrt(len(gains)))
         if hasattr(energy, "with_strength"):
             figures["strength"] = strength
         return Look(figures, watched, self.weight)

@@ -78,6 +78,7 @@ class Declared:
         energy: Any
         energy_: Any
         feature_names_in_: np.ndarray
+        gain_: tuple[float, float]
         graph_: Any
         history_: dict[str, list]
         indicator_: Any

@@ -4,8 +4,10 @@ import itertools
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.mixture import GaussianMixture
 
 from skebm import EnergyDensity, RBMDensity
 from skebm.energies import Energy, RBMRecipe, Recipe
@@ -155,3 +157,95 @@ def test_the_energy_gap_takes_it(bits):
     energy = density.energy_samples(bits)
     assert gap == pytest.approx(energy[50:].mean() - energy[:50].mean())
     assert stderr > 0
+
+
+# -- hybrids ---------------------------------------------------------------------------
+
+
+def bananas(n, seed=3):
+    """Return rows around a parabola."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n)
+    return np.column_stack([x, x**2 + 0.3 * rng.normal(size=n)])
+
+
+@heavy
+def test_the_default_is_better_than_its_reference():
+    X, held_out = bananas(2000), bananas(1000, 5)
+    one = GaussianMixture(1)
+    density = EnergyDensity(reference=one, visible="gaussian", random_state=0).fit(X)
+    gain = density.score(held_out) - one.fit(X).score(held_out)
+    found, error = density.gain_
+    assert found > 0.3
+    assert gain > 0.3
+    assert abs(found - gain) < 5 * error
+    assert density.log_partition_.upper - density.log_partition_.lower < 0.7
+    drawn = density.sample(2000, random_state=0)
+    # Of the parabola the reference knows nothing.
+    fits = np.corrcoef(drawn[:, 0] ** 2, drawn[:, 1])[0, 1]
+    assert fits > 0.8
+    assert density.history_["strength"][-1] > 0.3
+
+
+@heavy
+def test_rows_of_noise_have_no_gain():
+    X = np.random.default_rng(3).normal(size=(300, 3))
+    density = EnergyDensity(random_state=0).fit(X)
+    gain, error = density.gain_
+    assert 0 <= gain < 0.1
+    assert error < 0.1
+    reference = density.energy_.reference
+    Z = density._encoded(X)
+    scores = -reference.energy(Z) - reference.log_partition
+    scores -= density._encoding.log_volume(Z)
+    assert abs(density.score(X) - scores.mean()) < 0.2
+
+
+@heavy
+def test_frames_with_holes():
+    rng = np.random.default_rng(3)
+    X = bananas(400)
+    frame = pd.DataFrame(X, columns=["x", "y"])
+    frame["sign"] = pd.Categorical(np.where(X[:, 0] > 0, "plus", "minus"))
+    frame["count"] = rng.poisson(2, 400)
+    frame.loc[:40, "y"] = np.nan
+    frame.loc[30:60, "sign"] = np.nan
+    density = EnergyDensity(n_iter=20, random_state=0).fit(frame)
+    assert np.isfinite(density.score_samples(frame)).all()
+    completed = density.complete(frame, random_state=0)
+    assert not completed.isna().any(axis=None)
+    pd.testing.assert_frame_equal(completed.iloc[61:], frame.iloc[61:])
+    means = density.posterior_mean(frame)
+    assert not means.isna().any(axis=None)
+    drawn = density.sample(200, random_state=0)
+    agrees = (drawn["sign"] == "plus") == (drawn["x"] > 0)
+    assert agrees.mean() > 0.9
+    given = density.sample(50, given={"sign": "minus", "x": -2.0}, random_state=0)
+    assert 1 < given["y"].mean() < 6
+
+
+def test_no_gain_without_held_out_rows(bits):
+    for params in ({"early_stopping": False}, {"energy": "pairwise"}):
+        density = EnergyDensity(**{**SMALL, **params}).fit(bits)
+        with pytest.raises(AttributeError, match="early_stopping=True"):
+            _ = density.gain_
+
+
+def test_few_rows_leave_the_reference_as_it_is():
+    X = bananas(17)
+    density = EnergyDensity(n_iter=5, random_state=0).fit(X)
+    assert np.nanmax(density.history_["strength"]) == 0
+    assert density.log_partition_.upper - density.log_partition_.lower < 1e-3
+
+
+@heavy
+def test_going_on():
+    X = bananas(500)
+    density = EnergyDensity(n_iter=10, random_state=0, warm_start=True).fit(X)
+    before = density.score(X)
+    assert density.fit(X).score(X) > before - 0.1
+    stream = EnergyDensity(random_state=0)
+    for _ in range(3):
+        stream.partial_fit(X)
+    assert stream.n_iter_ == 3
+    assert np.isfinite(stream.score(X))
