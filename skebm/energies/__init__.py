@@ -12,6 +12,7 @@ from skebm.energies._recipe import Recipe, Summary
 from skebm.energies._recipe import UserRecipe as UserRecipe
 from skebm.energies._redraw import redrawn as redrawn
 from skebm.energies._reference import Fitted, Independent
+from skebm.energies._stack import Kernels, Stack
 from skebm.energies.bursty import BurstyDocuments, BurstyDocumentsRecipe, Polya
 from skebm.energies.hybrid import Anchored, Hybrid, HybridRecipe
 from skebm.energies.hybrid import beside as beside
@@ -66,6 +67,7 @@ __all__ = [
     "Hybrid",
     "HybridRecipe",
     "Independent",
+    "Kernels",
     "NegativePhase",
     "Pairwise",
     "PairwiseRecipe",
@@ -78,6 +80,7 @@ __all__ = [
     "ReplicatedSoftmax",
     "ReplicatedSoftmaxRecipe",
     "Scaled",
+    "Stack",
     "Summary",
     "Updates",
     "rbm_from_parameters",

@@ -8,13 +8,17 @@ from sklearn.utils.metaestimators import available_if
 from skebm.energies import _sites
 from skebm.energies._base import Energy
 from skebm.energies._clamped_rows import ClampedRows
-from skebm.energies._couplings import start_layers
+from skebm.energies._couplings import leaves, start_layers
 from skebm.energies._derived import Scaled
-from skebm.energies._recipe import Recipe
+from skebm.energies._recipe import Recipe, marginals
 from skebm.energies._reference import Fitted, Independent
+from skebm.energies._stack import stacked
+from skebm.layers import Gaussian
 from skebm.utils._random import Random
 from skebm.utils._sparse import dense
+from skebm.utils._validation import lookup
 
+_REFERENCES = {name: name for name in ("auto", "mixture")}
 # Draws of a variable given the others, for each row, by which it is summed out.
 _N_DRAWS = 200
 
@@ -45,7 +49,8 @@ class _WithReference(Energy):
 
     def __init__(self, start, term, visible):
         self.start, self.term, self.visible = start, Energy.of(term), visible
-        self.base = getattr(start, "layer", None)
+        # What draws some columns given others.
+        self.base = getattr(start, "layer", start if hasattr(start, "given") else None)
 
     @property
     def _label(self):
@@ -248,10 +253,13 @@ class HybridRecipe(Recipe):
     ----------
     recipe : recipe
         It makes the term.
-    reference : "auto" or density, default="auto"
-        ``"auto"`` is a mixture of normal distributions of the real columns, and a tree
-        of the others. A density of scikit-learn, with ``fit``, ``score_samples`` and
-        ``sample``, is fitted to the rows in the units of the visible layer.
+    reference : {"auto", "mixture"} or density, default="auto"
+        ``"mixture"`` is a mixture of normal distributions of the real columns, and a
+        tree of the others. ``"auto"`` is the same for columns of several kinds or with
+        holes, and a stack of mixtures and kernels for others: see
+        :class:`skebm.energies.Stack`. A density of scikit-learn, with ``fit``,
+        ``score_samples`` and ``sample``, is fitted to the rows in the units of the
+        visible layer.
     tilts : bool, default=True
         Whether the term tilts the reference. Else the model is the term alone.
     """
@@ -269,15 +277,22 @@ class HybridRecipe(Recipe):
     def build(self, layer, summary, random):
         """Return the reference with the term, which changes nothing yet."""
         term = self.recipe.build(layer, summary, random.fold(0))
-        visible, base = start_layers(layer, summary, "auto", "auto", random.fold(1))
-        start = Independent(base)
+        kind, draws = Hybrid if self.tilts else Anchored, random.fold(1)
         if not isinstance(self.reference, str):
-            start = self._fitted(layer, summary)
-        return (Hybrid if self.tilts else Anchored)(start, term, visible)
+            visible, _ = marginals(layer, summary)
+            return kind(self._fitted(layer, summary), term, visible)
+        name = lookup(self.reference, _REFERENCES, "reference")
+        rows = None if layer.finite else dense(summary.rows)
+        if name == "auto" and _are_all_real(layer) and not np.isnan(rows).any():
+            visible, _ = marginals(layer, summary)
+            start = stacked(rows, summary.weight, draws, summary.dtype_name)
+            return kind(start, term, visible)
+        visible, base = start_layers(layer, summary, "auto", "auto", draws)
+        return kind(Independent(base), term, visible)
 
     def _fitted(self, layer, summary):
         """Return the density that was fitted to the rows."""
-        if layer.finite or len(getattr(layer, "layers", ())) > 1:
+        if not _are_all_real(layer):
             raise ValueError(
                 "reference takes a density of real columns, but some columns hold "
                 "other values. Use reference='auto', or visible='real'."
@@ -305,13 +320,17 @@ class HybridRecipe(Recipe):
         return self.recipe.attributes(energy.term, order)
 
 
+def _are_all_real(layer):
+    return all(isinstance(units, Gaussian) for units in leaves(layer))
+
+
 def beside(recipe, reference):
     """Return the recipe, beside a reference if there is to be one.
 
     Parameters
     ----------
     recipe : Recipe
-    reference : "auto", density or None
+    reference : {"auto", "mixture"}, density or None
         ``"auto"`` gives a reference to a recipe that needs one.
     """
     if reference is None or (reference == "auto" and not recipe.is_tilt):
