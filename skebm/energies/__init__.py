@@ -12,11 +12,16 @@ from skebm.energies._recipe import Recipe, Summary
 from skebm.energies._recipe import UserRecipe as UserRecipe
 from skebm.energies._redraw import redrawn as redrawn
 from skebm.energies._reference import Fitted, Independent
+from skebm.energies._sum import Sum, SumRecipe
 from skebm.energies.bursty import BurstyDocuments, BurstyDocumentsRecipe, Polya
 from skebm.energies.hybrid import Anchored, Hybrid, HybridRecipe
 from skebm.energies.hybrid import beside as beside
 from skebm.energies.mlp import MLP, Perceptron
+from skebm.energies.normal_mixture import Mixture, NormalMixture
 from skebm.energies.pairwise import Pairwise, PairwiseRecipe
+from skebm.energies.polynomial import Polynomial, Powers
+from skebm.energies.product_of_experts import Experts, ProductOfExperts
+from skebm.energies.quadratic import Bowl, Quadratic
 from skebm.energies.rbm import (
     RBM,
     Clamped,
@@ -41,6 +46,10 @@ ENERGIES = {
     "bursty_documents": BurstyDocumentsRecipe,
     "pairwise": PairwiseRecipe,
     "mlp": MLP,
+    "quadratic": Quadratic,
+    "polynomial": Polynomial,
+    "product_of_experts": ProductOfExperts,
+    "normal_mixture": NormalMixture,
 }
 
 __all__ = [
@@ -50,6 +59,7 @@ __all__ = [
     "Anchored",
     "Bipartite",
     "Blend",
+    "Bowl",
     "BurstyDocuments",
     "BurstyDocumentsRecipe",
     "Chains",
@@ -61,23 +71,32 @@ __all__ = [
     "DocumentSummary",
     "Energy",
     "Enumeration",
+    "Experts",
     "Fitted",
     "FusedRBM",
     "Hybrid",
     "HybridRecipe",
     "Independent",
+    "Mixture",
     "NegativePhase",
+    "NormalMixture",
     "Pairwise",
     "PairwiseRecipe",
     "Perceptron",
     "Phase",
     "Polya",
+    "Polynomial",
     "PositivePhase",
+    "Powers",
+    "ProductOfExperts",
+    "Quadratic",
     "RBMRecipe",
     "Recipe",
     "ReplicatedSoftmax",
     "ReplicatedSoftmaxRecipe",
     "Scaled",
+    "Sum",
+    "SumRecipe",
     "Summary",
     "Updates",
     "rbm_from_parameters",

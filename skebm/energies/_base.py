@@ -8,8 +8,12 @@ from sklearn.utils.metaestimators import available_if
 
 from skebm.energies import _sites
 from skebm.energies._enumeration import Enumeration
+from skebm.energies._real import is_real
 from skebm.energies._reference import Independent
 from skebm.utils._parallel import start_blocks
+
+# Central differences move rows by this share of how far rows are apart.
+_STEP = 1e-5
 
 
 def _derived():
@@ -207,6 +211,11 @@ class Energy:
         """Return the energy times ``beta``, an inverse temperature above 0."""
         return _derived().Scaled(self, beta)
 
+    @property
+    def is_real(self):
+        """Whether all columns are real numbers, so that rows can move a little."""
+        return self.visible is None or is_real(self.visible)
+
     # -- energies whose variables take finitely many values --------------------------
 
     @property
@@ -268,6 +277,20 @@ class Energy:
         has computed for the values is faster.
         """
         return self.energy(x), partial(self.grad, x)
+
+    @available_if(lambda energy: hasattr(energy, "grad_x"))
+    def grad_x_grad(self, x, direction):
+        """Return the gradient of ``sum(direction * grad_x(x))`` by name.
+
+        The sum is the derivative of the energies when rows move along ``direction``.
+        This method takes central differences of ``grad``.
+        """
+        x = np.asarray(x, np.float64)
+        spread = max(np.abs(x - x.mean(axis=0)).max(), 1e-3 * np.abs(x).max())
+        step = _STEP * spread / max(np.abs(direction).max(), np.finfo(float).tiny)
+        one = np.ones(len(x))
+        ends = [self.grad(x + side * step * direction, one) for side in (1, -1)]
+        return {name: (ends[0][name] - ends[1][name]) / (2 * step) for name in ends[0]}
 
     def log_ratio(self, x):
         """Return the log of the model over the reference, up to a constant."""
