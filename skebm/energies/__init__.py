@@ -11,9 +11,11 @@ from skebm.energies._fused import NegativePhase, PositivePhase, Updates
 from skebm.energies._recipe import Recipe, Summary
 from skebm.energies._recipe import UserRecipe as UserRecipe
 from skebm.energies._redraw import redrawn as redrawn
-from skebm.energies._reference import Fitted, Independent
+from skebm.energies._reference import Fitted, Independent, InUnits
 from skebm.energies._sum import Sum, SumRecipe
 from skebm.energies.bursty import BurstyDocuments, BurstyDocumentsRecipe, Polya
+from skebm.energies.custom import Custom, CustomEnergy
+from skebm.energies.function import EnergyFunction
 from skebm.energies.hybrid import Anchored, Hybrid, HybridRecipe
 from skebm.energies.hybrid import beside as beside
 from skebm.energies.mlp import MLP, Perceptron
@@ -68,14 +70,18 @@ __all__ = [
     "ClampedSites",
     "ClassRBM",
     "ClassRBMRecipe",
+    "Custom",
+    "CustomEnergy",
     "DocumentSummary",
     "Energy",
+    "EnergyFunction",
     "Enumeration",
     "Experts",
     "Fitted",
     "FusedRBM",
     "Hybrid",
     "HybridRecipe",
+    "InUnits",
     "Independent",
     "Mixture",
     "NegativePhase",

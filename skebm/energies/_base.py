@@ -12,8 +12,7 @@ from skebm.energies._real import is_real
 from skebm.energies._reference import Independent
 from skebm.utils._parallel import start_blocks
 
-# Central differences move rows by this share of how far rows are apart.
-_STEP = 1e-5
+_STEP = 1e-5  # of central differences, as a share of the spread of rows
 
 
 def _derived():
@@ -69,6 +68,8 @@ class Energy:
         The layer of independent units from which the reference is made.
     visible : layer or None
         The layer that says which values the columns take.
+    starts_anywhere : bool
+        Whether training may start at a model that is worse than independent columns.
     fused : object or None
         Kernels that do the work of a whole minibatch: see
         :class:`skebm.energies.rbm.FusedRBM`.
@@ -76,7 +77,7 @@ class Energy:
 
     base = None
     visible = None
-    fused = None
+    fused, starts_anywhere = None, False
 
     @classmethod
     def of(cls, energy):
@@ -282,14 +283,13 @@ class Energy:
     def grad_x_grad(self, x, direction):
         """Return the gradient of ``sum(direction * grad_x(x))`` by name.
 
-        The sum is the derivative of the energies when rows move along ``direction``.
-        This method takes central differences of ``grad``.
+        These are central differences of ``grad``.
         """
         x = np.asarray(x, np.float64)
         spread = max(np.abs(x - x.mean(axis=0)).max(), 1e-3 * np.abs(x).max())
         step = _STEP * spread / max(np.abs(direction).max(), np.finfo(float).tiny)
-        one = np.ones(len(x))
-        ends = [self.grad(x + side * step * direction, one) for side in (1, -1)]
+        moved = (x + side * step * direction for side in (1, -1))
+        ends = [self.grad(rows, np.ones(len(x))) for rows in moved]
         return {name: (ends[0][name] - ends[1][name]) / (2 * step) for name in ends[0]}
 
     def log_ratio(self, x):

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skebm.utils._moments import moments
+from skebm.utils._sparse import dense
 from skebm.utils._stored import public
 
 # Learning rates for an energy of which nothing is known: of Adam,
@@ -84,6 +85,16 @@ class Summary(NamedTuple):
     def dtype(self):
         """The dtype of the rows."""
         return np.dtype(self.dtype_name)
+
+    def standardised(self):
+        """Return the summary of standardised rows, and their location and scale."""
+        location = np.asarray(self.mean, np.float64)
+        scale = np.sqrt(np.asarray(self.variance, np.float64))
+        scale = np.where(scale > 0, scale, 1.0)
+        rows = (dense(self.rows) - location) / scale
+        zero, one = np.zeros_like(location), np.ones_like(scale)
+        own = self._replace(mean=zero, variance=one, rows=rows.astype(self.dtype))
+        return own, location, scale
 
     def without_rows(self):
         """Return the summary without rows, which the estimator keeps after the fit."""

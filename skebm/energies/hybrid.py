@@ -10,8 +10,8 @@ from skebm.energies._base import Energy
 from skebm.energies._clamped_rows import ClampedRows
 from skebm.energies._couplings import start_layers
 from skebm.energies._derived import Scaled
-from skebm.energies._recipe import Recipe
-from skebm.energies._reference import Fitted, Independent
+from skebm.energies._recipe import Recipe, marginals
+from skebm.energies._reference import Fitted, Independent, InUnits
 from skebm.utils._random import Random
 from skebm.utils._sparse import dense
 
@@ -149,6 +149,8 @@ class Anchored(_WithReference):
     compares the rows with its draws.
     """
 
+    starts_anywhere = True
+
     def energy(self, x):
         """Return the energy of each row, in nats, float64, shape (n,)."""
         return self.term.energy(x)
@@ -208,6 +210,11 @@ class Hybrid(_WithReference):
         """Return the log ratios, and what makes gradients of the energy of weights."""
         energies, pullback = self.term.pullback(x)
         return -self.strength * energies, lambda weight: self._times(pullback(weight))
+
+    def pullback(self, x):
+        """Return the energies, and the function that turns weights into a gradient."""
+        ratios, pullback = self.ratio_pullback(x)
+        return self.start.energy(x) - ratios, pullback
 
     def grad(self, x, weight=None):
         """Return d energy / d params, summed over rows with ``weight``."""
@@ -269,11 +276,20 @@ class HybridRecipe(Recipe):
     def build(self, layer, summary, random):
         """Return the reference with the term, which changes nothing yet."""
         term = self.recipe.build(layer, summary, random.fold(0))
-        visible, base = start_layers(layer, summary, "auto", "auto", random.fold(1))
-        start = Independent(base)
+        visible, start = self._beside(layer, summary, random.fold(1))
         if not isinstance(self.reference, str):
             start = self._fitted(layer, summary)
         return (Hybrid if self.tilts else Anchored)(start, term, visible)
+
+    def _beside(self, layer, summary, random):
+        """Return the visible layer, and the reference that "auto" stands for."""
+        if not self.recipe.is_unscaled or summary.rows is None:
+            visible, base = start_layers(layer, summary, "auto", "auto", random)
+            return visible, Independent(base)
+        standard, location, scale = summary.standardised()
+        base = start_layers(layer, standard, "auto", "auto", random)[1]
+        visible = marginals(layer, summary)[0]
+        return visible, InUnits(Independent(base), location, scale)
 
     def _fitted(self, layer, summary):
         """Return the density that was fitted to the rows."""
@@ -300,6 +316,10 @@ class HybridRecipe(Recipe):
         """Return the number of updates of the term."""
         return self.recipe.n_updates(layer, n_rows)
 
+    def doubt(self, energy, rows):
+        """Return what the recipe of the term says of the whole model, or None."""
+        return self.recipe.doubt(energy, rows)
+
     def attributes(self, energy, order):
         """Return the fitted attributes of the term, and the reference."""
         return self.recipe.attributes(energy.term, order)
@@ -314,6 +334,9 @@ def beside(recipe, reference):
     reference : "auto", density or None
         ``"auto"`` gives a reference to a recipe that needs one.
     """
-    if reference is None or (reference == "auto" and not recipe.is_tilt):
+    is_auto = isinstance(reference, str) and reference == "auto"
+    if is_auto and recipe.is_anchored and not recipe.is_tilt:
+        return HybridRecipe(recipe, tilts=False)
+    if reference is None or (is_auto and not recipe.is_tilt):
         return recipe
     return HybridRecipe(recipe, reference)

@@ -17,8 +17,8 @@ _SMALLEST = 1e-3
 class Bowl(Energy):
     """The energy ``x @ A @ x / 2 - bias @ x`` with ``A = factor @ factor.T``.
 
-    The lower triangle of ``factor`` is used, and its diagonal is positive. So ``A`` is positive
-    definite, and the density is normal.
+    The lower triangle of ``factor`` is used, and its diagonal is positive. So ``A`` is
+    positive definite, and the density is normal.
 
     Parameters
     ----------

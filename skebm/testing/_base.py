@@ -84,6 +84,8 @@ def check_gradient(params, gradient, total, value, grad=None):
             )
             tolerance = step * max(1, abs(total()))
             along = np.sum(derivative * direction)
+            error = abs(along - slope) / max(abs(slope), np.finfo(float).tiny)
+            sentence = f"{sentence} (relative error {error:.2g})"
             require_close(along, slope, sentence, step, tolerance)
 
 
