@@ -219,6 +219,22 @@ class WrongGradX(Mixture):
         return -super().grad_x(x)
 
 
+H = 1e-5
+
+
+class WrongBend(Mixture):
+    """The gradient of the slopes is 10 % too large."""
+
+    def grad_x_grad(self, x, direction):
+        ends = [self.grad(x + side * direction, np.ones(len(x))) for side in (H, -H)]
+        return {"means": 1.1 * (ends[0]["means"] - ends[1]["means"]) / (2 * H)}
+
+
+class TooLong(Mixture):
+    def grad(self, x, weight=None):
+        return {"means": 1.25 * super().grad(x, weight)["means"]}
+
+
 class ChangesItsArgument(Mixture):
     def energy(self, x):
         value = super().energy(x)
@@ -247,7 +263,9 @@ class WrongReplace(Mixture):
         (RowsInteract, "depends on the other rows"),
         (WrongShape, "has shape"),
         (NotFinite, "not finite"),
-        (WrongGradX, "grad_x is not the derivative"),
+        (WrongGradX, r"grad_x is not the derivative.* column 0 \(relative error 2\)"),
+        (WrongBend, r"grad_x_grad\['means'\] is not .*\(relative error 0.1\)"),
+        (TooLong, r"grad\['means'\] is not .*\(relative error 0.25\)"),
         (ChangesItsArgument, "changes its argument"),
         (WrongAstype, "leaves a parameter in float64"),
         (WrongReplace, "replace"),

@@ -69,7 +69,7 @@ class Energy:
     visible : layer or None
         The layer that says which values the columns take.
     starts_anywhere : bool
-        Whether training may start at a model that is worse than independent columns.
+        Whether training may start far below independent columns.
     fused : object or None
         Kernels that do the work of a whole minibatch: see
         :class:`skebm.energies.rbm.FusedRBM`.
@@ -82,9 +82,8 @@ class Energy:
     @classmethod
     def of(cls, energy):
         """Return the energy, or the object of a user as an :class:`Energy`."""
-        if isinstance(energy, Energy):
-            return energy
-        return _derived().UserEnergy(energy)
+        is_one = isinstance(energy, Energy)
+        return energy if is_one else _derived().UserEnergy(energy)
 
     def __repr__(self):
         return f"{type(self).__name__}()"
@@ -274,8 +273,7 @@ class Energy:
     def pullback(self, x):
         """Return the energies, and the function that turns weights into a gradient.
 
-        The function is ``grad(x, weight)`` for these rows. An energy that keeps what it
-        has computed for the values is faster.
+        An energy that keeps what it has computed for the values is faster.
         """
         return self.energy(x), partial(self.grad, x)
 

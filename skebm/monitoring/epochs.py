@@ -233,6 +233,8 @@ class Epochs:
 
         The exact likelihood decides where it takes little time.
         """
+        if energy.starts_anywhere:
+            return True  # its reference, which need not be its equal, is the baseline
         gain = self.monitor.exact_gain(energy)
         if gain is None:
             gain = self.score - self.baseline
