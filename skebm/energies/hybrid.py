@@ -151,6 +151,11 @@ class Anchored(_WithReference):
 
     starts_anywhere = True
 
+    @property
+    def closed_log_partition(self):
+        """The log partition function of the term if it has a closed form, else None."""
+        return self.term.closed_log_partition
+
     def energy(self, x):
         """Return the energy of each row, in nats, float64, shape (n,)."""
         return self.term.energy(x)
