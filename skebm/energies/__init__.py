@@ -11,13 +11,20 @@ from skebm.energies._fused import NegativePhase, PositivePhase, Updates
 from skebm.energies._recipe import Recipe, Summary
 from skebm.energies._recipe import UserRecipe as UserRecipe
 from skebm.energies._redraw import redrawn as redrawn
-from skebm.energies._reference import Fitted, Independent
+from skebm.energies._reference import Fitted, Independent, InUnits
 from skebm.energies._stack import Kernels, Stack
+from skebm.energies._sum import Sum, SumRecipe
 from skebm.energies.bursty import BurstyDocuments, BurstyDocumentsRecipe, Polya
+from skebm.energies.custom import Custom, CustomEnergy
+from skebm.energies.function import EnergyFunction
 from skebm.energies.hybrid import Anchored, Hybrid, HybridRecipe
 from skebm.energies.hybrid import beside as beside
 from skebm.energies.mlp import MLP, Perceptron
+from skebm.energies.normal_mixture import Mixture, NormalMixture
 from skebm.energies.pairwise import Pairwise, PairwiseRecipe
+from skebm.energies.polynomial import Polynomial, Powers
+from skebm.energies.product_of_experts import Experts, ProductOfExperts
+from skebm.energies.quadratic import Bowl, Quadratic
 from skebm.energies.rbm import (
     RBM,
     Clamped,
@@ -42,6 +49,10 @@ ENERGIES = {
     "bursty_documents": BurstyDocumentsRecipe,
     "pairwise": PairwiseRecipe,
     "mlp": MLP,
+    "quadratic": Quadratic,
+    "polynomial": Polynomial,
+    "product_of_experts": ProductOfExperts,
+    "normal_mixture": NormalMixture,
 }
 
 __all__ = [
@@ -51,6 +62,7 @@ __all__ = [
     "Anchored",
     "Bipartite",
     "Blend",
+    "Bowl",
     "BurstyDocuments",
     "BurstyDocumentsRecipe",
     "Chains",
@@ -59,28 +71,41 @@ __all__ = [
     "ClampedSites",
     "ClassRBM",
     "ClassRBMRecipe",
+    "Custom",
+    "CustomEnergy",
     "DocumentSummary",
     "Energy",
+    "EnergyFunction",
     "Enumeration",
+    "Experts",
     "Fitted",
     "FusedRBM",
     "Hybrid",
     "HybridRecipe",
+    "InUnits",
     "Independent",
     "Kernels",
+    "Mixture",
     "NegativePhase",
+    "NormalMixture",
     "Pairwise",
     "PairwiseRecipe",
     "Perceptron",
     "Phase",
     "Polya",
+    "Polynomial",
     "PositivePhase",
+    "Powers",
+    "ProductOfExperts",
+    "Quadratic",
     "RBMRecipe",
     "Recipe",
     "ReplicatedSoftmax",
     "ReplicatedSoftmaxRecipe",
     "Scaled",
     "Stack",
+    "Sum",
+    "SumRecipe",
     "Summary",
     "Updates",
     "rbm_from_parameters",

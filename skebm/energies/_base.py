@@ -8,8 +8,11 @@ from sklearn.utils.metaestimators import available_if
 
 from skebm.energies import _sites
 from skebm.energies._enumeration import Enumeration
+from skebm.energies._real import is_real
 from skebm.energies._reference import Independent
 from skebm.utils._parallel import start_blocks
+
+_STEP = 1e-5  # of central differences, as a share of the spread of rows
 
 
 def _derived():
@@ -65,6 +68,8 @@ class Energy:
         The layer of independent units from which the reference is made.
     visible : layer or None
         The layer that says which values the columns take.
+    starts_anywhere : bool
+        Whether training may start far below independent columns.
     fused : object or None
         Kernels that do the work of a whole minibatch: see
         :class:`skebm.energies.rbm.FusedRBM`.
@@ -72,14 +77,13 @@ class Energy:
 
     base = None
     visible = None
-    fused = None
+    fused, starts_anywhere = None, False
 
     @classmethod
     def of(cls, energy):
         """Return the energy, or the object of a user as an :class:`Energy`."""
-        if isinstance(energy, Energy):
-            return energy
-        return _derived().UserEnergy(energy)
+        is_one = isinstance(energy, Energy)
+        return energy if is_one else _derived().UserEnergy(energy)
 
     def __repr__(self):
         return f"{type(self).__name__}()"
@@ -207,6 +211,11 @@ class Energy:
         """Return the energy times ``beta``, an inverse temperature above 0."""
         return _derived().Scaled(self, beta)
 
+    @property
+    def is_real(self):
+        """Whether all columns are real numbers, so that rows can move a little."""
+        return self.visible is None or is_real(self.visible)
+
     # -- energies whose variables take finitely many values --------------------------
 
     @property
@@ -264,10 +273,22 @@ class Energy:
     def pullback(self, x):
         """Return the energies, and the function that turns weights into a gradient.
 
-        The function is ``grad(x, weight)`` for these rows. An energy that keeps what it
-        has computed for the values is faster.
+        An energy that keeps what it has computed for the values is faster.
         """
         return self.energy(x), partial(self.grad, x)
+
+    @available_if(lambda energy: hasattr(energy, "grad_x"))
+    def grad_x_grad(self, x, direction):
+        """Return the gradient of ``sum(direction * grad_x(x))`` by name.
+
+        These are central differences of ``grad``.
+        """
+        x = np.asarray(x, np.float64)
+        spread = max(np.abs(x - x.mean(axis=0)).max(), 1e-3 * np.abs(x).max())
+        step = _STEP * spread / max(np.abs(direction).max(), np.finfo(float).tiny)
+        moved = (x + side * step * direction for side in (1, -1))
+        ends = [self.grad(rows, np.ones(len(x))) for rows in moved]
+        return {name: (ends[0][name] - ends[1][name]) / (2 * step) for name in ends[0]}
 
     def log_ratio(self, x):
         """Return the log of the model over the reference, up to a constant."""

@@ -1,11 +1,13 @@
 """Recipes, which make the energy of an estimator from the first rows."""
 
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from skebm.utils._moments import moments
+from skebm.utils._sparse import dense
 from skebm.utils._stored import public
 
 # Learning rates for an energy of which nothing is known: of Adam,
@@ -17,6 +19,14 @@ _UNBOUNDED_RATE = 0.01
 # "auto" trains for so many updates a row within bounds: chains need thousands to
 # follow, and few rows are overfitted soon.
 _UPDATES_PER_ROW, _MIN_UPDATES, _MAX_UPDATES = 4, 1500, 8000
+
+
+def _sums():
+    """Return the class of recipes of sums."""
+    # The import is here, since that class inherits from Recipe.
+    from skebm.energies._sum import SumRecipe
+
+    return SumRecipe
 
 
 @public("skebm.energies")
@@ -76,6 +86,16 @@ class Summary(NamedTuple):
         """The dtype of the rows."""
         return np.dtype(self.dtype_name)
 
+    def standardised(self):
+        """Return the summary of standardised rows, and their location and scale."""
+        location = np.asarray(self.mean, np.float64)
+        scale = np.sqrt(np.asarray(self.variance, np.float64))
+        scale = np.where(scale > 0, scale, 1.0)
+        rows = (dense(self.rows) - location) / scale
+        zero, one = np.zeros_like(location), np.ones_like(scale)
+        own = self._replace(mean=zero, variance=one, rows=rows.astype(self.dtype))
+        return own, location, scale
+
     def without_rows(self):
         """Return the summary without rows, which the estimator keeps after the fit."""
         return self._replace(rows=None, weight=None)
@@ -91,21 +111,55 @@ class Recipe(BaseEstimator):
     is_tilt : bool
         Whether the energy needs another density beside it, since it does not have a
         finite partition function of its own.
+    is_anchored : bool
+        Whether the energy is a whole model without a reference of its own. A density
+        beside it then proposes rows and serves as the noise of objectives, and does not
+        change the model.
+    is_unscaled : bool
+        Whether the energy takes rows in the units of the user. Then ``visible="auto"``
+        does not scale the columns.
     is_shrunk : bool
         Whether ``l2="auto"`` shrinks the weights.
     objective, kernel : str
         What ``"auto"`` stands for in an estimator.
     holds_out : bool
         Whether held-out rows have a part in the training.
+
+    Notes
+    -----
+    Recipes add up, and have factors: ``MLP() + 0.5 * Quadratic()`` is the recipe of the
+    sum of the energies; see :class:`SumRecipe`.
     """
 
     monitor, objective, kernel = "density", "pcd", "gibbs"
-    is_tilt, is_shrunk, holds_out = False, True, False
+    is_tilt, is_anchored, is_unscaled = False, False, False
+    is_shrunk, holds_out = True, False
 
     @classmethod
     def of(cls, recipe):
         """Return the recipe itself, or a user's object with all these methods."""
         return recipe if isinstance(recipe, Recipe) else UserRecipe(recipe)
+
+    def __add__(self, other):
+        """Return the recipe of the sum of two energies."""
+        if not hasattr(other, "build"):
+            return NotImplemented
+        make = _sums().of
+        return make(self).plus(make(other))
+
+    def __radd__(self, other):
+        """Return the recipe of the sum, of which ``sum`` adds the first part to 0."""
+        if isinstance(other, Real) and other == 0:
+            return self
+        return _sums().of(other).plus(_sums().of(self))
+
+    def __mul__(self, factor):
+        """Return the recipe of the energy times a number."""
+        if not isinstance(factor, Real):
+            return NotImplemented
+        return _sums().of(self).times(float(factor))
+
+    __rmul__ = __mul__
 
     def build(self, layer, summary, random):
         """Return the energy from which training starts.
@@ -137,6 +191,16 @@ class Recipe(BaseEstimator):
 
     def describe(self, energy):
         """Return a line about what the recipe has chosen, or None."""
+        return None
+
+    def doubt(self, energy, rows):
+        """Return a sentence if the fitted energy is not a model of rows, or None.
+
+        Parameters
+        ----------
+        energy : Energy
+        rows : ndarray of shape (n, n_units)
+        """
         return None
 
     def attributes(self, energy, order):

@@ -56,6 +56,42 @@ class Independent:
 
 
 @public("skebm.energies")
+class InUnits:
+    """A reference of standardised columns, in the units of the user.
+
+    Parameters
+    ----------
+    density : reference
+    location, scale : ndarray of shape (n_units,), float64
+    """
+
+    def __init__(self, density, location, scale):
+        self.density, self.location, self.scale = density, location, scale
+
+    def _standard(self, x):
+        return (x - self.location) / self.scale
+
+    def energy(self, x):
+        """Return the energy of each row, in nats, float64, shape (n,)."""
+        return self.density.energy(self._standard(x))
+
+    def sample(self, n_rows, random):
+        """Draw rows, in double precision."""
+        drawn = self.density.sample(n_rows, random).astype(np.float64)
+        return drawn * self.scale + self.location
+
+    @property
+    def log_partition(self):
+        """The log partition function, in nats."""
+        return self.density.log_partition + float(np.log(self.scale).sum())
+
+    @available_if(lambda reference: hasattr(reference.density, "grad_x"))
+    def grad_x(self, x):
+        """Return d energy / d x, of the shape of ``x``."""
+        return self.density.grad_x(self._standard(x)) / self.scale
+
+
+@public("skebm.energies")
 class Fitted:
     """A fitted density of scikit-learn as a reference.
 

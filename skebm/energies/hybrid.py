@@ -11,7 +11,7 @@ from skebm.energies._clamped_rows import ClampedRows
 from skebm.energies._couplings import leaves, start_layers
 from skebm.energies._derived import Scaled
 from skebm.energies._recipe import Recipe, marginals
-from skebm.energies._reference import Fitted, Independent
+from skebm.energies._reference import Fitted, Independent, InUnits
 from skebm.energies._stack import stacked
 from skebm.layers import Gaussian
 from skebm.utils._random import Random
@@ -154,6 +154,13 @@ class Anchored(_WithReference):
     compares the rows with its draws.
     """
 
+    starts_anywhere = True
+
+    @property
+    def closed_log_partition(self):
+        """The log partition function of the term if it has a closed form, else None."""
+        return self.term.closed_log_partition
+
     def energy(self, x):
         """Return the energy of each row, in nats, float64, shape (n,)."""
         return self.term.energy(x)
@@ -214,6 +221,11 @@ class Hybrid(_WithReference):
         energies, pullback = self.term.pullback(x)
         return -self.strength * energies, lambda weight: self._times(pullback(weight))
 
+    def pullback(self, x):
+        """Return the energies, and the function that turns weights into a gradient."""
+        ratios, pullback = self.ratio_pullback(x)
+        return self.start.energy(x) - ratios, pullback
+
     def grad(self, x, weight=None):
         """Return d energy / d params, summed over rows with ``weight``."""
         return self._times(self.term.grad(x, weight))
@@ -264,8 +276,7 @@ class HybridRecipe(Recipe):
         Whether the term tilts the reference. Else the model is the term alone.
     """
 
-    monitor, objective, kernel = "likelihood", "nce", "independence"
-    holds_out = True
+    monitor, objective, holds_out = "likelihood", "nce", True
     # The strength shrinks the term. Adam would take weights of small slopes to 0.
     is_shrunk = False
 
@@ -274,21 +285,34 @@ class HybridRecipe(Recipe):
         self.reference = reference
         self.tilts = tilts
 
+    @property
+    def kernel(self):
+        """A tilt is near its reference; another energy may be anywhere."""
+        kernel = self.recipe.kernel
+        return "independence" if self.tilts or kernel == "gibbs" else kernel
+
     def build(self, layer, summary, random):
         """Return the reference with the term, which changes nothing yet."""
         term = self.recipe.build(layer, summary, random.fold(0))
-        kind, draws = Hybrid if self.tilts else Anchored, random.fold(1)
+        visible, start = self._beside(layer, summary, random.fold(1))
+        return (Hybrid if self.tilts else Anchored)(start, term, visible)
+
+    def _beside(self, layer, summary, random):
+        """Return the visible layer and the reference."""
+        visible, _ = marginals(layer, summary)
         if not isinstance(self.reference, str):
-            visible, _ = marginals(layer, summary)
-            return kind(self._fitted(layer, summary), term, visible)
+            return visible, self._fitted(layer, summary)
         name = lookup(self.reference, _REFERENCES, "reference")
-        rows = None if layer.finite else dense(summary.rows)
-        if name == "auto" and _are_all_real(layer) and not np.isnan(rows).any():
-            visible, _ = marginals(layer, summary)
-            start = stacked(rows, summary.weight, draws, summary.dtype_name)
-            return kind(start, term, visible)
-        visible, base = start_layers(layer, summary, "auto", "auto", draws)
-        return kind(Independent(base), term, visible)
+        if self.recipe.is_unscaled and summary.rows is not None:
+            standard, location, scale = summary.standardised()
+            base = start_layers(layer, standard, "auto", "auto", random)[1]
+            return visible, InUnits(Independent(base), location, scale)
+        is_stacked = name == "auto" and self.tilts and _are_all_real(layer)
+        if is_stacked and not np.isnan(rows := dense(summary.rows)).any():
+            facts = summary.weight, random, summary.dtype_name
+            return visible, stacked(rows, *facts)
+        visible, base = start_layers(layer, summary, "auto", "auto", random)
+        return visible, Independent(base)
 
     def _fitted(self, layer, summary):
         """Return the density that was fitted to the rows."""
@@ -315,6 +339,10 @@ class HybridRecipe(Recipe):
         """Return the number of updates of the term."""
         return self.recipe.n_updates(layer, n_rows)
 
+    def doubt(self, energy, rows):
+        """Return what the recipe of the term says of the whole model, or None."""
+        return self.recipe.doubt(energy, rows)
+
     def attributes(self, energy, order):
         """Return the fitted attributes of the term, and the reference."""
         return self.recipe.attributes(energy.term, order)
@@ -333,6 +361,9 @@ def beside(recipe, reference):
     reference : {"auto", "mixture"}, density or None
         ``"auto"`` gives a reference to a recipe that needs one.
     """
-    if reference is None or (reference == "auto" and not recipe.is_tilt):
+    is_auto = isinstance(reference, str) and reference == "auto"
+    if is_auto and recipe.is_anchored and not recipe.is_tilt:
+        return HybridRecipe(recipe, tilts=False)
+    if reference is None or (is_auto and not recipe.is_tilt):
         return recipe
     return HybridRecipe(recipe, reference)

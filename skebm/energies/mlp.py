@@ -168,7 +168,7 @@ class MLP(Recipe):
         ``"silu"`` is ``z * sigmoid(z)`` and ``"softplus"`` is ``log(1 + exp(z))``.
     """
 
-    is_tilt = True
+    is_tilt, kernel = True, "mala"
 
     def __init__(self, hidden_layer_sizes=(64, 64), activation="silu"):
         self.hidden_layer_sizes = hidden_layer_sizes

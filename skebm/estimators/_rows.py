@@ -38,6 +38,10 @@ class TableMixin:
     # What else the user can do about holes.
     _hole_remedy = ""
 
+    @property
+    def _kinds(self):
+        return self.visible
+
     def _read(self, X):
         """Return rows as :class:`Rows`. An object of that class is not changed.
 
@@ -84,7 +88,7 @@ class TableMixin:
         if weight is not None and not (there := weight > 0).all():
             X, weight = X[there], weight[there]
         if reset:
-            self._table = Table.fit(X, self.visible, weight, names, backend)
+            self._table = Table.fit(X, self._kinds, weight, names, backend)
             X = self._table.matrix(X, remedy="use visible='gaussian'")
         else:
             X = self._table.matrix(X, self.handle_unknown)
@@ -94,7 +98,7 @@ class TableMixin:
 
     def _reads_columns(self, X):
         """Tell whether the first rows are to be read column by column."""
-        return by_columns(X, self.visible)
+        return by_columns(X, self._kinds)
 
     def _check_columns(self, X, y, reset):
         """Return rows as a frame. The table checks the cells later."""

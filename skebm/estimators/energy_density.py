@@ -1,9 +1,12 @@
 """A density of rows that any energy defines."""
 
+import warnings
+
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.energies import ENERGIES, Recipe, beside
+from skebm.energies import ENERGIES, Custom, Recipe, beside
 from skebm.estimators._base import store
 from skebm.estimators._density import TableDensity
 from skebm.monitoring import FEWEST_ROWS
@@ -33,7 +36,9 @@ class EnergyDensity(TableDensity):
     energy : {"mlp", "rbm", "pairwise", ...} or recipe, default="mlp"
         The recipe of the energy. It is a name of :data:`skebm.energies.ENERGIES`, or an
         object with ``build(layer, summary, random)``, which returns an energy; see
-        :class:`skebm.energies.Recipe`.
+        :class:`skebm.energies.Recipe`. Recipes add up: ``MLP() + 0.5 * Quadratic()``.
+        An object with ``energy(x)``, ``grad(x, weight)`` and ``params`` is an energy of
+        your own, in the units of ``X``; see :class:`skebm.energies.Custom`.
     reference : "auto", density or None, default="auto"
         The density that the energy tilts. A density of scikit-learn, with ``fit``,
         ``score_samples`` and ``sample``, is cloned and fitted to the rows, which must
@@ -122,8 +127,8 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
             for name, constraint in TableDensity._parameter_constraints.items()
             if name not in ("n_components", "hidden")
         },
-        "energy": [str, HasMethods(["build"])],
-        "reference": [None, str, HasMethods(["score_samples", "sample"])],
+        "energy": [str, HasMethods(["build"]), HasMethods(["energy", "grad"])],
+        "reference": [None, StrOptions({"auto"}), HasMethods(["fit"])],
         "kernel": [str, HasMethods(["move"])],
         "early_stopping": [StrOptions({"auto"}), "boolean"],
     }
@@ -190,11 +195,26 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
             return rows.units, rows.weight, None
         return super()._held_out(rows, random)
 
-    def _recipe(self):
+    @property
+    def _kinds(self):
+        is_auto = isinstance(self.visible, str) and self.visible == "auto"
+        return "unscaled" if is_auto and self._term().is_unscaled else self.visible
+
+    def _train(self, training, rows, plan):
+        super()._train(training, rows, plan)
+        if sentence := self._recipe().doubt(self._energy, rows.units):
+            warnings.warn(sentence, ConvergenceWarning, stacklevel=5)
+        return self
+
+    def _term(self):
         # Others need a label, or are of documents.
         densities = {k: v for k, v in ENERGIES.items() if v.monitor == "density"}
-        recipe = Recipe.of(resolve(self.energy, densities, "energy"))
-        return beside(recipe, self.reference)
+        own = not isinstance(self.energy, str) and not hasattr(self.energy, "build")
+        recipe = Custom(self.energy) if own else self.energy
+        return Recipe.of(resolve(recipe, densities, "energy"))
+
+    def _recipe(self):
+        return beside(self._term(), self.reference)
 
     def _objective(self):
         kernel, objective = named_kernel(self._kernel), self.objective

@@ -64,7 +64,8 @@ class Epochs:
         self.limit = max(1.0, _DIVERGED * abs(self.baseline))
         monitor.least = self.baseline - self.limit
         # The model where a training goes on; None if it begins.
-        self.before = training.best if training.n_epochs else None
+        is_anywhere = training.n_epochs or training.energy.starts_anywhere
+        self.before = training.best if is_anywhere else None
         self.held_out_baseline = figures.get("validation_score")
         self.best_validation, self.n_stale = -np.inf, 0
         self.started = time.perf_counter()
@@ -232,6 +233,8 @@ class Epochs:
 
         The exact likelihood decides where it takes little time.
         """
+        if energy.starts_anywhere:
+            return True  # its reference, which need not be its equal, is the baseline
         gain = self.monitor.exact_gain(energy)
         if gain is None:
             gain = self.score - self.baseline

@@ -3,6 +3,7 @@
 from skebm.objectives.conditional import Conditional, Hybrid
 from skebm.objectives.contrastive import CD, PCD
 from skebm.objectives.noise_contrastive import NCE
+from skebm.objectives.score_matching import DenoisingScoreMatching, ScoreMatching
 from skebm.objectives.sitewise import (
     MinimumProbabilityFlow,
     PseudoLikelihood,
@@ -18,6 +19,8 @@ OBJECTIVES = {
     "ratio_matching": RatioMatching,
     "mpf": MinimumProbabilityFlow,
     "nce": NCE,
+    "score_matching": ScoreMatching,
+    "denoising": DenoisingScoreMatching,
 }
 
 __all__ = [
@@ -26,8 +29,10 @@ __all__ = [
     "OBJECTIVES",
     "PCD",
     "Conditional",
+    "DenoisingScoreMatching",
     "Hybrid",
     "MinimumProbabilityFlow",
     "PseudoLikelihood",
     "RatioMatching",
+    "ScoreMatching",
 ]

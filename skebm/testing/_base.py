@@ -84,6 +84,8 @@ def check_gradient(params, gradient, total, value, grad=None):
             )
             tolerance = step * max(1, abs(total()))
             along = np.sum(derivative * direction)
+            error = abs(along - slope) / max(abs(slope), np.finfo(float).tiny)
+            sentence = f"{sentence} (relative error {error:.2g})"
             require_close(along, slope, sentence, step, tolerance)
 
 
@@ -102,5 +104,9 @@ def check_slope(checked, x, what):
     require_like(gradient, x.shape, x.dtype, f"{what}.grad_x(x)")
     for i, unit in enumerate(1e-5 * np.eye(x.shape[1])):
         slope = (checked.energy(x + unit) - checked.energy(x - unit)) / 2e-5
-        sentence = f"{what}.grad_x is not the derivative of {what}.energy"
+        error = np.abs(gradient[:, i] - slope).max() / max(np.abs(slope).max(), 1e-99)
+        sentence = (
+            f"{what}.grad_x is not the derivative of {what}.energy in column {i} "
+            f"(relative error {error:.2g})"
+        )
         require_close(gradient[:, i], slope, sentence, 1e-4, 1e-5)

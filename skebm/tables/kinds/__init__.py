@@ -11,6 +11,7 @@ from skebm.tables.kinds.discrete import CategoricalKind, CountKind
 from skebm.tables.kinds.real import (
     GaussianKind,
     RealKind,
+    UnscaledKind,
     YeoJohnsonKind,
     ZeroInflatedKind,
 )
@@ -26,6 +27,7 @@ KINDS = {
     "spin": SpinKind,
     "count": CountKind,
     "categorical": CategoricalKind,
+    "unscaled": UnscaledKind,
     "gaussian": GaussianKind,
     "real": RealKind,
     "yeo_johnson": YeoJohnsonKind,

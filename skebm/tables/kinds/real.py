@@ -57,6 +57,16 @@ class GaussianKind(Kind):
         return np.where(np.isnan(Z), 0.0, np.log(self.scale))
 
 
+class UnscaledKind(Kind):
+    """Real numbers in the units of the user, for an energy that is written in them."""
+
+    layer_class = Gaussian
+
+    def encode(self, X):
+        """Return the numbers themselves."""
+        return dense(X)
+
+
 class RealKind(Kind):
     """Real numbers, standardised after the best transform of each column.
 
