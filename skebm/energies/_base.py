@@ -161,6 +161,13 @@ class Energy:
         """Return the energy of each chain, in nats, float64, shape (n_chains,)."""
         return self.energy(self.configurations(chains))
 
+    def energy_above(self, other, chains):
+        """Return the energy of chains minus their energy in another stage, in nats.
+
+        The two are stages of one interpolation, which take the same chains.
+        """
+        return self.chain_energy(chains) - other.chain_energy(chains)
+
     def features(self, chains):
         """Return numbers that tell chains apart, shape (n_chains, n).
 

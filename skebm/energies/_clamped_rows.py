@@ -43,6 +43,10 @@ class ClampedRows(OfWhole):
         """Return the energy of each chain, in nats, float64, shape (n_chains,)."""
         return self.whole.energy(chains.visible)
 
+    def energy_above(self, other, chains):
+        """Return the energy of chains minus their energy in another stage."""
+        return self.whole.energy_above(other.whole, chains.visible)
+
     def log_ratio(self, x):
         """Return the log of the model over the reference, up to a constant."""
         return self.whole.log_ratio(x)

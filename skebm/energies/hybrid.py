@@ -214,7 +214,21 @@ class Hybrid(_WithReference):
 
     def log_ratio(self, x):
         """Return the log of the model over the reference, up to a constant."""
+        if self.strength == 0:
+            return np.zeros(x.shape[0])
         return -self.strength * self.term.energy(x)
+
+    def energy_above(self, other, chains):
+        """Return the energy of chains minus their energy in another stage.
+
+        The stages have the same reference, which can take longer than the tilt.
+        """
+        return (self.strength - other.strength) * self.term.energy(chains)
+
+    @property
+    def closed_log_partition(self):
+        """The log partition function of a reference without a tilt, else None."""
+        return self.start.log_partition if self.strength == 0 else None
 
     def ratio_pullback(self, x):
         """Return the log ratios, and what makes gradients of the energy of weights."""

@@ -283,7 +283,7 @@ def anneal_along(stages, chains, random, kernel, size=BLOCK_ROWS):
         state, draws = energy.take(chains, block), random.rows(block.start)
         increments = np.empty((len(stages) - 1, energy.n_chains(state)))
         for k, (stage, next_stage) in enumerate(itertools.pairwise(stages)):
-            increments[k] = stage.chain_energy(state) - next_stage.chain_energy(state)
+            increments[k] = stage.energy_above(next_stage, state)
             state = kernel.move(next_stage, state, draws.fold(k))
         return state, increments
 
