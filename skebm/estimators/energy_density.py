@@ -25,11 +25,11 @@ class EnergyDensity(TableDensity):
     The columns of a frame may be of any kind. Scores are normalised log-densities, and
     drawn rows come from the same distribution.
 
-    By default a perceptron tilts a mixture of normal distributions (and a tree of other
-    columns): ``p(x)`` is proportional to ``reference(x) exp(-E(x))``. It learns to tell
-    the rows from draws of the reference, without chains [1]_. Rows that are held out
-    choose the strength of the tilt. So the model is not worse than its reference, but
-    for noise.
+    By default a perceptron tilts a reference, which is a stack of mixtures and kernels
+    for real columns: ``p(x)`` is proportional to ``reference(x) exp(-E(x))``. It learns
+    to tell the rows from draws of the reference, without chains [1]_. Rows that are
+    held out choose the strength of the tilt. So the model is not worse than its
+    reference, but for noise.
 
     Parameters
     ----------
@@ -39,13 +39,15 @@ class EnergyDensity(TableDensity):
         :class:`skebm.energies.Recipe`. Recipes add up: ``MLP() + 0.5 * Quadratic()``.
         An object with ``energy(x)``, ``grad(x, weight)`` and ``params`` is an energy of
         your own, in the units of ``X``; see :class:`skebm.energies.Custom`.
-    reference : "auto", density or None, default="auto"
+    reference : {"auto", "mixture"}, density or None, default="auto"
         The density that the energy tilts. A density of scikit-learn, with ``fit``,
-        ``score_samples`` and ``sample``, is cloned and fitted to the rows, which must
-        hold real numbers, in the units of the visible layer: standardised, after their
-        transforms. ``"auto"`` is a mixture of normal distributions beside a tree for an
-        energy that needs a reference, such as ``"mlp"``, and none for others. None lets
-        the energy stand alone.
+        ``score_samples`` and ``sample``, is cloned and fitted to the standardised rows,
+        which must hold real numbers. ``"auto"`` is ``"mixture"`` for an energy that
+        needs a reference, such as ``"mlp"``, and none for others: a mixture of normal
+        distributions of the real columns beside a tree of the others. If all columns
+        are real and there are no holes, ``"auto"`` is a stack of mixtures of several
+        sizes and of kernels, whose weights come from held-out rows; see
+        :class:`skebm.energies.Stack`. None lets the energy stand alone.
     kernel : str or sampler, default="auto"
         A sampler with ``move``, or a name of :data:`skebm.samplers.SAMPLERS`. It moves
         chains when rows are drawn, when holes are filled, when log Z is estimated, and
@@ -197,8 +199,12 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
 
     @property
     def _kinds(self):
-        is_auto = isinstance(self.visible, str) and self.visible == "auto"
-        return "unscaled" if is_auto and self._term().is_unscaled else self.visible
+        if not (isinstance(self.visible, str) and self.visible == "auto"):
+            return self.visible
+        if self._term().is_unscaled:
+            return "unscaled"
+        has_density = not isinstance(self.reference, str | None)
+        return "gaussian" if has_density else "auto"
 
     def _train(self, training, rows, plan):
         super()._train(training, rows, plan)
