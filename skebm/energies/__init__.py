@@ -17,8 +17,9 @@ from skebm.energies._sum import Sum, SumRecipe
 from skebm.energies.bursty import BurstyDocuments, BurstyDocumentsRecipe, Polya
 from skebm.energies.custom import Custom, CustomEnergy
 from skebm.energies.function import EnergyFunction
-from skebm.energies.hybrid import Anchored, Hybrid, HybridRecipe
-from skebm.energies.hybrid import beside as beside
+from skebm.energies.hybrid import Anchored, Hybrid
+from skebm.energies.hybrid_recipe import HybridRecipe
+from skebm.energies.hybrid_recipe import beside as beside
 from skebm.energies.mlp import MLP, Perceptron
 from skebm.energies.normal_mixture import Mixture, NormalMixture
 from skebm.energies.pairwise import Pairwise, PairwiseRecipe

@@ -7,10 +7,10 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from skebm.energies import _sites
+from skebm.energies._contrast import Contrast
 from skebm.energies._enumeration import Enumeration
 from skebm.energies._real import is_real
 from skebm.energies._reference import Independent
-from skebm.utils._parallel import start_blocks
 
 _STEP = 1e-5  # of central differences, as a share of the spread of rows
 
@@ -31,7 +31,7 @@ def _has_two_values(energy):
     return _has_sites(energy) and _sites.have_two_values(energy.sites)
 
 
-class Energy:
+class Energy(Contrast):
     """Base of energies: a number for every configuration, low where it is probable.
 
     A subclass has three members:
@@ -308,50 +308,3 @@ class Energy:
         """
         energies, pullback = self.pullback(x)
         return self.reference.energy(x) - energies, pullback
-
-    # -- the gradient of the likelihood ----------------------------------------------
-
-    def start_phase(self, x, weight=None):
-        """Begin a phase of the gradient at rows, on another thread if one is free.
-
-        Parameters
-        ----------
-        x : {ndarray, CSR matrix} of shape (n, n_features)
-        weight : ndarray of shape (n,), default=None
-            None gives all rows the same weight, with sum 1.
-
-        Returns
-        -------
-        job
-            ``result()`` waits, and returns the phase that :meth:`contrast` takes.
-        """
-        return start_blocks(lambda _: self.grad(x, weight), x.shape[0], 0)
-
-    def start_chain_phase(self, chains, weight=None):
-        """Begin a phase of the gradient at chains; see :meth:`start_phase`."""
-        return self.start_phase(self.configurations(chains), weight)
-
-    def contrast(self, positive, negative, offsets=None):
-        """Return the gradient of -log p: positive minus negative phase.
-
-        Parameters
-        ----------
-        positive, negative
-            Results of :meth:`start_phase` or :meth:`start_chain_phase`.
-        offsets : object, default=None
-            Offsets of the centered gradient, for an energy that has one.
-        """
-        (data,), (model,) = positive, negative
-        return {name: data[name] - model[name] for name in data}
-
-    def precondition(self, gradient):
-        """Return the gradient by name in the metric in which steps are taken."""
-        return gradient
-
-    def initial_offsets(self):
-        """Return the offsets of the centered gradient; None if it has no offsets."""
-        return None
-
-    def offset_targets(self, positive):
-        """Return the targets of the offsets, from the positive phase."""
-        return None
