@@ -54,7 +54,7 @@ USES = {
         assert np.isfinite(model.score(BITS))
         assert abs(model.group_probabilities_.sum() - 1) < 1e-6
     """,
-    "samplers/independence.py": """
+    "samplers/barker.py": """
         from skebm import EnergyDensity
         from skebm.energies import RBM
         from skebm.layers import Bernoulli
@@ -62,8 +62,8 @@ USES = {
         from skebm.testing import check_sampler
         weights = 0.3 * rng.normal(size=(3, 2))
         energy = RBM(Bernoulli(rng.normal(size=3)), Bernoulli.zeros(2), weights)
-        check_sampler(SAMPLERS["independence"](), energy)
-        model = EnergyDensity(kernel="independence", n_iter=2, random_state=0)
+        check_sampler(SAMPLERS["barker"](), energy)
+        model = EnergyDensity(kernel="barker", n_iter=2, random_state=0)
         assert np.isfinite(model.fit(BITS).score(BITS))
     """,
     "objectives/importance.py": """
