@@ -1,6 +1,7 @@
 """Draw parameters of estimators: valid ones that train for a moment, and wrong ones."""
 
 import numpy as np
+from sklearn.mixture import GaussianMixture
 
 from skebm import (
     DocumentDensity,
@@ -10,7 +11,7 @@ from skebm import (
     EnergyImputer,
     RBMDensity,
 )
-from skebm.energies import PairwiseRecipe, RBMRecipe
+from skebm.energies import MLP, PairwiseRecipe, Quadratic, RBMRecipe
 from skebm.objectives import PCD
 from skebm.partition import AIS
 
@@ -31,7 +32,10 @@ VALID = {
     "visible": (*KINDS, ["auto", "real"], {0: "gaussian"}, {"c0": "categorical"}),
     "couplings": ("auto", "none", "tree", "full"),
     "n_clusters": ("auto", 1, 2, 5),
-    "objective": ("pcd", "cd", "pseudo_likelihood", "ratio_matching", "mpf"),
+    "objective": (
+        *("auto", "pcd", "cd", "pseudo_likelihood", "ratio_matching", "mpf", "nce"),
+        *("score_matching", "denoising"),
+    ),
     "optimizer": ("auto", "sgd", "adam"),
     "learning_rate": ("auto", 1e-8, 0.01, 1.0, 1e3, 1e30),
     "schedule": ("linear", "constant"),
@@ -47,7 +51,7 @@ VALID = {
     "partition": ("auto", "exact", "trajectory", AIS(n_chains=7)),
     "resample_inputs": BOOLS,
     "handle_unknown": ("error", "missing"),
-    "early_stopping": BOOLS,
+    "early_stopping": (*BOOLS, "auto"),
     "validation_fraction": (0.1, 0.001, 0.999),
     "n_iter_no_change": (1, 5),
     "tol": (0.0, 1e-4, 1e9),
@@ -57,8 +61,12 @@ VALID = {
     "generative_weight": (0.0, 0.5, 1.0),
     "class_weight": (None, "balanced", {0: 2.0, 1: 1.0}),
     "words": ("bursty", "independent"),
-    "energy": ("rbm", "pairwise", RBMRecipe(2), PairwiseRecipe()),
-    "kernel": ("gibbs", "metropolis"),
+    "energy": (
+        *("rbm", "pairwise", "mlp", "quadratic", "polynomial", "normal_mixture"),
+        *("product_of_experts", RBMRecipe(2), PairwiseRecipe(), MLP(3) + Quadratic()),
+    ),
+    "reference": ("auto", "mixture", None, GaussianMixture(2)),
+    "kernel": ("auto", "gibbs", "metropolis", "independence", "mala", "hmc"),
     "contamination": ("auto", 0.1, 0.5),
     "sample_posterior": BOOLS,
     "add_indicator": BOOLS,
