@@ -209,6 +209,7 @@ def stacked(X, weight, random, dtype_name):
     """
     X = X.astype(np.float64)
     weight = np.ones(len(X)) if weight is None else weight
+    X, weight = X[weight > 0], weight[weight > 0]
     order = random.fold(0).permutation(len(X))
     n_held_out = int(_HELD_OUT * len(X))
     rest, held_out = order[n_held_out:], order[:n_held_out]
