@@ -17,6 +17,10 @@ _BANDWIDTHS = (0.03, 0.05, 0.08, 0.12, 0.2, 0.35)
 _ROWS_PER_COMPONENT = 10
 # Largest number of rows that are kernels, and smallest.
 _MAX_KERNELS, _MIN_KERNELS = 5000, 50
+# Largest number of columns of tables that kernels serve. In more columns rows are far
+# apart, and kernels only find copies: of the red wines, which have some, they learned
+# the density of these and nothing else.
+_MAX_COLUMNS = 3
 # Share of rows that choose the weights of the parts.
 _HELD_OUT = 0.2
 # A part of a smaller weight is left out, and
@@ -197,7 +201,8 @@ def stacked(X, weight, random, dtype_name):
     """Return the stack of mixtures and kernels for rows.
 
     The parts are fitted to four fifths of the rows. Their weights maximise the
-    likelihood of the rest. Then those with weight are fitted to all rows.
+    likelihood of the rest, without copies of fitted rows. Then the parts with weight
+    are fitted to all rows.
 
     Parameters
     ----------
@@ -214,13 +219,16 @@ def stacked(X, weight, random, dtype_name):
     n_held_out = int(_HELD_OUT * len(X))
     rest, held_out = order[n_held_out:], order[:n_held_out]
     kinds = [("mixture", k) for k in _SIZES if _ROWS_PER_COMPONENT * k <= len(rest)]
-    if len(rest) >= _MIN_KERNELS:
+    if len(rest) >= _MIN_KERNELS and X.shape[1] <= _MAX_COLUMNS:
         kinds += [("kernels", h) for h in _BANDWIDTHS]
     kinds = kinds or [("mixture", 1)]
     share = np.ones(1)
     if len(kinds) > 1:
         parts = [_fit(*kind, X[rest], weight[rest], random.fold(1)) for kind in kinds]
-        share = _shares(_log_densities(parts, X[held_out]), weight[held_out])
+        new = held_out[_are_new(X[held_out], X[rest])]
+        share = np.full(len(kinds), 1 / len(kinds))
+        if len(new):
+            share = _shares(_log_densities(parts, X[new]), weight[new])
     kept = np.flatnonzero(share >= _SMALLEST_WEIGHT)
     parts = [_fit(*kinds[k], X, weight, random.fold(2)) for k in kept]
     log_weight = np.log(share[kept] / share[kept].sum())
@@ -235,8 +243,28 @@ def _fit(kind, size, X, weight, random):
         rows = np.sort(random.permutation(len(X))[:_MAX_KERNELS])
         X, weight = X[rows], weight[rows]
     scale = size * np.sqrt(np.average(_away(X, weight) ** 2, axis=0, weights=weight))
-    scale = np.where(scale > 0, scale, size)
+    scale = np.maximum(np.where(scale > 0, scale, size), _resolution(X))
     return Kernels(X, scale, np.log(weight / weight.sum()))
+
+
+def _resolution(X):
+    """Return the median distance of neighbouring values of each column.
+
+    The density of rounded numbers has no limit: the narrower kernels are, the larger it
+    is at these numbers. So kernels are at least as wide as a step of the rounding.
+    """
+    steps = [np.diff(np.unique(x)) for x in X.T]
+    return np.array([np.median(s) if len(s) else 0.0 for s in steps])
+
+
+def _are_new(X, others):
+    """Tell which rows do not occur among others.
+
+    A copy of a row is best predicted by a kernel without width, which says nothing
+    about rows that are no copies.
+    """
+    known = {row.tobytes() for row in others}
+    return np.array([row.tobytes() not in known for row in X])
 
 
 def _away(X, weight):

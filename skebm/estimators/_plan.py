@@ -44,7 +44,7 @@ def make_plan(estimator, energy, layer, n_rows, n_iter=None, mass=None):
     n_iter = estimator.n_iter if n_iter is None else n_iter
     may_settle = n_iter == "auto"
     # The layer of the energy tells whether its variables are coupled.
-    recipe, layer = estimator._recipe(), energy.visible or layer
+    recipe, layer = estimator._recipe(), getattr(energy, "visible", None) or layer
     if n_iter == "auto":
         n_updates = recipe.n_updates(layer, n_rows)
         n_iter = max(_MIN_EPOCHS, -(-n_updates // -(-n_rows // batch_size)))

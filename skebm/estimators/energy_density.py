@@ -46,7 +46,8 @@ class EnergyDensity(TableDensity):
         needs a reference, such as ``"mlp"``, and none for others: a mixture of normal
         distributions of the real columns beside a tree of the others. If all columns
         are real and there are no holes, ``"auto"`` is a stack of mixtures of several
-        sizes and of kernels, whose weights come from held-out rows; see
+        sizes (and of kernels, for up to three columns), whose weights come from
+        held-out rows; see
         :class:`skebm.energies.Stack`. None lets the energy stand alone.
     kernel : str or sampler, default="auto"
         A sampler with ``move``, or a name of :data:`skebm.samplers.SAMPLERS`. It moves
