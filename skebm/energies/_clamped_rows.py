@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from skebm.energies._clamped_sites import SiteChains
+from skebm.energies._clamped_sites import ClampedSites
 from skebm.energies._redraw import redrawn
-from skebm.energies._whole import OfWhole
 
 
-class ClampedRows(OfWhole):
+class ClampedRows(ClampedSites):
     """``p(holes | observed)`` of an energy beside a reference.
 
     The reference draws holes given the observed cells, and the energy accepts or
@@ -20,12 +19,6 @@ class ClampedRows(OfWhole):
         The energy of rows. Its ``base`` is the layer of the reference.
     """
 
-    draws_exactly = False
-
-    def chains(self, x, holes):
-        """Return chains at rows whose holes hold values of their domain."""
-        return SiteChains(x, holes)
-
     def start(self, x, holes, random):
         """Return chains whose holes the reference draws given the observed cells."""
         drawn = self.base.given(x, holes).sample(_no_inputs(x), random)
@@ -34,14 +27,6 @@ class ClampedRows(OfWhole):
     def redraw(self, chains, random):
         """Return chains whose holes the reference draws anew."""
         return self.start(chains.visible, chains.holes, random)
-
-    def put(self, chains, x):
-        """Return the chains with the values of these rows in their holes."""
-        return chains._replace(visible=np.where(chains.holes, x, chains.visible))
-
-    def chain_energy(self, chains):
-        """Return the energy of each chain, in nats, float64, shape (n_chains,)."""
-        return self.whole.energy(chains.visible)
 
     def energy_above(self, other, chains):
         """Return the energy of chains minus their energy in another stage."""
@@ -71,16 +56,9 @@ class ClampedRows(OfWhole):
         lower = self.chain_energy(proposed) < self.chain_energy(chains)
         return self.put(chains, np.where(lower[:, None], x, chains.visible))
 
-    def interpolate(self, beta):
-        """Return the model between the reference (0) and this model (1)."""
-        return type(self)(self.whole.interpolate(beta))
-
     def log_partition_start(self, chains):
         """Return log Z at ``beta=0`` given the observed cells of each chain, nats."""
         return self.base.given(*chains).cgf(_no_inputs(chains.visible))
-
-    def guides(self, random):
-        """Return None: there are no hidden states near the modes."""
 
     def exact_energy(self, x, holes):
         """Return the energy of rows without holes; NaN for others."""

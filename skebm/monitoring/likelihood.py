@@ -69,15 +69,16 @@ class LikelihoodMonitor(Monitor):
             strength = best_strength(
                 mean(ratios["validation_score"], sets["validation_score"][1]), of_draws
             )
-        log_z = _log_mean(strength * of_draws) + reference.log_partition
+        # log Z over log Z of the reference.
+        log_z_ratio = _log_mean(strength * of_draws)
         figures = {}
         for name, (rows, weight) in sets.items():
-            scores = strength * ratios[name] - reference.energy(rows) - log_z
+            gains = strength * ratios[name] - log_z_ratio
+            scores = gains - reference.energy(rows) - reference.log_partition
             figures[name] = mean(scores, weight) - self.shifts.get(name, 0.0)
             if name == self.score_name:
                 watched = scores
             else:
-                gains = scores + reference.energy(rows) + reference.log_partition
                 figures["gain"] = mean(gains, weight)
                 figures["gain_error"] = float(gains.std() / np.sqrt(len(gains)))
         if hasattr(energy, "with_strength"):

@@ -257,15 +257,6 @@ class ClassRBMRecipe(RBMRecipe):
         )
         return tuple(Columns(pair) for pair in zip(*pairs, strict=True))
 
-    def _is_normal(self, visible, hidden, summary):
-        """Tell whether the model is one normal distribution that can be begun at."""
-        if self.couplings != "auto" or summary.rows is None:
-            return False
-        units = [*leaves(visible), hidden]
-        return all(isinstance(part, Gaussian) for part in units) and are_normal(
-            visible, dense(summary.rows), "auto", summary.weight
-        )
-
     def learning_rate(self, layer, summary, objective, optimizer):
         """Return the learning rate of an RBM of the inputs."""
         inputs = layer.layers[0]
