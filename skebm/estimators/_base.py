@@ -44,6 +44,8 @@ class TrainingRows(NamedTuple):
         Whether the rows are a part of a stream, of which no rows are held out.
     labels : ndarray of int of shape (n,) or None
         Labels by which the held-out rows are stratified.
+    held_out : tuple of ndarray or CSR matrix, and ndarray or None; default=None
+        Rows that neither the recipe nor the training sees, and their weights.
     """
 
     units: np.ndarray
@@ -53,6 +55,7 @@ class TrainingRows(NamedTuple):
     go_on: bool
     is_stream: bool
     labels: np.ndarray | None = None
+    held_out: tuple | None = None
 
 
 class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
@@ -118,6 +121,9 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
                 self._validate_params()  # scikit-learn checks those of a first fit only
                 refuse_changes(self, self._defining)
             rows = self._training_rows(X, y, sample_weight, go_on, is_stream, **options)
+            if not rows.go_on:
+                self._random = Random.from_state(self.random_state)
+            rows = self._split(rows, self._random.fold(2))
             training, plan = self._start(rows, n_iter)
             return self._train(training, rows, plan)
 
@@ -127,9 +133,8 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
             summary = self._summarised(rows)
             self._summary = summary.without_rows()
             self._defining = defining(self)
-            random = Random.from_state(self.random_state)
             with use_threads(self.n_jobs):
-                built = self._recipe().build(rows.layer, summary, random.fold(0))
+                built = self._recipe().build(rows.layer, summary, self._random.fold(0))
             energy = Energy.of(built)
             if self.verbose and (line := self._recipe().describe(energy)):
                 print(f"[{type(self).__name__}] {line}")
@@ -140,19 +145,19 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
         plan = make_plan(self, energy, rows.layer, n_rows, n_iter, mass)
         if not rows.go_on:
             before = getattr(self, "_training", None) if rows.is_stream else None
-            return Training.start(energy, plan, random.fold(1), before), plan
+            return Training.start(energy, plan, self._random.fold(1), before), plan
         last = writable(self._training)
         goes_on = n_iter and not last.diverged  # the average is good still
         return (last.adapted(plan) if goes_on else last.restarted(plan)), plan
 
     def _train(self, training, rows, plan):
         """Run the training loop, and set the fitted attributes."""
-        Z = rows.units.astype(training.energy.dtype, copy=False)
+        dtype = training.energy.dtype
+        Z, held_out = rows.units.astype(dtype, copy=False), rows.held_out
+        held_out = held_out and (held_out[0].astype(dtype, copy=False), held_out[1])
         random = training.random.fold(3)
-        Z, weight, held_out = self._held_out(rows._replace(units=Z), random.fold(0))
-        monitor = MONITORS[self._recipe().monitor]
         facts = rows.layer, random.fold(1), getattr(self, "_encoding", None)
-        monitor = monitor(Z, weight, held_out, *facts)
+        monitor = MONITORS[self._recipe().monitor](Z, rows.weight, held_out, *facts)
         context = self._init_callback_context(max_subtasks=plan.n_iter)
         context.call_on_fit_task_begin(estimator=self, **rows.hooks)
         n_updates = -(-Z.shape[0] // plan.batch_size)
@@ -161,12 +166,12 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
             epochs = Epochs(
                 self, context, monitor, training, n_updates, rows.hooks, longest
             )
-            train(training, Z, weight, plan, epochs)
+            train(training, Z, rows.weight, plan, epochs)
         fitted = {"history_": epochs.finished(training.n_epochs), "_misfit": None}
         fitted |= {**self._fitted_attributes(training), "_training": training}
         # All at once: Ctrl-C may come at any moment.
         vars(self).update(fitted)
-        self._misfit = self._compared(Z, weight, training.random.fold(7))
+        self._misfit = self._compared(Z, rows.weight, training.random.fold(7))
         misfit = self._misfit if self._shows_draws else None
         looks = getattr(self, "_mixing", None), misfit
         if sentence := complaint(training, epochs, plan, *looks, n_updates):
@@ -180,16 +185,19 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
         )
         return self
 
-    def _held_out(self, rows, random):
-        """Return the training rows, their weights, and the held-out rows if any."""
+    def _split(self, rows, random):
+        """Return the rows without those that are held out, if any are."""
         Z, weight, labels = rows.units, rows.weight, rows.labels
         if not self._stops_early or rows.is_stream:
-            return Z, weight, None
+            return rows
         numbers = np.arange(Z.shape[0]) if weight is None else np.flatnonzero(weight)
         kept, held_out = hold_out(numbers, labels, self.validation_fraction, random)
-        if weight is None:
-            return Z[kept], None, (Z[held_out], None)
-        return Z[kept], weight[kept], (Z[held_out], weight[held_out])
+        parts = [
+            (Z[k], None if weight is None else weight[k]) for k in (kept, held_out)
+        ]
+        (Z, weight), held_out = parts
+        labels = None if labels is None else labels[kept]
+        return rows._replace(units=Z, weight=weight, labels=labels, held_out=held_out)
 
     def _fitted_attributes(self, training):
         """Return the fitted attributes at the present state of a training."""

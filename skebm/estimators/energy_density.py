@@ -25,11 +25,11 @@ class EnergyDensity(TableDensity):
     The columns of a frame may be of any kind. Scores are normalised log-densities, and
     drawn rows come from the same distribution.
 
-    By default a perceptron tilts a reference, which is a stack of mixtures and kernels
-    for real columns: ``p(x)`` is proportional to ``reference(x) exp(-E(x))``. It learns
-    to tell the rows from draws of the reference, without chains [1]_. Rows that are
-    held out choose the strength of the tilt. So the model is not worse than its
-    reference, but for noise.
+    By default perceptrons tilt a reference, which is a stack of mixtures and kernels
+    for real columns: ``p(x)`` is proportional to ``reference(x) exp(-E(x))``. They
+    learn to tell the rows from draws of the reference, without chains [1]_. Rows that
+    are held out choose the strength of the tilt, so the model is about as good as its
+    reference, or better.
 
     Parameters
     ----------
@@ -115,13 +115,12 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.datasets import load_iris
     >>> from skebm import EnergyDensity
-    >>> from skebm.energies import RBMRecipe
-    >>> X = (load_digits().data > 7).astype(float)
-    >>> density = EnergyDensity(RBMRecipe(16), n_iter=5, random_state=0).fit(X)
+    >>> X = load_iris().data
+    >>> density = EnergyDensity(n_iter=5, random_state=0).fit(X)
     >>> density.sample(3, random_state=0).shape
-    (3, 64)
+    (3, 4)
     """
 
     _parameter_constraints = {
@@ -131,7 +130,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
             if name not in ("n_components", "hidden")
         },
         "energy": [str, HasMethods(["build"]), HasMethods(["energy", "grad"])],
-        "reference": [None, StrOptions({"auto"}), HasMethods(["fit"])],
+        "reference": [None, StrOptions({"auto", "mixture"}), HasMethods(["fit"])],
         "kernel": [str, HasMethods(["move"])],
         "early_stopping": [StrOptions({"auto"}), "boolean"],
     }
@@ -193,10 +192,10 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
             return self._recipe().holds_out
         return self.early_stopping
 
-    def _held_out(self, rows, random):
+    def _split(self, rows, random):
         if self.early_stopping == "auto" and rows.units.shape[0] < FEWEST_ROWS:
-            return rows.units, rows.weight, None
-        return super()._held_out(rows, random)
+            return rows
+        return super()._split(rows, random)
 
     @property
     def _kinds(self):
