@@ -6,6 +6,7 @@ from skebm.energies._clamped_sites import SiteChains as SiteChains
 from skebm.energies._derived import Blend, ClampedSites, Scaled
 from skebm.energies._derived import UserEnergy as UserEnergy
 from skebm.energies._documents import DocumentSummary
+from skebm.energies._ensemble import Ensemble
 from skebm.energies._enumeration import Enumeration
 from skebm.energies._fused import NegativePhase, PositivePhase, Updates
 from skebm.energies._recipe import Recipe, Summary
@@ -77,6 +78,7 @@ __all__ = [
     "DocumentSummary",
     "Energy",
     "EnergyFunction",
+    "Ensemble",
     "Enumeration",
     "Experts",
     "Fitted",

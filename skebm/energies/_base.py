@@ -284,6 +284,13 @@ class Energy(Contrast):
         """
         return self.energy(x), partial(self.grad, x)
 
+    def pullbacks(self, x):
+        """Return the energies of the parts that learn on their own, or of the whole.
+
+        See :meth:`pullback`, and :class:`skebm.energies.Ensemble`.
+        """
+        return self.pullback(x)
+
     @available_if(lambda energy: hasattr(energy, "grad_x"))
     def grad_x_grad(self, x, direction):
         """Return the gradient of ``sum(direction * grad_x(x))`` by name.
@@ -306,5 +313,5 @@ class Energy(Contrast):
 
         See :meth:`log_ratio` and :meth:`pullback`.
         """
-        energies, pullback = self.pullback(x)
+        energies, pullback = self.pullbacks(x)
         return self.reference.energy(x) - energies, pullback

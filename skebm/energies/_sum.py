@@ -58,7 +58,7 @@ class Sum(Energy):
     @property
     def params(self):
         """The learned arrays by name, shared with the parts."""
-        return _prefixed({name: part.params for name, part in self.parts.items()})
+        return prefixed({name: part.params for name, part in self.parts.items()})
 
     @property
     def weight_names(self):
@@ -133,10 +133,11 @@ class Sum(Energy):
             name: {key: self.factors[name] * value for key, value in gradient.items()}
             for name, gradient in gradients.items()
         }
-        return _prefixed(times)
+        return prefixed(times)
 
 
-def _prefixed(of_parts):
+def prefixed(of_parts):
+    """Return values of parts, by the names of the parameters of their sum."""
     return {
         f"{name}__{key}": value
         for name, values in of_parts.items()

@@ -224,13 +224,14 @@ class Hybrid(_WithReference):
 
     def ratio_pullback(self, x):
         """Return the log ratios, and what makes gradients of the energy of weights."""
-        energies, pullback = self.term.pullback(x)
+        energies, pullback = self.term.pullbacks(x)
         return -self.strength * energies, lambda weight: self._times(pullback(weight))
 
     def pullback(self, x):
         """Return the energies, and the function that turns weights into a gradient."""
-        ratios, pullback = self.ratio_pullback(x)
-        return self.start.energy(x) - ratios, pullback
+        energies, pullback = self.term.pullback(x)
+        energies = self.start.energy(x) + self.strength * energies
+        return energies, lambda weight: self._times(pullback(weight))
 
     def grad(self, x, weight=None):
         """Return d energy / d params, summed over rows with ``weight``."""

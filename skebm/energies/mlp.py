@@ -9,6 +9,7 @@ from numba import njit
 from scipy.sparse import issparse
 
 from skebm.energies._base import Energy
+from skebm.energies._ensemble import Ensemble
 from skebm.energies._recipe import Recipe
 from skebm.utils._addresses import KERNEL
 from skebm.utils._math import row_weights, sigmoid
@@ -166,16 +167,34 @@ class MLP(Recipe):
         Number of units in each hidden layer.
     activation : {"silu", "softplus"}, default="silu"
         ``"silu"`` is ``z * sigmoid(z)`` and ``"softplus"`` is ``log(1 + exp(z))``.
+    n_networks : int, default=4
+        Number of networks, whose mean is the energy. Their errors differ, and the mean
+        has smaller ones.
     """
 
     is_tilt, kernel = True, "mala"
 
-    def __init__(self, hidden_layer_sizes=(64, 64), activation="silu"):
+    def __init__(self, hidden_layer_sizes=(64, 64), activation="silu", n_networks=4):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.n_networks = n_networks
 
     def build(self, layer, summary, random):
-        """Return a perceptron with random features and the output 0."""
+        """Return networks with random features and the output 0."""
+        n_networks = self.n_networks
+        if not isinstance(n_networks, Integral) or n_networks < 1:
+            raise ValueError(
+                f"n_networks must be a whole number above 0; got {n_networks!r}."
+            )
+        if n_networks == 1:
+            return self._network(layer, summary, random)
+        members = {
+            f"network_{k + 1}": self._network(layer, summary, random.fold(2, k))
+            for k in range(n_networks)
+        }
+        return Ensemble(members)
+
+    def _network(self, layer, summary, random):
         lookup(self.activation, _ACTIVATIONS, "activation")
         sizes = [layer.n_units, *_checked_sizes(self.hidden_layer_sizes)]
         dtype, weights, biases = summary.dtype, [], []

@@ -29,12 +29,13 @@ class NoiseState(NamedTuple):
     ----------
     noise : ndarray of shape (n_noise, n_features)
         Draws of the reference.
-    log_ratio : float
-        The estimate of log Z of the model minus log Z of the reference, in nats.
+    log_ratio : float or ndarray of shape (n_members,)
+        The estimate of log Z of the model minus log Z of the reference, in nats. There
+        is one for each member of an ensemble, which learns on its own.
     """
 
     noise: np.ndarray
-    log_ratio: float
+    log_ratio: float | np.ndarray
 
 
 class NCE(BaseEstimator):
@@ -99,18 +100,19 @@ class NCE(BaseEstimator):
             [row_weights(weight, n_rows), np.full(len(noise), 1 / n_rows)]
         )
         is_row = np.arange(len(rows)) < n_rows
-        shift = state.log_ratio + np.log(self.n_noise)
+        # One for each member of an ensemble.
+        shift = np.expand_dims(state.log_ratio, -1) + np.log(self.n_noise)
 
         def part(block):
             ratios, pullback = energy.ratio_pullback(rows[block])
             chance = expit(ratios - shift)
             error = share[block] * (is_row[block] - chance)
-            curvature = share[block] @ (chance * (1 - chance))
-            return pullback(error), error.sum(), curvature
+            curvature = (chance * (1 - chance)) @ share[block]
+            return pullback(error), error.sum(axis=-1), curvature
 
         parts = map_blocks(part, len(rows), energy.work, size=_BLOCK)
         gradients, errors, curvatures = zip(*parts, strict=True)
         gradient = {name: sum(g[name] for g in gradients) for name in gradients[0]}
-        step = sum(errors) / max(sum(curvatures), 1e-12)
-        log_ratio = state.log_ratio - _RATE_OF_LOG_Z * float(np.clip(step, -1, 1))
+        step = sum(errors) / np.maximum(sum(curvatures), 1e-12)
+        log_ratio = state.log_ratio - _RATE_OF_LOG_Z * np.clip(step, -1, 1)
         return gradient, state._replace(log_ratio=log_ratio)

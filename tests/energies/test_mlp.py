@@ -17,7 +17,7 @@ SIZES = (7, 3)
 
 def random_mlp(activation="silu", dtype=np.float64, sizes=SIZES):
     X = np.random.default_rng(3).normal(size=(11, 5)).astype(dtype)
-    recipe = MLP(sizes, activation)
+    recipe = MLP(sizes, activation, n_networks=1)
     energy = recipe.build(Gaussian.zeros(5, dtype), Summary.of(X, None), Random(3))
     for k, value in enumerate(energy.params.values()):
         value += Random(7, k).normal(value.shape, dtype) / 2
@@ -74,7 +74,8 @@ def test_a_new_one_is_flat():
     X = np.random.default_rng(3).normal(size=(11, 5))
     energy = MLP().build(Gaussian.zeros(5), Summary.of(X, None), Random(3))
     assert not energy.energy(X).any()
-    assert energy.grad(X)["output"].any()
+    for k in range(4):
+        assert energy.grad(X)[f"network_{k + 1}__output"].any()
 
 
 def test_inputs_far_out_are_finite():
@@ -94,3 +95,10 @@ def test_sizes(sizes):
 def test_activations_have_names():
     with pytest.raises(ValueError, match="activation='relu'"):
         random_mlp("relu")
+
+
+@pytest.mark.parametrize("n_networks", [0, 2.5, "a"])
+def test_number_of_networks(n_networks):
+    recipe, X = MLP(n_networks=n_networks), np.zeros((3, 5))
+    with pytest.raises(ValueError, match="n_networks must be a whole number above 0"):
+        recipe.build(Gaussian.zeros(5), Summary.of(X, None), Random(3))
