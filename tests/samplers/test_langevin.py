@@ -261,6 +261,19 @@ def test_a_step_is_as_many_moves(sampler):
     np.testing.assert_allclose(kernel.chains(state), moved)
 
 
+def test_a_sweep_keeps_the_slope_from_move_to_move():
+    calls = []
+
+    class Counts(CorrelatedNormal):
+        def grad_x(self, x):
+            calls.append(len(x))
+            return super().grad_x(x)
+
+    energy = Counts()
+    sweep(energy, energy.draws(13), MALA(0.2), 7, Random(5))
+    assert len(calls) == 8
+
+
 class Costly(CorrelatedNormal):
     work = 1e7  # so that blocks of chains run on several threads
 
