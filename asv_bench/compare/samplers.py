@@ -5,14 +5,17 @@ valley (Rosenbrock), two wells in each column, and Student's t. All samplers sta
 chains at the same exact draws, so the figures are about mixing alone. The effective
 sample size is the smallest one of all columns and their squares; it is that of the
 means, in double precision, by the same code for all. Gradients are counted per chain,
-without the tuning. Times are wall times of the moves, without tuning and compilation.
+without the tuning. Draws come in ten parts. Times are ten times the wall time of the
+fastest part, since a machine may be busy, without tuning and compilation. The gradients
+are functions of NumPy, and once those functions as numba compiles them.
 
     python asv_bench/compare/samplers.py [--seeds 3] [--draws 500] [--blackjax]
 
-With ``--blackjax``, blackjax runs its HMC with a fixed number of steps, tuned by its
-own window adaptation (one chain, 1000 steps, a diagonal mass matrix), once with half as
-many leapfrog steps as ``HMC`` has at most, and once with as many. All chains move in
-one compiled scan. It needs the packages jax and blackjax, beside those of skebm.
+With ``--blackjax``, blackjax runs its HMC with a fixed number of 5 or 10 leapfrog
+steps, tuned by its window adaptation (one chain, 1000 steps, a diagonal mass matrix),
+and with trajectories whose length its ChEES adaptation has tuned (the same chains, 1000
+steps). All chains move in one compiled scan. It needs the packages jax and blackjax,
+beside those of skebm.
 """
 
 import argparse
@@ -20,6 +23,7 @@ import time
 from types import SimpleNamespace
 
 import numpy as np
+from numba import njit
 
 from skebm.energies import Energy
 from skebm.layers import Gaussian
@@ -28,7 +32,7 @@ from skebm.samplers import HMC, MALA
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 
-N_CHAINS, N_LEAPFROG, N_WARM_UP = 100, 10, 1000
+N_CHAINS, N_WARM_UP, N_PARTS, LENGTHS = 100, 1000, 10, (5, 10, "ChEES")
 SCALES, MEAN = np.array([0.3, 0.7, 1.0, 1.6, 2.3]), np.array([0.5, -1.0, 0.0, 2.0, 1.0])
 CORRELATION = 0.6 ** np.abs(np.subtract.outer(np.arange(5), np.arange(5)))
 COVARIANCE = CORRELATION * np.outer(SCALES, SCALES)
@@ -58,8 +62,10 @@ def rosenbrock():
         return (x[..., 0] ** 2 + across**2) / 2
 
     def grad_x(x):
-        across = (x[:, 1] - x[:, 0] ** 2) / WIDTH**2
-        return np.stack([x[:, 0] - 2 * x[:, 0] * across, across], axis=1)
+        out = np.empty_like(x)
+        out[:, 1] = (x[:, 1] - x[:, 0] ** 2) / WIDTH**2
+        out[:, 0] = x[:, 0] - 2 * x[:, 0] * out[:, 1]
+        return out
 
     def draws(n, rng):
         noise = rng.normal(size=(n, 2))
@@ -103,8 +109,10 @@ TARGETS = {
 class Target(Energy):
     """One of the targets as an energy that counts its gradients."""
 
-    def __init__(self, name):
+    def __init__(self, name, compiles=False):
         self._energy, self._grad_x, self.draws = TARGETS[name]()
+        if compiles:
+            self._grad_x = njit(self._grad_x)
         exact = self.draws(10_000, np.random.default_rng(0))
         self.base = Gaussian.from_moments(exact.mean(axis=0), exact.var(axis=0), 10_000)
         self.params, self.n_gradients = {"unused": np.zeros(1)}, 0
@@ -119,6 +127,21 @@ class Target(Energy):
         return self._grad_x(x)
 
 
+class Clock:
+    """Measures parts of equal work."""
+
+    def __init__(self):
+        self.times = [time.perf_counter()]
+
+    def lap(self):
+        """Note the end of a part."""
+        self.times.append(time.perf_counter())
+
+    def seconds(self):
+        """Return the time of all parts if all were as fast as the fastest."""
+        return N_PARTS * np.diff(self.times).min()
+
+
 def run_skebm(sampler, energy, start, n_draws, seed):
     """Return draws, gradients of each chain, seconds and acceptance."""
     with use_threads():
@@ -126,22 +149,27 @@ def run_skebm(sampler, energy, start, n_draws, seed):
         state = sampler.init(energy, start, Random(seed))
         sampler.step(energy, state, Random(seed))
         draws, rates, energy.n_gradients = np.empty((n_draws, *start.shape)), [], 0
-        begin = time.perf_counter()
+        clock = Clock()
         for t in range(n_draws):
             state = sampler.step(energy, state, Random(seed).fold(t))
             draws[t] = sampler.chains(state)
             rates.append(sampler.acceptance(state))
-        seconds = time.perf_counter() - begin
+            if (t + 1) % (n_draws // N_PARTS) == 0:
+                clock.lap()
     return SimpleNamespace(
-        draws=draws, gradients=energy.n_gradients, seconds=seconds, rate=np.mean(rates)
+        draws=draws,
+        gradients=energy.n_gradients,
+        seconds=clock.seconds(),
+        rate=np.mean(rates),
     )
 
 
 def run_blackjax(name, n_leapfrog, start, n_draws, seed):
-    """Return the same of blackjax's HMC."""
+    """Return the same of blackjax's HMC, with a number of steps or "ChEES"."""
     import blackjax
     import jax
     import jax.numpy as jnp
+    import optax
 
     jax.config.update("jax_enable_x64", True)
     energy = TARGETS[name]()[0]
@@ -150,12 +178,22 @@ def run_blackjax(name, n_leapfrog, start, n_draws, seed):
         return -energy(x, jnp)
 
     keys = jax.random.split(jax.random.key(seed), 2)
-    adaptation = blackjax.window_adaptation(
-        blackjax.hmc, log_density, num_integration_steps=n_leapfrog
-    )
-    (_, parameters), _ = adaptation.run(keys[0], jnp.asarray(start[0]), N_WARM_UP)
-    kernel = blackjax.hmc(log_density, **parameters)
-    states = jax.vmap(kernel.init)(jnp.asarray(start))
+    start = jnp.asarray(start)
+    if n_leapfrog == "ChEES":
+        adaptation = blackjax.chees_adaptation(log_density, N_CHAINS)
+        facts = start, 0.1, optax.adam(0.02), N_WARM_UP
+        (states, parameters), _ = adaptation.run(keys[0], *facts)
+        kernel = blackjax.dynamic_hmc(log_density, **parameters)
+        states = states._replace(
+            **jax.vmap(blackjax.hmc.init, (0, None))(start, log_density)._asdict()
+        )
+    else:
+        adaptation = blackjax.window_adaptation(
+            blackjax.hmc, log_density, num_integration_steps=n_leapfrog
+        )
+        (_, parameters), _ = adaptation.run(keys[0], start[0], N_WARM_UP)
+        kernel = blackjax.hmc(log_density, **parameters)
+        states = jax.vmap(kernel.init)(start)
 
     @jax.jit
     def moves(key, states):
@@ -163,19 +201,24 @@ def run_blackjax(name, n_leapfrog, start, n_draws, seed):
             states, info = jax.vmap(kernel.step)(
                 jax.random.split(key, N_CHAINS), states
             )
-            return states, (states.position, info.acceptance_rate)
+            steps = info.num_integration_steps[0]
+            return states, (states.position, info.acceptance_rate, steps)
 
-        return jax.lax.scan(one, states, jax.random.split(key, n_draws))[1]
+        return jax.lax.scan(one, states, jax.random.split(key, n_draws // N_PARTS))
 
     jax.block_until_ready(moves(keys[0], states))
-    begin = time.perf_counter()
-    draws, rates = jax.block_until_ready(moves(keys[1], states))
-    seconds = time.perf_counter() - begin
+    draws, rates, gradients, clock = [], [], 0, Clock()
+    for key in jax.random.split(keys[1], N_PARTS):
+        states, (x, rate, steps) = jax.block_until_ready(moves(key, states))
+        clock.lap()
+        draws.append(np.asarray(x))
+        rates.append(float(np.mean(rate)))
+        gradients += int(steps.sum())
     return SimpleNamespace(
-        draws=np.asarray(draws),
-        gradients=n_draws * n_leapfrog,
-        seconds=seconds,
-        rate=float(np.mean(rates)),
+        draws=np.concatenate(draws),
+        gradients=gradients,
+        seconds=clock.seconds(),
+        rate=np.mean(rates),
     )
 
 
@@ -194,13 +237,14 @@ def main():
     ours = {
         "MALA": MALA(),
         "MALA, 5 moves a step": MALA(n_steps=5),
-        f"HMC({N_LEAPFROG})": HMC(n_leapfrog=N_LEAPFROG),
+        "HMC": HMC(),
     }
-    lengths = (N_LEAPFROG // 2, N_LEAPFROG) if options.blackjax else ()
+    lengths = LENGTHS if options.blackjax else ()
     print(f"{'target':12s} {'sampler':22s} acceptance  ESS/gradient (range), ESS/s")
     for name in TARGETS:
-        energy = Target(name)
+        energy, compiled = Target(name), Target(name, compiles=True)
         runs = {label: [] for label in ours}
+        runs["HMC, compiled gradient"] = []
         runs |= {f"blackjax HMC({length})": [] for length in lengths}
         for seed in range(options.seeds):
             start = energy.draws(N_CHAINS, np.random.default_rng(seed))
@@ -208,6 +252,8 @@ def main():
                 runs[label].append(
                     run_skebm(sampler, energy, start, options.draws, seed)
                 )
+            run = run_skebm(HMC(), compiled, start, options.draws, seed)
+            runs["HMC, compiled gradient"].append(run)
             for length in lengths:
                 run = run_blackjax(name, length, start, options.draws, seed)
                 runs[f"blackjax HMC({length})"].append(run)

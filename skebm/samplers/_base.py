@@ -163,9 +163,11 @@ def sweep(energy, chains, kernel, n_steps, random, size=BLOCK_ROWS):
     """
 
     def move_block(block):
-        state = energy.take(chains, block)
+        state, draws = energy.take(chains, block), random.rows(block.start)
+        if hasattr(kernel, "moves"):
+            return kernel.moves(energy, state, n_steps, draws)
         for t in range(n_steps):
-            state = kernel.move(energy, state, random.rows(block.start).fold(t))
+            state = kernel.move(energy, state, draws.fold(t))
         return state
 
     blocks = map_blocks(move_block, energy.n_chains(chains), energy.work, size)

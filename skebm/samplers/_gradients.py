@@ -7,6 +7,7 @@ import numpy as np
 
 from skebm.energies import Energy
 from skebm.samplers._base import Sampler
+from skebm.samplers._tuning import DualAveraging, scales
 from skebm.utils._parallel import map_blocks
 from skebm.utils._random import Random
 
@@ -17,19 +18,15 @@ _N_TUNING_CHAINS, _N_TUNING_MOVES = 64, (40, 60, 90)
 # steep, chains from the reference would be rejected at a step size that suits all.
 # The acceptance at which they aim.
 _N_BURN_IN, _BURN_IN_TARGET = 40, 0.6
-# Share of the moves with smaller steps, and log10 of the smallest factor.
-_SHARE_SMALL, _SMALLEST = 0.1, -2.0
-# The constants of dual averaging that Hoffman and Gelman recommend.
-_GAMMA, _T0, _KAPPA = 0.05, 10, 0.75
+# Share of the moves with smaller steps, and log of the smallest factor.
+_SHARE_SMALL, _LOG_SMALLEST = 0.1, np.log(0.01)
 # Change of the log step size of persistent chains, for each move, where no proposal or
 # every proposal is accepted.
 _GAIN = 0.1
-# Column scales below this share of the largest one are numerical noise.
-_SMALLEST_SCALE = 1e-8
 
 
 class GradientChains(NamedTuple):
-    """Chains, and the step size with which they move.
+    """Chains, and the numbers with which they move.
 
     Attributes
     ----------
@@ -40,11 +37,14 @@ class GradientChains(NamedTuple):
     acceptance : float
         Share of the proposals of the last step that were accepted, in expectation. NaN
         before the first step.
+    n_leapfrog : int
+        Largest number of steps of a move.
     """
 
     chains: object
     step_size: np.ndarray
     acceptance: float = np.nan
+    n_leapfrog: int = 1
 
 
 class Point(NamedTuple):
@@ -73,7 +73,9 @@ class Point(NamedTuple):
         """Return the point with the chains of another point where ``takes`` is true."""
         if takes.all():
             return other
-        rows = np.arange(len(takes)) + len(takes) * takes
+        n = len(takes)
+        rows = np.arange(n)
+        rows[takes] += n
         chains = energy.take(energy.join([self.chains, other.chains]), rows)
         return Point(
             chains,
@@ -100,6 +102,7 @@ class GradientSampler(Sampler):
     """
 
     requires = ("grad_x",)
+    n_leapfrog = 1
     _target = 0.8
 
     # -- the step size ---------------------------------------------------------------
@@ -165,37 +168,49 @@ class GradientSampler(Sampler):
             )
         random = Random(0) if random is None else random
         x = energy.reference.sample(_N_TUNING_CHAINS, random.fold(0))
-        return self._with(self._search(energy, energy.chains(x), random.fold(1)))
+        return self._search(energy, energy.chains(x), random.fold(1))
 
-    def _with(self, step_size):
-        """Return a copy of the sampler with this step size."""
+    def _with(self, step_size, n_leapfrog):
+        """Return a copy of the sampler with these numbers."""
         twin = copy.copy(self)
-        twin.step_size = step_size
+        twin.step_size, twin.n_leapfrog = step_size, n_leapfrog
         return twin
 
     def _search(self, energy, chains, random):
-        """Return a step size for each column, found by moving chains."""
-        scale = _scales([energy.configurations(chains)], 1.0)
+        """Return the sampler with the numbers that are found by moving chains."""
+        sampler, seen = self, None
+        scale = scales([energy.configurations(chains)], 1.0)
         chains, log_step, scale = self._burnt_in(energy, chains, scale, random.fold(0))
         for k, n_moves in enumerate(_N_TUNING_MOVES):
-            averaging, seen = _DualAveraging(log_step, self._target), []
+            if k == len(_N_TUNING_MOVES) - 1:
+                facts = energy, chains, np.concatenate(seen), np.exp(log_step) * scale
+                sampler = sampler._with_length(*facts, random.fold(2))
+            averaging, seen = DualAveraging(log_step, self._target), []
             point = Point.at(energy, chains)
             for t in range(n_moves):
                 step_size, draws = np.exp(averaging.log_step) * scale, random.fold(1, k)
-                point, rate = self._tune(energy, point, step_size, draws.fold(t))
-                averaging.update(rate.mean())
+                point, rate = sampler._tune(energy, point, step_size, draws.fold(t))
+                averaging.update(self._average(rate))
                 if t >= n_moves // 2:
                     seen.append(energy.configurations(point.chains))
             chains, log_step = point.chains, averaging.average
             if k < len(_N_TUNING_MOVES) - 1:
-                scale = _scales(seen, scale)
+                scale = scales(seen, scale)
         step_size = np.exp(log_step) * scale
         if not (np.isfinite(step_size) & (step_size > 0)).all():
             raise ValueError(
                 f"{type(self).__name__} found no step size at which the energy is "
                 "finite. Pass a number as step_size."
             )
-        return step_size
+        return self._with(step_size, sampler.n_leapfrog)
+
+    def _with_length(self, energy, chains, rows, step_size, random):
+        """Return the sampler with trajectories of a length that suits the energy."""
+        return self
+
+    def _average(self, rates):
+        """Return the number that is to be at the target, for rates of acceptance."""
+        return rates.mean()
 
     def _burnt_in(self, energy, chains, scale, random):
         """Return chains that have left their start, a log step size and scales."""
@@ -206,7 +221,7 @@ class GradientSampler(Sampler):
             point, rate = self._tune(energy, point, step_size, random.fold(t))
             log_step += rate[:, None] - _BURN_IN_TARGET
             seen.append(energy.configurations(point.chains))
-        scale = _scales(seen[_N_BURN_IN // 2 :], scale)
+        scale = scales(seen[_N_BURN_IN // 2 :], scale)
         return point.chains, float(np.median(log_step)), scale
 
     def _tune(self, *arguments):
@@ -221,23 +236,32 @@ class GradientSampler(Sampler):
 
     def follow(self, energy, chains, random):
         """Return the chains after a move, and the sampler nearer to its target."""
-        chains, rate = self._moved(energy, chains, random)
-        return chains, self._with(self._followed(self.step_size, rate))
+        chains, rates = self._moved(energy, chains, random)
+        step_size = self._followed(self.step_size, rates)
+        return chains, self._with(step_size, self.n_leapfrog)
 
     def _moved(self, energy, chains, random):
-        """Return the chains after one transition, and their mean acceptance."""
+        """Return the chains after one transition, and their rates of acceptance."""
         point = Point.at(energy, chains)
-        point, rate = self.transition(energy, point, self._numbers(), random)
-        return point.chains, rate.mean()
+        point, rates = self.transition(energy, point, self._numbers(), random)
+        return point.chains, rates
 
-    def _followed(self, step_size, rate):
-        """Return a step size whose acceptance is nearer to the target than ``rate``."""
-        return step_size * np.exp(_GAIN * (rate - self._target))
+    def moves(self, energy, chains, n_moves, random):
+        """Return the chains after several transitions."""
+        step_size, point = self._numbers(), Point.at(energy, chains)
+        for t in range(n_moves):
+            point, _ = self.transition(energy, point, step_size, random.fold(t))
+        return point.chains
+
+    def _followed(self, step_size, rates):
+        """Return a step size whose acceptance is nearer to the target than rates."""
+        return step_size * np.exp(_GAIN * (self._average(rates) - self._target))
 
     def spread(self, energy, chains, random):
         """Return the chains with a step size; ``"auto"`` is tuned to the energy."""
-        energy = Energy.of(energy)
-        return GradientChains(chains, self.tuned(energy, random.fold(0)).step_size)
+        tuned = self.tuned(Energy.of(energy), random.fold(0))
+        numbers = {"step_size": tuned.step_size, "n_leapfrog": tuned.n_leapfrog}
+        return GradientChains(chains, **numbers)
 
     def chains(self, state):
         """Return the chains of the energy."""
@@ -253,36 +277,37 @@ class GradientSampler(Sampler):
 
     def step(self, energy, state, random):
         """Return the state after ``n_steps`` moves of blocks of chains in parallel."""
-        energy = Energy.of(energy)
+        energy, n_chains = Energy.of(energy), Energy.of(energy).n_chains(state.chains)
+        sampler = self._with(state.step_size, state.n_leapfrog)
 
         def move_block(block):
             point = Point.at(energy, energy.take(state.chains, block))
-            total = 0.0
+            rates = np.empty((self.n_steps, len(point.energy)))
             for t in range(self.n_steps):
                 draws = random.rows(block.start).fold(t)
-                point, rate = self.transition(energy, point, state.step_size, draws)
-                total += rate.sum()
-            return point.chains, total
+                point, rates[t] = sampler.transition(
+                    energy, point, state.step_size, draws
+                )
+            return point.chains, rates
 
-        n_chains = energy.n_chains(state.chains)
         blocks = map_blocks(move_block, n_chains, energy.work)
-        parts, totals = zip(*blocks, strict=True)
-        rate = float(sum(totals) / (n_chains * self.n_steps))
-        step_size = state.step_size
+        parts, rates = zip(*blocks, strict=True)
+        rates, step_size = np.concatenate(rates, axis=1), state.step_size
         if self.adapts:
-            step_size = self._followed(step_size, rate)
+            step_size = self._followed(step_size, rates)
         chains = parts[0] if len(parts) == 1 else energy.join(list(parts))
-        return GradientChains(chains, step_size, rate)
+        return state._replace(
+            chains=chains, step_size=step_size, acceptance=float(rates.mean())
+        )
 
 
 def acceptance_of(energy_before, energy_after):
     """Return ``min(1, exp(before - after))``; 0 where the proposal is not finite."""
-    with np.errstate(invalid="ignore"):
-        rate = np.exp(np.minimum(energy_before - energy_after, 0.0))
+    rate = np.exp(np.minimum(energy_before - energy_after, 0.0))
     return np.where(np.isfinite(energy_after), rate, 0.0)
 
 
-def varied(step_size, n, random):
+def varied(step_size, uniform):
     """Return step sizes of chains, a few of which are smaller than the others.
 
     Where the energy is steeper than elsewhere, chains that make the usual steps only
@@ -291,43 +316,19 @@ def varied(step_size, n, random):
 
     Parameters
     ----------
-    step_size : float or ndarray that broadcasts to (n, n_features)
-    n : int
-    random : Random
+    step_size : float or ndarray of shape (n_features,)
+    uniform : ndarray of shape (n,)
+        A number in (0, 1) for each chain.
 
     Returns
     -------
     ndarray of shape (n, 1) or (n, n_features), float64
     """
-    uniform = random.uniform((n, 1)) / _SHARE_SMALL
-    factor = np.where(uniform < 1, 10 ** (_SMALLEST * uniform), 1.0)
+    factor, small = np.ones((len(uniform), 1)), uniform < _SHARE_SMALL
+    factor[small, 0] = np.exp(_LOG_SMALLEST / _SHARE_SMALL * uniform[small])
     return factor * step_size
 
 
 def shared(random):
     """Return the stream whose draws all blocks of chains share."""
     return random.rows(-random.row)
-
-
-class _DualAveraging:
-    """Brings the mean of noisy rates to a target (Hoffman and Gelman 2014)."""
-
-    def __init__(self, log_step, target):
-        self.log_step = self.average = self.start = log_step
-        self.target, self.error, self.t = target, 0.0, 0
-
-    def update(self, rate):
-        """Take the acceptance of a move at the present step size."""
-        self.t += 1
-        self.error += (self.target - rate - self.error) / (self.t + _T0)
-        self.log_step = self.start - np.sqrt(self.t) / _GAMMA * self.error
-        share = self.t**-_KAPPA
-        self.average += share * (self.log_step - self.average)
-
-
-def _scales(rows, default):
-    """Return standard deviations of columns, or ``default`` where all rows agree."""
-    rows = np.concatenate(rows).astype(np.float64, copy=False)
-    scale = rows.std(axis=0)
-    known = np.isfinite(scale) & (scale > _SMALLEST_SCALE * np.nanmax(scale, initial=0))
-    return np.where(known & (scale > 0), scale, default)

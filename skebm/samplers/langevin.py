@@ -8,16 +8,15 @@ from skebm.samplers._gradients import GradientSampler, Point, varied
 _HOPELESS = -20.0
 
 
-def _proposed(energy, point, step_size, random):
-    """Return the rows of chains after a step of Langevin dynamics, and its noise."""
+def _proposed(energy, point, step_size, noise):
+    """Return the point after a step of Langevin dynamics with this noise."""
     x = energy.configurations(point.chains)
     step_size = np.asarray(step_size, dtype=x.dtype)
-    noise = random.normal(x.shape, x.dtype)
     proposed = noise * step_size
     proposed += x
     with np.errstate(over="ignore"):
         proposed -= step_size * step_size / 2 * point.slope
-    return Point.at(energy, energy.put(point.chains, proposed)), noise, step_size
+    return Point.at(energy, energy.put(point.chains, proposed))
 
 
 def _log_ratio(point, proposed, noise, step_size):
@@ -25,19 +24,27 @@ def _log_ratio(point, proposed, noise, step_size):
 
     ``back`` is the noise with which a step from the proposal leads back.
     """
+    step_size = np.asarray(step_size, dtype=noise.dtype)
     with np.errstate(all="ignore"):
         back = noise - step_size / 2 * (point.slope + proposed.slope)
-        squares = [np.einsum("ni,ni->n", z, z, dtype=np.float64) for z in (noise, back)]
+        squares = [np.vecdot(z, z, dtype=np.float64) for z in (noise, back)]
         ratio = point.energy - proposed.energy + (squares[0] - squares[1]) / 2
     return np.where(np.isfinite(ratio), ratio, -np.inf)
 
 
-def _adjusted(energy, point, step_size, random):
+def _adjusted(energy, point, step_size, noise, uniform):
     """Return the point after the rule of Metropolis, and the acceptance."""
-    proposed, *path = _proposed(energy, point, step_size, random.fold(0))
-    rate = np.exp(np.minimum(_log_ratio(point, proposed, *path), 0.0))
-    takes = random.fold(1).uniform((len(rate), 1))[:, 0] < rate
+    proposed = _proposed(energy, point, step_size, noise)
+    rate = np.exp(np.minimum(_log_ratio(point, proposed, noise, step_size), 0.0))
+    takes = uniform < rate
     return point.chosen(energy, proposed, takes), rate
+
+
+def _draws(energy, point, n_uniform, random):
+    """Return normal numbers of the shape of the rows, and uniform ones for each row."""
+    x = energy.configurations(point.chains)
+    normal, uniform = random.normal_and_uniform(x.shape, n_uniform, x.dtype)
+    return normal, *uniform.T
 
 
 class Langevin(GradientSampler):
@@ -75,14 +82,16 @@ class Langevin(GradientSampler):
 
     def transition(self, energy, point, step_size, random):
         """Return the next point, and the acceptance that a correction would have."""
-        proposed, *path = _proposed(energy, point, step_size, random)
-        ratio = _log_ratio(point, proposed, *path)
+        x = energy.configurations(point.chains)
+        noise = random.normal(x.shape, x.dtype)
+        proposed = _proposed(energy, point, step_size, noise)
+        ratio = _log_ratio(point, proposed, noise, step_size)
         rate = np.exp(np.minimum(ratio, 0.0))
         return point.chosen(energy, proposed, ratio > _HOPELESS), rate
 
-    def _tune(self, *arguments):
+    def _tune(self, energy, point, step_size, random):
         # Chains without a correction could run away while the step size is too large.
-        return _adjusted(*arguments)
+        return _adjusted(energy, point, step_size, *_draws(energy, point, 1, random))
 
 
 class MALA(GradientSampler):
@@ -120,6 +129,5 @@ class MALA(GradientSampler):
 
     def transition(self, energy, point, step_size, random):
         """Return the next point, and the acceptance of each proposal."""
-        n = len(point.energy)
-        step_size = varied(step_size, n, random.fold(2))
-        return _adjusted(energy, point, step_size, random)
+        noise, takes, sizes = _draws(energy, point, 2, random)
+        return _adjusted(energy, point, varied(step_size, sizes), noise, takes)

@@ -103,6 +103,15 @@ class Random:
         uniform = self.uniform(shape, dtype)
         return ndtri(uniform, out=uniform)
 
+    def normal_and_uniform(self, shape, n_uniform, dtype=np.float64):
+        """Draw rows of normal numbers, and ``n_uniform`` uniform numbers for each.
+
+        One draw of few numbers for each row is twice as fast as two draws.
+        """
+        n, n_columns = shape
+        uniform = self.uniform((n, n_columns + n_uniform), dtype)
+        return ndtri(uniform[:, :n_columns]), uniform[:, n_columns:]
+
     def bernoulli(self, probability):
         """Draw 0 or 1, in the dtype and shape of ``probability``."""
         uniform = self.uniform(probability.shape, probability.dtype)

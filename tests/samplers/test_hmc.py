@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import hmean
 
 from skebm.energies import RBM
 from skebm.partition import AIS
@@ -11,8 +12,9 @@ from skebm.samplers import (
     anneal,
     resolve_kernel,
 )
-from skebm.samplers._gradients import _DualAveraging, varied
-from skebm.samplers.hmc import kinetic, leapfrog
+from skebm.samplers._gradients import varied
+from skebm.samplers._leapfrog import best_length, kinetic, leapfrog, length_at
+from skebm.samplers._tuning import DualAveraging
 from skebm.testing import check_sampler
 from skebm.utils._random import Random
 from tests.models import (
@@ -107,10 +109,10 @@ def test_twin_of_a_move(kind):
     energy, random = kind(), Random(5)
     x, step_size = energy.draws(13), 0.2 + 0.1 * np.arange(energy.n_features)
     moved = HMC(step_size, n_leapfrog=5).move(energy, x, random)
-    n_steps = 1 + int(5 * random.fold(1).uniform((1, 1))[0, 0])
-    steps = varied(step_size, 13, random.fold(3))
-    momentum = random.fold(0).normal(x.shape)
-    uniform = random.fold(2).uniform((13, 1))[:, 0]
+    n_steps = length_at(random.fold(1).uniform((1, 1))[0, 0], 5)
+    draws = random.fold(0).normal_and_uniform(x.shape, 2)
+    momentum, (uniform, sizes) = draws[0], draws[1].T
+    steps = varied(step_size, sizes)
     y, after = twin_of_leapfrog(energy.grad_x, x, momentum, steps, n_steps)
     change = energy.energy(y) - energy.energy(x)
     change += (after**2 - momentum**2).sum(axis=1) / 2
@@ -119,8 +121,9 @@ def test_twin_of_a_move(kind):
     np.testing.assert_allclose(moved, np.where(accepted[:, None], y, x))
 
 
-def test_numbers_of_steps_are_uniform_and_shared():
-    counts = np.zeros(5)
+def test_numbers_of_steps_are_shared_and_drawn_from_the_longer_ones():
+    """Of 10 steps, the lengths from 4 on are equally probable: a seventh each."""
+    counts = np.zeros(11)
     energy = CorrelatedNormal()
     calls = []
 
@@ -132,30 +135,76 @@ def test_numbers_of_steps_are_uniform_and_shared():
     energy, x = Counts(), CorrelatedNormal().draws(3)
     for t in range(500):
         calls.clear()
-        HMC(0.1, n_leapfrog=4).move(energy, x, Random(5).fold(t))
+        HMC(0.1, n_leapfrog=10).move(energy, x, Random(5).fold(t))
         counts[len(calls) - 1] += 1  # one more than the steps
-    assert counts[0] == 0
-    assert (np.abs(counts[1:] - 125) < 5 * np.sqrt(125)).all()
+    assert (counts[:4] == 0).all()
+    assert (np.abs(counts[4:] - 500 / 7) < 5 * np.sqrt(500 / 7)).all()
+    assert {length_at(share, 1) for share in (1e-9, 0.5, 1 - 2**-53)} == {1}
+    assert length_at(1 - 2**-53, 10) == 10
 
 
 def test_one_move_in_ten_is_small():
-    factors = varied(1.0, 100_003, Random(3))[:, 0]
+    factors = varied(1.0, Random(3).uniform((100_003, 1))[:, 0])[:, 0]
     small = factors < 1
     assert abs(small.mean() - 0.1) < 5 * np.sqrt(0.09 / 100_003)
     assert factors.min() >= 0.01
     logs = np.log10(factors[small])
     assert abs(logs.mean() + 1) < 5 * logs.std() / np.sqrt(small.sum())
-    assert varied(STEPS, 7, Random(3)).shape == (7, 5)
+    assert varied(STEPS, np.full(7, 0.05)).shape == (7, 5)
+    np.testing.assert_allclose(
+        varied(STEPS, np.full(7, 0.05)), np.tile(STEPS / 10, (7, 1))
+    )
+
+
+class Wide(CorrelatedNormal):
+    """Normal columns whose correlations are 0.6, or as given, to the distance."""
+
+    def __init__(self, correlation=0.6):
+        super().__init__()
+        apart = np.abs(np.subtract.outer(np.arange(5), np.arange(5)))
+        scales = np.sqrt(np.diag(self.covariance))
+        self.covariance = correlation**apart * np.outer(scales, scales)
+        self.precision = np.linalg.inv(self.covariance)
+
+
+def test_the_best_length_is_a_time():
+    """Half the step size needs twice as many steps, and long axes need more time."""
+    energy, found = Wide(), []
+    x = energy.draws(64)
+    for step_size in (20 * STEPS, 10 * STEPS):
+        facts = energy, x, energy.draws(1009), step_size, Random(3)
+        found.append(best_length(HMC(step_size), *facts))
+    assert 1.6 < found[1] / found[0] < 2.4
+    narrow = Wide(correlation=0.95)
+    facts = narrow, narrow.draws(64), narrow.draws(1009), 10 * STEPS, Random(3)
+    assert best_length(HMC(10 * STEPS), *facts) > 1.3 * found[1]
+
+
+def test_the_length_of_auto():
+    tuned = HMC().tuned(CorrelatedNormal())
+    assert 2 <= tuned.n_leapfrog <= 16
+    assert HMC(n_leapfrog=3).tuned(CorrelatedNormal()).n_leapfrog == 3
+    sampler = HMC()
+    state = begin(sampler, CorrelatedNormal(), 11, Random(3))
+    state = sampler.step(CorrelatedNormal(), state, Random(5))
+    assert 2 <= state.n_leapfrog <= 16
+    assert HMC(0.1).tuned(CorrelatedNormal()).n_leapfrog == "auto"
+
+
+def test_the_acceptance_that_is_tuned_is_a_harmonic_mean():
+    rates = Random(3).uniform((11, 1))[:, 0]
+    np.testing.assert_allclose(HMC()._average(rates), hmean(np.maximum(rates, 0.01)))
+    assert HMC()._average(np.array([1, 1, 0])) == pytest.approx(3 / 102)
 
 
 def test_dual_averaging_by_its_formulas():
     """The log step and its average, by equation 6 of Hoffman and Gelman."""
     rates = Random(3).uniform((30, 1))[:, 0]
-    averaging, target, start = _DualAveraging(-0.7, 0.8), 0.8, -0.7
+    averaging, target, start = DualAveraging(-0.7, 0.8), 0.8, -0.7
     error, average = 0.0, start
     for t, rate in enumerate(rates, start=1):
         error = (1 - 1 / (t + 10)) * error + (target - rate) / (t + 10)
-        log_step = start - np.sqrt(t) / 0.05 * error
+        log_step = start - np.sqrt(t) / 0.2 * error
         average = t**-0.75 * log_step + (1 - t**-0.75) * average
         averaging.update(rate)
         np.testing.assert_allclose(averaging.log_step, log_step)
@@ -164,6 +213,8 @@ def test_dual_averaging_by_its_formulas():
 
 def test_what_is_refused():
     energy = CorrelatedNormal()
+    with pytest.raises(ValueError, match="n_leapfrog='long' is not known"):
+        HMC(0.1, n_leapfrog="long").move(energy, energy.draws(3), Random(3))
     for wrong in ({"n_leapfrog": 0}, {"target_accept": 1.0}, {"target_accept": 0}):
         with pytest.raises(ValueError, match="target_accept must lie between"):
             HMC(0.1, **wrong).move(energy, energy.draws(3), Random(3))
@@ -224,7 +275,7 @@ def test_replicas_have_their_own_step_sizes():
 @heavy
 def test_trajectories_of_trainings_take_them():
     energy = CorrelatedNormal()
-    sampler = TrajectoryTempering(kernel="hmc", every=2)
+    sampler = TrajectoryTempering(kernel=HMC(n_leapfrog=10), every=2)
     state = begin(sampler, energy, 101, Random(3))
     for t in range(60):
         state = sampler.step(energy, state, Random(5).fold(t))

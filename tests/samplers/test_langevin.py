@@ -99,9 +99,9 @@ def test_twin_of_a_move(kind):
     x, random = energy.draws(13), Random(5)
     step_size = 0.3 + 0.1 * np.arange(energy.n_features)
     moved = MALA(step_size).move(energy, x, random)
-    steps = varied(step_size, 13, random.fold(2))
-    noise = random.fold(0).normal(x.shape)
-    uniform = random.fold(1).uniform((13, 1))[:, 0]
+    noise, others = random.normal_and_uniform(x.shape, 2)
+    uniform, sizes = others.T
+    steps = varied(step_size, sizes)
 
     def mean(row, step):
         return row - step**2 / 2 * energy.grad_x(row[None])[0]
@@ -130,7 +130,8 @@ def test_detailed_balance_of_a_pair_of_rows():
     energy = Student()
     x, step = energy.draws(17), 0.7
     point = Point.at(energy, x)
-    proposed, noise, step = _proposed(energy, point, step, Random(5))
+    noise = Random(5).normal(x.shape)
+    proposed = _proposed(energy, point, step, noise)
     there = _log_ratio(point, proposed, noise, step)
     back = (x - proposed.chains + step**2 / 2 * proposed.slope) / step
     np.testing.assert_allclose(_log_ratio(proposed, point, back, step), -there)
@@ -151,7 +152,7 @@ def test_proposals_without_a_finite_energy_are_rejected(sampler):
     energy = Walled()
     x = energy.draws(401)
     x = x[x[:, 0] < 0]
-    moved = sweep(energy, x, sampler(0.3), 30, Random(3))
+    moved = sweep(energy, x, sampler(0.1), 30, Random(3))
     assert (moved[:, 0] <= 0).all()
     assert np.isfinite(moved).all()
     assert (moved != x).any(axis=1).mean() > 0.8
@@ -162,10 +163,11 @@ def test_proposals_without_a_finite_energy_are_rejected(sampler):
 def test_adjusted_and_unadjusted_share_their_proposals():
     energy = DoubleWell()
     point = Point.at(energy, energy.draws(13))
-    after, rate = _adjusted(energy, point, 0.3, Random(5))
+    noise, uniform = Random(5).normal(point.slope.shape), Random(7).uniform((13, 1))
+    after, rate = _adjusted(energy, point, 0.3, noise, uniform[:, 0])
     assert ((rate >= 0) & (rate <= 1)).all()
     moved = (after.chains != point.chains).any(axis=1)
-    proposed = Langevin(0.3).move(energy, point.chains, Random(5).fold(0))
+    proposed = Langevin(0.3).move(energy, point.chains, Random(5))
     np.testing.assert_array_equal(after.chains[moved], proposed[moved])
 
 
@@ -178,12 +180,14 @@ def test_tuned_step_sizes_reach_the_acceptance(sampler, kind):
     energy = kind()
     kernel = sampler().tuned(energy)
     assert kernel.step_size.shape == (energy.n_features,)
-    state = kernel.init(energy, energy.draws(1009), Random(3))
-    rates = []
+    point, averages = Point.at(energy, energy.draws(1009)), []
     for t in range(20):
-        state = kernel.step(energy, state, Random(5).fold(t))
-        rates.append(kernel.acceptance(state))
-    assert abs(np.mean(rates) - sampler()._target) < 0.12
+        facts = energy, point, kernel.step_size, Random(5).fold(t)
+        point, rates = kernel.transition(*facts)
+        averages.append(kernel._average(rates))
+    # A harmonic mean hangs on the few chains that are stuck in the tails.
+    tolerance = 0.25 if sampler is HMC else 0.12
+    assert abs(np.mean(averages) - sampler()._target) < tolerance
     assert kernel.tuned(energy) is kernel
     again = sampler().tuned(energy).step_size
     np.testing.assert_array_equal(again, kernel.step_size)
@@ -251,7 +255,23 @@ def test_a_step_is_as_many_moves(sampler):
     kernel = sampler(0.2, n_steps=3)
     state = kernel.step(energy, kernel.init(energy, x, Random(3)), Random(5))
     moved = sweep(energy, x, kernel, 3, Random(5))
+    for t in range(3):
+        x = kernel.move(energy, x, Random(5).fold(t))
+    np.testing.assert_allclose(moved, x)
     np.testing.assert_allclose(kernel.chains(state), moved)
+
+
+def test_a_sweep_keeps_the_slope_from_move_to_move():
+    calls = []
+
+    class Counts(CorrelatedNormal):
+        def grad_x(self, x):
+            calls.append(len(x))
+            return super().grad_x(x)
+
+    energy = Counts()
+    sweep(energy, energy.draws(13), MALA(0.2), 7, Random(5))
+    assert len(calls) == 8
 
 
 class Costly(CorrelatedNormal):

@@ -96,6 +96,16 @@ def test_distributions(dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_normal_and_uniform(dtype):
+    """They are the columns of one draw of uniform numbers."""
+    normal, uniform = Random(3).normal_and_uniform((13, 5), 2, dtype)
+    drawn = Random(3).uniform((13, 7), dtype)
+    np.testing.assert_allclose(stats.norm.cdf(normal), drawn[:, :5], rtol=1e-5)
+    np.testing.assert_array_equal(uniform, drawn[:, 5:])
+    assert normal.dtype == uniform.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_bernoulli(dtype):
     probability = np.tile(np.array([0, 0.2, 0.7, 1], dtype=dtype), (N, 1))
     drawn = Random(11).bernoulli(probability)
