@@ -21,11 +21,10 @@ _MAX_KERNELS, _MIN_KERNELS = 5000, 50
 # apart, and kernels only find copies: of the red wines, which have some, they learned
 # the density of these and nothing else.
 _MAX_COLUMNS = 3
-# Share of rows that choose the weights of the parts.
-_HELD_OUT = 0.2
-# A part of a smaller weight is left out, and
-_SMALLEST_WEIGHT = 0.01
-# this many iterations of EM find the weights.
+# Parts that the rows are cut into. Those that are held out in turn choose the weights:
+# one of them, or more in tables of few cells, where one alone is often misleading.
+_N_CUTS, _N_FOLDS, _FEW_CELLS = 5, 3, 20_000
+# Iterations of EM that find the weights.
 _N_ITER = 300
 # Rows that one thread takes at a time.
 _BLOCK = 512
@@ -200,9 +199,9 @@ class _StackGiven:
 def stacked(X, weight, random, dtype_name):
     """Return the stack of mixtures and kernels for rows.
 
-    The parts are fitted to four fifths of the rows. Their weights maximise the
-    likelihood of the rest, without copies of fitted rows. Then the parts with weight
-    are fitted to all rows.
+    The parts are fitted to four fifths of the rows, and score the rest, in turn. Their
+    weights maximise the likelihood of these rows, without copies of fitted rows. Then
+    the parts with weight are fitted to all rows.
 
     Parameters
     ----------
@@ -215,24 +214,35 @@ def stacked(X, weight, random, dtype_name):
     X = X.astype(np.float64)
     weight = np.ones(len(X)) if weight is None else weight
     X, weight = X[weight > 0], weight[weight > 0]
-    order = random.fold(0).permutation(len(X))
-    n_held_out = int(_HELD_OUT * len(X))
-    rest, held_out = order[n_held_out:], order[:n_held_out]
-    kinds = [("mixture", k) for k in _SIZES if _ROWS_PER_COMPONENT * k <= len(rest)]
-    if len(rest) >= _MIN_KERNELS and X.shape[1] <= _MAX_COLUMNS:
+    n_fitted = len(X) - len(X) // _N_CUTS
+    kinds = [("mixture", k) for k in _SIZES if _ROWS_PER_COMPONENT * k <= n_fitted]
+    if n_fitted >= _MIN_KERNELS and X.shape[1] <= _MAX_COLUMNS:
         kinds += [("kernels", h) for h in _BANDWIDTHS]
-    kinds = kinds or [("mixture", 1)]
-    share = np.ones(1)
+    kinds, share = kinds or [("mixture", 1)], np.ones(1)
     if len(kinds) > 1:
-        parts = [_fit(*kind, X[rest], weight[rest], random.fold(1)) for kind in kinds]
-        new = held_out[_are_new(X[held_out], X[rest])]
-        share = np.full(len(kinds), 1 / len(kinds))
-        if len(new):
-            share = _shares(_log_densities(parts, X[new]), weight[new])
-    kept = np.flatnonzero(share >= _SMALLEST_WEIGHT)
+        share = _lean_shares(*_held_out_scores(kinds, X, weight, random))
+    kept = np.flatnonzero(share)
     parts = [_fit(*kinds[k], X, weight, random.fold(2)) for k in kept]
     log_weight = np.log(share[kept] / share[kept].sum())
     return Stack(parts, log_weight, X.shape[1], dtype_name)
+
+
+def _held_out_scores(kinds, X, weight, random):
+    """Return the log-densities of rows by parts that did not see them, and weights."""
+    cuts = np.array_split(random.fold(0).permutation(len(X)), _N_CUTS)
+    n_folds = _N_FOLDS if X.size <= _FEW_CELLS else 1
+    scores, weights = [], []
+    for k, held_out in enumerate(cuts[:n_folds]):
+        rest = np.setdiff1d(np.arange(len(X)), held_out)
+        fitted, draws = (X[rest], weight[rest]), random.fold(1, k)
+        new = held_out[_are_new(X[held_out], X[rest])]
+        if len(new):
+            parts = [_fit(*kind, *fitted, draws) for kind in kinds]
+            scores.append(_log_densities(parts, X[new]))
+            weights.append(weight[new])
+    if not scores:  # all rows are copies
+        return -np.arange(len(kinds))[None] * 1.0, np.ones(1)  # the simplest
+    return np.concatenate(scores), np.concatenate(weights)
 
 
 def _fit(kind, size, X, weight, random):
@@ -271,14 +281,47 @@ def _away(X, weight):
     return X - np.average(X, axis=0, weights=weight)
 
 
+def _lean_shares(scores, weight):
+    """Return the weights of few densities that rows cannot do without.
+
+    The density of the smallest weight is left out as long as that costs less than the
+    price of a number in the BIC, which is half the log of the number of rows. The
+    weights of many densities that are alike would follow the noise of these rows.
+    """
+    kept, price = np.arange(scores.shape[1]), np.log(max(weight.sum(), 1.0)) / 2
+    share, best = _shares(scores, weight)
+    for _ in range(len(kept) - 1):
+        fewer = np.delete(kept, share.argmin())
+        found, value = _shares(scores[:, fewer], weight)
+        if value < best - price:
+            break
+        kept, share, best = fewer, found, value
+    out = np.zeros(scores.shape[1])
+    out[kept] = share
+    return out
+
+
 def _shares(scores, weight):
-    """Return the weights of densities that maximise the likelihood of rows, by EM."""
+    """Return the weights of densities that maximise the likelihood of rows, by EM.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, n_parts)
+        Log-densities of the rows.
+    weight : ndarray of shape (n,)
+
+    Returns
+    -------
+    share : ndarray of shape (n_parts,)
+    value : float
+        The log-likelihood of the rows, in nats.
+    """
+    top, mass = scores.max(axis=1), weight.sum()
+    density = np.exp(scores - top[:, None])
     share = np.full(scores.shape[1], 1 / scores.shape[1])
     for _ in range(_N_ITER):
-        with np.errstate(divide="ignore"):
-            belief = softmax(scores + np.log(share), axis=1)
-        share = np.average(belief, axis=0, weights=weight)
-    return share
+        share = share * ((weight / (density @ share)) @ density) / mass
+    return share, float(weight @ (np.log(density @ share) + top))
 
 
 def _log_densities(parts, x):

@@ -13,6 +13,7 @@ from skebm.monitoring import FEWEST_ROWS
 from skebm.objectives import OBJECTIVES
 from skebm.partition import AIS, Auto
 from skebm.samplers import named_kernel
+from skebm.tables import straight_if_as_good
 from skebm.utils._sklearn import HasMethods, StrOptions
 from skebm.utils._types import Automatic, Seed, Spec
 from skebm.utils._validation import lookup, resolve
@@ -199,12 +200,24 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
 
     @property
     def _kinds(self):
-        if not (isinstance(self.visible, str) and self.visible == "auto"):
+        if not _is_auto(self.visible):
             return self.visible
         if self._term().is_unscaled:
             return "unscaled"
         has_density = not isinstance(self.reference, str | None)
         return "gaussian" if has_density else "auto"
+
+    def _settled(self, rows, go_on, is_stream):
+        rows, go_on = super()._settled(rows, go_on, is_stream)
+        if not (go_on or is_stream) and self._is_stacked:
+            self._encoding = straight_if_as_good(self._encoding, rows.X, rows.weight)
+        return rows, go_on
+
+    @property
+    def _is_stacked(self):
+        """Whether the reference of real columns is flexible, so that curves may go."""
+        is_auto = all(_is_auto(value) for value in (self.visible, self.reference))
+        return is_auto and self._term().is_tilt and set(self._table.kinds) == {"real"}
 
     def _train(self, training, rows, plan):
         super()._train(training, rows, plan)
@@ -241,3 +254,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         attributes = super()._fitted_attributes(training)
         energy, kernel = attributes["_energy"], self._kernel
         return {**attributes, "energy_": energy, "kernel_": kernel}
+
+
+def _is_auto(value):
+    return isinstance(value, str) and value == "auto"

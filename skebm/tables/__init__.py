@@ -29,6 +29,7 @@ from skebm.tables.labels import (
 from skebm.tables.observed import keep_observed
 from skebm.tables.partial import column_positions, partial_rows
 from skebm.tables.rows import Rows
+from skebm.tables.straight import straight_if_as_good
 from skebm.tables.table import Table
 from skebm.tables.weights import check_weight, positive
 
@@ -63,6 +64,7 @@ __all__ = [
     "read_documents",
     "refuse_huge",
     "settled_classes",
+    "straight_if_as_good",
     "take_columns",
     "validated",
     "with_labels",

@@ -4,7 +4,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
 from skebm.energies import MLP, HybridRecipe, Independent, Kernels, Stack, Summary
-from skebm.energies._stack import _shares, stacked
+from skebm.energies._stack import _lean_shares, _shares, stacked
 from skebm.inference import draw_holes, observed_energy
 from skebm.layers import Gaussian, Normals
 from skebm.testing import check_energy
@@ -86,11 +86,23 @@ def test_holes(make, pdf):
 def test_weights_have_the_largest_likelihood():
     rng = np.random.default_rng(3)
     scores, weight = rng.normal(size=(200, 2)), rng.uniform(size=200)
-    share = _shares(scores, weight)
+    share, value = _shares(scores, weight)
     grid = np.linspace(0.001, 0.999, 999)
     values = [weight @ logsumexp(scores + np.log([s, 1 - s]), axis=1) for s in grid]
     assert abs(share[0] - grid[np.argmax(values)]) < 0.005
     assert np.isclose(share.sum(), 1)
+    assert np.isclose(value, max(values), rtol=1e-5)
+
+
+def test_parts_that_are_not_needed_are_left_out():
+    rng = np.random.default_rng(3)
+    side = rng.choice([-3.0, 3.0], size=400)
+    x = side + rng.normal(size=400)
+    needed = [norm(m, 1).logpdf(x) for m in (-3, 3)]
+    alike = [norm(3, s).logpdf(x) for s in (0.9, 1.1, 1.3)]
+    share = _lean_shares(np.column_stack([*needed, *alike]), np.ones(400))
+    assert np.count_nonzero(share) == 2
+    assert share[0] > 0.4
 
 
 def test_two_clusters_are_found():

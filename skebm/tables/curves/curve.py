@@ -62,9 +62,9 @@ class Curve(NamedTuple):
         x : ndarray of shape (n,)
             NaN is ignored.
         weight : ndarray of shape (n,) or None
-        family : {"best", "power", "log"}, default="best"
-            The transform: the best of all, which respects the ends of the column; a
-            Yeo-Johnson transform about 0; or the logarithm.
+        family : {"best", "line", "power", "log"}, default="best"
+            The transform: the best of all, or none, which both respect the ends of the
+            column; a Yeo-Johnson transform about 0; or the logarithm.
         """
         x, weight = observed(x, weight)
         if not len(x):
@@ -75,7 +75,7 @@ class Curve(NamedTuple):
         y = curve.shape.transform(x.astype(np.float64))
         location, scale = standards(y[:, None], weight, x.dtype)
         curve = curve._replace(location=float(location[0]), scale=float(scale[0]))
-        return _stopped(curve, sample) if family == "best" else curve
+        return _stopped(curve, sample) if family in ("best", "line") else curve
 
     @property
     def is_straight(self):
@@ -110,7 +110,13 @@ def _log(sample):
 
 
 def _best(sample):
-    """Return the best curve, whose decoded numbers stay within the ends.
+    """Return the best curve, whose decoded numbers stay within the ends."""
+    shape = best_shape(sample, natural_ends(sample)) or Line()
+    return _line(sample)._replace(shape=shape)
+
+
+def _line(sample):
+    """Return a straight line, whose decoded numbers stay within the ends.
 
     Numbers that cannot pass 0 are decoded to a tenth of the one nearest to 0 or more.
     """
@@ -119,8 +125,7 @@ def _best(sample):
     high = sample.high / REACH if ends[1] == 0 else min(top, _whole(sample))
     if sample.is_whole:
         low, high = np.ceil(low), np.floor(high)
-    shape = best_shape(sample, ends) or Line()
-    return Curve(shape, low=float(low), high=float(high))
+    return Curve(low=float(low), high=float(high))
 
 
 def _whole(sample):
@@ -157,7 +162,7 @@ def _far(sample):
     return REACH * (max(abs(sample.low), abs(sample.high)) or 1.0)
 
 
-_FAMILIES = {"best": _best, "power": _power, "log": _log}
+_FAMILIES = {"best": _best, "line": _line, "power": _power, "log": _log}
 
 
 def observed(x, weight):

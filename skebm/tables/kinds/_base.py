@@ -166,6 +166,10 @@ class Kind:
         """
         return self.unchanged(X.shape[1])
 
+    def straightened(self, X, weight):
+        """Return the kind without curves."""
+        return self
+
     def unchanged(self, n_columns):
         """Return a kind that does not change the values of columns."""
         return type(self)(n_columns)

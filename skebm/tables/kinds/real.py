@@ -96,6 +96,10 @@ class RealKind(Kind):
         kind.spread = largest_eigenvalue(X, kind.encode)
         return kind
 
+    def straightened(self, X, weight):
+        """Return the kind with a straight line for each column, within its ends."""
+        return type(self)([Curve.fit(x, weight, "line") for x in X.T], self.spread)
+
     def unchanged(self, n_columns):
         """Return the kind whose curves are straight lines."""
         return type(self)([Curve()] * n_columns)
