@@ -1,7 +1,6 @@
 """The energy of a mixture of normal distributions, all of which is learned."""
 
 import numpy as np
-from scipy.special import softmax
 
 from skebm.energies._base import Energy
 from skebm.energies._real import as_rows, require_real
@@ -57,17 +56,7 @@ class Mixture(Energy):
 
     def grad_x(self, x):
         """Return d energy / d x, of the shape of ``x``."""
-        layer, x = self.layer, as_rows(x, self.dtype)
-        share = softmax(layer.log_densities(x), axis=1)
-        slope = -np.tile(layer.bias.astype(np.float64), (len(x), 1))
-        whiteners = np.linalg.inv(layer.colors)
-        for k, (factor, shift) in enumerate(
-            zip(layer.factors, layer.shifts, strict=True)
-        ):
-            z = (x - layer.centers[k]) @ whiteners[k].T
-            by_z = z @ (factor @ factor.T) - shift
-            slope += share[:, k, None] * (by_z @ whiteners[k])
-        return slope.astype(self.dtype)
+        return self.layer.grad_x(as_rows(x, self.dtype))
 
 
 class NormalMixture(Recipe):

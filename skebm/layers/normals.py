@@ -8,6 +8,7 @@ from skebm.layers._interpolation import interpolated
 from skebm.layers._normal_holes import NormalsGiven, Quadratics
 from skebm.layers._normal_ratios import log_ratios
 from skebm.layers._normals_fit import fit_normals
+from skebm.utils._math import log_sum_exp
 
 # The smallest ratio of variances along axes for which a component is learned further.
 _NARROWEST = 1e-3
@@ -134,15 +135,13 @@ class Normals(Components):
     def energy(self, x):
         """Return the energy of each row of ``x``, shape (n,), float64."""
         of_bias = self._double(x) @ self._double(self.bias)
-        return -logsumexp(self.log_densities(x), axis=1) - of_bias
+        return -log_sum_exp(self.log_densities(x)) - of_bias
 
     def grad_x(self, x):
         """Return d energy / d x, of the shape of ``x``."""
-        z, factors = self._coordinates(x), self._double(self.factors)
-        share = softmax(self._log_joint(z), axis=0)
-        slope = z @ factors @ factors.transpose(0, 2, 1)
-        slope -= self._double(self.shifts)[:, None]
-        slope = np.einsum("kn,kni->ni", share, slope @ self._whiteners)
+        u = self._standard(x)
+        u *= softmax(self._log_densities(u), axis=1)[:, :, None]
+        slope = u.reshape(len(u), -1) @ self._scales().flat.T
         return (slope - self._double(self.bias)).astype(x.dtype, copy=False)
 
     def grad(self, x, weight):

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logsumexp, ndtri
 
 from skebm.utils._math import (
     fill_average,
+    fill_normal,
     fill_step,
+    log_sum_exp,
     row_weights,
     sigmoid,
     softplus_sum,
@@ -76,3 +78,20 @@ def test_row_weights(dtype, rng):
     assert equal.dtype == dtype
     given = rng.random(7)
     np.testing.assert_array_equal(row_weights(given, 7, dtype), given.astype(dtype))
+
+
+def test_fill_normal():
+    # All that `Random.uniform` can return lies between these.
+    ends = np.float32([2**-25, 2**-24, 1e-6, 0.5 - 2**-24, 0.5, 1 - 2**-24])
+    uniform = np.r_[ends, np.arange(1, 20_011, dtype=np.float32) / 20_011]
+    out = uniform.astype(np.float32)
+    fill_normal(out)
+    exact = ndtri(uniform.astype(np.float32).astype(np.float64))
+    np.testing.assert_allclose(out, exact, rtol=1e-6, atol=2e-7)
+
+
+def test_log_sum_exp(rng):
+    x = 300 * rng.normal(size=(17, 5))
+    np.testing.assert_allclose(log_sum_exp(x), logsumexp(x, axis=1), rtol=1e-14)
+    x[3], x[5, 1:] = -np.inf, -np.inf
+    np.testing.assert_allclose(log_sum_exp(x), logsumexp(x, axis=1), rtol=1e-14)
