@@ -1,5 +1,6 @@
 """Energies that are made of another energy: blended, scaled, clamped, wrapped."""
 
+import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from skebm.energies._base import Energy
@@ -46,6 +47,15 @@ class Blend(OfWhole):
         """Return the energy of each row, in nats, float64, shape (n,)."""
         return self._mixed(self.start.energy(x), self.whole.energy(x))
 
+    def energy_above(self, other, chains):
+        """Return the energy of chains minus their energy in another stage.
+
+        Each end is computed once. The stages have the same ends.
+        """
+        x, share = self.configurations(chains), self.beta - other.beta
+        with np.errstate(invalid="ignore"):
+            return share * (self.whole.energy(x) - self.start.energy(x))
+
     def grad(self, x, weight=None):
         """Return d energy / d params, summed over rows with ``weight``."""
         gradient = self.whole.grad(x, weight)
@@ -55,6 +65,13 @@ class Blend(OfWhole):
     def grad_x(self, x):
         """Return d energy / d x, of the shape of ``x``."""
         return self._mixed(self.start.grad_x(x), self.whole.grad_x(x))
+
+    def energy_and_slope(self, chains):
+        """Return the energy of each chain, and d energy / d x where it stands."""
+        x = self.configurations(chains)
+        values, slope = self.whole.energy_and_slope(x)
+        values = self._mixed(self.start.energy(x), values)
+        return values, self._mixed(self.start.grad_x(x), slope)
 
     def _mixed(self, at_start, at_whole):
         return (1 - self.beta) * at_start + self.beta * at_whole

@@ -170,6 +170,10 @@ class Anchored(_WithReference):
         """Return d energy / d x, of the shape of ``x``."""
         return self.term.grad_x(x)
 
+    def energy_and_slope(self, chains):
+        """Return the energy of each row, and d energy / d x."""
+        return self.term.energy_and_slope(chains)
+
     @available_if(_term_has("grad_x_grad"))
     def grad_x_grad(self, x, direction):
         """Return the gradient of ``sum(direction * grad_x(x))`` by name."""
@@ -242,6 +246,15 @@ class Hybrid(_WithReference):
         """Return d energy / d x, of the shape of ``x``."""
         slope = self.start.grad_x(x) + self.strength * self.term.grad_x(x)
         return slope.astype(x.dtype, copy=False)
+
+    def energy_and_slope(self, chains):
+        """Return the energy of each row, and d energy / d x."""
+        values, slope = self.term.energy_and_slope(chains)
+        if self.strength != 1:
+            values, slope = self.strength * values, self.strength * slope
+        values += self.start.energy(chains)
+        slope = self.start.grad_x(chains) + slope
+        return values, slope.astype(chains.dtype, copy=False)
 
     @available_if(_term_has("grad_x_grad"))
     def grad_x_grad(self, x, direction):

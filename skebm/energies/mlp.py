@@ -12,7 +12,7 @@ from skebm.energies._base import Energy
 from skebm.energies._ensemble import Ensemble
 from skebm.energies._recipe import Recipe
 from skebm.utils._addresses import KERNEL
-from skebm.utils._math import row_weights, sigmoid
+from skebm.utils._math import fill_exp, row_weights, sigmoid
 from skebm.utils._validation import lookup
 
 # The biases of the first hidden layer lie between these ends, in standard deviations of
@@ -83,8 +83,16 @@ class Perceptron(Energy):
 
     def grad_x(self, x):
         """Return d energy / d x, of the shape of ``x``."""
-        layers = self._forward(x)
-        slope = np.broadcast_to(self.output, layers[-1][0].shape)
+        return self._slope(self._forward(x))
+
+    def energy_and_slope(self, chains):
+        """Return the energy of each row and d energy / d x, from one pass."""
+        layers = self._forward(chains)
+        return self._output(layers[-1][0]), self._slope(layers)
+
+    def _slope(self, layers):
+        """Return d energy / d x from the result of :meth:`_forward`."""
+        slope = self.output
         for weights, (_, derivative) in zip(
             self.weights[::-1], layers[:0:-1], strict=True
         ):
@@ -126,9 +134,11 @@ class Perceptron(Energy):
     def _forward(self, x):
         """Return the values of each layer and their derivatives, the rows first."""
         x = x.toarray() if issparse(x) else x
-        layers = [(x.astype(self.dtype, copy=False), None)]
+        # `self.dtype` would ask all parameters, at every step of the chains.
+        layers = [(x.astype(self.output.dtype, copy=False), None)]
         for weights, bias in zip(self.weights, self.biases, strict=True):
-            layers.append(_ACTIVATIONS[self.activation](layers[-1][0] @ weights + bias))
+            inputs = layers[-1][0] @ weights
+            layers.append(_ACTIVATIONS[self.activation](inputs, bias))
         return layers
 
     def _output(self, last):
@@ -218,16 +228,17 @@ def _checked_sizes(sizes):
     return [int(size) for size in sizes]
 
 
-# -- activations: values and derivatives at inputs, which they overwrite ---------------
+# -- activations: values and derivatives at inputs + bias; they overwrite the inputs ---
 
 
-def _silu(inputs):
-    share = sigmoid(inputs)
-    _fill_silu(inputs.reshape(-1), share.reshape(-1))
-    return inputs, share
+def _silu(inputs, bias):
+    derivative = np.empty_like(inputs)
+    _fill_silu(inputs, bias, derivative)
+    return inputs, derivative
 
 
-def _softplus(inputs):
+def _softplus(inputs, bias):
+    inputs += bias
     share = sigmoid(inputs)
     _fill_softplus(inputs.reshape(-1), share.reshape(-1))
     return inputs, share
@@ -237,12 +248,20 @@ _ACTIVATIONS = {"silu": _silu, "softplus": _softplus}
 
 
 @njit(**KERNEL)
-def _fill_silu(inputs, share):
-    """Replace inputs by values, and their sigmoids by derivatives."""
-    for i in range(inputs.size):
-        z, s = inputs[i], share[i]
-        inputs[i] = z * s
-        share[i] = s + z * s * (1 - s)
+def _fill_silu(inputs, bias, derivative):
+    """Replace inputs by values at inputs plus bias, and fill in the derivatives."""
+    minus, power = np.empty_like(bias), np.empty_like(bias)
+    one = power.dtype.type(1)
+    for r in range(len(inputs)):
+        values, slopes = inputs[r], derivative[r]
+        for j in range(bias.size):
+            minus[j] = -(values[j] + bias[j])
+        fill_exp(minus, power)
+        for j in range(bias.size):
+            s = one / (one + power[j])
+            value = -minus[j] * s
+            slopes[j] = s + value * (one - s)
+            values[j] = value
 
 
 @njit(**KERNEL)

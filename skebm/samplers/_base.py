@@ -99,6 +99,12 @@ class Sampler(BaseEstimator):
         """Return the state after ``n_steps`` moves of blocks of chains in parallel."""
         return sweep(Energy.of(energy), state, self, self.n_steps, random)
 
+    def steps(self, energy, state, n, random):
+        """Return the state after ``n`` steps under the same energy."""
+        for t in range(n):
+            state = self.step(energy, state, random.fold(t))
+        return state
+
 
 def named_kernel(kernel):
     """Return the sampler with a ``move`` that a name or a spec stands for.

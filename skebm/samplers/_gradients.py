@@ -8,7 +8,7 @@ import numpy as np
 from skebm.energies import Energy
 from skebm.samplers._base import Sampler
 from skebm.samplers._tuning import DualAveraging, scales
-from skebm.utils._parallel import map_blocks
+from skebm.utils._parallel import blocks_of, map_parts
 from skebm.utils._random import Random
 
 # Chains that find the step size, and the moves after which the scales of the columns
@@ -66,8 +66,7 @@ class Point(NamedTuple):
         """Return the point at which chains stand."""
         # A proposal may be so far away that its numbers overflow.
         with np.errstate(all="ignore"):
-            slope = energy.grad_x(energy.configurations(chains))
-            return cls(chains, energy.chain_energy(chains), slope)
+            return cls(chains, *energy.energy_and_slope(chains))
 
     def chosen(self, energy, other, takes):
         """Return the point with the chains of another point where ``takes`` is true."""
@@ -277,28 +276,45 @@ class GradientSampler(Sampler):
 
     def step(self, energy, state, random):
         """Return the state after ``n_steps`` moves of blocks of chains in parallel."""
-        energy, n_chains = Energy.of(energy), Energy.of(energy).n_chains(state.chains)
+        return self._stepped(Energy.of(energy), state, [random])
+
+    def steps(self, energy, state, n, random):
+        """Return the state after ``n`` steps, of which the first one alone looks."""
+        streams = [random.fold(t) for t in range(n)]
+        return self._stepped(Energy.of(energy), state, streams)
+
+    def _stepped(self, energy, state, streams):
+        """Return the state after a step for each stream of random numbers."""
         sampler = self._with(state.step_size, state.n_leapfrog)
-
-        def move_block(block):
-            point = Point.at(energy, energy.take(state.chains, block))
-            rates = np.empty((self.n_steps, len(point.energy)))
-            for t in range(self.n_steps):
-                draws = random.rows(block.start).fold(t)
-                point, rates[t] = sampler.transition(
-                    energy, point, state.step_size, draws
-                )
-            return point.chains, rates
-
-        blocks = map_blocks(move_block, n_chains, energy.work)
-        parts, rates = zip(*blocks, strict=True)
-        rates, step_size = np.concatenate(rates, axis=1), state.step_size
-        if self.adapts:
-            step_size = self._followed(step_size, rates)
-        chains = parts[0] if len(parts) == 1 else energy.join(list(parts))
+        blocks = blocks_of(energy.n_chains(state.chains), energy.work)
+        points, step_size = [None] * len(blocks), state.step_size
+        for random in streams:
+            arguments = energy, state.chains, step_size, random
+            results = map_parts(
+                lambda pair, arguments=arguments: sampler._move_block(
+                    *pair, *arguments
+                ),
+                list(zip(blocks, points, strict=True)),
+            )
+            points, rates = zip(*results, strict=True)
+            rates = np.concatenate(rates, axis=1)
+            if self.adapts:
+                step_size = self._followed(step_size, rates)
+        parts = [point.chains for point in points]
+        chains = parts[0] if len(parts) == 1 else energy.join(parts)
         return state._replace(
             chains=chains, step_size=step_size, acceptance=float(rates.mean())
         )
+
+    def _move_block(self, block, point, energy, chains, step_size, random):
+        """Return the point of a block after a step, and the acceptances (moves, n)."""
+        if point is None:
+            point = Point.at(energy, energy.take(chains, block))
+        rates = np.empty((self.n_steps, len(point.energy)))
+        for t in range(self.n_steps):
+            draws = random.rows(block.start).fold(t)
+            point, rates[t] = self.transition(energy, point, step_size, draws)
+        return point, rates
 
 
 def acceptance_of(energy_before, energy_after):

@@ -22,13 +22,17 @@ def _proposed(energy, point, step_size, noise):
 def _log_ratio(point, proposed, noise, step_size):
     """Return the log of the ratio in the rule of Metropolis and Hastings, float64.
 
-    ``back`` is the noise with which a step from the proposal leads back.
+    A step from the proposal leads back with the noise ``noise - drift``. The difference
+    of the two squares is a product, which loses no digits.
     """
     step_size = np.asarray(step_size, dtype=noise.dtype)
     with np.errstate(all="ignore"):
-        back = noise - step_size / 2 * (point.slope + proposed.slope)
-        squares = [np.vecdot(z, z, dtype=np.float64) for z in (noise, back)]
-        ratio = point.energy - proposed.energy + (squares[0] - squares[1]) / 2
+        drift = point.slope + proposed.slope
+        drift *= step_size / 2
+        noise = noise + noise
+        noise -= drift
+        squares = np.vecdot(drift, noise, dtype=np.float64)
+        ratio = point.energy - proposed.energy + squares / 2
     return np.where(np.isfinite(ratio), ratio, -np.inf)
 
 

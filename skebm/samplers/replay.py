@@ -93,15 +93,14 @@ class Replay(Sampler):
         """Draw chains from the buffer, move them, and put them back."""
         energy, kernel = Energy.of(energy), named_kernel(self.kernel)
         n = energy.n_chains(kernel.chains(state.moved))
-        places = random.fold(0).permutation(len(state.buffer))[:n]
+        places = random.fold(0).subset(len(state.buffer), n)
         rows = state.buffer[places]
         again = random.fold(1).uniform((n, 1))[:, 0] < self.restart
         if again.any():
             drawn = energy.reference.sample(int(again.sum()), random.fold(2))
             rows[again] = drawn
         moved = kernel.at(state.moved, energy.chains(rows))
-        for t in range(self.n_steps):
-            moved = kernel.step(energy, moved, random.fold(3, t))
+        moved = kernel.steps(energy, moved, self.n_steps, random.fold(3))
         buffer = state.buffer.copy()
         buffer[places] = energy.configurations(kernel.chains(moved))
         return ReplayChains(buffer, moved)

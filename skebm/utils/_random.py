@@ -18,6 +18,7 @@ from scipy.special import ndtri
 from sklearn.utils import check_random_state
 
 from skebm.utils._addresses import BORROWS, INNER, KERNEL, address_of, call
+from skebm.utils._math import fill_normal
 from skebm.utils._stored import public
 
 _MASK64 = (1 << 64) - 1
@@ -101,7 +102,10 @@ class Random:
     def normal(self, shape, dtype=np.float64):
         """Draw from the standard normal distribution, by inversion."""
         uniform = self.uniform(shape, dtype)
-        return ndtri(uniform, out=uniform)
+        if uniform.dtype != np.float32:
+            return ndtri(uniform, out=uniform)
+        fill_normal(uniform.reshape(-1))
+        return uniform
 
     def normal_and_uniform(self, shape, n_uniform, dtype=np.float64):
         """Draw rows of normal numbers, and ``n_uniform`` uniform numbers for each.
@@ -149,9 +153,13 @@ class Random:
 
     def permutation(self, n):
         """Draw an order of ``range(n)``."""
+        return self.subset(n, n)
+
+    def subset(self, n, size):
+        """Draw ``size`` different numbers of ``range(n)``, in random order."""
         # Serial work, hence NumPy's own generator of the same family.
-        philox = np.random.Philox(key=[self.key, self.stream])
-        return np.random.Generator(philox).permutation(n)
+        philox = np.random.Generator(np.random.Philox(key=[self.key, self.stream]))
+        return philox.permutation(n) if size == n else philox.choice(n, size, False)
 
     def seed(self):
         """Draw a seed for a library that has a generator of its own."""

@@ -3,6 +3,7 @@ import pytest
 from scipy.special import expit
 
 from skebm.energies import MLP, Hybrid, Independent, Summary
+from skebm.energies.hybrid import Anchored
 from skebm.layers import Gaussian
 from skebm.testing import check_energy
 from skebm.utils._random import Random
@@ -68,6 +69,22 @@ def test_second_gradient(activation):
                 value[index] -= step
             slopes[index] = (sums[0] - sums[1]) / 2e-5
         np.testing.assert_allclose(gradient[name], slopes, rtol=1e-5, atol=1e-7)
+
+
+@every_activation
+def test_energy_and_slope_come_from_one_pass(activation, rng):
+    perceptron, x = random_mlp(activation)
+    layer = Gaussian(rng.normal(size=5), rng.normal(size=5))
+    start = Independent(layer)
+    hybrid = Hybrid(start, perceptron, layer, 0.7)
+    for energy in (perceptron, hybrid, hybrid.with_strength(1.0)):
+        stages = [Anchored(start, energy, layer).interpolate(b) for b in (0.3, 0.7)]
+        above = stages[0].energy(x) - stages[1].energy(x)
+        np.testing.assert_allclose(stages[0].energy_above(stages[1], x), above)
+        for model in (energy, stages[0]):
+            values, slope = model.energy_and_slope(x)
+            np.testing.assert_allclose(values, model.energy(x), rtol=1e-12)
+            np.testing.assert_allclose(slope, model.grad_x(x), rtol=1e-12)
 
 
 def test_a_new_one_is_flat():

@@ -323,6 +323,19 @@ def test_specs(name):
         assert kind().step_size == "auto"
 
 
+@pytest.mark.parametrize("step_size", ["auto", 0.3])
+@pytest.mark.parametrize("kind", [Langevin, MALA, HMC])
+def test_steps_are_one_step_after_the_other(kind, step_size):
+    energy, sampler = CorrelatedNormal(), kind(step_size, n_steps=2)
+    start = sampler.init(energy, energy.draws(17), Random(3))
+    one = start
+    for t in range(3):
+        one = sampler.step(energy, one, Random(5).fold(t))
+    steps = sampler.steps(energy, start, 3, Random(5))
+    for actual, desired in zip(steps, one, strict=True):
+        np.testing.assert_allclose(actual, desired, rtol=1e-12)
+
+
 def test_diagnostics_of_the_chains():
     energy = CorrelatedNormal()
     kernel = HMC()
