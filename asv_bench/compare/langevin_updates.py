@@ -16,7 +16,7 @@ torch runs with all cores and with one thread, and the better median counts. The
 take turns, so that other work on the machine slows all of them down. The last column is
 the floor: the matrix products of an update alone, on one core.
 
-``--quality`` trains each side for 3,000 updates on two columns and prints the mean
+``--quality N`` trains each side for N updates on two columns and prints the mean
 log-likelihood of test rows, with log Z from a grid.
 """
 
