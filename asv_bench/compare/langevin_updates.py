@@ -66,7 +66,7 @@ class Ours:
     def __init__(self, x):
         d = x.shape[1]
         layer = Gaussian(np.zeros(d, np.float32), np.zeros(d, np.float32))
-        term = MLP(SIZES).build(layer, Summary.of(x, None), Random(0))
+        term = MLP(SIZES, n_networks=1).build(layer, Summary.of(x, None), Random(0))
         self.model = Hybrid(Independent(layer), term, layer)
         sampler = Replay(Langevin(STEP_SIZE), N_BUFFER, 0.0, N_STEPS)
         self.objective = PCD(n_steps=1, n_chains=N_CHAINS, sampler=sampler)

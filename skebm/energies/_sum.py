@@ -121,6 +121,15 @@ class Sum(Energy):
         slopes = (self.factors[n] * p.grad_x(x) for n, p in self.parts.items())
         return sum(slopes).astype(x.dtype, copy=False)
 
+    def energy_and_slope(self, chains):
+        """Return the energy of each row, and d energy / d x."""
+        energies, slopes = 0.0, 0.0
+        for name, part in self.parts.items():
+            values, slope = part.energy_and_slope(chains)
+            energies = energies + self.factors[name] * values
+            slopes = slopes + self.factors[name] * slope
+        return energies, slopes.astype(chains.dtype, copy=False)
+
     @available_if(_all_have("grad_x_grad"))
     def grad_x_grad(self, x, direction):
         """Return the gradient of ``sum(direction * grad_x(x))`` by name."""

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 from scipy.sparse import issparse
+from scipy.special import ndtri
 
 from skebm.utils._addresses import INNER, KERNEL
 
@@ -59,6 +60,18 @@ def log_sum_exp(x):
     largest = np.where(np.isfinite(largest), largest, 0.0)
     with np.errstate(divide="ignore"):
         return largest + np.log(np.exp(x - largest[:, None]).sum(axis=1))
+
+
+def normal_quantile(uniform):
+    """Return the quantiles of the standard normal distribution, in the same dtype.
+
+    In single precision a kernel is ten times as fast as SciPy's function.
+    """
+    if uniform.dtype != np.float32:
+        return ndtri(uniform)
+    out = np.array(uniform, order="C")
+    fill_normal(out.reshape(-1))
+    return out
 
 
 def fill_exp(x, out):

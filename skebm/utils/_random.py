@@ -14,11 +14,10 @@ from functools import lru_cache
 
 import numpy as np
 from numba import njit
-from scipy.special import ndtri
 from sklearn.utils import check_random_state
 
 from skebm.utils._addresses import BORROWS, INNER, KERNEL, address_of, call
-from skebm.utils._math import fill_normal
+from skebm.utils._math import normal_quantile
 from skebm.utils._stored import public
 
 _MASK64 = (1 << 64) - 1
@@ -101,11 +100,7 @@ class Random:
 
     def normal(self, shape, dtype=np.float64):
         """Draw from the standard normal distribution, by inversion."""
-        uniform = self.uniform(shape, dtype)
-        if uniform.dtype != np.float32:
-            return ndtri(uniform, out=uniform)
-        fill_normal(uniform.reshape(-1))
-        return uniform
+        return normal_quantile(self.uniform(shape, dtype))
 
     def normal_and_uniform(self, shape, n_uniform, dtype=np.float64):
         """Draw rows of normal numbers, and ``n_uniform`` uniform numbers for each.
@@ -114,7 +109,7 @@ class Random:
         """
         n, n_columns = shape
         uniform = self.uniform((n, n_columns + n_uniform), dtype)
-        return ndtri(uniform[:, :n_columns]), uniform[:, n_columns:]
+        return normal_quantile(uniform[:, :n_columns]), uniform[:, n_columns:]
 
     def bernoulli(self, probability):
         """Draw 0 or 1, in the dtype and shape of ``probability``."""
@@ -153,13 +148,9 @@ class Random:
 
     def permutation(self, n):
         """Draw an order of ``range(n)``."""
-        return self.subset(n, n)
-
-    def subset(self, n, size):
-        """Draw ``size`` different numbers of ``range(n)``, in random order."""
         # Serial work, hence NumPy's own generator of the same family.
-        philox = np.random.Generator(np.random.Philox(key=[self.key, self.stream]))
-        return philox.permutation(n) if size == n else philox.choice(n, size, False)
+        philox = np.random.Philox(key=[self.key, self.stream])
+        return np.random.Generator(philox).permutation(n)
 
     def seed(self):
         """Draw a seed for a library that has a generator of its own."""

@@ -3,6 +3,7 @@ import pytest
 from scipy.special import expit
 
 from skebm.energies import MLP, Hybrid, Independent, Summary
+from skebm.energies._sum import Sum
 from skebm.energies.hybrid import Anchored
 from skebm.layers import Gaussian
 from skebm.testing import check_energy
@@ -77,7 +78,8 @@ def test_energy_and_slope_come_from_one_pass(activation, rng):
     layer = Gaussian(rng.normal(size=5), rng.normal(size=5))
     start = Independent(layer)
     hybrid = Hybrid(start, perceptron, layer, 0.7)
-    for energy in (perceptron, hybrid, hybrid.with_strength(1.0)):
+    both = Sum({"a": perceptron, "b": hybrid}, {"a": 2.0, "b": -0.5})
+    for energy in (perceptron, hybrid, hybrid.with_strength(1.0), both):
         stages = [Anchored(start, energy, layer).interpolate(b) for b in (0.3, 0.7)]
         above = stages[0].energy(x) - stages[1].energy(x)
         np.testing.assert_allclose(stages[0].energy_above(stages[1], x), above)

@@ -164,15 +164,6 @@ def test_permutation():
     assert stats.chisquare(first).pvalue > 1e-6
 
 
-def test_subset():
-    chosen = [Random(19).fold(k).subset(5, 3) for k in range(N // 10)]
-    assert all(len(set(numbers)) == 3 for numbers in chosen)
-    for counts in (chosen, [numbers[:1] for numbers in chosen]):
-        every = np.bincount(np.concatenate(counts), minlength=5)
-        # Numbers of one draw differ, so the counts vary less than independent ones.
-        assert stats.chisquare(every).pvalue > 1e-6
-
-
 def test_folded_is_fold_for_many_streams():
     streams, indices = [3, 2**64 - 5, 7], [(1, 0), (2**32, 11)]
     words = folded(streams, indices)
