@@ -29,8 +29,8 @@ RECIPES = {
     "student": ProductOfExperts(7),
     "softplus": ProductOfExperts(7, "softplus"),
     "normal_mixture": NormalMixture(2),
-    "sum": MLP(7) + 0.5 * Quadratic(),
-    "twins": MLP(7) + 2 * MLP(5) + Polynomial(),
+    "sum": MLP(7, n_networks=2) + 0.5 * Quadratic(),
+    "twins": MLP(7, n_networks=1) + 2 * MLP(5, n_networks=1) + Polynomial(),
 }
 every = pytest.mark.parametrize("name", RECIPES)
 
@@ -81,7 +81,7 @@ def test_grad_x_grad_is_the_derivative_of_the_slopes(name):
 
 
 def test_a_sum_is_the_sum():
-    recipe = MLP(7) + 0.5 * Quadratic()
+    recipe = MLP(7, n_networks=1) + 0.5 * Quadratic()
     energy, x = built(recipe)
     parts = list(energy.parts.values())
     np.testing.assert_allclose(

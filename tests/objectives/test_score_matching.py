@@ -20,7 +20,10 @@ def rows(n=17, d=3):
 
 def energy(d=3):
     x = rows(d=d)
-    layer, recipe = LAYERS["gaussian"].zeros(d), MLP(5) + 0.5 * Quadratic()
+    layer, recipe = (
+        LAYERS["gaussian"].zeros(d),
+        MLP(5, n_networks=1) + 0.5 * Quadratic(),
+    )
     built = recipe.build(layer, Summary.of(x, None), Random(3))
     built.params["mlp__output"][:] = 0.3
     return built
