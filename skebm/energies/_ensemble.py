@@ -1,6 +1,7 @@
 """The mean of energies that learn on their own."""
 
 import numpy as np
+from sklearn.utils.metaestimators import available_if
 
 from skebm.energies._sum import Sum, prefixed
 from skebm.utils._stored import public
@@ -35,6 +36,15 @@ class Ensemble(Sum):
     @property
     def _label(self):
         return next(iter(self.parts.values()))._label
+
+    @available_if(lambda mean: all(hasattr(m, "grown") for m in mean.parts.values()))
+    def grown(self, size, random):
+        """Return the mean of larger members with the same energies."""
+        members = {
+            name: part.grown(size, random.fold(k))
+            for k, (name, part) in enumerate(self.parts.items())
+        }
+        return type(self)(members, self.factors)
 
     def pullbacks(self, x):
         """Return the energies of each member, and what makes gradients of weights.

@@ -179,6 +179,35 @@ class Recipe(BaseEstimator):
         """
         raise NotImplementedError
 
+    def sizes(self, n_rows, n_units):
+        """Return the sizes that ``"auto"`` tries, the smallest first.
+
+        The sequence is empty if the recipe has one size. Else :meth:`build` makes an
+        energy that has the method ``grown(size, random)``.
+
+        Parameters
+        ----------
+        n_rows, n_units : int
+            Number of rows and of visible units.
+        """
+        return ()
+
+    def sized(self, size):
+        """Return the recipe of this size, if its size is ``"auto"``."""
+        return self
+
+    def rebuilt(self, energy, layer, summary, random):
+        """Return what :meth:`build` returns, of which ``energy`` has the costly parts.
+
+        Parameters
+        ----------
+        energy : Energy
+            What the same recipe of another size has built from the same rows.
+        layer, summary, random
+            As for :meth:`build`.
+        """
+        return self.build(layer, summary, random)
+
     def learning_rate(self, layer, summary, objective, optimizer):
         """Return the learning rate that ``"auto"`` stands for."""
         if is_adaptive(optimizer):
@@ -253,6 +282,11 @@ class UserRecipe(Recipe):
 def is_adaptive(optimizer):
     """Tell whether an optimizer divides by the size of gradients, as Adam does."""
     return getattr(optimizer, "is_adaptive", True)
+
+
+def is_auto(value):
+    """Tell whether a parameter that may be a number or a sequence is ``"auto"``."""
+    return isinstance(value, str) and value == "auto"
 
 
 def marginals(layer, summary):

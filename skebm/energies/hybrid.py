@@ -120,6 +120,15 @@ class _WithReference(Energy):
         """Return a copy with parameters of this dtype, and the same reference."""
         return self._with(self.term.astype(dtype))
 
+    def with_term(self, term):
+        """Return the energy with another term, and the same reference."""
+        return self._with(Energy.of(term))
+
+    @available_if(_term_has("grown"))
+    def grown(self, size, random):
+        """Return the energy with a larger term of the same values."""
+        return self._with(self.term.grown(size, random))
+
     def project(self):
         """Bring the parameters back into the domain where the model exists."""
         self.term.project()

@@ -88,6 +88,18 @@ class HybridRecipe(Recipe):
         params = {} if summary.weight is None else {"sample_weight": summary.weight}
         return Fitted(density.fit(rows, **params), summary.dtype_name)
 
+    def sizes(self, n_rows, n_units):
+        """Return the sizes of the term that ``"auto"`` tries."""
+        return self.recipe.sizes(n_rows, n_units)
+
+    def sized(self, size):
+        """Return the recipe with a term of this size."""
+        return type(self)(self.recipe.sized(size), self.reference, self.tilts)
+
+    def rebuilt(self, energy, layer, summary, random):
+        """Return a new term beside the reference of ``energy``."""
+        return energy.with_term(self.recipe.build(layer, summary, random.fold(0)))
+
     def learning_rate(self, layer, summary, objective, optimizer):
         """Return the learning rate of the term."""
         return self.recipe.learning_rate(layer, summary, objective, optimizer)

@@ -10,14 +10,19 @@ from scipy.sparse import issparse
 
 from skebm.energies._base import Energy
 from skebm.energies._ensemble import Ensemble
-from skebm.energies._recipe import Recipe
+from skebm.energies._grown_layers import (
+    SIZES,
+    grown_layers,
+    random_biases,
+    random_weights,
+)
+from skebm.energies._recipe import Recipe, is_auto
 from skebm.utils._addresses import KERNEL
 from skebm.utils._math import fill_exp, row_weights, sigmoid
 from skebm.utils._validation import lookup
 
-# The biases of the first hidden layer lie between these ends, in standard deviations of
-# the columns: its units bend where the rows are.
-_WIDEST_BIAS = 2.0
+# What "auto" is where no rows can be held out.
+_FIXED = (64, 64)
 
 
 class Perceptron(Energy):
@@ -67,6 +72,14 @@ class Perceptron(Energy):
             for parts in (self.weights, self.biases)
         )
         return type(self)(weights, biases, self.output.astype(dtype), self.activation)
+
+    def grown(self, size, random):
+        """Return a perceptron with these ``hidden_layer_sizes`` and the same energies.
+
+        See :func:`skebm.energies._grown_layers.grown_layers`.
+        """
+        parts = grown_layers(self.weights, self.biases, self.output, size, random)
+        return type(self)(*parts, self.activation)
 
     def energy(self, x):
         """Return the energy of each row, in nats, float64, shape (n,)."""
@@ -173,8 +186,10 @@ class MLP(Recipe):
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(64, 64)
-        Number of units in each hidden layer.
+    hidden_layer_sizes : tuple of int or "auto", default=(64, 64)
+        Number of units in each hidden layer. ``"auto"`` begins with (8, 8), and
+        ``fit`` doubles the numbers while held-out rows gain. It is (64, 64) where no
+        rows can be held out: in ``partial_fit``, and as a part of a sum.
     activation : {"silu", "softplus"}, default="silu"
         ``"silu"`` is ``z * sigmoid(z)`` and ``"softplus"`` is ``log(1 + exp(z))``.
     n_networks : int, default=4
@@ -206,24 +221,36 @@ class MLP(Recipe):
 
     def _network(self, layer, summary, random):
         lookup(self.activation, _ACTIVATIONS, "activation")
-        sizes = [layer.n_units, *_checked_sizes(self.hidden_layer_sizes)]
+        sizes = self.hidden_layer_sizes
+        sizes = _FIXED if is_auto(sizes) else sizes
+        sizes = [layer.n_units, *_checked_sizes(sizes)]
         dtype, weights, biases = summary.dtype, [], []
         for k, shape in enumerate(itertools.pairwise(sizes)):
-            scale = dtype.type(np.sqrt(2 / shape[0]))
-            weights.append(scale * random.fold(0, k).normal(shape, dtype))
+            weights.append(random_weights(shape, dtype, random.fold(0, k)))
             biases.append(np.zeros(shape[1], dtype))
-        uniform = random.fold(1).uniform(biases[0].shape, dtype)
-        biases[0][:] = _WIDEST_BIAS * (2 * uniform - 1)
+        biases[0][:] = random_biases(len(biases[0]), dtype, random.fold(1))
         output = np.zeros(sizes[-1], dtype)
         return Perceptron(weights, biases, output, self.activation)
+
+    def sizes(self, n_rows, n_units):
+        """Return the sizes that ``"auto"`` tries; see the base."""
+        if not is_auto(self.hidden_layer_sizes):
+            return ()
+        return [size for size in SIZES if size[0] <= max(SIZES[0][0], n_rows // 4)]
+
+    def sized(self, size):
+        """Return the recipe of this size, if its size is ``"auto"``."""
+        is_open = is_auto(self.hidden_layer_sizes)
+        facts = size, self.activation, self.n_networks
+        return type(self)(*facts) if is_open else self
 
 
 def _checked_sizes(sizes):
     sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
     if not sizes or not all(isinstance(s, Integral) and s > 0 for s in sizes):
         raise ValueError(
-            "hidden_layer_sizes must be whole numbers above 0, one for each hidden "
-            f"layer, as (64, 64) are; got {sizes!r}."
+            "hidden_layer_sizes must be 'auto', or whole numbers above 0, one for each "
+            f"hidden layer, as (64, 64) are; got {sizes!r}."
         )
     return [int(size) for size in sizes]
 

@@ -5,11 +5,13 @@ from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from skebm.energies import Energy
+from skebm.estimators._capacity import grow
 from skebm.estimators._plan import make_plan
 from skebm.monitoring import MONITORS, Epochs, complaint
 from skebm.optimizers import SCHEDULES
@@ -129,13 +131,13 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
 
     def _start(self, rows, n_iter):
         """Return the training that continues or begins, and its plan."""
+        grown = None
         if not rows.go_on:
             summary = self._summarised(rows)
             self._summary = summary.without_rows()
             self._defining = defining(self)
             with use_threads(self.n_jobs):
-                built = self._recipe().build(rows.layer, summary, self._random.fold(0))
-            energy = Energy.of(built)
+                energy, grown = self._built(rows, summary)
             if self.verbose and (line := self._recipe().describe(energy)):
                 print(f"[{type(self).__name__}] {line}")
         else:
@@ -145,13 +147,34 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
         plan = make_plan(self, energy, rows.layer, n_rows, n_iter, mass)
         if not rows.go_on:
             before = getattr(self, "_training", None) if rows.is_stream else None
-            return Training.start(energy, plan, self._random.fold(1), before), plan
+            training = Training.start(energy, plan, self._random.fold(1), before)
+            if grown is not None:
+                training.interrupted, plan = grown.interrupted, grown.rest(plan)
+            return training, plan
         last = writable(self._training)
         goes_on = n_iter and not last.diverged  # the average is good still
         return (last.adapted(plan) if goes_on else last.restarted(plan)), plan
 
+    def _built(self, rows, summary):
+        """Return the energy that is to be trained, and :class:`Grown` or None."""
+        self._size = self._capacity = None
+        sizes = () if rows.is_stream else self._recipe().sizes(*rows.units.shape)
+        if sizes:
+            self._size = sizes[0]
+        facts = rows.layer, summary, self._random.fold(0)
+        energy = Energy.of(self._recipe().build(*facts))
+        if not sizes:
+            return energy, None
+        grown = grow(self, rows, energy, sizes, self._random.fold(3))
+        self._size, self._capacity = grown.size, grown.path
+        if grown.interrupted:
+            return grown.energy, grown
+        # As if the size had been given: what has grown may be stuck where it began.
+        return Energy.of(self._recipe().rebuilt(energy, *facts)), grown
+
     def _train(self, training, rows, plan):
         """Run the training loop, and set the fitted attributes."""
+        stopped = training.interrupted and plan.n_iter == 0  # while it grew
         dtype = training.energy.dtype
         Z, held_out = rows.units.astype(dtype, copy=False), rows.held_out
         held_out = held_out and (held_out[0].astype(dtype, copy=False), held_out[1])
@@ -176,7 +199,7 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
         looks = getattr(self, "_mixing", None), misfit
         if sentence := complaint(training, epochs, plan, *looks, n_updates):
             warnings.warn(sentence, ConvergenceWarning, stacklevel=6)
-        if training.interrupted:
+        if training.interrupted or stopped:
             raise KeyboardInterrupt
         context.call_on_fit_task_end(
             estimator=self,
@@ -187,9 +210,12 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
 
     def _split(self, rows, random):
         """Return the rows without those that are held out, if any are."""
+        holds_out = self._stops_early and not rows.is_stream
+        return self._parted(rows, random) if holds_out else rows
+
+    def _parted(self, rows, random):
+        """Return the rows without a share that is held out."""
         Z, weight, labels = rows.units, rows.weight, rows.labels
-        if not self._stops_early or rows.is_stream:
-            return rows
         numbers = np.arange(Z.shape[0]) if weight is None else np.flatnonzero(weight)
         kept, held_out = hold_out(numbers, labels, self.validation_fraction, random)
         parts = [
@@ -219,6 +245,20 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
             state = None
         method, random = self._partition(), training.random.fold(2)
         return LogPartition(energy, method, random, state, self.n_jobs)
+
+    def _at_size(self, recipe):
+        """Return the recipe with the size that the growth has come to, if any."""
+        size = getattr(self, "_size", None)
+        return recipe if size is None else recipe.sized(size)
+
+    @property
+    def capacity_path_(self):
+        """The sizes that ``"auto"`` has tried, with their scores."""
+        if (path := getattr(self, "_capacity", None)) is None:
+            raise AttributeError(
+                'There is no capacity_path_ without a size that is "auto" in fit.'
+            )
+        return pd.DataFrame(path)
 
     def _partition(self):
         return find_partition(self.partition)

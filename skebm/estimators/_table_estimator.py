@@ -18,6 +18,10 @@ class TableEstimator(TableMixin, EnergyEstimator):
 
     _parameter_constraints: dict = {
         **EnergyEstimator._parameter_constraints,
+        "n_components": [
+            StrOptions({"auto"}),
+            *EnergyEstimator._parameter_constraints["n_components"],
+        ],
         "visible": [str, dict, "array-like"],
         "hidden": [str],
         "couplings": [StrOptions({"auto", "none", "tree", "full"})],
@@ -31,7 +35,7 @@ class TableEstimator(TableMixin, EnergyEstimator):
 
     def __init__(
         self,
-        n_components: int = 100,
+        n_components: int | Automatic = 100,
         *,
         visible: Spec = "auto",
         hidden: str = "bernoulli",

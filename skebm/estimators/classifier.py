@@ -42,8 +42,8 @@ class EnergyClassifier(ClassifierMixin, GenerativeMixin, TableEstimator):
 
     Parameters
     ----------
-    n_components : int, default=100
-        Number of hidden units.
+    n_components : int or "auto", default=100
+        Number of hidden units, as for :class:`RBMDensity`.
     generative_weight : float in [0, 1], default=0.0
         Share of the joint likelihood in the objective. 0 is purely discriminative, and
         1 is purely generative. A weight of a few per cent regularises the classifier.
@@ -84,6 +84,8 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         Biases of the classes.
     intercept_hidden_ : ndarray of shape (n_components,)
         Biases of the hidden units.
+    capacity_path_ : DataFrame
+        The sizes that ``"auto"`` has tried, with log-likelihoods of labels as scores.
     log_partition_ : LogPartition
         Log partition function of the joint density. It is meaningful only if
         ``generative_weight`` is above 0.
@@ -95,9 +97,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
     n_iter_ : int
         Number of epochs run.
     n_features_in_ : int
-        Number of columns of ``X`` in ``fit``.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns of ``X`` in ``fit``, if it had names.
 
     References
     ----------
@@ -122,7 +122,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
 
     def __init__(
         self,
-        n_components: int = 100,
+        n_components: int | Automatic = 100,
         *,
         generative_weight: float = 0.0,
         class_weight: Spec = None,
@@ -229,7 +229,8 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         return super()._reads_columns(X) and not numbers
 
     def _recipe(self):
-        return ClassRBMRecipe(self.n_components, self.hidden, self.couplings)
+        recipe = ClassRBMRecipe(self.n_components, self.hidden, self.couplings)
+        return self._at_size(recipe)
 
     def _objective(self):
         conditional = Conditional()

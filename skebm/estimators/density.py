@@ -1,22 +1,21 @@
 """Density estimation with a restricted Boltzmann machine."""
 
-import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from skebm.energies import RBMRecipe
 from skebm.estimators._conditional import has_holes
 from skebm.estimators._density import TableDensity
 from skebm.estimators._from_parameters import FromParametersMixin
+from skebm.estimators._hidden_units import HiddenUnitsMixin
 from skebm.estimators._table_estimator import TableEstimator
-from skebm.inference import draw_holes
-from skebm.samplers import Gibbs
-from skebm.utils._parallel import use_threads
-from skebm.utils._random import Random
-from skebm.utils._validation import checks
 
 
 class RBMDensity(
-    FromParametersMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, TableDensity
+    FromParametersMixin,
+    HiddenUnitsMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    TableDensity,
 ):
     """Density estimation with a restricted Boltzmann machine.
 
@@ -29,8 +28,12 @@ class RBMDensity(
 
     Parameters
     ----------
-    n_components : int, default=100
-        Number of hidden units.
+    n_components : int or "auto", default=100
+        Number of hidden units. ``"auto"`` begins with 4, and doubles their number while
+        held-out rows gain more than one standard error [4]_; see ``capacity_path_``.
+        The model of the chosen size is then trained from the start, on all rows unless
+        ``early_stopping`` holds some out. ``partial_fit`` takes 100, and a fit that
+        goes on keeps the size.
     visible : {"auto", "bernoulli", "spin", "gaussian", "categorical", "count", \
 "real", "yeo_johnson", "zero_inflated"}, list or dict, default="auto"
         Units of the columns. A name stands for all columns. A list has a name for each
@@ -156,7 +159,8 @@ objective, default="pcd"
         Whether to hold out rows, and to stop when the pseudo-likelihood of these rows
         stops improving. ``partial_fit`` holds out no rows.
     validation_fraction : float, default=0.1
-        Share of rows that are held out if ``early_stopping`` is true.
+        Share of rows that are held out if ``early_stopping`` is true, and while
+        ``"auto"`` chooses a size.
     n_iter_no_change : int, default=5
         Number of evaluations on the held-out rows without improvement after which
         training stops.
@@ -196,6 +200,13 @@ objective, default="pcd"
     precision_ : ndarray of shape (n_real, n_real)
         Inverse of the covariance of the coupled real columns in the visible layer, in
         the order of the columns, which are standardised after their transforms.
+    capacity_path_ : DataFrame
+        The sizes that ``n_components="auto"`` has tried, one a row: ``size``,
+        ``n_parameters``, the mean scores ``train_score`` and ``validation_score`` of
+        training and held-out rows, the ``gain`` of the held-out rows over the best
+        smaller size and its standard error ``gain_error``, ``seconds``, and whether the
+        size was ``chosen``. The score is the pseudo-log-likelihood, in nats a row and
+        in the units of the layer. A gap between both scores that widens is overfitting.
     log_partition_ : LogPartition
         Log partition function in nats: ``value``, ``lower``, ``upper``, ``stderr``,
         ``ess`` and ``method``. They are computed at first use.
@@ -247,6 +258,8 @@ objective, default="pcd"
        JMLR 17 (2016).
     .. [3] C. Chow, C. Liu. "Approximating discrete probability distributions with
        dependence trees". IEEE Transactions on Information Theory 14 (1968).
+    .. [4] L. Breiman, J. Friedman, R. Olshen, C. Stone. "Classification and regression
+       trees". Wadsworth, 1984.
 
     Examples
     --------
@@ -278,11 +291,8 @@ objective, default="pcd"
 
     def _recipe(self):
         couplings = self.couplings, self.n_clusters
-        return RBMRecipe(self.n_components, self.hidden, *couplings)
-
-    def energy(self, X) -> np.ndarray:
-        """Return the free energy of each row, as :meth:`energy_samples` does."""
-        return self.energy_samples(X)
+        recipe = RBMRecipe(self.n_components, self.hidden, *couplings)
+        return self._at_size(recipe)
 
     def transform(self, X):
         """Return the expectations of the hidden units given each row.
@@ -300,51 +310,3 @@ objective, default="pcd"
         if has_holes(Z):
             return self._expected(Z, 0, self._energy.hidden_mean)
         return self._map_rows(self._energy.hidden_mean, Z)
-
-    def reconstruct(self, X):
-        """Return the visible means given the hidden means of each row.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray or DataFrame of shape (n_samples, n_features)
-            Reconstructed rows.
-        """
-        Z = self._encoded(X)
-        if has_holes(Z):
-            rows = self._expected(Z, 1, self._energy.reconstruct)
-        else:
-            rows = self._map_rows(self._energy.reconstruct, Z)
-        return self._as_input(rows, X)
-
-    @checks("n_steps", "random_state")
-    def gibbs(self, X, n_steps: int = 1, *, random_state=None):
-        """Run Gibbs sampling chains that start at the rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows at which the chains start.
-        n_steps : int, default=1
-            Number of sweeps, each of all hidden units, then of all visible units.
-        random_state : int, RandomState or None, default=None
-            Seed of the random numbers. None draws differently at each call.
-
-        Returns
-        -------
-        ndarray or DataFrame of shape (n_samples, n_features)
-            Visible units of the chains after the last sweep.
-        """
-        Z = self._encoded(X)
-        random = Random.from_state(random_state)
-        with use_threads(self.n_jobs):
-            if has_holes(Z):
-                Z = draw_holes(self._energy, Z, np.isnan(Z), 1, random.fold(0))[:, 0]
-            sampler = Gibbs(n_steps)
-            chains = sampler.init(self._energy, Z, random)
-            chains = sampler.step(self._energy, chains, random)
-            rows = self._energy.configurations(chains)
-        return self._as_input(rows, X)

@@ -39,7 +39,9 @@ class EnergyDensity(TableDensity):
         object with ``build(layer, summary, random)``, which returns an energy; see
         :class:`skebm.energies.Recipe`. Recipes add up: ``MLP() + 0.5 * Quadratic()``.
         An object with ``energy(x)``, ``grad(x, weight)`` and ``params`` is an energy of
-        your own, in the units of ``X``; see :class:`skebm.energies.Custom`.
+        your own, in the units of ``X``; see :class:`skebm.energies.Custom`. The size of
+        ``MLP(hidden_layer_sizes="auto")`` and ``RBMRecipe(n_components="auto")`` grows
+        while held-out rows gain.
     reference : {"auto", "mixture"}, density or None, default="auto"
         The density that the energy tilts. A density of scikit-learn, with ``fit``,
         ``score_samples`` and ``sample``, is cloned and fitted to the standardised rows,
@@ -86,6 +88,9 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         Mean log-likelihood of the held-out rows over the log-likelihood of the
         reference alone, in nats a row, and its standard error. The same rows have
         chosen the strength of the tilt.
+    capacity_path_ : DataFrame
+        The sizes that ``"auto"`` has tried; see :class:`RBMDensity`. With a reference
+        the score is the log-likelihood, by importance sampling.
     log_partition_ : LogPartition
         ``value``, ``lower``, ``upper``, ``stderr``, ``ess`` and ``method`` of log Z, in
         nats, computed at first use.
@@ -233,7 +238,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         return Recipe.of(resolve(recipe, densities, "energy"))
 
     def _recipe(self):
-        return beside(self._term(), self.reference)
+        return self._at_size(beside(self._term(), self.reference))
 
     def _objective(self):
         kernel, objective = named_kernel(self._kernel), self.objective

@@ -1,5 +1,7 @@
 """Monitors of a training: its epochs, the figures of a task, the mixing of chains."""
 
+from skebm.monitoring._base import subsample as subsample
+from skebm.monitoring.capacity import CapacityPath
 from skebm.monitoring.classes import ClassMonitor
 from skebm.monitoring.complaints import complaint
 from skebm.monitoring.density import DensityMonitor
@@ -20,6 +22,7 @@ MONITORS = {
 
 __all__ = [
     "MONITORS",
+    "CapacityPath",
     "ClassMonitor",
     "DensityMonitor",
     "DocumentMonitor",

@@ -34,7 +34,8 @@ class Monitor:
     """Base of monitors: figures of a model on fixed rows.
 
     The rows are drawn from the training rows and from the held-out rows. A subclass has
-    ``look(energy)``, which returns a :class:`Look`.
+    ``look(energy)``, which returns a :class:`Look`, and ``scores(energy, rows)``, which
+    returns the score of each of any rows, in nats.
 
     Attributes
     ----------

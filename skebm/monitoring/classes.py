@@ -52,6 +52,11 @@ class ClassMonitor(Monitor):
         """
         return -0.01 * baseline
 
+    @staticmethod
+    def scores(energy, rows):
+        """Return the log-probability of the label of each row."""
+        return _label_scores(energy, rows, None)[0]
+
     def look(self, energy):
         """Return the figures of this model, in nats."""
         scores, accuracy = _label_scores(energy, self.rows, self.weight)

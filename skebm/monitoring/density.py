@@ -98,6 +98,11 @@ class DensityMonitor(Monitor):
         look_time = n_sets * n_units * (times.call + times.input * n_inputs)
         return stride(look_time, times.update * n_updates, self.size * n_hidden)
 
+    @staticmethod
+    def scores(energy, rows):
+        """Return the pseudo-log-likelihood of each row, in the units of the layer."""
+        return conditionals(energy, rows).sum(axis=1)
+
     def look(self, energy):
         """Return the figures of this model, in nats.
 
@@ -110,7 +115,7 @@ class DensityMonitor(Monitor):
         terms = conditional_bounds(energy, self.rows)
         if terms is not None and mean(terms.sum(axis=1), self.weight) < self.least:
             raise FloatingPointError("The weights have grown too large.")
-        scores = conditionals(energy, self.rows).sum(axis=1)
+        scores = self.scores(energy, self.rows)
         shift = self.shifts.get
         score = mean(scores, self.weight) - shift(self.score_name, 0.0)
         figures = {self.score_name: score}
@@ -119,7 +124,7 @@ class DensityMonitor(Monitor):
             figures["reconstruction_error"] = mean(error, self.weight)
         if self.held_out is not None:
             rows, weight = self.held_out
-            held_out = mean(conditionals(energy, rows).sum(axis=1), weight)
+            held_out = mean(self.scores(energy, rows), weight)
             figures["validation_score"] = held_out - shift("validation_score", 0.0)
             gap = _mean_energy(energy, *self.held_out) - _mean_energy(energy, *training)
             volumes = shift("validation_score", 0.0) - shift(self.score_name, 0.0)

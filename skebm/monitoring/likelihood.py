@@ -49,6 +49,14 @@ class LikelihoodMonitor(Monitor):
         """Return the number of epochs from one look to the next."""
         return -(-_UPDATES // n_updates)
 
+    def scores(self, energy, rows):
+        """Return the log-likelihood of each row at the strength of the tilt."""
+        if self.draws is None:
+            self.draws = energy.reference.sample(_N_DRAWS, self.random)
+        rows, reference = completed(energy, rows, HOLE_STEPS), energy.reference
+        gains = energy.log_ratio(rows) - _log_mean(energy.log_ratio(self.draws))
+        return gains - reference.energy(rows) - reference.log_partition
+
     def look(self, energy):
         """Return the figures of this model, in nats."""
         if hasattr(energy, "with_strength"):

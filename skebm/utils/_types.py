@@ -67,6 +67,7 @@ class Declared:
         warm_start: Any
         words: Any
 
+        capacity_path_: Any
         class_components_: np.ndarray
         classes_: np.ndarray
         chains_ess_: float

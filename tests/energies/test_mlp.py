@@ -106,7 +106,7 @@ def test_inputs_far_out_are_finite():
 
 @pytest.mark.parametrize("sizes", [(), 0, (5, 0), (2.5,), "a"])
 def test_sizes(sizes):
-    with pytest.raises(ValueError, match="hidden_layer_sizes must be whole numbers"):
+    with pytest.raises(ValueError, match="must be 'auto', or whole numbers"):
         random_mlp(sizes=sizes)
     assert [w.shape for w in random_mlp(sizes=3)[0].weights] == [(5, 3)]
 
@@ -121,3 +121,49 @@ def test_number_of_networks(n_networks):
     recipe, X = MLP(n_networks=n_networks), np.zeros((3, 5))
     with pytest.raises(ValueError, match="n_networks must be a whole number above 0"):
         recipe.build(Gaussian.zeros(5), Summary.of(X, None), Random(3))
+
+
+@every_activation
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sizes", [(11, 3), (7, 5), (11, 5)])
+def test_growth_keeps_the_energies(activation, dtype, sizes):
+    energy, X = random_mlp(activation, dtype)
+    grown = energy.grown(sizes, Random(5))
+    assert [len(bias) for bias in grown.biases] == list(sizes)
+    assert grown.dtype == dtype
+    for name, value in grown.params.items():
+        assert not np.shares_memory(value, energy.params[name])
+    tolerance = 1e-5 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(
+        grown.energy(X), energy.energy(X), rtol=tolerance, atol=tolerance
+    )
+
+
+def test_an_ensemble_grows_by_its_members():
+    X = np.random.default_rng(3).normal(size=(11, 5))
+    facts = Gaussian.zeros(5), Summary.of(X, None), Random(3)
+    energy = MLP((7, 3), n_networks=2).build(*facts)
+    for k, value in enumerate(energy.params.values()):
+        value += Random(7, k).normal(value.shape) / 2
+    grown = energy.grown((11, 5), Random(5))
+    np.testing.assert_allclose(grown.energy(X), energy.energy(X), atol=1e-12)
+    one, other = (part.weights[0][:, 7:] for part in grown.parts.values())
+    assert not np.isclose(one, other).any()
+
+
+def test_new_units_can_learn():
+    energy, X = random_mlp()
+    gradient = energy.grown((11, 5), Random(5)).grad(X)
+    for new in (gradient["weights_2"][7:, :3], gradient["output"][3:]):
+        assert np.abs(new).min() > 0
+        assert len(np.unique(new)) == new.size
+
+
+def test_auto_is_as_large_as_the_rows_allow():
+    assert MLP().sizes(1000, 5) == ()
+    assert MLP("auto").sizes(1000, 5)[-1] == (128, 128)
+    assert MLP("auto").sizes(100, 5)[-1] == (16, 16)
+    assert MLP("auto").sizes(20, 5) == [(8, 8)]
+    sized = MLP("auto", "softplus", 2).sized((8, 8))
+    assert sized.get_params() == MLP((8, 8), "softplus", 2).get_params()
+    assert MLP((3,)).sized((8, 8)).hidden_layer_sizes == (3,)

@@ -23,6 +23,7 @@ from skebm.energies.rbm._conditionals import (
 from skebm.energies.rbm._enumeration import HiddenEnumeration
 from skebm.energies.rbm._flips import Flips
 from skebm.energies.rbm._fused import FusedRBM, has_binary_units
+from skebm.energies.rbm._growth import grown
 from skebm.energies.rbm._normal import (
     conditionals_of_normal,
     is_normal,
@@ -93,6 +94,10 @@ class RBM(Bipartite):
     def T(self):  # noqa: N802
         """The model with the roles of visible and hidden units exchanged."""
         return RBM(self.hidden, self.visible, self.weights.T, coupling=self.coupling)
+
+    def grown(self, size, random):
+        """Return a model with more hidden units, and almost the same density."""
+        return self._with(*grown(self, size, random))
 
     # -- energy and gradient ---------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Recipes of restricted Boltzmann machines."""
 
 import numpy as np
+from sklearn.base import clone
 
 from skebm.energies._couplings import are_normal, leaves, start_layers
 from skebm.energies._graph import coupling_attributes
@@ -8,6 +9,7 @@ from skebm.energies._recipe import (
     Recipe,
     columns_of,
     is_adaptive,
+    is_auto,
     marginals,
     small_weights,
 )
@@ -83,6 +85,10 @@ _CATEGORICAL_TREE_RATE, _CATEGORICAL_LIMITS = 2.5, (0.1, 0.25)
 _RATE_TIMES_JOINT_VARIANCE = 1.5
 # The rate of real columns with spins. It was not measured, so it is careful.
 _REAL_WITH_SPINS_RATE = 0.05
+# What "auto" is where no rows can be held out, and the sizes that it tries otherwise.
+_FIXED, _SIZES = 100, tuple(2**k for k in range(2, 11))
+# Fewest rows for each hidden unit, and most hidden units for each visible unit.
+_ROWS_OF_HIDDEN, _HIDDEN_OF_VISIBLE = 8, 2
 
 
 class RBMRecipe(Recipe):
@@ -90,8 +96,10 @@ class RBMRecipe(Recipe):
 
     Parameters
     ----------
-    n_components : int, default=100
-        Number of hidden units.
+    n_components : int or "auto", default=100
+        Number of hidden units. ``"auto"`` begins with 4, and ``fit`` doubles it
+        while held-out rows gain. It is 100 where no rows can be held out: in
+        ``partial_fit``, and as a part of a sum.
     hidden : str, default="bernoulli"
         Kind of the hidden units, a name of :data:`skebm.layers.HIDDEN`.
     couplings : {"auto", "none", "tree", "full"}, default="auto"
@@ -124,7 +132,7 @@ class RBMRecipe(Recipe):
             start = principal_axes(rows, weight, len(hidden.bias), random.fold(2))
             start = [part.astype(summary.dtype) for part in start]
             return self.energy_class(*start, base=base)
-        shape = layer.n_units, int(self.n_components)
+        shape = layer.n_units, self._n_hidden
         weights = visible.decorrelate(small_weights(shape, summary.dtype, random))
         return self.energy_class(visible, hidden, weights, base=base)
 
@@ -156,7 +164,7 @@ class RBMRecipe(Recipe):
         if not hidden.finite:
             return _rate_of_real_hidden(layers, summary.spread)
         if all(isinstance(units, Bernoulli) for units in [*layers, hidden]):
-            rate = _RATE_TIMES_HIDDEN / self.n_components
+            rate = _RATE_TIMES_HIDDEN / self._n_hidden
             if layer.coupled:
                 share = _share_of_rows(layer, summary.n_rows)
                 rate *= max(_TIMES_OF_TREE * share, 1)
@@ -194,6 +202,22 @@ class RBMRecipe(Recipe):
         share = n_rows / (_ROWS_PER_VARIABLE * layer.n_variables)
         return round(n_updates * min(max(share, _SMALLEST_SHARE), 1))
 
+    @property
+    def _n_hidden(self):
+        return _FIXED if is_auto(self.n_components) else int(self.n_components)
+
+    def sizes(self, n_rows, n_units):
+        """Return the sizes that ``"auto"`` tries; see the base."""
+        if not is_auto(self.n_components):
+            return ()
+        most = min(n_rows // _ROWS_OF_HIDDEN, _HIDDEN_OF_VISIBLE * n_units, _SIZES[-1])
+        return [size for size in _SIZES if size <= max(_SIZES[0], most)]
+
+    def sized(self, size):
+        """Return the recipe of this size, if its size is ``"auto"``."""
+        is_open = is_auto(self.n_components)
+        return clone(self).set_params(n_components=size) if is_open else self
+
     def describe(self, energy):
         """Return a line about the couplings of the visible units."""
         return f"visible units: {energy.visible!r}"
@@ -210,9 +234,7 @@ class RBMRecipe(Recipe):
         }
 
     def _hidden(self, dtype):
-        return lookup(self.hidden, HIDDEN, "hidden").zeros(
-            int(self.n_components), dtype
-        )
+        return lookup(self.hidden, HIDDEN, "hidden").zeros(self._n_hidden, dtype)
 
 
 def _rate_of_real_hidden(layers, spread):
