@@ -6,19 +6,28 @@ import numpy as np
 # tilt gains. For diabetes beside one normal distribution, the growth from (8,) gains
 # nothing and ends. From (8, 8) it goes on to (64, 64), whose fit is 2.8 nats better.
 SIZES = ((8, 8), (16, 16), (32, 32), (64, 64), (128, 128))
-# The biases of the first hidden layer lie between these ends, in standard deviations of
-# the columns: its units bend where the rows are.
-_WIDEST_BIAS = 2.0
+# The weights of the first hidden layer are so much larger than others. A unit then
+# bends over half of a standard deviation of a column, and not over a whole one. For two
+# folds of the red wines that gains .05 nats more over the stack (.36, and .31 without).
+_STEEPNESS = 2.0
+# The units of the first hidden layer bend within this number of standard deviations of
+# the columns, where the rows are.
+_FARTHEST = 2.0
 
 
-def random_weights(shape, dtype, random):
-    """Return weights from ``shape[0]`` inputs, so that values keep their scale."""
-    return dtype.type(np.sqrt(2 / shape[0])) * random.normal(shape, dtype)
+def random_weights(k, shape, dtype, random):
+    """Return weights of the hidden layer ``k`` from ``shape[0]`` inputs.
+
+    Values keep their scale from layer to layer.
+    """
+    scale = np.sqrt(2 / shape[0]) * (_STEEPNESS if k == 0 else 1.0)
+    return dtype.type(scale) * random.normal(shape, dtype)
 
 
 def random_biases(n_units, dtype, random):
     """Return biases of the first hidden layer."""
-    return _WIDEST_BIAS * (2 * random.uniform((n_units,), dtype) - 1)
+    widest = dtype.type(_STEEPNESS * _FARTHEST)
+    return widest * (2 * random.uniform((n_units,), dtype) - 1)
 
 
 def grown_layers(weights, biases, output, sizes, random):
@@ -47,7 +56,7 @@ def grown_layers(weights, biases, output, sizes, random):
     dtype, weights, biases = output.dtype, list(weights), list(biases)
     for k, size in enumerate(sizes):
         n_new = size - len(biases[k])
-        new = random_weights((len(weights[k]), n_new), dtype, random.fold(0, k))
+        new = random_weights(k, (len(weights[k]), n_new), dtype, random.fold(0, k))
         weights[k] = np.hstack([weights[k], new])
         bias = np.zeros(n_new, dtype)
         if k == 0:

@@ -226,7 +226,7 @@ class MLP(Recipe):
         sizes = [layer.n_units, *_checked_sizes(sizes)]
         dtype, weights, biases = summary.dtype, [], []
         for k, shape in enumerate(itertools.pairwise(sizes)):
-            weights.append(random_weights(shape, dtype, random.fold(0, k)))
+            weights.append(random_weights(k, shape, dtype, random.fold(0, k)))
             biases.append(np.zeros(shape[1], dtype))
         biases[0][:] = random_biases(len(biases[0]), dtype, random.fold(1))
         output = np.zeros(sizes[-1], dtype)
