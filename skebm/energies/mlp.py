@@ -187,7 +187,7 @@ class MLP(Recipe):
     Parameters
     ----------
     hidden_layer_sizes : tuple of int or "auto", default=(64, 64)
-        Number of units in each hidden layer. ``"auto"`` begins with (8, 8), and
+        Number of units in each hidden layer. ``"auto"`` begins with (16, 16), and
         ``fit`` doubles the numbers while held-out rows gain. It is (64, 64) where no
         rows can be held out: in ``partial_fit``, and as a part of a sum.
     activation : {"silu", "softplus"}, default="silu"

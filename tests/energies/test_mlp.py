@@ -163,7 +163,7 @@ def test_auto_is_as_large_as_the_rows_allow():
     assert MLP().sizes(1000, 5) == ()
     assert MLP("auto").sizes(1000, 5)[-1] == (128, 128)
     assert MLP("auto").sizes(100, 5)[-1] == (16, 16)
-    assert MLP("auto").sizes(20, 5) == [(8, 8)]
-    sized = MLP("auto", "softplus", 2).sized((8, 8))
-    assert sized.get_params() == MLP((8, 8), "softplus", 2).get_params()
-    assert MLP((3,)).sized((8, 8)).hidden_layer_sizes == (3,)
+    assert MLP("auto").sizes(20, 5) == [(16, 16)]
+    sized = MLP("auto", "softplus", 2).sized((16, 16))
+    assert sized.get_params() == MLP((16, 16), "softplus", 2).get_params()
+    assert MLP((3,)).sized((16, 16)).hidden_layer_sizes == (3,)
