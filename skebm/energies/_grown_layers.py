@@ -4,8 +4,8 @@ import numpy as np
 
 # The sizes that a perceptron grows through. Two layers tell sooner than one whether a
 # tilt gains. For diabetes beside one normal distribution, the growth from (8,) gains
-# nothing and ends. From (8, 8) it goes on to (64, 64), whose fit is 2.8 nats better. For
-# the red wines only (64, 64) gains, so that is among the first three.
+# nothing and ends. From (8, 8) it goes on to (64, 64), whose fit is 2.8 nats better.
+# For the red wines only (64, 64) gains, so that is among the first three.
 SIZES = ((16, 16), (32, 32), (64, 64), (128, 128))
 # The weights of the first hidden layer are so much larger than others. A unit then
 # bends over half of a standard deviation of a column, and not over a whole one. For two
