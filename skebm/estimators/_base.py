@@ -123,7 +123,8 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
                 self._validate_params()  # scikit-learn checks those of a first fit only
                 refuse_changes(self, self._defining)
             rows = self._training_rows(X, y, sample_weight, go_on, is_stream, **options)
-            if not rows.go_on:
+            # A model from parameters has none yet.
+            if not (rows.go_on and hasattr(self, "_random")):
                 self._random = Random.from_state(self.random_state)
             rows = self._split(rows, self._random.fold(2))
             training, plan = self._start(rows, n_iter)

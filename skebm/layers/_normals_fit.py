@@ -6,7 +6,7 @@ from skebm.layers._clusters import clusters, spaces
 from skebm.layers._em import Mixture, Rows, em
 
 # Numbers of components from which the held-out rows choose. They grow by about 1.4.
-_SIZES = (1, 2, 3, 4, 6, 8, 11, 16, 24)
+_SIZES = (1, 2, 3, 4, 6, 8, 11, 16, 24, 36, 54)
 # The mixtures of several starts are averaged. The average has about three tenths of a
 # nat a row more on held-out rows than one mixture.
 _N_STARTS = 3
