@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.special import logsumexp, softmax
+from sklearn.utils.metaestimators import available_if
 
 from skebm.energies._reference import Independent
 from skebm.layers import Normals
@@ -52,6 +53,11 @@ class Kernels:
         """Return minus the log-density of each row, in nats, float64, shape (n,)."""
         seen = np.ones(x.shape, bool)
         return -logsumexp(self.log_joint(x, seen), axis=1)
+
+    def grad_x(self, x):
+        """Return d energy / d x, of the shape of ``x``."""
+        share = softmax(self.log_joint(x, np.ones(x.shape, bool)), axis=1)
+        return ((x - share @ self.centers) / self.scale**2).astype(x.dtype, copy=False)
 
     def log_joint(self, x, seen):
         """Return the log of weight times density of the seen cells, for each center."""
@@ -142,6 +148,15 @@ class Stack:
             return -logsumexp(scores, axis=1)
 
         return np.concatenate(map_blocks(of_block, len(x), 10_000, size=_BLOCK))
+
+    @available_if(lambda stack: all(hasattr(p, "grad_x") for p in stack.parts))
+    def grad_x(self, x):
+        """Return d energy / d x, of the shape of ``x``."""
+        double = np.asarray(x, dtype=np.float64)
+        share = softmax(_log_densities(self.parts, double) + self.log_weight, axis=1)
+        slopes = (part.grad_x(double) for part in self.parts)
+        pairs = zip(share.T, slopes, strict=True)
+        return sum(s[:, None] * slope for s, slope in pairs).astype(x.dtype, copy=False)
 
     def sample(self, n_rows, random):
         """Draw rows."""

@@ -4,10 +4,12 @@ import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.energies import ENERGIES, Custom, Recipe, beside
 from skebm.estimators._base import store
+from skebm.estimators._conditional import has_holes
 from skebm.estimators._density import TableDensity
 from skebm.monitoring import FEWEST_ROWS
 from skebm.objectives import OBJECTIVES
@@ -15,8 +17,18 @@ from skebm.partition import AIS, Auto
 from skebm.samplers import named_kernel
 from skebm.tables import straight_if_as_good
 from skebm.utils._sklearn import HasMethods, StrOptions
-from skebm.utils._types import Automatic, Seed, Spec
+from skebm.utils._types import Automatic, Seed, Spec, TableLike
 from skebm.utils._validation import lookup, resolve
+
+
+def _has_slope(density):
+    """Return whether the energy has a slope, as far as that is known before a fit."""
+    if hasattr(density, "_energy") and not hasattr(density._energy, "grad_x"):
+        raise AttributeError(
+            "grad_energy needs an energy of real columns with grad_x, and a reference "
+            "that has it, too, as reference='auto' does."
+        )
+    return True
 
 
 class EnergyDensity(TableDensity):
@@ -187,6 +199,33 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
                 "energy='mlp', or with a reference, and early_stopping=True."
             )
         return known[-1]
+
+    @available_if(_has_slope)
+    def grad_energy(self, X: TableLike) -> np.ndarray:
+        """Return the slope of :meth:`energy_samples` by the columns.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_samples, n_features)
+            Rows of real numbers without missing values.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), float64
+            In nats, divided by the unit of the column.
+
+        Raises
+        ------
+        ValueError
+            If a value is missing.
+        """
+        Z = self._encoded(X)
+        if has_holes(Z):
+            raise ValueError(
+                "grad_energy takes rows without missing values. Fill them in first, "
+                "for example with complete(X)."
+            )
+        return self._encoding.slopes(self._map_rows(self._energy.grad_x, Z), Z)
 
     @property
     def _kernel(self):

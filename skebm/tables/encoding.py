@@ -8,6 +8,9 @@ from skebm.layers import Columns
 from skebm.tables.kinds import columns_by_kind, find_kind
 from skebm.utils._sparse import dense
 
+# Step of the differences of the volumes of curves, in standard deviations.
+_STEP = 1e-5
+
 
 class Encoding(NamedTuple):
     """The fitted kinds of the columns of a table, side by side.
@@ -172,6 +175,25 @@ class Encoding(NamedTuple):
     def log_volume(self, Z):
         """Return the sum of :meth:`log_volumes` over columns, shape (n,) or (1,)."""
         return self.log_volumes(Z).sum(axis=1)
+
+    def slopes(self, slope, Z):
+        """Return slopes of minus the log-density in the user's units.
+
+        Parameters
+        ----------
+        slope : ndarray of shape (n, n_units)
+            Slopes at ``Z``, in the units of the layer.
+        Z : ndarray of shape (n, n_units)
+            Rows of columns with one real unit each.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features), float64
+        """
+        Z, slope = Z.astype(np.float64), self.in_order(slope.astype(np.float64))
+        ends = [self.log_volumes(Z + step) for step in (_STEP, -_STEP)]
+        bend = (ends[0] - ends[1]) / (2 * _STEP)
+        return (slope + bend) * np.exp(-self.log_volumes(Z))
 
     def in_order(self, by_kind):
         """Return columns that are sorted by kind in the order of the table."""

@@ -45,6 +45,16 @@ def test_energies():
 
 
 @pytest.mark.parametrize("make", [kernels, stack])
+def test_slopes(make):
+    x, step = np.random.default_rng(5).normal(size=(11, 2)), 1e-5
+    found = make().grad_x(x)
+    assert make().grad_x(x.astype(np.float32)).dtype == np.float32
+    for j, move in enumerate(step * np.eye(2)):
+        ends = make().energy(x + move) - make().energy(x - move)
+        np.testing.assert_allclose(found[:, j], ends / (2 * step), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("make", [kernels, stack])
 def test_draws(make):
     reference, n = make(), 20_000
     drawn = reference.sample(n, Random(3))

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture
 
 from skebm import EnergyDensity, RBMDensity
@@ -249,3 +250,33 @@ def test_going_on():
         stream.partial_fit(X)
     assert stream.n_iter_ == 3
     assert np.isfinite(stream.score(X))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_slopes_of_columns_with_curves(dtype):
+    X = np.exp(np.random.default_rng(3).normal(size=(300, 4)) * [1, 0.1, 2, 1])
+    X[:, 3] = 1 / (1 + X[:, 3])
+    density = EnergyDensity(n_iter=3, random_state=0).fit(X.astype(dtype))
+    assert density._encoding.is_curved
+    x = X[:11]
+    found = density.grad_energy(x.astype(dtype))
+    assert found.dtype == np.float64
+    for j in range(4):
+        step = 1e-5 * x[:, j]
+        move = np.where(np.arange(4) == j, step[:, None], 0)
+        ends = density.energy_samples(x + move) - density.energy_samples(x - move)
+        tolerance = 1e-4 if dtype == np.float64 else 0.05
+        expected = ends / (2 * step)
+        error = np.abs(found[:, j] - expected)
+        assert (error <= tolerance * (np.abs(expected) + 1 / x[:, j])).all()
+
+
+def test_slopes_that_cannot_be(bits):
+    X = np.random.default_rng(3).normal(size=(60, 2))
+    density = EnergyDensity(n_iter=1, random_state=0)
+    with pytest.raises(NotFittedError):
+        density.grad_energy(X)
+    X[0, 0] = np.nan
+    with pytest.raises(ValueError, match="grad_energy takes rows without missing"):
+        density.fit(X[1:]).grad_energy(X)
+    assert not hasattr(EnergyDensity("rbm", n_iter=0).fit(bits), "grad_energy")
