@@ -6,7 +6,7 @@ from sklearn.base import clone
 from skebm.energies._couplings import leaves, start_layers
 from skebm.energies._recipe import Recipe, marginals
 from skebm.energies._reference import Fitted, Independent, InUnits
-from skebm.energies._stack import stacked
+from skebm.energies._stacking import stacked
 from skebm.energies.hybrid import Anchored, Hybrid
 from skebm.layers import Gaussian
 from skebm.utils._sparse import dense

@@ -4,7 +4,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
 from skebm.energies import MLP, HybridRecipe, Independent, Kernels, Stack, Summary
-from skebm.energies._stack import _lean_shares, _shares, stacked
+from skebm.energies._stacking import _lean_shares, _shares, stacked
 from skebm.inference import draw_holes, observed_energy
 from skebm.layers import Gaussian, Normals
 from skebm.testing import check_energy
