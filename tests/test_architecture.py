@@ -50,6 +50,7 @@ NEIGHBOURS = {
     "estimators/imputer.py": {"density"},
     "inference/conditionals.py": {"completion"},
     "monitoring/epochs.py": {"plateau"},
+    "objectives/conditional.py": {"losses"},
     "layers/mixed.py": {"categorical", "columns", "normals", "tree"},
     "partition/auto.py": {"ais", "exact", "trajectory"},
     "tables/column.py": {"arrays", "kinds"},

@@ -11,6 +11,7 @@ from skebm.energies._contrast import Contrast
 from skebm.energies._enumeration import Enumeration
 from skebm.energies._real import is_real
 from skebm.energies._reference import Independent
+from skebm.utils._parallel import map_blocks
 
 _STEP = 1e-5  # of central differences, as a share of the spread of rows
 
@@ -291,6 +292,17 @@ class Energy(Contrast):
         An energy that keeps what it has computed for the values is faster.
         """
         return self.energy(x), partial(self.grad, x)
+
+    @available_if(lambda energy: hasattr(energy, "class_energy"))
+    def class_pullback(self, x):
+        """Return the energies of all classes, and a function that makes gradients.
+
+        The function turns weights of shape (n, n_classes) into ``class_grad``.
+        """
+        blocks = map_blocks(
+            lambda block: self.class_energy(x[block]), x.shape[0], self.work
+        )
+        return np.concatenate(blocks), partial(self.class_grad, x)
 
     def pullbacks(self, x):
         """Return the energies of the parts that learn on their own, or of the whole.

@@ -2,6 +2,20 @@
 
 from skebm.objectives.conditional import Conditional, Hybrid
 from skebm.objectives.contrastive import CD, PCD
+from skebm.objectives.losses import (
+    LOSSES,
+    LVQ2,
+    MCE,
+    Hinge,
+    Log,
+    Loss,
+    MinimumEmpiricalError,
+    NegativeLogLikelihood,
+    Perceptron,
+    RivalLoss,
+    SquareExponential,
+    SquareSquare,
+)
 from skebm.objectives.noise_contrastive import NCE
 from skebm.objectives.score_matching import DenoisingScoreMatching, ScoreMatching
 from skebm.objectives.sitewise import (
@@ -25,14 +39,26 @@ OBJECTIVES = {
 
 __all__ = [
     "CD",
+    "LOSSES",
+    "LVQ2",
+    "MCE",
     "NCE",
     "OBJECTIVES",
     "PCD",
     "Conditional",
     "DenoisingScoreMatching",
+    "Hinge",
     "Hybrid",
+    "Log",
+    "Loss",
+    "MinimumEmpiricalError",
     "MinimumProbabilityFlow",
+    "NegativeLogLikelihood",
+    "Perceptron",
     "PseudoLikelihood",
     "RatioMatching",
+    "RivalLoss",
     "ScoreMatching",
+    "SquareExponential",
+    "SquareSquare",
 ]

@@ -1,38 +1,49 @@
-"""The conditional likelihood of labels, alone or with a generative objective."""
+"""A loss of labels, alone or with a generative objective."""
 
-import numpy as np
-from scipy.special import softmax
 from sklearn.base import BaseEstimator
 
+from skebm.objectives.losses import LOSSES
 from skebm.utils._math import row_weights
-from skebm.utils._parallel import map_blocks
-from skebm.utils._validation import require
+from skebm.utils._validation import lookup, require
 
 _REMEDY = "Use objective='pcd', or an energy with labels such as ClassRBM."
 
 
 class Conditional(BaseEstimator):
-    """The exact conditional log-likelihood of the labels given the inputs [1]_.
+    """A loss of the labels, whose gradient is exact [1]_ [2]_.
 
-    The loss of a row is ``E(x, y) + log sum_k exp(-E(x, k))``, where ``E(x, k)`` is the
-    energy of the inputs with label ``k``.
+    The loss is a function of the energies of all classes. With the default it is the
+    negative conditional log-likelihood ``E(x, y) + log sum_k exp(-E(x, k))``, where
+    ``E(x, k)`` is the energy of the inputs with label ``k``.
+
+    Parameters
+    ----------
+    label_loss : str or loss, default="nll"
+        A name of :data:`skebm.objectives.LOSSES`, or such an object as
+        ``Hinge(margin=2)``.
 
     References
     ----------
     .. [1] H. Larochelle, Y. Bengio. "Classification using discriminative restricted
        Boltzmann machines". ICML 2008.
+    .. [2] Y. LeCun, S. Chopra, R. Hadsell, M. Ranzato, F. Huang. "A tutorial on
+       energy-based learning". In: Predicting structured data, MIT Press (2006).
     """
 
     requires = ("class_energy", "class_grad")
     # Adam suits an exact gradient. This is its learning rate.
     adam_rate = 0.003
 
+    def __init__(self, label_loss="nll"):
+        self.label_loss = label_loss
+
     def init(self, energy, random):
         """Return None: this objective does not have a state."""
         require(energy, self, _REMEDY)
+        self._loss.check()
 
     def loss(self, energy, X, weight=None):
-        """Return the weighted mean of ``-log p(y | x)``, in nats.
+        """Return the weighted mean of the losses, in nats for the log-likelihood.
 
         Parameters
         ----------
@@ -43,21 +54,21 @@ class Conditional(BaseEstimator):
             Sums to one; None weighs all rows alike.
         """
         x, y = energy.split(X)
-        energies = energy.class_energy(x)
-        loss = (y * energies).sum(axis=1) + np.logaddexp.reduce(-energies, axis=1)
-        return float(row_weights(weight, len(y)) @ loss)
+        values, _ = self._loss(energy.class_energy(x), y.argmax(axis=1))
+        return float(row_weights(weight, len(y)) @ values)
 
     def gradient(self, energy, X, weight, state, random):
         """Return the gradient of :meth:`loss`, and the state."""
         x, y = energy.split(X)
         weight = row_weights(weight, len(y))
+        energies, pullback = energy.class_pullback(x)
+        _, slopes = self._loss(energies, y.argmax(axis=1))
+        return pullback(weight[:, None] * slopes), state
 
-        def slopes(block):
-            probability = softmax(-energy.class_energy(x[block]), axis=1)
-            return weight[block, None] * (y[block] - probability)
-
-        slope = map_blocks(slopes, len(y), energy.work)
-        return energy.class_grad(x, np.concatenate(slope)), state
+    @property
+    def _loss(self):
+        loss = self.label_loss
+        return lookup(loss, LOSSES, "loss")() if isinstance(loss, str) else loss
 
 
 class Hybrid(BaseEstimator):
