@@ -3,6 +3,8 @@
 from skebm.energies._base import Energy
 from skebm.energies._bipartite import Bipartite, Chains
 from skebm.energies._clamped_sites import SiteChains as SiteChains
+from skebm.energies._classes import ClassBlend as ClassBlend
+from skebm.energies._classes import ClassEnergy, ClassRecipe
 from skebm.energies._derived import Blend, ClampedSites, Scaled
 from skebm.energies._derived import UserEnergy as UserEnergy
 from skebm.energies._documents import DocumentSummary
@@ -16,6 +18,10 @@ from skebm.energies._reference import Fitted, Independent, InUnits
 from skebm.energies._stack import Kernels, Stack
 from skebm.energies._sum import Sum, SumRecipe
 from skebm.energies.bursty import BurstyDocuments, BurstyDocumentsRecipe, Polya
+from skebm.energies.class_custom import ClassCustom, CustomClasses
+from skebm.energies.class_linear import ClassLinear, LinearClasses
+from skebm.energies.class_mlp import ClassMLP, PerceptronClasses
+from skebm.energies.class_quadratic import ClassQuadratic, QuadraticClasses
 from skebm.energies.custom import Custom, CustomEnergy
 from skebm.energies.function import EnergyFunction
 from skebm.energies.hybrid import Anchored, Hybrid
@@ -56,8 +62,16 @@ ENERGIES = {
     "product_of_experts": ProductOfExperts,
     "normal_mixture": NormalMixture,
 }
+# Recipes by the name that the parameter `energy` of a classifier takes.
+CLASS_ENERGIES = {
+    "rbm": ClassRBMRecipe,
+    "linear": ClassLinear,
+    "quadratic": ClassQuadratic,
+    "mlp": ClassMLP,
+}
 
 __all__ = [
+    "CLASS_ENERGIES",
     "ENERGIES",
     "MLP",
     "RBM",
@@ -71,9 +85,16 @@ __all__ = [
     "Clamped",
     "ClampedChains",
     "ClampedSites",
+    "ClassCustom",
+    "ClassEnergy",
+    "ClassLinear",
+    "ClassMLP",
+    "ClassQuadratic",
     "ClassRBM",
     "ClassRBMRecipe",
+    "ClassRecipe",
     "Custom",
+    "CustomClasses",
     "CustomEnergy",
     "DocumentSummary",
     "Energy",
@@ -88,12 +109,14 @@ __all__ = [
     "InUnits",
     "Independent",
     "Kernels",
+    "LinearClasses",
     "Mixture",
     "NegativePhase",
     "NormalMixture",
     "Pairwise",
     "PairwiseRecipe",
     "Perceptron",
+    "PerceptronClasses",
     "Phase",
     "Polya",
     "Polynomial",
@@ -101,6 +124,7 @@ __all__ = [
     "Powers",
     "ProductOfExperts",
     "Quadratic",
+    "QuadraticClasses",
     "RBMRecipe",
     "Recipe",
     "ReplicatedSoftmax",

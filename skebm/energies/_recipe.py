@@ -115,6 +115,9 @@ class Recipe(BaseEstimator):
         Whether the energy is a whole model without a reference of its own. A density
         beside it then proposes rows and serves as the noise of objectives, and does not
         change the model.
+    is_joint : bool
+        Whether the energy of a label and a row is a density of both, so that a
+        classifier may have ``generative_weight`` above 0.
     is_unscaled : bool
         Whether the energy takes rows in the units of the user. Then ``visible="auto"``
         does not scale the columns.
@@ -132,7 +135,7 @@ class Recipe(BaseEstimator):
     """
 
     monitor, objective, kernel = "density", "pcd", "gibbs"
-    is_tilt, is_anchored, is_unscaled = False, False, False
+    is_tilt, is_anchored, is_unscaled, is_joint = False, False, False, False
     is_shrunk, holds_out = True, False
 
     @classmethod

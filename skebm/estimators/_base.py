@@ -181,7 +181,7 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
         held_out = held_out and (held_out[0].astype(dtype, copy=False), held_out[1])
         random = training.random.fold(3)
         facts = rows.layer, random.fold(1), getattr(self, "_encoding", None)
-        monitor = MONITORS[self._recipe().monitor](Z, rows.weight, held_out, *facts)
+        monitor = self._monitor(Z, rows.weight, held_out, *facts)
         context = self._init_callback_context(max_subtasks=plan.n_iter)
         context.call_on_fit_task_begin(estimator=self, **rows.hooks)
         n_updates = -(-Z.shape[0] // plan.batch_size)
@@ -235,6 +235,10 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
             "log_partition_": self._log_partition(energy, training),
             "n_iter_": training.n_epochs,
         }
+
+    def _monitor(self, *facts):
+        """Return the monitor of a training."""
+        return MONITORS[self._recipe().monitor](*facts)
 
     def _compared(self, Z, weight, random):
         """Return the :class:`Misfit` of rows, or None if they are not compared."""

@@ -4,17 +4,15 @@ from numbers import Real
 
 import numpy as np
 import pandas as pd
-from scipy.special import softmax
 from sklearn.base import ClassifierMixin
 
-from skebm.energies import ClassRBMRecipe
+from skebm.energies import CLASS_ENERGIES, ClassCustom, ClassRBMRecipe
 from skebm.estimators._base import TrainingRows, fit_hooks, store
-from skebm.estimators._conditional import has_holes
 from skebm.estimators._generative import GenerativeMixin
+from skebm.estimators._lowest_energy import LowestEnergyMixin
 from skebm.estimators._table_estimator import TableEstimator
-from skebm.inference import observed_energy
 from skebm.layers import Categorical, Columns
-from skebm.objectives import OBJECTIVES, Conditional, Hybrid
+from skebm.objectives import LOSSES, OBJECTIVES, Conditional, Hybrid
 from skebm.tables import (
     FirstRows,
     check_classes,
@@ -25,29 +23,43 @@ from skebm.tables import (
     settled_classes,
     with_labels,
 )
-from skebm.utils._parallel import use_threads
-from skebm.utils._random import Random
-from skebm.utils._sklearn import Interval, StrOptions, fit_context
+from skebm.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
 from skebm.utils._validation import resolve
 
 
-class EnergyClassifier(ClassifierMixin, GenerativeMixin, TableEstimator):
-    """Classification with a classification restricted Boltzmann machine.
+class EnergyClassifier(
+    ClassifierMixin, LowestEnergyMixin, GenerativeMixin, TableEstimator
+):
+    """Classification by lowest energy.
 
-    The model [1]_ gives every pair of a row and a label an energy. ``predict`` returns
-    the label of lowest energy, and ``p(y | x)`` is known in closed form. Training
-    maximises the likelihood of the labels given the rows (discriminative), the joint
-    likelihood of rows and labels (generative), or a weighted sum of both (hybrid).
+    The model gives every pair of a row and a label an energy [1]_. ``predict`` returns
+    the label of lowest energy, and ``p(y | x)`` is known in closed form. By default the
+    energy is a classification restricted Boltzmann machine [2]_, and training maximises
+    the likelihood of the labels given the rows (discriminative), the joint likelihood
+    of rows and labels (generative), or a weighted sum of both (hybrid).
 
     Parameters
     ----------
     n_components : int or "auto", default=100
-        Number of hidden units, as for :class:`RBMDensity`.
+        Number of hidden units of ``energy="rbm"``, as for :class:`RBMDensity`.
+    energy : {"rbm", "linear", "quadratic", "mlp"}, recipe or object, default="rbm"
+        The energy of a label given a row: a name of
+        :data:`skebm.energies.CLASS_ENERGIES`, or a recipe with parameters of its own,
+        such as ``ClassMLP(hidden_layer_sizes=(50, 50))``. An object with
+        ``class_energy(x)``, ``class_grad(x, weight)`` and ``params`` is an energy of
+        your own; see :class:`skebm.energies.ClassCustom`. It takes the rows in the
+        units of the layer, in which real columns are standardised, unless ``visible``
+        is ``"unscaled"``.
+    loss : str or loss, default="nll"
+        What training minimises, a function of the energies of all classes: a name of
+        :data:`skebm.objectives.LOSSES`, or an object, such as ``Hinge(margin=2)``.
+        ``"nll"`` is the negative log-likelihood ``-log p(y | x)``.
     generative_weight : float in [0, 1], default=0.0
         Share of the joint likelihood in the objective. 0 is purely discriminative, and
         1 is purely generative. A weight of a few per cent regularises the classifier.
-        With a weight above 0, the estimator has ``score_samples`` and ``sample``.
+        With a weight above 0, the estimator has ``score_samples`` and ``sample``. It
+        needs ``energy="rbm"`` and ``loss="nll"``.
     couplings : {"none", "auto", "tree", "full"}, default="none"
         Couplings of the inputs, as for :class:`RBMDensity`. They matter only if
         ``generative_weight`` is above 0.
@@ -86,7 +98,10 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         Biases of the hidden units.
     capacity_path_ : DataFrame
         The sizes that ``"auto"`` has tried, with log-likelihoods of labels as scores.
-    log_partition_ : LogPartition
+    energy_ : Energy
+        The fitted energy. The attributes above, from ``components_`` on, belong to
+        ``energy="rbm"``. ``"linear"`` has ``coef_`` and ``intercept_``.
+    log_partition_ : LogPartition or None
         Log partition function of the joint density. It is meaningful only if
         ``generative_weight`` is above 0.
     history_ : dict of str to list
@@ -101,7 +116,9 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
 
     References
     ----------
-    .. [1] H. Larochelle, M. Mandel, R. Pascanu, Y. Bengio. "Learning algorithms for
+    .. [1] Y. LeCun, S. Chopra, R. Hadsell, M. Ranzato, F. Huang. "A tutorial on
+       energy-based learning". In: Predicting structured data, MIT Press (2006).
+    .. [2] H. Larochelle, M. Mandel, R. Pascanu, Y. Bengio. "Learning algorithms for
        the classification restricted Boltzmann machine". JMLR 13 (2012).
 
     Examples
@@ -116,6 +133,12 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
 
     _parameter_constraints = {
         **TableEstimator._parameter_constraints,
+        "energy": [
+            str,
+            HasMethods(["build"]),
+            HasMethods(["class_energy", "class_grad"]),
+        ],
+        "loss": [str, HasMethods(["__call__", "check"])],
         "generative_weight": [Interval(Real, 0, 1, closed="both")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
@@ -124,6 +147,8 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         self,
         n_components: int | Automatic = 100,
         *,
+        energy: Spec = "rbm",
+        loss: Spec = "nll",
         generative_weight: float = 0.0,
         class_weight: Spec = None,
         visible: Spec = "auto",
@@ -229,19 +254,54 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         return super()._reads_columns(X) and not numbers
 
     def _recipe(self):
-        recipe = ClassRBMRecipe(self.n_components, self.hidden, self.couplings)
-        return self._at_size(recipe)
+        energy = self.energy
+        if energy == "rbm":
+            recipe = ClassRBMRecipe(self.n_components, self.hidden, self.couplings)
+            return self._at_size(recipe)
+        kind = getattr(energy, "monitor", None)
+        if not isinstance(energy, str) and kind is None:
+            return ClassCustom(energy)
+        if not isinstance(energy, str) and kind != "classes":
+            known = ", ".join(kind.__name__ for kind in CLASS_ENERGIES.values())
+            raise TypeError(
+                f"energy={energy!r} has no energies of classes. A classifier takes: "
+                f"{known}, or an object with class_energy and class_grad."
+            )
+        return resolve(energy, CLASS_ENERGIES, "energy")
 
     def _objective(self):
-        conditional = Conditional()
-        if self.generative_weight == 0:
+        loss, share = resolve(self.loss, LOSSES, "loss"), self.generative_weight
+        is_joint = self._recipe().is_joint
+        if share > 0 and not (is_joint and loss.is_joint):
+            raise ValueError(
+                f"generative_weight={share} needs energy='rbm' and loss='nll': other "
+                "energies are no densities of X, and other losses no likelihoods. Set "
+                "generative_weight=0."
+            )
+        if is_joint and loss.has_levels:
+            raise ValueError(
+                f"loss={self.loss!r} compares energies with 0, but those of "
+                "energy='rbm' hold the energy of X, too. Set energy='mlp', 'quadratic' "
+                "or 'linear', or another loss."
+            )
+        conditional = Conditional(loss)
+        if share == 0:
             return conditional
         generative = resolve(self.objective, OBJECTIVES, "objective")
-        if self.generative_weight == 1:
-            return generative
-        return Hybrid(generative, self.generative_weight)
+        return generative if share == 1 else Hybrid(generative, share)
 
-    def energy(self, X: TableLike, y=None) -> np.ndarray:
+    def _monitor(self, *facts):
+        return super()._monitor(*facts, resolve(self.loss, LOSSES, "loss"))
+
+    def _fitted_attributes(self, training):
+        attributes = super()._fitted_attributes(training)
+        return {**attributes, "energy_": attributes["_energy"]}
+
+    def _log_partition(self, energy, training):
+        is_joint = self._recipe().is_joint
+        return super()._log_partition(energy, training) if is_joint else None
+
+    def energy_samples(self, X: TableLike, y=None) -> np.ndarray:
         """Return the free energy of each row with a label.
 
         A low energy means that the row and the label go together.
@@ -258,93 +318,16 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
             Free energies in nats: the hidden units are summed out.
         """
         Z = self._encoded(X)
-        energy = self._class_energy(Z) + self._encoding.log_volume(Z)[:, None]
+        energy = self._class_energy(Z)
+        if self._recipe().is_joint:
+            energy = energy + self._encoding.log_volume(Z)[:, None]
         if y is None:
             return energy
         numbers = label_numbers(self.classes_, y, len(energy))
         return energy[np.arange(len(energy)), numbers]
-
-    def _class_energy(self, Z):
-        """Return the energies of all classes, the holes of encoded rows summed out."""
-        if not has_holes(Z):
-            return self._map_rows(self._energy.class_energy, Z)
-        energies = []
-        for label in range(len(self.classes_)):
-            rows = with_labels(Z, np.full(len(Z), label), len(self.classes_))
-            with use_threads(self.n_jobs):
-                # The draws are the same for all classes, so they differ less.
-                energies.append(
-                    observed_energy(self._energy, rows, np.isnan(rows), Random(0))
-                )
-        return np.stack(energies, axis=1)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         # What is missing comes from the density, which is learned only then.
         tags.input_tags.allow_nan = self.generative_weight != 0
         return tags
-
-    def decision_function(self, X: TableLike) -> np.ndarray:
-        """Return the negative energies of all classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
-            Negative energies in nats. For two classes the result is the difference
-            ``E(x, classes_[0]) - E(x, classes_[1])``, which is positive for
-            ``classes_[1]``.
-        """
-        energy = self.energy(X)
-        if len(self.classes_) == 2:
-            return energy[:, 0] - energy[:, 1]
-        return -energy
-
-    def predict(self, X: TableLike) -> np.ndarray:
-        """Return the class of lowest energy for each row.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Class labels.
-        """
-        energy = self.energy(X)
-        return self.classes_[energy.argmin(axis=1)]
-
-    def predict_proba(self, X: TableLike) -> np.ndarray:
-        """Return the probability ``p(y | x)`` of each class.
-
-        The probabilities are exact.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Probabilities, in the order of ``classes_``.
-        """
-        return softmax(-self._class_energy(self._encoded(X)), axis=1)
-
-    def predict_log_proba(self, X: TableLike) -> np.ndarray:
-        """Return the log-probability ``log p(y | x)`` of each class.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Log-probabilities in nats, in the order of ``classes_``.
-        """
-        energy = -self.energy(X)
-        return energy - np.logaddexp.reduce(energy, axis=1)[:, None]

@@ -18,16 +18,24 @@ _UPDATE_TIME = 500.0
 
 
 class ClassMonitor(Monitor):
-    """Log-likelihood of the labels and accuracy on fixed rows.
+    """Log-likelihood of the labels, negative loss and accuracy on fixed rows.
 
     The parameters are the parameters of :class:`skebm.monitoring.DensityMonitor`. The
     last columns of a row are its one-hot label.
+
+    Parameters
+    ----------
+    loss : loss, default=None
+        A loss of :data:`skebm.objectives.LOSSES`, by which a model is judged. None
+        judges it by the log-likelihood.
     """
 
     score_name = "log_likelihood"
     likelihood_name = "joint_log_likelihood"
 
-    def __init__(self, X, weight, held_out, layer, random, encoding=None):
+    def __init__(self, X, weight, held_out, layer, random, encoding=None, loss=None):
+        self.loss = loss
+        self.score_name = getattr(loss, "score_name", self.score_name)
         self.rows, self.weight = subsample(X, weight, random.fold(0), _MAX_ROWS)
         self.held_out = held_out
         if held_out is not None:
@@ -59,26 +67,35 @@ class ClassMonitor(Monitor):
 
     def look(self, energy):
         """Return the figures of this model, in nats."""
-        scores, accuracy = _label_scores(energy, self.rows, self.weight)
-        score = mean(scores, self.weight)
-        figures = {"log_likelihood": score, "accuracy": accuracy}
+        scores, figures = self._judged(energy, self.rows, self.weight)
         if self.held_out is not None:
-            rows, weight = self.held_out
-            held_out, accuracy = _label_scores(energy, rows, weight)
-            figures["validation_score"] = mean(held_out, weight)
-            figures["validation_accuracy"] = accuracy
+            _, held_out = self._judged(energy, *self.held_out)
+            figures["validation_score"] = held_out[self.score_name]
+            figures["validation_accuracy"] = held_out["accuracy"]
         return Look(figures, scores, self.weight)
 
+    def _judged(self, energy, rows, weight):
+        """Return the score of each row, and the mean figures."""
+        energies, labels = _class_energies(energy, rows)
+        log_prob = -energies
+        log_prob -= np.logaddexp.reduce(log_prob, axis=1)[:, None]
+        scores = np.maximum(log_prob[np.arange(len(labels)), labels], np.log(1e-300))
+        is_right = log_prob.argmax(axis=1) == labels
+        figures = {
+            "log_likelihood": mean(scores, weight),
+            "accuracy": mean(is_right, weight),
+        }
+        if self.score_name not in figures:
+            scores = -self.loss(energies, labels)[0]
+            figures[self.score_name] = mean(scores, weight)
+        return scores, figures
 
-def _label_scores(energy, rows, weight):
-    """Return the log-probability of each label, and the accuracy."""
+
+def _class_energies(energy, rows):
+    """Return the energies of all classes, and the numbers of the labels."""
     x, y = energy.split(rows)
     if np.isnan(x).any():
         # Holes must be drawn without knowledge of the label.
         unlabelled = np.hstack([x, np.full_like(y, np.nan)])
         x, _ = energy.split(completed(energy, unlabelled, HOLE_STEPS))
-    log_prob = -energy.class_energy(x)
-    log_prob -= np.logaddexp.reduce(log_prob, axis=1)[:, None]
-    label_log_prob = log_prob[np.arange(len(y)), y.argmax(axis=1)]
-    is_right = log_prob.argmax(axis=1) == y.argmax(axis=1)
-    return np.maximum(label_log_prob, np.log(1e-300)), mean(is_right, weight)
+    return energy.class_energy(x), y.argmax(axis=1)

@@ -138,7 +138,7 @@ def test_labels_of_several_types(bits, labels):
 
 def test_as_many_labels_as_rows(classifier, bits):
     with pytest.raises(ValueError, match=f"X has {N_ROWS} rows, but y has 3 labels"):
-        classifier.energy(bits, [0, 1, 0])
+        classifier.energy_samples(bits, [0, 1, 0])
 
 
 @pytest.mark.parametrize("factor", [-1, np.nan, 1e300])
@@ -259,7 +259,7 @@ def test_sparse_columns_of_zeros(kind):
 )
 def test_labels_of_other_types_than_in_fit(classifier, bits, labels):
     with pytest.raises(ValueError, match=r"fit has not seen.*Known: \[0 1\]"):
-        classifier.energy(bits[:3], labels)
+        classifier.energy_samples(bits[:3], labels)
     with pytest.raises(ValueError, match=r"fit has not seen|several types|label type"):
         classifier.partial_fit(bits[:3], labels)
 

@@ -261,7 +261,7 @@ class ClassRBMRecipe(RBMRecipe):
     """
 
     energy_class = ClassRBM
-    monitor = "classes"
+    monitor, is_joint = "classes", True
 
     def _start(self, layer, summary, bounded_hidden, random):
         """Return the layers of the inputs, which may be coupled, and of the label."""

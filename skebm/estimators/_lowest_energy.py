@@ -1,0 +1,97 @@
+"""Prediction by lowest energy."""
+
+import numpy as np
+from scipy.special import softmax
+
+from skebm.estimators._conditional import has_holes
+from skebm.inference import observed_energy
+from skebm.tables import with_labels
+from skebm.utils._parallel import use_threads
+from skebm.utils._random import Random
+from skebm.utils._types import TableLike
+
+
+class LowestEnergyMixin:
+    """Methods of a classifier that has the energies of all classes."""
+
+    def decision_function(self, X: TableLike) -> np.ndarray:
+        """Return the negative energies of all classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+            Negative energies in nats. For two classes the result is the difference
+            ``E(x, classes_[0]) - E(x, classes_[1])``, which is positive for
+            ``classes_[1]``.
+        """
+        energy = self.energy_samples(X)
+        if len(self.classes_) == 2:
+            return energy[:, 0] - energy[:, 1]
+        return -energy
+
+    def predict(self, X: TableLike) -> np.ndarray:
+        """Return the class of lowest energy for each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Class labels.
+        """
+        energy = self.energy_samples(X)
+        return self.classes_[energy.argmin(axis=1)]
+
+    def predict_proba(self, X: TableLike) -> np.ndarray:
+        """Return the probability ``p(y | x)`` of each class.
+
+        The probabilities are exact, ``softmax(-energy)``. Only the losses ``"nll"`` and
+        ``"mee"`` are functions of them, and only ``"nll"`` makes them calibrated. After
+        training with a margin they are scores between 0 and 1: wrap the classifier in
+        :class:`sklearn.calibration.CalibratedClassifierCV`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities, in the order of ``classes_``.
+        """
+        return softmax(-self._class_energy(self._encoded(X)), axis=1)
+
+    def predict_log_proba(self, X: TableLike) -> np.ndarray:
+        """Return the log-probability ``log p(y | x)`` of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Log-probabilities in nats, in the order of ``classes_``.
+        """
+        energy = -self.energy_samples(X)
+        return energy - np.logaddexp.reduce(energy, axis=1)[:, None]
+
+    def _class_energy(self, Z):
+        """Return the energies of all classes, the holes of encoded rows summed out."""
+        if not has_holes(Z):
+            return self._map_rows(self._energy.class_energy, Z)
+        energies = []
+        for label in range(len(self.classes_)):
+            rows = with_labels(Z, np.full(len(Z), label), len(self.classes_))
+            with use_threads(self.n_jobs):
+                # The draws are the same for all classes, so they differ less.
+                energies.append(
+                    observed_energy(self._energy, rows, np.isnan(rows), Random(0))
+                )
+        return np.stack(energies, axis=1)
