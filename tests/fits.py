@@ -12,8 +12,8 @@ from skebm import (
     EnergyImputer,
     RBMDensity,
 )
-from skebm.energies import RBMRecipe
-from skebm.objectives import PCD
+from skebm.energies import ClassMLP, RBMRecipe
+from skebm.objectives import PCD, Hinge
 from skebm.samplers import ParallelTempering
 
 _N = 61
@@ -89,6 +89,16 @@ FITS = {
     "classifier": (EnergyClassifier(**_SMALL), BITS, LABELS),
     "named classes": (EnergyClassifier(**_SMALL), FRAME, NAMES),
     "hybrid": (EnergyClassifier(generative_weight=0.5, **_SMALL), BITS, LABELS),
+    "quadratic classes": (
+        EnergyClassifier(energy="quadratic", loss="hinge", **_SMALL),
+        FRAME,
+        NAMES,
+    ),
+    "perceptron of classes": (
+        EnergyClassifier(energy=ClassMLP(3), loss=Hinge(margin=2.0), **_SMALL),
+        csr_matrix(BITS),
+        LABELS,
+    ),
     "documents": (DocumentDensity(**_SMALL), WORDS),
     "sparse documents": (DocumentDensity(**_SMALL), csr_matrix(WORDS)),
     "replicated softmax": (DocumentDensity(words="multinomial", **_SMALL), WORDS),

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skebm.estimators._plan import make_plan
-from skebm.monitoring import FEWEST_ROWS, MONITORS, CapacityPath, Epochs, subsample
+from skebm.monitoring import FEWEST_ROWS, CapacityPath, Epochs, subsample
 from skebm.training import Training, train
 
 # Sizes in a row that gain nothing before the growth ends.
@@ -126,8 +126,7 @@ class _Stage:
         self.Z, self.mass = rows.units.astype(dtype, copy=False), rows.weight
         held_out = rows.held_out[0].astype(dtype, copy=False), rows.held_out[1]
         facts = rows.layer, random.fold(1), getattr(estimator, "_encoding", None)
-        monitor = MONITORS[estimator._recipe().monitor]
-        self.monitor = monitor(self.Z, self.mass, held_out, *facts)
+        self.monitor = estimator._monitor(self.Z, self.mass, held_out, *facts)
         self.watched = subsample(self.Z, self.mass, random.fold(2), _MAX_ROWS)
         self.rows, self.weight = subsample(*held_out, random.fold(3), _MAX_ROWS)
 

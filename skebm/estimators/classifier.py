@@ -4,6 +4,7 @@ from numbers import Real
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 
 from skebm.energies import CLASS_ENERGIES, ClassCustom, ClassRBMRecipe
@@ -66,9 +67,10 @@ class EnergyClassifier(
     class_weight : dict, "balanced" or None, default=None
         Factors by which the weights of the rows of each class are multiplied.
     visible : str, dict or list, default="auto"
-        Units of the columns, as for :class:`RBMDensity`, with one difference: a data
+        Units of the columns, as for :class:`RBMDensity`, with two differences. A data
         frame that has only numbers is read as an array. Columns of whole numbers are
-        therefore standardised as well.
+        therefore standardised as well. Sparse rows stay sparse for energies other than
+        ``"rbm"``: ``"auto"`` divides their columns by the largest absolute value.
     l2 : float or "auto", default=0.0
         Factor of ``sum w**2 / 2``, as for :class:`RBMDensity`.
     hidden, objective, optimizer, learning_rate, schedule, batch_size, \
@@ -223,6 +225,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
     def _training_rows(self, X, y, sample_weight, go_on, is_stream, classes=None):
         """Return the rows of a fit in the units of inputs and label."""
         hooks = fit_hooks(X, y, sample_weight)
+        self._is_sparse = (go_on and self._is_sparse) or issparse(X)
         weight = check_weight(sample_weight, X)
         X, y = self._check_rows(X, y, weight, reset=not go_on)
         self.classes_ = settled_classes(go_on and self.classes_, classes, y)
@@ -240,6 +243,13 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         label_layer = Categorical.zeros(n_classes, Z.dtype)
         layer = Columns([self._encoding.layer(Z.dtype), label_layer])
         return TrainingRows(Z, weight, layer, hooks, go_on, is_stream, labels)
+
+    @property
+    def _kinds(self):
+        """Rows that are sparse stay so if the energy takes them."""
+        is_auto = isinstance(self.visible, str) and self.visible == "auto"
+        stays = is_auto and getattr(self, "_is_sparse", False)
+        return "scaled" if stays and not self._recipe().is_joint else self.visible
 
     _hole_remedy = ", or set generative_weight above 0 to learn about X as well"
 

@@ -81,12 +81,14 @@ class Monitor:
         -------
         dict of str to float
         """
-        sets = {self.likelihood_name: (self.rows, self.weight)}
+        sets = {self.likelihood_name: (dense(self.rows), self.weight)}
         if self.held_out is not None:
-            sets["validation_" + self.likelihood_name] = self.held_out
+            rows, weight = self.held_out
+            sets["validation_" + self.likelihood_name] = dense(rows), weight
         return {
             name: -mean(
-                energy.energy(completed(energy, rows, HOLE_STEPS)) + log_volume(rows),
+                energy.energy(completed(energy, dense(rows), HOLE_STEPS))
+                + log_volume(rows),
                 weight,
             )
             - log_partition
@@ -131,8 +133,12 @@ def mean(values, weight):
     return float(np.average(values, weights=weight))
 
 
-def subsample(X, weight, random, n_rows):
-    """Return at most ``n_rows`` random rows of weight above 0, and their weights."""
+def subsample(X, weight, random, n_rows, stays_sparse=False):
+    """Return at most ``n_rows`` random rows of weight above 0, and their weights.
+
+    Sparse rows become an array unless ``stays_sparse``.
+    """
     candidates = np.arange(X.shape[0]) if weight is None else np.flatnonzero(weight)
     chosen = candidates[np.sort(random.permutation(len(candidates))[:n_rows])]
-    return dense(X[chosen]), None if weight is None else weight[chosen]
+    rows = X[chosen] if stays_sparse else dense(X[chosen])
+    return rows, None if weight is None else weight[chosen]

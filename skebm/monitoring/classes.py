@@ -1,6 +1,7 @@
 """The monitor of a classifier."""
 
 import numpy as np
+from scipy.sparse import issparse
 
 from skebm.inference import HOLE_STEPS, completed
 from skebm.monitoring._base import Look, Monitor, mean, stride, subsample
@@ -36,18 +37,20 @@ class ClassMonitor(Monitor):
     def __init__(self, X, weight, held_out, layer, random, encoding=None, loss=None):
         self.loss = loss
         self.score_name = getattr(loss, "score_name", self.score_name)
-        self.rows, self.weight = subsample(X, weight, random.fold(0), _MAX_ROWS)
+        watched = X, weight, random.fold(0), _MAX_ROWS
+        self.rows, self.weight = subsample(*watched, stays_sparse=True)
         self.held_out = held_out
         if held_out is not None:
-            self.held_out = subsample(*held_out, random.fold(1), _MAX_HELD_OUT)
+            watched = *held_out, random.fold(1), _MAX_HELD_OUT
+            self.held_out = subsample(*watched, stays_sparse=True)
         self.n_classes = layer.layers[1].n_units
         self.size = X.shape[0] * X.shape[1]
 
     def stride(self, n_updates, n_hidden):
         """Return the number of epochs from one look to the next."""
-        n_rows = len(self.rows)
+        n_rows = self.rows.shape[0]
         if self.held_out is not None:
-            n_rows += len(self.held_out[0])
+            n_rows += self.held_out[0].shape[0]
         look_time = self.n_classes * (_CALL_TIME + _INPUT_TIME * n_rows * n_hidden)
         return stride(look_time, _UPDATE_TIME * n_updates, self.size * n_hidden)
 
@@ -60,10 +63,9 @@ class ClassMonitor(Monitor):
         """
         return -0.01 * baseline
 
-    @staticmethod
-    def scores(energy, rows):
-        """Return the log-probability of the label of each row."""
-        return _label_scores(energy, rows, None)[0]
+    def scores(self, energy, rows):
+        """Return the log-probability of the label of each row, or its negative loss."""
+        return self._judged(energy, rows, None)[0]
 
     def look(self, energy):
         """Return the figures of this model, in nats."""
@@ -94,7 +96,7 @@ class ClassMonitor(Monitor):
 def _class_energies(energy, rows):
     """Return the energies of all classes, and the numbers of the labels."""
     x, y = energy.split(rows)
-    if np.isnan(x).any():
+    if not issparse(x) and np.isnan(x).any():
         # Holes must be drawn without knowledge of the label.
         unlabelled = np.hstack([x, np.full_like(y, np.nan)])
         x, _ = energy.split(completed(energy, unlabelled, HOLE_STEPS))

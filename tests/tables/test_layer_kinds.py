@@ -150,7 +150,7 @@ def test_kinds_of_registered_layers_use_them(name):
 
 def test_kinds_hold_numbers_or_not():
     holders = {name for name in KINDS if find_kind(name).holds_numbers}
-    real = {"gaussian", "real", "yeo_johnson", "zero_inflated", "unscaled"}
+    real = {"gaussian", "real", "yeo_johnson", "zero_inflated", "unscaled", "scaled"}
     assert holders == {*real, "count"}
 
 

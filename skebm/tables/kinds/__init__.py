@@ -11,6 +11,7 @@ from skebm.tables.kinds.discrete import CategoricalKind, CountKind
 from skebm.tables.kinds.real import (
     GaussianKind,
     RealKind,
+    ScaledKind,
     UnscaledKind,
     YeoJohnsonKind,
     ZeroInflatedKind,
@@ -28,6 +29,7 @@ KINDS = {
     "count": CountKind,
     "categorical": CategoricalKind,
     "unscaled": UnscaledKind,
+    "scaled": ScaledKind,
     "gaussian": GaussianKind,
     "real": RealKind,
     "yeo_johnson": YeoJohnsonKind,

@@ -1,6 +1,7 @@
 """Columns of real numbers: standardised, transformed, or zero-inflated."""
 
 import numpy as np
+from scipy.sparse import issparse
 
 from skebm.layers import Gaussian, ZeroInflated
 from skebm.tables.curves import Curve, standards
@@ -65,6 +66,50 @@ class UnscaledKind(Kind):
     def encode(self, X):
         """Return the numbers themselves."""
         return dense(X)
+
+
+class ScaledKind(Kind):
+    """Real numbers, divided by their largest absolute value: sparse rows stay sparse.
+
+    Parameters
+    ----------
+    scale : ndarray of shape (n_columns,), default=()
+    """
+
+    layer_class = Gaussian
+    learns_scale = True
+
+    def __init__(self, scale=()):
+        super().__init__(len(scale))
+        self.scale = scale
+
+    def fit(self, X, sizes, weight):
+        """Return the kind with the largest absolute value of each column."""
+        scale = np.zeros(X.shape[1])
+        if issparse(X):
+            np.maximum.at(scale, X.indices, np.abs(X.data))
+        else:
+            scale = np.nanmax(np.abs(X), axis=0, initial=0)
+        return ScaledKind(np.where(scale > 0, scale, 1.0))
+
+    def unchanged(self, n_columns):
+        """Return the kind with scale 1."""
+        return ScaledKind(np.ones(n_columns))
+
+    def encode(self, X):
+        """Divide by the scale, in float64."""
+        if not issparse(X):
+            return (X / self.scale).astype(X.dtype)
+        data = (X.data / self.scale[X.indices]).astype(X.dtype)
+        return type(X)((data, X.indices, X.indptr), shape=X.shape)
+
+    def decode(self, Z):
+        """Undo :meth:`encode`."""
+        return (Z * self.scale).astype(Z.dtype)
+
+    def log_volumes(self, Z):
+        """Return the log of the scale."""
+        return np.where(np.isnan(dense(Z)), 0.0, np.log(self.scale))
 
 
 class RealKind(Kind):
