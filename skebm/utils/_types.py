@@ -44,6 +44,7 @@ class Declared:
         l1b: Any
         l2: Any
         learning_rate: Any
+        loss: Any
         max_time: Any
         n_clusters: Any
         n_components: Any
