@@ -120,7 +120,8 @@ class ClassRecipe(Recipe):
     :class:`ClassEnergy` at the log-probabilities ``prior`` of the labels.
     """
 
-    monitor = "classes"
+    # As many as LogisticRegression of scikit-learn has by default.
+    monitor, label_precision = "classes", 1.0
 
     def build(self, layer, summary, random):
         """Return the energy from which training starts.

@@ -123,6 +123,9 @@ class Recipe(BaseEstimator):
         does not scale the columns.
     is_shrunk : bool
         Whether ``l2="auto"`` shrinks the weights.
+    label_precision : float
+        ``l2="auto"`` times the number of rows if only labels are learned: the weights
+        are normal with the variance ``1 / label_precision`` a priori.
     objective, kernel : str
         What ``"auto"`` stands for in an estimator.
     holds_out : bool
@@ -136,7 +139,7 @@ class Recipe(BaseEstimator):
 
     monitor, objective, kernel = "density", "pcd", "gibbs"
     is_tilt, is_anchored, is_unscaled, is_joint = False, False, False, False
-    is_shrunk, holds_out = True, False
+    is_shrunk, holds_out, label_precision = True, False, 0.0
 
     @classmethod
     def of(cls, recipe):

@@ -92,6 +92,8 @@ class ClassCustom(ClassRecipe):
         ``learning_rate`` and ``n_updates`` are used if they exist.
     """
 
+    label_precision = 0.0  # 0 need not be a likely value of its parameters
+
     def __init__(self, energy):
         self.energy = energy
 

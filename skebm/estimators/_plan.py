@@ -58,10 +58,8 @@ def make_plan(estimator, energy, layer, n_rows, n_iter=None, mass=None):
     if penalties["l2"] == "auto":
         # The rows of a stream are never all of them.
         mass = n_rows if mass is None else mass
-        strongest = _STRONGEST * estimator.n_features_in_
-        small = recipe.is_shrunk and not is_stream and mass <= _FEW_ROWS
-        small = small and energy.weight_names
-        penalties["l2"] = min(float(_PRIOR / mass), strongest) if small else 0.0
+        small = not is_stream and energy.weight_names
+        penalties["l2"] = _l2(estimator, objective, mass) if small else 0.0
     return Plan(
         objective=objective,
         optimizer=optimizer,
@@ -76,6 +74,17 @@ def make_plan(estimator, energy, layer, n_rows, n_iter=None, mass=None):
         kernel=estimator._kernel,
         may_settle=may_settle,
     )
+
+
+def _l2(estimator, objective, mass):
+    """Return the penalty that "auto" stands for, given the total weight of all rows."""
+    recipe = estimator._recipe()
+    if getattr(objective, "only_labels", False):
+        return float(recipe.label_precision / mass)
+    if not recipe.is_shrunk or mass > _FEW_ROWS:
+        return 0.0
+    strongest = _STRONGEST * estimator.n_features_in_
+    return min(float(_PRIOR / mass), strongest)
 
 
 def _optimizer(optimizer, objective):

@@ -33,6 +33,8 @@ class Conditional(BaseEstimator):
     requires = ("class_energy", "class_grad")
     # Adam suits an exact gradient. This is its learning rate.
     adam_rate = 0.003
+    # Only labels are learned, which overfit sooner than rows.
+    only_labels = True
 
     def __init__(self, label_loss="nll"):
         self.label_loss = label_loss

@@ -139,6 +139,24 @@ def test_wrong_combinations_are_refused_in_a_sentence():
         make(energy=MLP()).fit(X, Y)
 
 
+@pytest.mark.parametrize("energy", CLASS_ENERGIES)
+def test_the_penalty_of_auto_is_a_prior_of_weights(energy):
+    model, precision = make(energy=energy), CLASS_ENERGIES[energy].label_precision
+    x, y = X[::2], Y[::2]
+    auto = clone(model).fit(x, y, sample_weight=np.full(len(x), 2.0)).predict_proba(X)
+    same = model.set_params(l2=precision / (2 * len(x)))
+    same.fit(np.tile(x, (2, 1)), [*y, *y])
+    np.testing.assert_allclose(auto, same.predict_proba(X), atol=1e-5)
+    for params in ({"n_iter": 1}, {"generative_weight": 0.3}):
+        if energy == "rbm" or "n_iter" in params:
+            model = make(energy=energy, **params)
+            without = clone(model).set_params(l2=0.0)
+            method = "partial_fit" if "n_iter" in params else "fit"
+            results = [getattr(m, method)(X, Y) for m in (model, without)]
+            expected = results[1].predict_proba(X)
+            np.testing.assert_array_equal(results[0].predict_proba(X), expected)
+
+
 # -- an energy of one's own ------------------------------------------------------------
 
 
