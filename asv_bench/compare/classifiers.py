@@ -2,7 +2,7 @@
 
     SKEBM_DATA=... python asv_bench/compare/classifiers.py
 
-Each set has at most 4000 rows, and three stratified folds. `EnergyClassifier` takes the
+Each set has at most 2000 rows, and three stratified folds. `EnergyClassifier` takes the
 columns as they are, and so does histogram boosting. The other peers take standardised
 columns, and one-hot codes of categories. The last row is the mean rank of each model.
 
@@ -34,7 +34,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skebm import EnergyClassifier
 
-_MAX_ROWS, _N_FOLDS = 4000, 3
+_MAX_ROWS, _N_FOLDS = 2000, 3
 
 
 # -- data ------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ SETS = {
 
 
 def load(name):
-    """Return at most 4000 rows of a set, and their labels."""
+    """Return at most 2000 rows of a set, and their labels."""
     X, y = SETS[name]()
     chosen = np.random.default_rng(0).permutation(len(y))[:_MAX_ROWS]
     return (X.iloc[chosen] if hasattr(X, "iloc") else X[chosen]), y[chosen]
@@ -206,11 +206,14 @@ def main():
     else:
         models = peers({**options, "energies": args.energies})
     models = {k: m for k, m in models.items() if not args.models or k in args.models}
-    lines = Parallel(args.jobs)(
+    lines = []
+    for line in Parallel(args.jobs, return_as="generator_unordered")(
         delayed(score)(name, title, make, args.inner)
         for name in args.sets
         for title, make in models.items()
-    )
+    ):
+        lines.append(line)
+        print(json.dumps(line), flush=True)
     table = pd.DataFrame(lines)
     for figure in ("log_loss", "spread", "accuracy", "seconds"):
         wide = table.pivot(index="set", columns="model", values=figure)
