@@ -90,9 +90,9 @@ _FIXED, _SIZES = 100, tuple(2**k for k in range(2, 11))
 # Fewest rows for each hidden unit, and most hidden units for each visible unit.
 _ROWS_OF_HIDDEN, _HIDDEN_OF_VISIBLE = 8, 2
 # The precision of weights that learn labels only (asv_bench/compare/classifiers.py).
-# On parts of twelve training sets, log-losses are 40 % lower at 0.3 than without a
-# penalty. Some sets of few rows and several classes would have 0.1, and some of two
-# classes 1 to 2.
+# On parts of training sets, log-losses are a third lower at 0.2 to 0.5 than without a
+# penalty. Sets of few rows and several classes would have 0.1, and some of two classes
+# 1 to 2.
 _LABEL_PRECISION = 0.3
 
 
