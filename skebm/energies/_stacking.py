@@ -4,7 +4,7 @@ import numpy as np
 
 from skebm.energies._reference import Independent
 from skebm.energies._stack import Kernels, Stack, log_densities
-from skebm.layers import Normals
+from skebm.layers import Normals, best_shrinkage
 
 # Numbers of components of the mixtures, besides wide ones that take outliers.
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -49,21 +49,46 @@ def stacked(X, weight, random, dtype_name):
     if n_fitted >= _MIN_KERNELS and X.shape[1] <= _MAX_COLUMNS:
         kinds += [("kernels", h) for h in _BANDWIDTHS]
     kinds, share = kinds or [("mixture", 1)], np.ones(1)
-    fits = []
+    fits, shrinkage = [], best_shrinkage(X, weight, random.fold(3))
     if len(kinds) > 1:
-        fits, *scored = _fits_of_folds(kinds, X, weight, random)
+        fits, *scored = _fits_of_folds(kinds, X, weight, random, shrinkage)
         share = _lean_shares(*scored)
-    parts, log_weight = [], []
+    parts, weights, mixtures = [], [], []
     for k in np.flatnonzero(share):
-        alike = [_fit(*kinds[k], X, weight, random.fold(2))]
-        if kinds[k][0] == "mixture":
-            alike += [fit[k] for fit in fits]
-        parts += alike
-        log_weight += [np.log(share[k] / len(alike))] * len(alike)
-    return Stack(parts, np.array(log_weight), X.shape[1], dtype_name)
+        fit = _fit(*kinds[k], X, weight, random.fold(2), shrinkage)
+        if kinds[k][0] == "kernels":
+            parts.append(fit)
+            weights.append(share[k])
+        else:
+            alike = [fit, *(fits_of_fold[k] for fits_of_fold in fits)]
+            mixtures += [(share[k] / len(alike), one.layer) for one in alike]
+    if mixtures:
+        parts.append(_joined(mixtures))
+        weights.append(sum(w for w, _ in mixtures))
+    return Stack(parts, np.log(weights), X.shape[1], dtype_name)
 
 
-def _fits_of_folds(kinds, X, weight, random):
+def _joined(mixtures):
+    """Return the mixture of mixtures as one, which takes less time.
+
+    Parameters
+    ----------
+    mixtures : list of tuple of float and Normals
+        Weights, and layers that are as they were fitted.
+    """
+    names = "shifts", "factors", "centers", "colors"
+    arrays = [
+        np.concatenate([getattr(layer, name) for _, layer in mixtures])
+        for name in names
+    ]
+    log_weight = [layer.log_weight + np.log(weight) for weight, layer in mixtures]
+    bias = mixtures[0][1].bias
+    return Independent(
+        Normals(bias, np.concatenate(log_weight), *arrays, learned=False)
+    )
+
+
+def _fits_of_folds(kinds, X, weight, random, shrinkage):
     """Fit all parts without a fold of the rows, which they score, for some folds.
 
     Returns
@@ -81,7 +106,7 @@ def _fits_of_folds(kinds, X, weight, random):
         rest = np.setdiff1d(np.arange(len(X)), held_out)
         new = held_out[_are_new(X[held_out], X[rest])]
         if len(new):
-            facts = X[rest], weight[rest], random.fold(1, k)
+            facts = X[rest], weight[rest], random.fold(1, k), shrinkage
             fits.append([_fit(*kind, *facts) for kind in kinds])
             scores.append(log_densities(fits[-1], X[new]))
             weights.append(weight[new])
@@ -90,10 +115,10 @@ def _fits_of_folds(kinds, X, weight, random):
     return fits, np.concatenate(scores), np.concatenate(weights)
 
 
-def _fit(kind, size, X, weight, random):
+def _fit(kind, size, X, weight, random, shrinkage=None):
     """Return a density of rows: a mixture of a size, or kernels of a bandwidth."""
     if kind == "mixture":
-        return Independent(Normals.from_rows(X, weight, random, size))
+        return Independent(Normals.from_rows(X, weight, random, size, shrinkage))
     if len(X) > _MAX_KERNELS:
         rows = np.sort(random.permutation(len(X))[:_MAX_KERNELS])
         X, weight = X[rows], weight[rows]

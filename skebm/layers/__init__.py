@@ -7,6 +7,7 @@ from skebm.layers._components import Scales as Scales
 from skebm.layers._forest import Entries as Entries
 from skebm.layers._forest import Forest as Forest
 from skebm.layers._forest import States as States
+from skebm.layers._normals_fit import best_shrinkage as best_shrinkage
 from skebm.layers.bernoulli import Bernoulli
 from skebm.layers.categorical import Categorical
 from skebm.layers.columns import Columns

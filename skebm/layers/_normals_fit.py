@@ -26,7 +26,15 @@ _N_SHORT, _N_LONG = 5, 30
 _SHRINKAGES = (0.0, 0.003, 0.03, 0.2, 1.0)
 
 
-def fit_normals(X, weight, random, n_components="auto", states=None, n_finite=0):
+def fit_normals(
+    X,
+    weight,
+    random,
+    n_components="auto",
+    states=None,
+    n_finite=0,
+    shrinkage=None,
+):
     """Return a mixture of normal distributions, fitted by MAP estimation.
 
     Finite columns beside the real ones help to find the components. In a component they
@@ -46,14 +54,24 @@ def fit_normals(X, weight, random, n_components="auto", states=None, n_finite=0)
         1 for the state of each finite column; 0 for holes.
     n_finite : int, default=0
         Number of finite columns.
+    shrinkage : float, default=None
+        Share of the pooled covariance that is taken from its diagonal. None, and any
+        value if ``n_components="auto"``, stands for the choice of held-out rows.
 
     Returns
     -------
     Mixture
     """
     rows = Rows.of(X, weight, states, n_finite, random.fold(0))
-    n_components, shrinkage = _chosen(rows, n_components, random.fold(1))
+    if shrinkage is None or n_components == "auto":
+        n_components, shrinkage = _chosen(rows, n_components, random.fold(1))
     return _averaged(rows, n_components, shrinkage, _N_STARTS, random.fold(2))
+
+
+def best_shrinkage(X, weight, random):
+    """Return the shrinkage of one normal distribution that held-out rows choose."""
+    rows = Rows.of(X, weight, None, 0, random.fold(0))
+    return _chosen(rows, 1, random.fold(1))[1]
 
 
 def _chosen(rows, n_components, random):

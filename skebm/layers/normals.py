@@ -86,7 +86,7 @@ class Normals(Components):
         )
 
     @classmethod
-    def from_rows(cls, X, weight, random, n_components="auto"):
+    def from_rows(cls, X, weight, random, n_components="auto", shrinkage=None):
         """Return a mixture that is fitted to rows; see :func:`fit_normals`.
 
         Parameters
@@ -96,8 +96,10 @@ class Normals(Components):
         weight : ndarray of shape (n,) or None
         random : Random
         n_components : int or "auto", default="auto"
+        shrinkage : float, default=None
         """
-        mixture = fit_normals(X, weight, random, n_components)
+        size = {"n_components": n_components, "shrinkage": shrinkage}
+        mixture = fit_normals(X, weight, random, **size)
         return cls.from_fit(mixture)
 
     @classmethod

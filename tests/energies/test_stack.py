@@ -4,7 +4,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
 from skebm.energies import MLP, HybridRecipe, Independent, Kernels, Stack, Summary
-from skebm.energies._stacking import _lean_shares, _shares, stacked
+from skebm.energies._stacking import _joined, _lean_shares, _shares, stacked
 from skebm.inference import draw_holes, observed_energy
 from skebm.layers import Gaussian, Normals
 from skebm.testing import check_energy
@@ -158,3 +158,20 @@ def test_a_hybrid_of_a_stack_keeps_the_contract():
     x = np.where(np.arange(2) == 1, np.nan, X[:5])
     assert np.isfinite(draw_holes(energy, x, np.isnan(x), 3, Random(3))).all()
     assert np.isfinite(observed_energy(energy, x, np.isnan(x), Random(3))).all()
+
+
+def test_joined_mixtures_are_their_mixture():
+    rng = np.random.default_rng(3)
+    layers = [
+        Normals.from_mixture(
+            np.full(k, 1 / k),
+            rng.normal(size=(k, 2)),
+            np.tile(np.eye(2) / k, (k, 1, 1)),
+        )
+        for k in (1, 3)
+    ]
+    joined = _joined([(0.2, layers[0]), (0.3, layers[1])])
+    x = rng.normal(size=(11, 2))
+    densities = [np.exp(-layer.energy(x)) for layer in layers]
+    found = np.exp(-joined.energy(x) - joined.log_partition)
+    np.testing.assert_allclose(found, 0.4 * densities[0] + 0.6 * densities[1])

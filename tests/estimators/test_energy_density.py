@@ -172,7 +172,7 @@ def bananas(n, seed=3):
 
 @heavy
 def test_the_default_is_better_than_its_reference():
-    X, held_out = bananas(2000), bananas(1000, 5)
+    X, held_out = bananas(700), bananas(1000, 5)
     one = GaussianMixture(1)
     density = EnergyDensity(reference=one, visible="gaussian", random_state=0).fit(X)
     gain = density.score(held_out) - one.fit(X).score(held_out)
