@@ -28,6 +28,7 @@ from skebm.tables.labels import (
 )
 from skebm.tables.observed import keep_observed
 from skebm.tables.partial import column_positions, partial_rows
+from skebm.tables.robust import RobustUnits
 from skebm.tables.rows import Rows
 from skebm.tables.straight import straight_if_as_good
 from skebm.tables.table import Table
@@ -38,6 +39,7 @@ __all__ = [
     "Encoding",
     "FirstRows",
     "Kind",
+    "RobustUnits",
     "Rows",
     "Table",
     "as_array",

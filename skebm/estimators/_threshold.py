@@ -1,0 +1,70 @@
+"""Thresholds of scores, which labels cannot cross by rounding."""
+
+import numpy as np
+
+# "auto" flags scores this many interquartile ranges below the first quartile: for
+# normal scores one row in 300 000, for the skewed scores of real tables a few per cent.
+_FENCE = 3.0
+# What "auto" takes for the interquartile range where the middle scores tie: the range
+# of nearly all scores, in interquartile ranges of a normal distribution.
+_NEARLY_ALL, _NEARLY_ALL_RANGES = (0.05, 0.95), 2.44
+# Where no score is below that, "auto" flags the lowest one, if at most this share ties.
+_FEW = 0.05
+# Scores of fewer nats apart tie: rounding may depend on the rows that are scored along.
+_TIE = 1e-6
+
+def threshold(scores, weight, contamination):
+    """Return the threshold below which scores are those of outliers.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n,)
+    weight : array-like of shape (n,), float or None
+        How many rows each row counts for.
+    contamination : "auto" or float
+        The share of the rows that are outliers; see :class:`EBMAnomalyDetector`.
+    """
+    weight = np.ones(1) if weight is None else np.asarray(weight, np.float64)
+    weight = np.broadcast_to(weight, scores.shape)
+    if contamination == "auto":
+        return _auto(scores[weight > 0], weight[weight > 0])
+    order = np.argsort(scores)
+    share = weight[order].cumsum() / weight.sum()
+    kept = np.searchsorted(share, contamination + 1e-12, side="right")
+    return _between(scores, scores[order][min(kept, len(scores) - 1)])
+
+
+def _auto(scores, weight):
+    """Return a threshold below which there are few scores."""
+
+    def quantiles(*shares):
+        # As repetition: the inverse of the weighted distribution function.
+        return np.quantile(scores, shares, weights=weight, method="inverted_cdf")
+
+    first, third = quantiles(0.25, 0.75)
+    spread, tie = third - first, _tie(scores)
+    if spread <= tie:
+        low, high = quantiles(*_NEARLY_ALL)
+        spread = (high - low) / _NEARLY_ALL_RANGES
+    fence = first - _FENCE * spread
+    lowest = scores.min()
+    ties = weight[scores <= lowest + tie].sum() / weight.sum()
+    above = scores[scores > lowest + tie]
+    if lowest >= fence - tie and ties <= _FEW and len(above):
+        fence = above.min()
+    return _between(scores, fence)
+
+
+def _between(scores, threshold):
+    """Return a threshold that is not near a score, with the same scores below it.
+
+    A score that ties with the threshold is not below it, whatever its rounding.
+    """
+    below = scores[scores < threshold - _tie(scores)]
+    low = below.max() if len(below) else threshold - 2 * _tie(scores)
+    high = scores[scores > low].min(initial=threshold)
+    return float((low + min(high, threshold)) / 2)
+
+
+def _tie(scores):
+    return _TIE * max(1.0, abs(np.median(scores)))
