@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from skebm.estimators._base import store
 from skebm.estimators._experts import RobustExperts
 from skebm.estimators._holder import DensityHolder
-from skebm.estimators._threshold import threshold
 from skebm.estimators.density import RBMDensity
 from skebm.utils._going_on import whole
 from skebm.utils._sklearn import (
@@ -24,6 +23,7 @@ from skebm.utils._sklearn import (
     is_fitted,
 )
 from skebm.utils._tags import mark_tables
+from skebm.utils._threshold import FENCE, threshold
 from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
 
 # Parameters of the RBM, which the experts do not have.
@@ -55,14 +55,14 @@ class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
         log-densities.
     contamination : "auto" or float in (0, 0.5], default="auto"
         Share of the training rows that are outliers, which sets the threshold.
-        ``"auto"`` sets the threshold three interquartile ranges below the first
-        quartile of the scores. If no row is below that, the row of the lowest score is
-        flagged, unless more than one row in twenty has this score. Rows of equal scores
-        get equal labels.
+        ``"auto"`` sets the threshold two interquartile ranges below the first quartile
+        of the scores, or three for a density other than the experts. If no row is below
+        that, the row of the lowest score is flagged, unless more than one row in twenty
+        has this score. Rows of equal scores get equal labels.
     n_components : int, default=4
-        Number of hidden units of ``density="rbm"``. A small number is better, since the model then cannot
-        form a mode at the outliers among the training rows. Up to 20 hidden units the
-        partition function is exact.
+        Number of hidden units of ``density="rbm"``. A small number is better, since the
+        model then cannot form a mode at the outliers among the training rows. Up to 20
+        hidden units the partition function is exact.
     couplings, learning_rate, batch_size, n_iter, early_stopping, warm_start, verbose
         As for :class:`RBMDensity`, for ``density="rbm"``.
     n_jobs : int, default=None
@@ -206,7 +206,9 @@ class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
 
     def _warn_of_the_rbm(self):
         """Warn of parameters that the experts do not have."""
-        usual = {name: p.default for name, p in signature(type(self)).parameters.items()}
+        usual = {
+            name: p.default for name, p in signature(type(self)).parameters.items()
+        }
         ours = [name for name in _OF_RBM if getattr(self, name) != usual[name]]
         if ours:
             warnings.warn(
@@ -218,7 +220,8 @@ class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
 
     def _threshold(self, X, weight):
         scores = self.density_.score_samples(X)
-        return threshold(scores, weight, self.contamination)
+        fence = getattr(self.density_, "_fence", FENCE)
+        return threshold(scores, weight, self.contamination, fence)
 
     @property
     def chains_rhat_(self):

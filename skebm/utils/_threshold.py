@@ -4,7 +4,7 @@ import numpy as np
 
 # "auto" flags scores this many interquartile ranges below the first quartile: for
 # normal scores one row in 300 000, for the skewed scores of real tables a few per cent.
-_FENCE = 3.0
+FENCE = 3.0
 # What "auto" takes for the interquartile range where the middle scores tie: the range
 # of nearly all scores, in interquartile ranges of a normal distribution.
 _NEARLY_ALL, _NEARLY_ALL_RANGES = (0.05, 0.95), 2.44
@@ -13,7 +13,8 @@ _FEW = 0.05
 # Scores of fewer nats apart tie: rounding may depend on the rows that are scored along.
 _TIE = 1e-6
 
-def threshold(scores, weight, contamination):
+
+def threshold(scores, weight, contamination, fence=FENCE):
     """Return the threshold below which scores are those of outliers.
 
     Parameters
@@ -23,18 +24,21 @@ def threshold(scores, weight, contamination):
         How many rows each row counts for.
     contamination : "auto" or float
         The share of the rows that are outliers; see :class:`EBMAnomalyDetector`.
+    fence : float, default=3
+        How far below the first quartile "auto" looks, in interquartile ranges.
     """
     weight = np.ones(1) if weight is None else np.asarray(weight, np.float64)
     weight = np.broadcast_to(weight, scores.shape)
+    scores, weight = scores[weight > 0], weight[weight > 0]
     if contamination == "auto":
-        return _auto(scores[weight > 0], weight[weight > 0])
+        return _auto(scores, weight, fence)
     order = np.argsort(scores)
     share = weight[order].cumsum() / weight.sum()
     kept = np.searchsorted(share, contamination + 1e-12, side="right")
     return _between(scores, scores[order][min(kept, len(scores) - 1)])
 
 
-def _auto(scores, weight):
+def _auto(scores, weight, n_ranges):
     """Return a threshold below which there are few scores."""
 
     def quantiles(*shares):
@@ -46,7 +50,7 @@ def _auto(scores, weight):
     if spread <= tie:
         low, high = quantiles(*_NEARLY_ALL)
         spread = (high - low) / _NEARLY_ALL_RANGES
-    fence = first - _FENCE * spread
+    fence = first - n_ranges * spread
     lowest = scores.min()
     ties = weight[scores <= lowest + tie].sum() / weight.sum()
     above = scores[scores > lowest + tie]
