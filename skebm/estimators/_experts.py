@@ -12,10 +12,10 @@ from skebm.estimators._base import store
 from skebm.estimators._rows import TableMixin
 from skebm.tables import (
     RobustUnits,
-    as_frame,
     check_weight,
-    is_frame,
+    kinds_of_numbers,
     positive,
+    rows_by_weight,
 )
 from skebm.utils._parallel import map_blocks, use_threads
 from skebm.utils._random import Random
@@ -58,9 +58,9 @@ class RobustExperts(TableMixin, BaseEstimator):
 
     handle_unknown = "error"
     _declared = "gaussian"
-    # Logs draw far rows in, so the detector looks less far for them: of normal rows in
-    # three columns 0.3 % are this many interquartile ranges below the first quartile.
-    _fence = 2.0
+    # Logs draw far rows in, so the detector looks less far for them. This is Tukey's
+    # fence: of normal rows in three columns 1 % are below it.
+    _fence = 1.5
 
     def __init__(self, *, n_jobs=None, random_state=None):
         store(self, locals())
@@ -73,9 +73,9 @@ class RobustExperts(TableMixin, BaseEstimator):
         """Fit the experts to rows; see :meth:`EBMAnomalyDetector.fit`."""
         random = Random.from_state(self.random_state)
         weight = check_weight(sample_weight, X)
-        self._declared = _kinds_of(X)
+        self._declared = kinds_of_numbers(X)
         X = self._check_rows(X, weight=weight, reset=True)
-        drawn = _sampled(X.shape[0], positive(weight), random.fold(0))
+        drawn = rows_by_weight(X.shape[0], positive(weight), _MOST_ROWS, random.fold(0))
         X = dense(X if drawn is None else X[drawn])
         is_number = np.array(
             [not c.kind.numbers_categories for c in self._table.columns]
@@ -95,6 +95,10 @@ class RobustExperts(TableMixin, BaseEstimator):
     def energy_samples(self, X):
         """Return the energy of each row, in nats, float64, shape (n,)."""
         return self._mapped(X, self._energy.energy)
+
+    def expert_energies(self, X):
+        """Return the term of each expert, float64, shape (n, n_experts)."""
+        return self._mapped(X, lambda Z: np.transpose(self._energy.energies(Z)))
 
     def score_samples(self, X):
         """Return minus the energy of each row, in nats, float64, shape (n,)."""
@@ -125,30 +129,3 @@ class RobustExperts(TableMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         mark_tables(tags)
         return tags
-
-
-def _kinds_of(X):
-    """Return the kinds of the columns: whatever holds numbers is a number."""
-    if not is_frame(X):
-        return "gaussian"
-    is_numeric, is_bool = pd.api.types.is_numeric_dtype, pd.api.types.is_bool_dtype
-    return [
-        "gaussian" if is_numeric(dtype) and not is_bool(dtype) else "auto"
-        for dtype in as_frame(X).dtypes
-    ]
-
-
-def _sampled(n_rows, weight, random):
-    """Return the rows to fit to, each as often as its weight says; None for all.
-
-    Rows that occur several times give what one row of that weight gives.
-    """
-    if weight is None:
-        if n_rows <= _MOST_ROWS:
-            return None
-        weight = np.ones(n_rows)
-    total = weight.sum()
-    if (weight == np.floor(weight)).all() and total <= _MOST_ROWS:
-        return np.repeat(np.arange(n_rows), weight.astype(int))
-    position = np.sort(random.uniform(_MOST_ROWS)) * total
-    return np.minimum(np.searchsorted(weight.cumsum(), position, "right"), n_rows - 1)

@@ -55,10 +55,10 @@ class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
         log-densities.
     contamination : "auto" or float in (0, 0.5], default="auto"
         Share of the training rows that are outliers, which sets the threshold.
-        ``"auto"`` sets the threshold two interquartile ranges below the first quartile
+        ``"auto"`` sets the threshold 1.5 interquartile ranges below the first quartile
         of the scores, or three for a density other than the experts. If no row is below
-        that, the row of the lowest score is flagged, unless more than one row in twenty
-        has this score. Rows of equal scores get equal labels.
+        that, the row of the lowest score is flagged. A score that more than one row in
+        twenty has is not flagged, and rows of equal scores get equal labels.
     n_components : int, default=4
         Number of hidden units of ``density="rbm"``. A small number is better, since the
         model then cannot form a mode at the outliers among the training rows. Up to 20

@@ -8,7 +8,7 @@ FENCE = 3.0
 # What "auto" takes for the interquartile range where the middle scores tie: the range
 # of nearly all scores, in interquartile ranges of a normal distribution.
 _NEARLY_ALL, _NEARLY_ALL_RANGES = (0.05, 0.95), 2.44
-# Where no score is below that, "auto" flags the lowest one, if at most this share ties.
+# A score that more than this share of the rows has is not the score of an outlier.
 _FEW = 0.05
 # Scores of fewer nats apart tie: rounding may depend on the rows that are scored along.
 _TIE = 1e-6
@@ -46,17 +46,23 @@ def _auto(scores, weight, n_ranges):
         return np.quantile(scores, shares, weights=weight, method="inverted_cdf")
 
     first, third = quantiles(0.25, 0.75)
-    spread, tie = third - first, _tie(scores)
-    if spread <= tie:
+    spread = third - first
+    if spread <= _tie(scores):
         low, high = quantiles(*_NEARLY_ALL)
         spread = (high - low) / _NEARLY_ALL_RANGES
-    fence = first - n_ranges * spread
-    lowest = scores.min()
-    ties = weight[scores <= lowest + tie].sum() / weight.sum()
-    above = scores[scores > lowest + tie]
-    if lowest >= fence - tie and ties <= _FEW and len(above):
-        fence = above.min()
-    return _between(scores, fence)
+    lowest, counts = _levels(scores, weight)
+    # At least the lowest score is flagged.
+    fence = max(first - n_ranges * spread, *lowest[1:2], lowest[0])
+    is_common = counts > max(_FEW * weight.sum(), 1)
+    return _between(scores, min(fence, lowest[is_common].min(initial=np.inf)))
+
+
+def _levels(scores, weight):
+    """Return the lowest score of each group of ties, and the weight of the group."""
+    order = np.argsort(scores)
+    gaps = np.diff(scores[order]) > _tie(scores)
+    first = np.append(0, np.flatnonzero(gaps) + 1)
+    return scores[order][first], np.add.reduceat(weight[order], first)
 
 
 def _between(scores, threshold):

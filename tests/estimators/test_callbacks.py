@@ -77,7 +77,7 @@ def test_progress_bar(make, data, capsys):
 
 @pytest.mark.parametrize("make", ALL)
 def test_progress_bar_around_a_search(make, data):
-    name = make.__name__.lower()
+    name = type(make()).__name__.lower()
     search = GridSearchCV(
         make_pipeline(make(**SMALL)),
         {f"{name}__n_components": [2, 3]},
@@ -192,7 +192,8 @@ def test_ctrl_c(make):
     script = f"""
         import os, signal, sys, warnings
         import numpy as np
-        from skebm import {make.__name__}
+        from skebm import EnergyClassifier, RBMDensity
+        from tests.models import rbm_detector
 
         class Ready:
             n_epochs = 0

@@ -45,8 +45,12 @@ class Balanced:
 
     def energy(self, Z):
         """Return the energy of each row, in nats, float64, shape (n,)."""
+        return sum(self.energies(Z))
+
+    def energies(self, Z):
+        """Return the terms of the energy: a list of ndarrays of shape (n,)."""
         facts = zip(self.experts, self.centres, self.spreads, strict=True)
-        return sum((expert.energy(Z) - c) / s for expert, c, s in facts)
+        return [(expert.energy(Z) - c) / s for expert, c, s in facts]
 
     def parts(self, Z):
         """Return what each unit adds to the energy, float64, shape (n, n_units)."""
