@@ -30,15 +30,17 @@ def threshold(scores, weight, contamination, fence=FENCE):
     weight = np.ones(1) if weight is None else np.asarray(weight, np.float64)
     weight = np.broadcast_to(weight, scores.shape)
     scores, weight = scores[weight > 0], weight[weight > 0]
+    centre = np.quantile(scores, 0.5, weights=weight, method="inverted_cdf")
+    tie = _TIE * max(1.0, abs(centre))
     if contamination == "auto":
-        return _auto(scores, weight, fence)
+        return _auto(scores, weight, fence, tie)
     order = np.argsort(scores)
     share = weight[order].cumsum() / weight.sum()
     kept = np.searchsorted(share, contamination + 1e-12, side="right")
-    return _between(scores, scores[order][min(kept, len(scores) - 1)])
+    return _between(scores, scores[order][min(kept, len(scores) - 1)], tie)
 
 
-def _auto(scores, weight, n_ranges):
+def _auto(scores, weight, n_ranges, tie):
     """Return a threshold below which there are few scores."""
 
     def quantiles(*shares):
@@ -47,34 +49,30 @@ def _auto(scores, weight, n_ranges):
 
     first, third = quantiles(0.25, 0.75)
     spread = third - first
-    if spread <= _tie(scores):
+    if spread <= tie:
         low, high = quantiles(*_NEARLY_ALL)
         spread = (high - low) / _NEARLY_ALL_RANGES
-    lowest, counts = _levels(scores, weight)
+    lowest, counts = _levels(scores, weight, tie)
     # At least the lowest score is flagged.
     fence = max(first - n_ranges * spread, *lowest[1:2], lowest[0])
     is_common = counts > max(_FEW * weight.sum(), 1)
-    return _between(scores, min(fence, lowest[is_common].min(initial=np.inf)))
+    return _between(scores, min(fence, lowest[is_common].min(initial=np.inf)), tie)
 
 
-def _levels(scores, weight):
+def _levels(scores, weight, tie):
     """Return the lowest score of each group of ties, and the weight of the group."""
     order = np.argsort(scores)
-    gaps = np.diff(scores[order]) > _tie(scores)
+    gaps = np.diff(scores[order]) > tie
     first = np.append(0, np.flatnonzero(gaps) + 1)
     return scores[order][first], np.add.reduceat(weight[order], first)
 
 
-def _between(scores, threshold):
+def _between(scores, threshold, tie):
     """Return a threshold that is not near a score, with the same scores below it.
 
     A score that ties with the threshold is not below it, whatever its rounding.
     """
-    below = scores[scores < threshold - _tie(scores)]
-    low = below.max() if len(below) else threshold - 2 * _tie(scores)
+    below = scores[scores < threshold - tie]
+    low = below.max() if len(below) else threshold - 2 * tie
     high = scores[scores > low].min(initial=threshold)
     return float((low + min(high, threshold)) / 2)
-
-
-def _tie(scores):
-    return _TIE * max(1.0, abs(np.median(scores)))
