@@ -69,7 +69,7 @@ CASES = {
         EnergyClassifier(**_SMALL, generative_weight=0.5),
         [BITS, LABELS],
     ),
-    "EBMAnomalyDetector": (EBMAnomalyDetector(**_FEW), [REALS]),
+    "EBMAnomalyDetector": (EBMAnomalyDetector("rbm", **_FEW), [REALS]),
     "EnergyImputer": (EnergyImputer(**_FEW), [FRAME]),
     "DocumentDensity": (DocumentDensity(**_SMALL), [WORDS]),
 }

@@ -6,6 +6,7 @@ import numba
 import numpy as np
 import pytest
 
+from skebm import EBMAnomalyDetector
 from skebm.energies import RBM, BurstyDocuments, Energy, Polya, ReplicatedSoftmax
 from skebm.layers import (
     Bernoulli,
@@ -402,3 +403,8 @@ class Student(RealEnergy):
 
 
 REAL_ENERGIES = [CorrelatedNormal, Rosenbrock, DoubleWell, Student]
+
+
+def rbm_detector(**params):
+    """Return a detector whose density is an RBM."""
+    return EBMAnomalyDetector("rbm", **params)

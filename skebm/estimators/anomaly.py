@@ -1,13 +1,17 @@
 """Anomaly detection with an energy-based density."""
 
+import warnings
+from inspect import signature
 from numbers import Real
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.estimators._base import store
+from skebm.estimators._experts import RobustExperts
 from skebm.estimators._holder import DensityHolder
 from skebm.estimators.density import RBMDensity
 from skebm.utils._going_on import whole
@@ -19,37 +23,54 @@ from skebm.utils._sklearn import (
     is_fitted,
 )
 from skebm.utils._tags import mark_tables
+from skebm.utils._threshold import FENCE, threshold
 from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
 
-# "auto" flags scores this many interquartile ranges below the first quartile: for
-# normal scores one row in 300 000, for the skewed scores of real tables a few per cent.
-_FENCE = 3.0
+# Parameters of the RBM, which the experts do not have.
+_OF_RBM = (
+    *("n_components", "couplings", "learning_rate", "batch_size", "n_iter"),
+    *("early_stopping", "warm_start"),
+)
 
 
 class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
-    """Detection of anomalies as rows of low probability density.
+    """Detection of anomalies as rows of high energy.
 
-    The detector fits a density and flags rows whose log-density is below a threshold
-    [1]_. The signs follow scikit-learn: higher scores are more normal, and ``predict``
-    returns +1 for inliers and -1 for outliers. Tables need no preprocessing: columns
-    are read as :class:`RBMDensity` reads them.
+    The detector fits an energy and flags rows whose score, minus the energy, is below a
+    threshold [1]_. The signs follow scikit-learn: higher scores are more normal, and
+    ``predict`` returns +1 for inliers and -1 for outliers. Tables need no
+    preprocessing: columns may hold numbers, categories and missing values.
+
+    The default is a product of experts that outliers among the training rows do not
+    disturb. Its energy is a sum of four: heavy tails of each column, a robust ellipse,
+    and the distances to the nearest row of small random sets of rows, of two sizes
+    [2]_. It has no normalising constant, needs no training, and takes time in
+    proportion to the number of rows.
 
     Parameters
     ----------
-    density : estimator with ``score_samples``, default=None
-        The density, which is cloned and fitted. None is an :class:`RBMDensity` with the
-        parameters below. The parameters below have no effect on another density.
+    density : {"experts", "rbm"} or estimator with ``score_samples``, default="experts"
+        The density, which is cloned and fitted. ``"experts"`` is the product of
+        experts, and ``"rbm"`` is an :class:`RBMDensity`, whose scores are normalised
+        log-densities.
     contamination : "auto" or float in (0, 0.5], default="auto"
         Share of the training rows that are outliers, which sets the threshold.
-        ``"auto"`` sets the threshold three interquartile ranges below the first
-        quartile of the scores, or just above the lowest score if that is higher.
+        ``"auto"`` sets the threshold 1.5 interquartile ranges below the first quartile
+        of the scores, or three for a density other than the experts. If no row is below
+        that, the row of the lowest score is flagged. A score that more than one row in
+        twenty has is not flagged, and rows of equal scores get equal labels.
     n_components : int, default=4
-        Number of hidden units. A small number is better, since the model then cannot
-        form a mode at the outliers among the training rows. Up to 20 hidden units the
-        partition function is exact.
-    couplings, learning_rate, batch_size, n_iter, early_stopping, warm_start, n_jobs, \
-random_state, verbose
-        As for :class:`RBMDensity`.
+        Number of hidden units of ``density="rbm"``. A small number is better, since the
+        model then cannot form a mode at the outliers among the training rows. Up to 20
+        hidden units the partition function is exact.
+    couplings, learning_rate, batch_size, n_iter, early_stopping, warm_start, verbose
+        As for :class:`RBMDensity`, for ``density="rbm"``.
+    n_jobs : int, default=None
+        Number of threads; see :class:`RBMDensity`.
+    random_state : int, RandomState instance or None, default=None
+        Determines the random sets of rows, or the draws of the RBM.
+
+        ``n_jobs`` and ``random_state`` have no effect on a density of your own.
 
     Attributes
     ----------
@@ -59,11 +80,11 @@ random_state, verbose
         Threshold of the scores, in nats:
         ``decision_function(X) = score_samples(X) - offset_``.
     chains_rhat_, chains_ess_ : float
-        R-hat and effective sample size of the chains of ``density_``.
+        R-hat and effective sample size of the chains of ``density_``, if it has them.
     history_ : dict of str to list
-        Measurements of ``density_`` with one entry for each epoch.
+        Measurements of ``density_`` with one entry for each epoch, if it is trained.
     n_iter_ : int
-        Number of epochs of ``density_``.
+        Number of epochs of ``density_``, if it is trained.
     n_features_in_ : int
         Number of columns of ``X`` in ``fit``.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -73,6 +94,8 @@ random_state, verbose
     ----------
     .. [1] S. Zhai, Y. Cheng, W. Lu, Z. Zhang. "Deep structured energy based models for
        anomaly detection". ICML 2016.
+    .. [2] T. Bandaragoda et al. "Isolation-based anomaly detection using
+       nearest-neighbor ensembles". Computational Intelligence 34 (2018).
 
     Examples
     --------
@@ -85,20 +108,20 @@ random_state, verbose
     """
 
     _parameter_constraints: dict = {
-        "density": [HasMethods(["fit", "score_samples"]), None],
+        "density": [
+            StrOptions({"experts", "rbm"}),
+            HasMethods(["fit", "score_samples"]),
+        ],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         **{
             name: RBMDensity._parameter_constraints[name]
-            for name in (
-                *("n_components", "couplings", "learning_rate", "batch_size", "n_iter"),
-                *("early_stopping", "warm_start", "n_jobs", "random_state", "verbose"),
-            )
+            for name in (*_OF_RBM, "n_jobs", "random_state", "verbose")
         },
     }
 
     def __init__(
         self,
-        density: Spec = None,
+        density: Spec = "experts",
         *,
         contamination: float | Automatic = "auto",
         n_components: int = 4,
@@ -150,12 +173,19 @@ random_state, verbose
         return self._checked(X, "auto", reset, **options)
 
     @property
+    def _reads_tables(self):
+        return isinstance(self.density, str)
+
+    @property
     def _takes_holes(self):
-        return self.density is None or get_tags(self.density).input_tags.allow_nan
+        return self._reads_tables or get_tags(self.density).input_tags.allow_nan
 
     def _new_density(self):
-        if self.density is not None:
+        if not self._reads_tables:
             return clone(self.density)
+        if self.density == "experts":
+            self._warn_of_the_rbm()
+            return RobustExperts(n_jobs=self.n_jobs, random_state=self.random_state)
         density = RBMDensity(
             self.n_components,
             couplings=self.couplings,
@@ -174,25 +204,24 @@ random_state, verbose
         density._shows_draws = False
         return density
 
+    def _warn_of_the_rbm(self):
+        """Warn of parameters that the experts do not have."""
+        usual = {
+            name: p.default for name, p in signature(type(self)).parameters.items()
+        }
+        ours = [name for name in _OF_RBM if getattr(self, name) != usual[name]]
+        if ours:
+            warnings.warn(
+                f"{', '.join(ours)} of EBMAnomalyDetector have no effect on "
+                "density='experts'. Pass density='rbm' for an RBM, or leave them out.",
+                UserWarning,
+                stacklevel=5,
+            )
+
     def _threshold(self, X, weight):
         scores = self.density_.score_samples(X)
-        if weight is not None:
-            weight = np.broadcast_to(np.asarray(weight, np.float64), scores.shape)
-
-        def quantile(q):
-            # As repetition: the inverse of the weighted distribution function.
-            return np.quantile(scores, q, weights=weight, method="inverted_cdf")
-
-        if self.contamination != "auto":
-            weights = np.ones_like(scores) if weight is None else weight
-            order = np.argsort(scores)
-            share = weights[order].cumsum() / weights.sum()
-            kept = np.searchsorted(share, self.contamination + 1e-12, side="right")
-            return float(scores[order][min(kept, len(scores) - 1)])
-        first, third = quantile(0.25), quantile(0.75)
-        lowest = scores.min() if weight is None else scores[weight > 0].min()
-        fence = first - _FENCE * (third - first)
-        return float(max(fence, np.nextafter(lowest, np.inf)))
+        fence = getattr(self.density_, "_fence", FENCE)
+        return threshold(scores, weight, self.contamination, fence)
 
     @property
     def chains_rhat_(self):
@@ -212,7 +241,7 @@ random_state, verbose
         return getattr(density, name)
 
     def score_samples(self, X: TableLike) -> np.ndarray:
-        """Return the log-density of each row. Higher scores are more normal.
+        """Return minus the energy of each row. Higher scores are more normal.
 
         Parameters
         ----------
@@ -221,13 +250,13 @@ random_state, verbose
         Returns
         -------
         ndarray of shape (n_samples,), float64
-            Log-densities in nats.
+            Scores in nats: log-densities, if the density is normalised.
         """
         check_is_fitted(self)
         return self.density_.score_samples(self._check_rows(X))
 
     def decision_function(self, X: TableLike) -> np.ndarray:
-        """Return the log-density of each row minus the threshold.
+        """Return the score of each row minus the threshold.
 
         Parameters
         ----------
@@ -253,9 +282,32 @@ random_state, verbose
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
+    def explain(self, X: TableLike) -> pd.DataFrame:
+        """Return what each column adds to the score of each row.
+
+        The columns with the lowest numbers are those that make a row an anomaly. Each
+        row sums to ``score_samples(X)``. This needs ``density="experts"``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        DataFrame of shape (n_samples, n_features)
+            In nats, with the index of ``X`` if it is a pandas frame.
+        """
+        check_is_fitted(self)
+        if not hasattr(self.density_, "explain"):
+            raise AttributeError(
+                f"{type(self.density_).__name__} does not explain its scores. Use "
+                "density='experts'."
+            )
+        return self.density_.explain(self._check_rows(X))
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = self._takes_holes
-        mark_tables(tags, self.density)
+        mark_tables(tags, None if self._reads_tables else self.density)
         return tags

@@ -14,6 +14,7 @@ from skebm.tables.frames import (
     in_kind,
     is_frame,
     is_missing,
+    kinds_of_numbers,
     named_as,
     names_of,
     take_columns,
@@ -28,16 +29,18 @@ from skebm.tables.labels import (
 )
 from skebm.tables.observed import keep_observed
 from skebm.tables.partial import column_positions, partial_rows
+from skebm.tables.robust import RobustUnits
 from skebm.tables.rows import Rows
 from skebm.tables.straight import straight_if_as_good
 from skebm.tables.table import Table
-from skebm.tables.weights import check_weight, positive
+from skebm.tables.weights import check_weight, positive, rows_by_weight
 
 __all__ = [
     "KINDS",
     "Encoding",
     "FirstRows",
     "Kind",
+    "RobustUnits",
     "Rows",
     "Table",
     "as_array",
@@ -56,6 +59,7 @@ __all__ = [
     "is_frame",
     "is_missing",
     "keep_observed",
+    "kinds_of_numbers",
     "label_numbers",
     "named_as",
     "names_of",
@@ -63,6 +67,7 @@ __all__ = [
     "positive",
     "read_documents",
     "refuse_huge",
+    "rows_by_weight",
     "settled_classes",
     "straight_if_as_good",
     "take_columns",

@@ -248,3 +248,14 @@ def empty_column(X, j):
     column = as_frame(X).iloc[:, j]
     number = pd.api.types.is_numeric_dtype(column.dtype)
     return column.fillna(0) if number else column
+
+
+def kinds_of_numbers(X):
+    """Return what ``visible`` has to be for every number to be read as one."""
+    if not is_frame(X):
+        return "gaussian"
+    is_numeric, is_bool = pd.api.types.is_numeric_dtype, pd.api.types.is_bool_dtype
+    return [
+        "gaussian" if is_numeric(dtype) and not is_bool(dtype) else "auto"
+        for dtype in as_frame(X).dtypes
+    ]

@@ -29,3 +29,27 @@ def check_weight(sample_weight, X):
 def positive(weight):
     """Return the weights above 0; None if there are no weights."""
     return None if weight is None else weight[weight > 0]
+
+
+def rows_by_weight(n_rows, weight, most, random):
+    """Return rows in which each occurs as often as its weight says; None for all.
+
+    Rows that occur several times give what one row of that weight gives.
+
+    Parameters
+    ----------
+    n_rows : int
+    weight : ndarray of shape (n_rows,) or None
+    most : int
+        Number of rows that are drawn, if weights are fractions or there are more rows.
+    random : Random
+    """
+    if weight is None:
+        if n_rows <= most:
+            return None
+        weight = np.ones(n_rows)
+    total = weight.sum()
+    if (weight == np.floor(weight)).all() and total <= most:
+        return np.repeat(np.arange(n_rows), weight.astype(int))
+    position = np.sort(random.uniform(most)) * total
+    return np.minimum(np.searchsorted(weight.cumsum(), position, "right"), n_rows - 1)

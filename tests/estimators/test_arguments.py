@@ -15,6 +15,7 @@ from skebm import (
     RBMDensity,
 )
 from skebm.partition import LengthPartition
+from tests.models import rbm_detector
 
 N_ROWS, N_COLUMNS = 41, 5
 
@@ -113,9 +114,9 @@ def test_text_is_not_counts():
     [
         (RBMDensity, "unit_names_"),
         (RBMDensity, "chains_rhat_"),
-        (EBMAnomalyDetector, "history_"),
-        (EBMAnomalyDetector, "n_iter_"),
-        (EBMAnomalyDetector, "chains_ess_"),
+        (rbm_detector, "history_"),
+        (rbm_detector, "n_iter_"),
+        (rbm_detector, "chains_ess_"),
     ],
 )
 def test_attributes_of_unfitted_estimators(make, name):
@@ -201,8 +202,8 @@ def test_masked_cells_are_holes_for_those_who_hold_a_density(rng):
     masked, holes = np.ma.masked_array(X, mask), np.where(mask, np.nan, X)
     imputer = EnergyImputer(n_iter=1, random_state=0).fit(holes)
     np.testing.assert_array_equal(imputer.transform(masked), imputer.transform(holes))
-    detector = EBMAnomalyDetector(n_iter=1, random_state=0).fit(masked)
-    again = EBMAnomalyDetector(n_iter=1, random_state=0).fit(holes)
+    detector = EBMAnomalyDetector("rbm", n_iter=1, random_state=0).fit(masked)
+    again = EBMAnomalyDetector("rbm", n_iter=1, random_state=0).fit(holes)
     assert detector.offset_ == again.offset_
     text = np.ma.masked_array(np.array([["a", "b"], ["c", "a"], ["a", "a"]]), False)
     text[0, 1] = np.ma.masked
@@ -210,14 +211,14 @@ def test_masked_cells_are_holes_for_those_who_hold_a_density(rng):
     assert list(model.unit_names_) == ["x0=a", "x0=c", "x1=a"]
 
 
-@pytest.mark.parametrize("make", [RBMDensity, EBMAnomalyDetector, DocumentDensity])
+@pytest.mark.parametrize("make", [RBMDensity, rbm_detector, DocumentDensity])
 def test_complex_numbers_in_masked_arrays_are_refused(make):
     with pytest.raises(ValueError, match="Complex data not supported"):
         make(n_iter=0).fit(np.ma.array(np.eye(3) + 1j, mask=np.eye(3)))
 
 
 @pytest.mark.parametrize(
-    "make", [RBMDensity, EBMAnomalyDetector, DocumentDensity, EnergyClassifier]
+    "make", [RBMDensity, rbm_detector, DocumentDensity, EnergyClassifier]
 )
 def test_frames_without_columns_are_refused(make):
     with pytest.raises(ValueError, match=r"0 feature\(s\)"):
@@ -243,7 +244,9 @@ def test_sparse_columns_of_zeros(kind):
     zeros = np.zeros((3, 2))
     expected = dense.fit(zeros).energy_samples(zeros)
     np.testing.assert_array_equal(model.energy_samples(X), expected)
-    assert np.isfinite(EBMAnomalyDetector(n_iter=0).fit(X).score_samples(X)).all()
+    assert np.isfinite(
+        EBMAnomalyDetector("rbm", n_iter=0).fit(X).score_samples(X)
+    ).all()
 
 
 @pytest.mark.parametrize(
@@ -287,14 +290,14 @@ def test_any_whole_number_of_verbose(verbose, bits, capsys):
     assert "epoch 1" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("make", [RBMDensity, EnergyClassifier, EBMAnomalyDetector])
+@pytest.mark.parametrize("make", [RBMDensity, EnergyClassifier, rbm_detector])
 def test_rows_of_several_lengths_end_in_the_words_of_check_array(make):
     with pytest.raises(ValueError, match="inhomogeneous") as caught:
         make(n_iter=0).fit([[1.0, 2.0], [1.0]], [0, 1])
     assert any("sklearn" in str(entry.path) for entry in caught.traceback[-4:])
 
 
-@pytest.mark.parametrize("make", [DocumentDensity, RBMDensity, EBMAnomalyDetector])
+@pytest.mark.parametrize("make", [DocumentDensity, RBMDensity, rbm_detector])
 @pytest.mark.parametrize("dtype", ["m8[us]", "M8[us]"])
 @pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
 def test_frames_of_dates_and_times_are_refused(make, dtype, library):

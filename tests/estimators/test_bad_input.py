@@ -7,11 +7,12 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from skebm import EBMAnomalyDetector, EnergyClassifier, EnergyImputer, RBMDensity
+from skebm import EnergyClassifier, EnergyImputer, RBMDensity
+from tests.models import rbm_detector
 
 N_ROWS, N_COLUMNS = 53, 5
 SMALL = {"n_components": 3, "n_iter": 5, "random_state": 0}
-ALL = [RBMDensity, EnergyClassifier, EBMAnomalyDetector]
+ALL = [RBMDensity, EnergyClassifier, rbm_detector]
 NEED_BITS = [RBMDensity, EnergyClassifier]
 
 
@@ -100,7 +101,7 @@ def test_constant_column(make, value, dtype, bits):
     assert np.isfinite(scores).all()
 
 
-@pytest.mark.parametrize("make", [RBMDensity, EBMAnomalyDetector])
+@pytest.mark.parametrize("make", [RBMDensity, rbm_detector])
 @pytest.mark.parametrize("scale", [1, 7])
 def test_one_row(make, scale, bits):
     X = scale * bits[:1]
@@ -160,7 +161,7 @@ def test_batch_larger_than_the_data_is_all_rows(make, bits):
         (EnergyClassifier, {"optimizer": "sgd"}),
         (EnergyClassifier, {"optimizer": "adam"}),
         (EnergyClassifier, {"optimizer": "adam", "generative_weight": 0.5}),
-        (EBMAnomalyDetector, {}),
+        (rbm_detector, {}),
     ],
 )
 def test_diverging_learning_rate_ends_finite_and_warns(make, params, kind, bits, rng):

@@ -14,10 +14,11 @@ from sklearn.pipeline import make_pipeline
 
 import skebm
 from skebm import EBMAnomalyDetector, EnergyClassifier, RBMDensity
+from tests.models import rbm_detector
 
 N_ROWS, N_COLUMNS, N_ITER = 53, 5, 11
 SMALL = {"n_components": 3, "n_iter": N_ITER, "random_state": 0}
-ALL = [RBMDensity, EnergyClassifier, EBMAnomalyDetector]
+ALL = [RBMDensity, EnergyClassifier, rbm_detector]
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_progress_bar(make, data, capsys):
 
 @pytest.mark.parametrize("make", ALL)
 def test_progress_bar_around_a_search(make, data):
-    name = make.__name__.lower()
+    name = type(make()).__name__.lower()
     search = GridSearchCV(
         make_pipeline(make(**SMALL)),
         {f"{name}__n_components": [2, 3]},
@@ -136,7 +137,7 @@ def test_fitted_estimator_is_usable_and_stays_as_it_was(make, data):
 
 def test_fitted_estimators_of_an_anomaly_detector(data):
     recorder = Recorder()
-    model = EBMAnomalyDetector(**SMALL).set_callbacks(recorder).fit(*data)
+    model = EBMAnomalyDetector("rbm", **SMALL).set_callbacks(recorder).fit(*data)
     np.testing.assert_allclose(
         scores(recorder.models[-1], data[0]), scores(model, data[0])
     )
@@ -147,7 +148,7 @@ def test_fitted_estimators_of_an_anomaly_detector(data):
 def test_interruption_keeps_the_last_finished_epoch(make, batch_size, data):
     # Raised at the end of epoch 7, which therefore did not finish: 6 did.
     params = {**SMALL, "batch_size": batch_size}
-    if make is not EBMAnomalyDetector:
+    if make is not rbm_detector:
         params["schedule"] = "constant"
     recorder = Recorder(interrupt_at=7)
     model = make(**params).set_callbacks(recorder)
@@ -165,7 +166,7 @@ def test_interruption_keeps_the_last_finished_epoch(make, batch_size, data):
         scores(density_of(model), data[0]), scores(recorder.models[5], data[0])
     )
     assert recorder.events[-1] == "teardown"
-    if make is EBMAnomalyDetector:
+    if make is rbm_detector:
         assert set(model.predict(data[0])) <= {-1, 1}
         return
     model.set_callbacks()
@@ -191,7 +192,8 @@ def test_ctrl_c(make):
     script = f"""
         import os, signal, sys, warnings
         import numpy as np
-        from skebm import {make.__name__}
+        from skebm import EnergyClassifier, RBMDensity
+        from tests.models import rbm_detector
 
         class Ready:
             n_epochs = 0

@@ -26,7 +26,8 @@ from tests.models import heavy
 ESTIMATORS = [
     RBMDensity(n_components=5, n_iter=20),
     EnergyClassifier(n_components=11, n_iter=150, learning_rate=0.05),
-    EBMAnomalyDetector(n_components=5, n_iter=20),
+    EBMAnomalyDetector(),
+    EBMAnomalyDetector("rbm", n_components=5, n_iter=20),
     EnergyImputer(n_components=5, n_iter=20),
     DocumentDensity(n_components=5, n_iter=20),
     EnergyDensity(RBMRecipe(5), n_iter=20),

@@ -127,7 +127,7 @@ def test_a_stream_begins_at_its_first_rows(frame):
 def test_other_estimators_have_them(frame):
     imputer = EnergyImputer(couplings="tree", **SHORT).fit(frame)
     assert imputer.density_.couplings_ == "tree"
-    detector = EBMAnomalyDetector(**SHORT).fit(frame)
+    detector = EBMAnomalyDetector("rbm", **SHORT).fit(frame)
     assert detector.density_.couplings_ == "full"
     assert detector.density_.n_clusters == 1
     X, y = frame.drop(columns="boss"), frame["boss"]

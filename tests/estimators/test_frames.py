@@ -288,7 +288,7 @@ def test_class_densities_sum_to_one(discrete):
 
 
 def test_detector_reads_frames(mixed):
-    model = EBMAnomalyDetector(**SMALL).fit(mixed)
+    model = EBMAnomalyDetector("rbm", **SMALL).fit(mixed)
     assert model.density_._table.kinds == KINDS
     assert list(model.feature_names_in_) == list(mixed)
     assert set(model.predict(mixed)) <= {-1, 1}

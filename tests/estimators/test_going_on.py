@@ -24,7 +24,7 @@ MAKERS = {
     "density": partial(RBMDensity, 3, **QUICK),
     "energy": partial(EnergyDensity, RBMRecipe(3), **QUICK),
     "classifier": partial(EnergyClassifier, 3, **QUICK),
-    "detector": partial(EBMAnomalyDetector, n_components=3, **QUICK),
+    "detector": partial(EBMAnomalyDetector, "rbm", n_components=3, **QUICK),
     "imputer": partial(EnergyImputer, n_components=3, **QUICK),
     "documents": partial(DocumentDensity, 3, **QUICK),
 }

@@ -13,13 +13,13 @@ from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_info
 
 import skebm
-from skebm import EBMAnomalyDetector, EnergyClassifier, RBMDensity
+from skebm import EnergyClassifier, RBMDensity
 from skebm.utils._parallel import resolve_n_jobs
 from skebm.utils._sklearn import available_threads
-from tests.models import heavy
+from tests.models import heavy, rbm_detector
 
 SMALL = {"n_components": 7, "n_iter": 5, "random_state": 0}
-ALL = [RBMDensity, EnergyClassifier, EBMAnomalyDetector]
+ALL = [RBMDensity, EnergyClassifier, rbm_detector]
 # The body of a script: some rows with structure, and their labels.
 ROWS = """
 import numpy as np
@@ -121,12 +121,13 @@ def test_fit_in_a_forked_child_after_a_fit_in_the_parent(make):
         f"""
         import multiprocessing, warnings
         warnings.simplefilter("ignore")
-        from skebm import {make.__name__}
+        from skebm import EnergyClassifier, RBMDensity
+        from tests.models import rbm_detector
         wide = np.tile(X, (3, 20)).astype(np.float32)
 
         def work():
             model = {make.__name__}(
-                n_components={7 if make is EBMAnomalyDetector else 401},
+                n_components={7 if make is rbm_detector else 401},
                 n_iter=2, n_jobs=2, random_state=0,
             )
             model.fit(wide, np.tile(y, 3))
@@ -203,7 +204,7 @@ models = [
     RBMDensity(visible="gaussian", **small).fit(X[:, :5]),
     EnergyClassifier(**small).fit(X[:, :5], y),
     EnergyClassifier(generative_weight=0.5, **small).fit(X[:, :5], y),
-    EBMAnomalyDetector(**small).fit(X[:, :5]),
+    EBMAnomalyDetector("rbm", **small).fit(X[:, :5]),
 ]
 models = [getattr(model, "density_", model) for model in models]
 components = np.concatenate([model.components_.ravel() for model in models])

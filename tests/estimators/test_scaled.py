@@ -46,5 +46,5 @@ def test_a_table_between_0_and_1_stays_real():
     raw, unit = (RBMDensity(8, random_state=0).fit(rows) for rows in (X, scaled))
     spread = np.log(np.ptp(X, axis=0)).sum()
     assert unit.score(scaled) == pytest.approx(raw.score(X) + spread, abs=0.2)
-    detector = EBMAnomalyDetector(random_state=0).fit(scaled)
+    detector = EBMAnomalyDetector("rbm", random_state=0).fit(scaled)
     assert detector.density_._table.kinds == unit._table.kinds

@@ -247,7 +247,7 @@ def test_polars_rows_after_a_fit_on_pandas(frame):
 
 def test_classifier_and_detector_take_polars(frame):
     EnergyClassifier(3, n_iter=2).fit(frame.drop("grade").drop_nulls(), [0, 1] * 22)
-    detector = EBMAnomalyDetector(n_iter=2, random_state=0).fit(frame)
+    detector = EBMAnomalyDetector("rbm", n_iter=2, random_state=0).fit(frame)
     assert set(detector.predict(frame)) <= {-1, 1}
 
 

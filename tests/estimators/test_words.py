@@ -14,7 +14,7 @@ Y = [0, 1] * (N // 2)
 ALL = [
     RBMDensity(n_iter=1),
     EnergyImputer(n_iter=1),
-    EBMAnomalyDetector(n_iter=1),
+    EBMAnomalyDetector("rbm", n_iter=1),
     EnergyClassifier(n_iter=1),
 ]
 every_estimator = pytest.mark.parametrize("estimator", ALL)
@@ -62,7 +62,7 @@ def test_holes_of_a_classifier(container, rng):
 @pytest.mark.parametrize(
     "estimator",
     [
-        EBMAnomalyDetector(n_iter=1, random_state=0),
+        EBMAnomalyDetector("rbm", n_iter=1, random_state=0),
         EBMAnomalyDetector(RBMDensity(n_iter=1, random_state=0)),
         EnergyImputer(n_iter=1, random_state=0),
     ],

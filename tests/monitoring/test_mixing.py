@@ -79,7 +79,7 @@ def test_no_chains_no_figures(bits):
 
 
 def test_figures_of_the_detector_and_of_parameters_from_elsewhere(bits):
-    detector = EBMAnomalyDetector(**SMALL).fit(bits)
+    detector = EBMAnomalyDetector("rbm", **SMALL).fit(bits)
     assert detector.chains_rhat_ == detector.density_.chains_rhat_
     assert detector.chains_ess_ == detector.density_.chains_ess_
     rbm = detector.density_

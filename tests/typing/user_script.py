@@ -28,7 +28,7 @@ rbm.set_params(n_iter=3)
 
 RBMDensity(visible={"a": "bernoulli"}, n_iter=1).fit(frame).posterior_mean(frame)
 RBMDensity(visible="categorical", n_iter=1).fit(np.array([["a", "b"]] * 9, object))
-detector = EBMAnomalyDetector(contamination=0.1, n_iter=1).fit(bits)
+detector = EBMAnomalyDetector("rbm", contamination=0.1, n_iter=1).fit(bits)
 flagged = bits[detector.predict(bits) < 0], detector.offset_, len(detector.history_)
 classifier = EnergyClassifier(4, generative_weight=0.5, n_iter=1).fit(bits, labels)
 best = classifier.classes_[classifier.predict_proba(bits).argmax(axis=1)]

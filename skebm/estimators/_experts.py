@@ -1,0 +1,131 @@
+"""The density of the detector of anomalies: a product of robust experts."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from skebm.energies.robust import Balanced, Ellipse, Neighbours, Tails
+from skebm.estimators._base import store
+from skebm.estimators._rows import TableMixin
+from skebm.tables import (
+    RobustUnits,
+    check_weight,
+    kinds_of_numbers,
+    positive,
+    rows_by_weight,
+)
+from skebm.utils._parallel import map_blocks, use_threads
+from skebm.utils._random import Random
+from skebm.utils._sparse import dense
+from skebm.utils._tags import mark_tables
+
+# The experts, in the order of their streams of random numbers. Sets of 8 rows see few
+# large clusters; sets of 16 rows see more of them.
+_EXPERTS = (
+    Tails.fit,
+    Ellipse.fit,
+    partial(Neighbours.fit, set_size=8),
+    partial(Neighbours.fit, set_size=16),
+)
+# Rows that the experts are fitted to: with 10,000 a quantile is off by a hundredth.
+_MOST_ROWS = 10_000
+# Rows that one thread scores at a time.
+_SCORE_ROWS = 512
+
+
+class RobustExperts(TableMixin, BaseEstimator):
+    """Product of experts with robust scales, for rows with anomalies among them.
+
+    The energy is a sum, in which each expert has equal say: heavy tails of each column
+    (:class:`Tails`), a robust ellipse (:class:`Ellipse`), and distances to random sets
+    of 8 and of 16 rows (:class:`Neighbours`). It is not normalised.
+
+    Parameters
+    ----------
+    n_jobs : int, default=None
+        Number of threads.
+    random_state : int, RandomState instance or None, default=None
+        Draws the sets of rows.
+
+    Attributes
+    ----------
+    experts_ : list
+        The fitted experts.
+    """
+
+    handle_unknown = "error"
+    _declared = "gaussian"
+    # Logs draw far rows in, so the detector looks less far for them. This is Tukey's
+    # fence: of normal rows in three columns 1 % are below it.
+    _fence = 1.5
+
+    def __init__(self, *, n_jobs=None, random_state=None):
+        store(self, locals())
+
+    @property
+    def _kinds(self):
+        return self._declared
+
+    def fit(self, X, y=None, sample_weight=None):
+        """Fit the experts to rows; see :meth:`EBMAnomalyDetector.fit`."""
+        random = Random.from_state(self.random_state)
+        weight = check_weight(sample_weight, X)
+        self._declared = kinds_of_numbers(X)
+        X = self._check_rows(X, weight=weight, reset=True)
+        drawn = rows_by_weight(X.shape[0], positive(weight), _MOST_ROWS, random.fold(0))
+        X = dense(X if drawn is None else X[drawn])
+        is_number = np.array(
+            [not c.kind.numbers_categories for c in self._table.columns]
+        )
+        self._units = RobustUnits.fit(X, np.where(is_number, 0, self._table.sizes))
+        Z = self._units.encode(X)
+        # What is drawn does not depend on the order of the rows.
+        Z = Z[np.lexsort(Z.T)]
+        with use_threads(self.n_jobs):
+            experts = [
+                fit(Z, self._units, random.fold(1, k)) for k, fit in enumerate(_EXPERTS)
+            ]
+            self.experts_ = [expert for expert in experts if expert is not None]
+            self._energy = Balanced.of(self.experts_, Z)
+        return self
+
+    def energy_samples(self, X):
+        """Return the energy of each row, in nats, float64, shape (n,)."""
+        return self._mapped(X, self._energy.energy)
+
+    def expert_energies(self, X):
+        """Return the term of each expert, float64, shape (n, n_experts)."""
+        return self._mapped(X, lambda Z: np.transpose(self._energy.energies(Z)))
+
+    def score_samples(self, X):
+        """Return minus the energy of each row, in nats, float64, shape (n,)."""
+        return -self.energy_samples(X)
+
+    def explain(self, X):
+        """Return what each column adds to the score: a DataFrame in nats."""
+        parts = self._mapped(X, lambda Z: self._units.by_column(self._energy.parts(Z)))
+        names = getattr(self, "feature_names_in_", None)
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        return pd.DataFrame(-parts, index=index, columns=names)
+
+    def _mapped(self, X, function):
+        check_is_fitted(self)
+        X = self._read(X).numbers
+
+        def of_block(block):
+            return function(self._units.encode(dense(X[block])))
+
+        with use_threads(self.n_jobs):
+            work = self._energy.work
+            parts = map_blocks(of_block, X.shape[0], work, size=_SCORE_ROWS)
+        return np.concatenate(parts)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        mark_tables(tags)
+        return tags

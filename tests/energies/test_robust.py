@@ -1,0 +1,118 @@
+"""The robust experts against their formulas, row by row."""
+
+import numpy as np
+import pytest
+
+from skebm.energies.robust import Balanced, Ellipse, Neighbours, Tails
+from skebm.tables import RobustUnits
+from skebm.utils._random import Random
+
+N_ROWS = 113
+
+
+@pytest.fixture
+def rows(rng):
+    X = rng.normal(size=(N_ROWS, 3)) @ [[1, 2, 0], [0, 1, 0], [0, 0, 5]]
+    X[0, 0] = 1e4
+    return np.column_stack([X, rng.integers(0, 3, N_ROWS)])
+
+
+@pytest.fixture
+def units(rows):
+    return RobustUnits.fit(rows, np.array([0, 0, 0, 3]))
+
+
+def experts(Z, units):
+    random = Random(5)
+    sets = [Neighbours.fit(Z, units, random.fold(k), 2 + 3 * k) for k in range(2)]
+    return [Tails.fit(Z, units, random), Ellipse.fit(Z, units, random), *sets]
+
+
+def test_units(rows, units):
+    Z = units.encode(rows)
+    assert Z.shape == (N_ROWS, 6)
+    np.testing.assert_array_equal(units.columns, [0, 1, 2, 3, 3, 3])
+    x = np.sort(rows[:, 1])
+    scale = np.clip(x, x[11], x[-12]).std()
+    np.testing.assert_allclose(Z[:, 1], (rows[:, 1] - np.median(x)) / scale)
+    np.testing.assert_array_equal(Z[:, 3:] > 0, rows[:, [3]] == np.arange(3))
+    assert not units.encode(np.full((1, 4), np.nan)).any()
+    parts = np.arange(12.0).reshape(2, 6)
+    np.testing.assert_array_equal(units.by_column(parts)[0], [0, 1, 2, 12])
+    # One value of 1e4 changes a scale by less than 2 %.
+    clean = RobustUnits.fit(rows[1:], units.sizes)
+    np.testing.assert_allclose(units.scale[:3], clean.scale[:3], rtol=0.02)
+
+
+@pytest.mark.parametrize("column", [[3.0] * 7, [3.0], [0.1] * 50, [0, 0, 0, 0, 1]])
+def test_scales_of_columns_of_few_values(column):
+    units = RobustUnits.fit(np.array(column)[:, None], [0])
+    spread = np.std(column) if len(set(column)) > 1 else 1.0
+    np.testing.assert_allclose(units.scale, spread)
+
+
+def test_tails(rows, units):
+    Z = units.encode(rows)
+    expected = []
+    for z in Z:
+        energy = sum(2 * np.log(1 + v**2 / 3) for v in z[:3])
+        count = (Z[:, 3:][:, z[3:] > 0] > 0).sum()
+        expected.append(energy - np.log((count + 0.5) / (N_ROWS + 0.5)))
+    np.testing.assert_allclose(Tails.fit(Z, units, None).energy(Z), expected)
+
+
+def test_ellipse(rows, units, rng):
+    Z = units.encode(rows)
+    ellipse = Ellipse.fit(Z, units, None)
+    precision = ellipse.factor @ ellipse.factor.T
+    expected = []
+    for z in Z:
+        apart = np.clip(z, -5, 5) - ellipse.location
+        expected.append((3 + 6) / 2 * np.log(1 + apart @ precision @ apart / 3))
+    np.testing.assert_allclose(ellipse.energy(Z), expected)
+    assert Ellipse.fit(np.zeros((2, 501)), units, None) is None
+
+
+def test_an_ellipse_does_not_follow_outliers(rng):
+    n = 5003
+    X = rng.multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], n)
+    X[: n // 20, 1] *= -1
+    scatter = np.cov(X.T)
+    assert scatter[0, 1] / np.sqrt(np.prod(np.diag(scatter))) < 0.83
+    units = RobustUnits(np.zeros(2), np.ones(2), np.zeros(2, int))
+    factor = Ellipse.fit(X, units, None).factor
+    scatter = np.linalg.inv(factor @ factor.T)
+    # The standard error of the correlation of n rows is 0.003.
+    assert scatter[0, 1] / np.sqrt(np.prod(np.diag(scatter))) > 0.86
+
+
+def test_neighbours(rows, units):
+    Z = units.encode(rows)
+    expert = Neighbours.fit(Z, units, Random(3), 5)
+    clipped, expected = np.clip(Z, -5, 5), np.zeros(N_ROWS)
+    for drawn in expert.sets:
+        for i, z in enumerate(clipped):
+            nearest = min(np.abs(z - drawn[:, k]).sum() for k in range(5))
+            expected[i] += np.log(nearest / 4 + 0.1) / len(expert.sets)
+    np.testing.assert_allclose(expert.energy(Z), expected, rtol=1e-5, atol=1e-5)
+    for drawn in expert.sets.transpose(0, 2, 1).reshape(-1, 6)[:50]:
+        assert np.abs(clipped - drawn).sum(axis=1).min() < 1e-5  # rows of Z
+
+
+def test_each_expert_has_equal_say(rows, units):
+    Z = units.encode(rows)
+    balanced = Balanced.of(experts(Z, units), Z)
+    for energy in balanced.energies(Z):
+        shares = 0.25, 0.5, 0.75
+        first, centre, third = np.quantile(energy, shares, method="inverted_cdf")
+        np.testing.assert_allclose([centre, third - first], [0, 1], atol=1e-9)
+    np.testing.assert_allclose(balanced.energy(Z), sum(balanced.energies(Z)))
+
+
+def test_parts_sum_to_the_energy(rows, units):
+    Z = units.encode(rows)
+    balanced = Balanced.of(experts(Z, units), Z)
+    for expert in [*balanced.experts, balanced]:
+        np.testing.assert_allclose(
+            expert.parts(Z).sum(axis=1), expert.energy(Z), rtol=1e-6, atol=1e-6
+        )
