@@ -28,7 +28,7 @@ class LowestEnergyMixin:
             ``E(x, classes_[0]) - E(x, classes_[1])``, which is positive for
             ``classes_[1]``.
         """
-        energy = self.energy_samples(X)
+        energy = self.class_energy(X)
         if len(self.classes_) == 2:
             return energy[:, 0] - energy[:, 1]
         return -energy
@@ -45,7 +45,7 @@ class LowestEnergyMixin:
         ndarray of shape (n_samples,)
             Class labels.
         """
-        energy = self.energy_samples(X)
+        energy = self.class_energy(X)
         return self.classes_[energy.argmin(axis=1)]
 
     def predict_proba(self, X: TableLike) -> np.ndarray:
@@ -79,7 +79,7 @@ class LowestEnergyMixin:
         ndarray of shape (n_samples, n_classes)
             Log-probabilities in nats, in the order of ``classes_``.
         """
-        energy = -self.energy_samples(X)
+        energy = -self.class_energy(X)
         return energy - np.logaddexp.reduce(energy, axis=1)[:, None]
 
     def _class_energy(self, Z):

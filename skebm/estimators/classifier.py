@@ -313,7 +313,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         is_joint = self._recipe().is_joint
         return super()._log_partition(energy, training) if is_joint else None
 
-    def energy_samples(self, X: TableLike, y=None) -> np.ndarray:
+    def class_energy(self, X: TableLike, y=None) -> np.ndarray:
         """Return the free energy of each row with a label.
 
         A low energy means that the row and the label go together.

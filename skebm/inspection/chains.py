@@ -69,7 +69,7 @@ class ChainDisplay:
         ----------
         estimator : fitted estimator
             An estimator with ``gibbs``, such as :class:`skebm.RBMDensity`; or with
-            ``energy_``, such as :class:`skebm.EnergyDensity`, whose ``kernel`` moves
+            ``kernel_``, such as :class:`skebm.EnergyDensity`, whose ``kernel`` moves
             the chains; or one that holds such a density in ``density_``. The energies
             of the second are in the units of its layer.
         X : {array-like, sparse matrix, DataFrame}, default=None
@@ -98,7 +98,7 @@ class ChainDisplay:
             If there are too few chains or steps.
         """
         remedy = "Use RBMDensity or EnergyDensity, whose chains can be moved."
-        name, _ = need(estimator, _NAME, "gibbs", "energy_", remedy=remedy)
+        name, _ = need(estimator, _NAME, "gibbs", "kernel_", remedy=remedy)
         check_number("n_chains", n_chains, 1)
         check_number("n_steps", n_steps, _MIN_STEPS)
         model, random = model_of(estimator), Random.from_state(random_state)

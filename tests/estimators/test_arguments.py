@@ -139,7 +139,7 @@ def test_labels_of_several_types(bits, labels):
 
 def test_as_many_labels_as_rows(classifier, bits):
     with pytest.raises(ValueError, match=f"X has {N_ROWS} rows, but y has 3 labels"):
-        classifier.energy_samples(bits, [0, 1, 0])
+        classifier.class_energy(bits, [0, 1, 0])
 
 
 @pytest.mark.parametrize("factor", [-1, np.nan, 1e300])
@@ -231,7 +231,8 @@ def test_frames_with_the_bytes_of_other_machines(make, dtype):
     X = pd.DataFrame(np.eye(4).astype(dtype))
     native, y = X.astype(X.dtypes.iloc[0].newbyteorder("=")), [0, 1, 0, 1]
     model, other = (make(n_iter=1, random_state=0).fit(x, y) for x in (X, native))
-    method = "transform" if make is EnergyImputer else "energy_samples"
+    methods = {EnergyImputer: "transform", EnergyClassifier: "class_energy"}
+    method = methods.get(make, "energy_samples")
     one, two = (getattr(m, method)(np.eye(4)) for m in (model, other))
     np.testing.assert_array_equal(one, two)
 
@@ -261,7 +262,7 @@ def test_sparse_columns_of_zeros(kind):
 )
 def test_labels_of_other_types_than_in_fit(classifier, bits, labels):
     with pytest.raises(ValueError, match=r"fit has not seen.*Known: \[0 1\]"):
-        classifier.energy_samples(bits[:3], labels)
+        classifier.class_energy(bits[:3], labels)
     with pytest.raises(ValueError, match=r"fit has not seen|several types|label type"):
         classifier.partial_fit(bits[:3], labels)
 

@@ -37,7 +37,7 @@ def test_each_energy_learns_by_each_loss(energy, loss):
     rate = 0.01 if loss in LEVELS else 0.02
     model = make(energy=energy, loss=loss, learning_rate=rate).fit(X, NAMES[Y])
     assert model.score(X, NAMES[Y]) > 0.9
-    energies = model.energy_samples(X)
+    energies = model.class_energy(X)
     np.testing.assert_array_equal(model.predict(X), NAMES[energies.argmin(axis=1)])
     probability = np.exp(-energies) / np.exp(-energies).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(model.predict_proba(X), probability, rtol=1e-6)
@@ -60,7 +60,7 @@ def test_a_linear_energy_with_the_likelihood_is_logistic_regression():
     np.testing.assert_allclose(model.predict_proba(X), peer.predict_proba(Z), atol=1e-3)
     assert model.coef_.shape == (3, 13)
     scores = Z @ model.coef_.T + model.intercept_
-    np.testing.assert_allclose(-model.energy_samples(X), scores, atol=1e-6)
+    np.testing.assert_allclose(-model.class_energy(X), scores, atol=1e-6)
 
 
 def test_a_quadratic_energy_sees_spread_and_rotation():
@@ -188,7 +188,7 @@ def test_an_own_energy_and_an_own_loss():
     assert not own.centres.any()
     unscaled = make(energy=own, visible="unscaled", learning_rate=0.02).fit(Z, Y)
     np.testing.assert_allclose(
-        unscaled.energy_samples(Z), unscaled.energy_.own.class_energy(Z)
+        unscaled.class_energy(Z), unscaled.energy_.own.class_energy(Z)
     )
     assert unscaled.log_partition_ is None
 

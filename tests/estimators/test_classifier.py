@@ -56,7 +56,7 @@ def test_probabilities_equal_enumeration(n_classes, generative_weight, rng):
     np.testing.assert_allclose(model.predict_log_proba(X), log_proba, atol=1e-9)
     np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
     # A constant of the label's coding apart, energies are those of the definition.
-    shift = model.energy_samples(X) + log_weight
+    shift = model.class_energy(X) + log_weight
     np.testing.assert_allclose(shift, shift[0, 0], atol=1e-9)
 
 
@@ -65,10 +65,10 @@ def test_the_class_of_lowest_energy_wins(n_classes, rng):
     X, y = make(rng, n_classes)
     y = NAMES[y]
     model = EnergyClassifier(**SMALL).fit(X, y)
-    energy = model.energy_samples(X)
+    energy = model.class_energy(X)
     np.testing.assert_array_equal(model.classes_, NAMES[:n_classes])
     np.testing.assert_array_equal(model.predict(X), NAMES[energy.argmin(axis=1)])
-    own = model.energy_samples(X, y)
+    own = model.class_energy(X, y)
     np.testing.assert_array_equal(
         own, energy[np.arange(N_ROWS), np.searchsorted(NAMES, y)]
     )
@@ -107,7 +107,7 @@ def test_score_sums_the_label_out(generative_weight, rng):
     np.testing.assert_allclose(np.exp(model.score_samples(states)).sum(), 1)
     np.testing.assert_allclose(
         model.score_samples(X),
-        np.logaddexp.reduce(-model.energy_samples(X), axis=1)
+        np.logaddexp.reduce(-model.class_energy(X), axis=1)
         - model.log_partition_.value,
     )
 
@@ -255,7 +255,7 @@ def test_sparse_equals_dense(visible, container, generative_weight, rng):
     params = {**SMALL, "visible": visible, "generative_weight": generative_weight}
     dense = EnergyClassifier(**params).fit(X, y)
     sparse = EnergyClassifier(**params).fit(container(X), y)
-    for name in ("predict_proba", "decision_function", "energy_samples"):
+    for name in ("predict_proba", "decision_function", "class_energy"):
         np.testing.assert_allclose(
             getattr(dense, name)(X), getattr(sparse, name)(container(X)), rtol=1e-6
         )
@@ -318,7 +318,7 @@ def test_holes_are_summed_out_of_predictions():
         3, generative_weight=1.0, n_iter=200, learning_rate=0.3, random_state=0
     ).fit(pierced, y)
     states = np.array(list(itertools.product([0.0, 1.0], repeat=3)))
-    joint = np.exp(-model.energy_samples(states) - model.log_partition_.value)
+    joint = np.exp(-model.class_energy(states) - model.log_partition_.value)
     assert joint.sum() == pytest.approx(1)
     row = np.array([[np.nan, 1.0, np.nan]])
     agree = joint[states[:, 1] == 1].sum(axis=0)

@@ -266,7 +266,7 @@ def test_classifier_takes_frames(mixed):
     np.testing.assert_allclose(
         np.exp(model.predict_log_proba(X)), model.predict_proba(X), rtol=1e-6
     )
-    energy = model.energy_samples(X)
+    energy = model.class_energy(X)
     joint = -np.logaddexp.reduce(-energy, axis=1) + model.log_partition_.value
     np.testing.assert_allclose(model.score_samples(X), -joint)
     for rows in (model.sample(5), model.sample(5, y="few")):

@@ -237,6 +237,7 @@ METHODS = {
     "set_output": (),
     "score": (),
     "energy": (),
+    "class_energy": (),
     "sample": ("n_samples", "random_state", "given", "beta", "lengths"),
     "complete": ("random_state",),
     "gibbs": ("n_steps", "random_state"),
@@ -286,7 +287,7 @@ def call(dice, estimator, X, documents):
         if needs_labels and method == "partial_fit" and dice.chance(0.3):
             arguments["classes"] = dice.pick(([0, 1, 2], ["a", "b"], [1], [0, 0], 3))
     if needs_labels and (
-        method == "score" or (method == "energy" and dice.chance(0.5))
+        method == "score" or (method == "class_energy" and dice.chance(0.5))
     ):
         arguments["y"] = labels(dice, n_rows_of(arguments["X"]))
     if method == "conditional_log_prob":

@@ -42,6 +42,8 @@ LACKS = {
     "pairwise": {"filters"},
     "classifier": {"landscape", "gap", "chains", "samples"},
     "named classes": {"landscape", "gap", "chains", "samples"},
+    "quadratic classes": {"landscape", "gap", "chains", "samples", "filters"},
+    "perceptron of classes": {"landscape", "gap", "chains", "samples", "filters"},
     "hybrid": {"chains"},
     **{
         kind: {"chains"}
