@@ -65,11 +65,19 @@ class DensityHolder(Versioned, CallbackSupportMixin):
     @property
     def history_(self):
         """One row for each epoch of the training of the density."""
-        check_is_fitted(self)
-        return self.density_.history_
+        return self._of_training("history_")
 
     @property
     def n_iter_(self):
         """Number of epochs of the training of the density."""
+        return self._of_training("n_iter_")
+
+    def _of_training(self, name):
+        """Return an attribute of the training of the density, if it was trained."""
         check_is_fitted(self)
-        return self.density_.n_iter_
+        if not hasattr(self.density_, name):
+            raise AttributeError(
+                f"There is no {name}, since {type(self.density_).__name__} is not "
+                "trained by epochs."
+            )
+        return getattr(self.density_, name)

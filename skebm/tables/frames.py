@@ -9,7 +9,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from skebm.tables.arrays import refuse_empty
-from skebm.tables.kinds import KINDS
+from skebm.tables.kinds import ANY_NUMBER, KINDS
 from skebm.utils._sparse import dense
 
 # Larger whole numbers are not floats.
@@ -253,9 +253,9 @@ def empty_column(X, j):
 def kinds_of_numbers(X):
     """Return what ``visible`` has to be for every number to be read as one."""
     if not is_frame(X):
-        return "gaussian"
+        return ANY_NUMBER
     is_numeric, is_bool = pd.api.types.is_numeric_dtype, pd.api.types.is_bool_dtype
     return [
-        "gaussian" if is_numeric(dtype) and not is_bool(dtype) else "auto"
+        ANY_NUMBER if is_numeric(dtype) and not is_bool(dtype) else "auto"
         for dtype in as_frame(X).dtypes
     ]

@@ -80,5 +80,10 @@ def _location_and_scale(x):
     for share in _SHARES:
         n_cut = max(1, round(n * share))
         if n > 2 * n_cut and x[n_cut] < x[-n_cut - 1]:
-            return location, np.clip(x, x[n_cut], x[-n_cut - 1]).std()
-    return location, (x.std() if x[0] < x[-1] else 1.0)
+            return location, _above_0(np.clip(x, x[n_cut], x[-n_cut - 1]).std())
+    return location, _above_0(x.std())
+
+
+def _above_0(scale):
+    """Return a scale, or 1 where it is 0 or its inverse would overflow."""
+    return scale if scale > np.finfo(np.float64).tiny else 1.0

@@ -35,6 +35,8 @@ KINDS = {
     "yeo_johnson": YeoJohnsonKind,
     "zero_inflated": ZeroInflatedKind,
 }
+# The kind that takes any number as it is.
+ANY_NUMBER = "gaussian"
 
 __all__ = ["KINDS", "Kind", "LayerKind", "check_name", "columns_by_kind", "find_kind"]
 
