@@ -81,7 +81,8 @@ def _location_and_scale(x):
         n_cut = max(1, round(n * share))
         if n > 2 * n_cut and x[n_cut] < x[-n_cut - 1]:
             return location, _above_0(np.clip(x, x[n_cut], x[-n_cut - 1]).std())
-    return location, _above_0(x.std())
+    # The standard deviation of equal values may be a rounding error.
+    return location, (_above_0(x.std()) if x[0] < x[-1] else 1.0)
 
 
 def _above_0(scale):
