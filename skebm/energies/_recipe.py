@@ -290,11 +290,6 @@ def is_adaptive(optimizer):
     return getattr(optimizer, "is_adaptive", True)
 
 
-def is_auto(value):
-    """Tell whether a parameter that may be a number or a sequence is ``"auto"``."""
-    return isinstance(value, str) and value == "auto"
-
-
 def marginals(layer, summary):
     """Return the visible layer and the base of the reference, at the marginals.
 

@@ -1,18 +1,22 @@
 """A multilayer perceptron with an output for each class, as the energies of classes."""
 
 import itertools
-from numbers import Integral
 
 import numpy as np
 
 from skebm.energies._classes import ClassEnergy, ClassRecipe, in_nats, products, times
 from skebm.utils._math import sigmoid
-from skebm.utils._validation import lookup
+from skebm.utils._validation import layer_sizes, lookup
 
 # The precision of weights a priori (asv_bench/compare/classifiers.py). On parts of
 # training sets, sets of up to 800 rows have their lowest log-loss near 1, and sets of
 # 1000 rows at 3 or more.
 _LABEL_PRECISION = 1.5
+# What sizes must be, and what else there is to do, in words.
+_SIZES = (
+    "whole numbers above 0, one for each hidden layer, as (100,) is",
+    " Use energy='linear' for no layer.",
+)
 
 
 class PerceptronClasses(ClassEnergy):
@@ -106,7 +110,10 @@ class ClassMLP(ClassRecipe):
            2015.
         """
         lookup(self.activation, _ACTIVATIONS, "activation")
-        sizes, dtype = [n_inputs, *_checked(self.hidden_layer_sizes)], prior.dtype
+        sizes, dtype = (
+            [n_inputs, *layer_sizes(self.hidden_layer_sizes, *_SIZES)],
+            prior.dtype,
+        )
         params = {}
         for k, shape in enumerate(itertools.pairwise(sizes), 1):
             scale = dtype.type(np.sqrt(2 / shape[0]))
@@ -115,16 +122,6 @@ class ClassMLP(ClassRecipe):
         params["output"] = np.zeros((sizes[-1], len(prior)), dtype)
         params["output_bias"] = prior.copy()
         return PerceptronClasses(params, prior, n_inputs, self.activation)
-
-
-def _checked(sizes):
-    sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
-    if not sizes or not all(isinstance(s, Integral) and s > 0 for s in sizes):
-        raise ValueError(
-            "hidden_layer_sizes must be whole numbers above 0, one for each hidden "
-            f"layer, as (100,) is; got {sizes!r}. Use energy='linear' for no layer."
-        )
-    return [int(size) for size in sizes]
 
 
 # Each function of the inputs of units, which it may overwrite, and its derivative as a

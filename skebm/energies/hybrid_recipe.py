@@ -10,7 +10,7 @@ from skebm.energies._stacking import stacked
 from skebm.energies.hybrid import Anchored, Hybrid
 from skebm.layers import Gaussian
 from skebm.utils._sparse import dense
-from skebm.utils._validation import lookup
+from skebm.utils._validation import is_auto, lookup
 
 _REFERENCES = {name: name for name in ("auto", "mixture")}
 
@@ -130,9 +130,9 @@ def beside(recipe, reference):
     reference : {"auto", "mixture"}, density or None
         ``"auto"`` gives a reference to a recipe that needs one.
     """
-    is_auto = isinstance(reference, str) and reference == "auto"
-    if is_auto and recipe.is_anchored and not recipe.is_tilt:
+    needs_one = is_auto(reference)
+    if needs_one and recipe.is_anchored and not recipe.is_tilt:
         return HybridRecipe(recipe, tilts=False)
-    if reference is None or (is_auto and not recipe.is_tilt):
+    if reference is None or (needs_one and not recipe.is_tilt):
         return recipe
     return HybridRecipe(recipe, reference)

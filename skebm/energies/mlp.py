@@ -16,13 +16,15 @@ from skebm.energies._grown_layers import (
     random_biases,
     random_weights,
 )
-from skebm.energies._recipe import Recipe, is_auto
+from skebm.energies._recipe import Recipe
 from skebm.utils._addresses import KERNEL
 from skebm.utils._math import fill_exp, row_weights, sigmoid
-from skebm.utils._validation import lookup
+from skebm.utils._validation import is_auto, layer_sizes, lookup
 
 # What "auto" is where no rows can be held out.
 _FIXED = (64, 64)
+# What sizes must be, in words.
+_SIZES = "'auto', or whole numbers above 0, one for each hidden layer, as (64, 64) are"
 
 
 class Perceptron(Energy):
@@ -223,7 +225,7 @@ class MLP(Recipe):
         lookup(self.activation, _ACTIVATIONS, "activation")
         sizes = self.hidden_layer_sizes
         sizes = _FIXED if is_auto(sizes) else sizes
-        sizes = [layer.n_units, *_checked_sizes(sizes)]
+        sizes = [layer.n_units, *layer_sizes(sizes, _SIZES)]
         dtype, weights, biases = summary.dtype, [], []
         for k, shape in enumerate(itertools.pairwise(sizes)):
             weights.append(random_weights(k, shape, dtype, random.fold(0, k)))
@@ -243,16 +245,6 @@ class MLP(Recipe):
         is_open = is_auto(self.hidden_layer_sizes)
         facts = size, self.activation, self.n_networks
         return type(self)(*facts) if is_open else self
-
-
-def _checked_sizes(sizes):
-    sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
-    if not sizes or not all(isinstance(s, Integral) and s > 0 for s in sizes):
-        raise ValueError(
-            "hidden_layer_sizes must be 'auto', or whole numbers above 0, one for each "
-            f"hidden layer, as (64, 64) are; got {sizes!r}."
-        )
-    return [int(size) for size in sizes]
 
 
 # -- activations: values and derivatives at inputs + bias; they overwrite the inputs ---

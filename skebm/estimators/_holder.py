@@ -16,6 +16,9 @@ from skebm.utils._going_on import renewed
 from skebm.utils._sklearn import is_fitted, validate_data
 from skebm.utils._stored import Versioned
 
+# What is said of a density that is fitted at once.
+_NO_EPOCHS = ", which is not trained by epochs."
+
 
 class DensityHolder(Versioned, CallbackSupportMixin):
     """Base of estimators that fit ``density_`` and show its training.
@@ -65,19 +68,18 @@ class DensityHolder(Versioned, CallbackSupportMixin):
     @property
     def history_(self):
         """One row for each epoch of the training of the density."""
-        return self._of_training("history_")
+        return self._of_density("history_", _NO_EPOCHS)
 
     @property
     def n_iter_(self):
         """Number of epochs of the training of the density."""
-        return self._of_training("n_iter_")
+        return self._of_density("n_iter_", _NO_EPOCHS)
 
-    def _of_training(self, name):
-        """Return an attribute of the training of the density, if it was trained."""
+    def _of_density(self, name, why):
+        """Return an attribute of the density; say why there is none."""
         check_is_fitted(self)
-        if not hasattr(self.density_, name):
-            raise AttributeError(
-                f"There is no {name}, since {type(self.density_).__name__} is not "
-                "trained by epochs."
-            )
+        # A property of the density has a sentence of its own.
+        if name not in dir(self.density_):
+            label = type(self.density_).__name__
+            raise AttributeError(f"There is no {name} of {label}{why}")
         return getattr(self.density_, name)

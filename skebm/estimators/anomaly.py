@@ -32,6 +32,9 @@ _OF_RBM = (
     *("early_stopping", "warm_start"),
 )
 
+# What is said of a density without chains.
+_NO_CHAINS = ". Use RBMDensity."
+
 
 class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
     """Detection of anomalies as rows of high energy.
@@ -226,19 +229,12 @@ class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
     @property
     def chains_rhat_(self):
         """R-hat of the persistent chains of the density."""
-        return self._of_chains("chains_rhat_")
+        return self._of_density("chains_rhat_", _NO_CHAINS)
 
     @property
     def chains_ess_(self):
         """Effective sample size of the persistent chains of the density."""
-        return self._of_chains("chains_ess_")
-
-    def _of_chains(self, name):
-        check_is_fitted(self)
-        if not hasattr(type(density := self.density_), name):
-            label = type(density).__name__
-            raise AttributeError(f"There is no {name} of {label}. Use RBMDensity.")
-        return getattr(density, name)
+        return self._of_density("chains_ess_", _NO_CHAINS)
 
     def score_samples(self, X: TableLike) -> np.ndarray:
         """Return minus the energy of each row. Higher scores are more normal.

@@ -26,7 +26,7 @@ from skebm.tables import (
 )
 from skebm.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
-from skebm.utils._validation import resolve
+from skebm.utils._validation import is_auto, resolve
 
 
 class EnergyClassifier(
@@ -249,8 +249,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
     @property
     def _kinds(self):
         """Rows that are sparse stay so if the energy takes them."""
-        is_auto = isinstance(self.visible, str) and self.visible == "auto"
-        stays = is_auto and getattr(self, "_is_sparse", False)
+        stays = is_auto(self.visible) and getattr(self, "_is_sparse", False)
         return "scaled" if stays and not self._recipe().is_joint else self.visible
 
     _hole_remedy = ", or set generative_weight above 0 to learn about X as well"

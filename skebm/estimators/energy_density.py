@@ -18,7 +18,7 @@ from skebm.samplers import named_kernel
 from skebm.tables import straight_if_as_good
 from skebm.utils._sklearn import HasMethods, StrOptions
 from skebm.utils._types import Automatic, Seed, Spec, TableLike
-from skebm.utils._validation import lookup, resolve
+from skebm.utils._validation import is_auto, lookup, resolve
 
 
 def _has_slope(density):
@@ -244,7 +244,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
 
     @property
     def _kinds(self):
-        if not _is_auto(self.visible):
+        if not is_auto(self.visible):
             return self.visible
         if self._term().is_unscaled:
             return "unscaled"
@@ -260,8 +260,8 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
     @property
     def _is_stacked(self):
         """Whether the reference of real columns is flexible, so that curves may go."""
-        is_auto = all(_is_auto(value) for value in (self.visible, self.reference))
-        return is_auto and self._term().is_tilt and set(self._table.kinds) == {"real"}
+        is_open = is_auto(self.visible) and is_auto(self.reference)
+        return is_open and self._term().is_tilt and set(self._table.kinds) == {"real"}
 
     def _train(self, training, rows, plan):
         super()._train(training, rows, plan)
@@ -298,7 +298,3 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         attributes = super()._fitted_attributes(training)
         energy, kernel = attributes["_energy"], self._kernel
         return {**attributes, "energy_": energy, "kernel_": kernel}
-
-
-def _is_auto(value):
-    return isinstance(value, str) and value == "auto"

@@ -51,19 +51,15 @@ class LikelihoodMonitor(Monitor):
 
     def scores(self, energy, rows):
         """Return the log-likelihood of each row at the strength of the tilt."""
-        if self.draws is None:
-            self.draws = energy.reference.sample(_N_DRAWS, self.random)
         rows, reference = completed(energy, rows, HOLE_STEPS), energy.reference
-        gains = energy.log_ratio(rows) - _log_mean(energy.log_ratio(self.draws))
+        gains = energy.log_ratio(rows) - _log_mean(self._ratios_of_draws(energy))
         return gains - reference.energy(rows) - reference.log_partition
 
     def look(self, energy):
         """Return the figures of this model, in nats."""
         if hasattr(energy, "with_strength"):
             energy = energy.with_strength(1.0)
-        if self.draws is None:
-            self.draws = energy.reference.sample(_N_DRAWS, self.random)
-        reference, of_draws = energy.reference, energy.log_ratio(self.draws)
+        reference, of_draws = energy.reference, self._ratios_of_draws(energy)
         sets = {self.score_name: (self.rows, self.weight)}
         if self.held_out is not None:
             sets["validation_score"] = self.held_out
@@ -92,6 +88,12 @@ class LikelihoodMonitor(Monitor):
         if hasattr(energy, "with_strength"):
             figures["strength"] = strength
         return Look(figures, watched, self.weight)
+
+    def _ratios_of_draws(self, energy):
+        """Return log ratios at draws of the reference, which are the same for all."""
+        if self.draws is None:
+            self.draws = energy.reference.sample(_N_DRAWS, self.random)
+        return energy.log_ratio(self.draws)
 
 
 def best_strength(mean_ratio, ratios):

@@ -47,15 +47,15 @@ def straight_if_as_good(encoding, X, weight):
     size = min(_SIZE, (len(rows) - n_held_out) // _ROWS_PER_COMPONENT)
     if size < 1:
         return encoding
-    held_out, rest = rows[:n_held_out], rows[n_held_out:]
+    X, weight = X[rows], weight[rows]
 
     def scores(encoding):
-        Z = encoding.encode(X).astype(np.float64)
-        layer = Normals.from_rows(Z[rest], weight[rest], Random(1), size)
+        held_out, rest = np.split(encoding.encode(X).astype(np.float64), [n_held_out])
+        layer = Normals.from_rows(rest, weight[n_held_out:], Random(1), size)
         log_z = layer.cgf(np.zeros((1, layer.n_units)))[0]
-        return -layer.energy(Z[held_out]) - log_z - encoding.log_volume(Z[held_out])
+        return -layer.energy(held_out) - log_z - encoding.log_volume(held_out)
 
-    gains, share = scores(encoding) - scores(straight), weight[held_out]
+    gains, share = scores(encoding) - scores(straight), weight[:n_held_out]
     gain = np.average(gains, weights=share)
     error = np.sqrt(np.average((gains - gain) ** 2, weights=share) / len(gains))
     return encoding if gain > _MARGIN * error else straight

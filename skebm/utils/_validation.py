@@ -36,6 +36,27 @@ def checks(*names: str) -> Callable[[_Method], _Method]:
     return validate_params(constraints, prefer_skip_nested_validation=True)
 
 
+def is_auto(value):
+    """Tell whether a parameter that may be of any type is ``"auto"``."""
+    return isinstance(value, str) and value == "auto"
+
+
+def layer_sizes(sizes, wanted, remedy=""):
+    """Return the numbers of units of hidden layers, a list of int above 0.
+
+    Parameters
+    ----------
+    sizes : int or sequence of int
+        The parameter ``hidden_layer_sizes``.
+    wanted, remedy : str
+        What it must be, and what else there is to do, for the error message.
+    """
+    sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+    if not sizes or not all(isinstance(s, Integral) and s > 0 for s in sizes):
+        raise ValueError(f"hidden_layer_sizes must be {wanted}; got {sizes!r}.{remedy}")
+    return [int(size) for size in sizes]
+
+
 def list_names(name, names):
     """Return the names that an error message lists: all, or those nearest to one."""
     names = list(names)

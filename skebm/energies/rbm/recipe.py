@@ -9,7 +9,6 @@ from skebm.energies._recipe import (
     Recipe,
     columns_of,
     is_adaptive,
-    is_auto,
     marginals,
     small_weights,
 )
@@ -26,7 +25,7 @@ from skebm.layers import (
     Spin,
 )
 from skebm.utils._sparse import dense
-from skebm.utils._validation import lookup
+from skebm.utils._validation import is_auto, lookup
 
 # Learning rates of "auto" (asv_bench/compare/learning_rate.py).
 #
