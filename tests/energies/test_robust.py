@@ -116,3 +116,20 @@ def test_parts_sum_to_the_energy(rows, units):
         np.testing.assert_allclose(
             expert.parts(Z).sum(axis=1), expert.energy(Z), rtol=1e-6, atol=1e-6
         )
+
+
+def test_parts_of_the_ellipse_are_terms_of_the_squared_distance(rows, units):
+    Z = units.encode(rows)[:20]
+    ellipse = Ellipse.fit(units.encode(rows), units, Random(0))
+    precision = ellipse.factor @ ellipse.factor.T
+    for z, part, energy in zip(Z, ellipse.parts(Z), ellipse.energy(Z), strict=True):
+        apart = np.clip(z, -5, 5) - ellipse.location
+        terms = [
+            sum(apart[i] * precision[i, j] * apart[j] for j in range(len(apart)))
+            for i in range(len(apart))
+        ]
+        # The distribution's energy gives the sum of the squares back.
+        d = len(apart)
+        square = 3 * np.expm1(energy * 2 / (3 + d))
+        np.testing.assert_allclose(sum(terms), square, rtol=1e-6)
+        np.testing.assert_allclose(part * square, np.multiply(terms, energy), atol=1e-9)
