@@ -101,7 +101,7 @@ axes[1].plot(rank, truth, "_", color="k", markersize=6, label="true value")
 axes[1].set(
     xlabel=f"rows without the {column}, in the order of its true value",
     ylabel=f"{column} (standard deviations)",
-    title=f"{inside:.0%} of the true values inside, {shares[-1]:.0%} of cells missing",
+    title=f"{inside:.0%} of true values inside, {shares[-1]:.0%} missing",
 )
 axes[1].legend(loc="upper left")
 plt.show()
