@@ -3,17 +3,15 @@
 from numbers import Real
 
 import numpy as np
-import pandas as pd
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 
-from skebm.energies import CLASS_ENERGIES, ClassCustom, ClassRBMRecipe
 from skebm.estimators._base import TrainingRows, fit_hooks, store
+from skebm.estimators._class_plan import ClassPlanMixin
 from skebm.estimators._generative import GenerativeMixin
 from skebm.estimators._lowest_energy import LowestEnergyMixin
 from skebm.estimators._table_estimator import TableEstimator
 from skebm.layers import Categorical, Columns
-from skebm.objectives import LOSSES, OBJECTIVES, Conditional, Hybrid
 from skebm.tables import (
     FirstRows,
     check_classes,
@@ -26,11 +24,14 @@ from skebm.tables import (
 )
 from skebm.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
-from skebm.utils._validation import is_auto, resolve
 
 
 class EnergyClassifier(
-    ClassifierMixin, LowestEnergyMixin, GenerativeMixin, TableEstimator
+    ClassifierMixin,
+    ClassPlanMixin,
+    LowestEnergyMixin,
+    GenerativeMixin,
+    TableEstimator,
 ):
     """Classification by lowest energy.
 
@@ -245,72 +246,6 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         label_layer = Categorical.zeros(n_classes, Z.dtype)
         layer = Columns([self._encoding.layer(Z.dtype), label_layer])
         return TrainingRows(Z, weight, layer, hooks, go_on, is_stream, labels)
-
-    @property
-    def _kinds(self):
-        """Rows that are sparse stay so if the energy takes them."""
-        stays = is_auto(self.visible) and getattr(self, "_is_sparse", False)
-        return "scaled" if stays and not self._recipe().is_joint else self.visible
-
-    _hole_remedy = ", or set generative_weight above 0 to learn about X as well"
-
-    def _reads_columns(self, X):
-        """A frame of nothing but numbers is the array of those.
-
-        Discrimination asks for standardised inputs, and not for counts as such.
-        """
-        dtypes = getattr(X, "dtypes", None)
-        plain = isinstance(self.visible, str) and isinstance(dtypes, pd.Series)
-        numbers = plain and all(getattr(d, "kind", "O") in "biuf" for d in dtypes)
-        return super()._reads_columns(X) and not numbers
-
-    def _recipe(self):
-        energy = self.energy
-        if energy == "rbm":
-            recipe = ClassRBMRecipe(self.n_components, self.hidden, self.couplings)
-            return self._at_size(recipe)
-        kind = getattr(energy, "monitor", None)
-        if not isinstance(energy, str) and kind is None:
-            return ClassCustom(energy)
-        if not isinstance(energy, str) and kind != "classes":
-            known = ", ".join(kind.__name__ for kind in CLASS_ENERGIES.values())
-            raise TypeError(
-                f"energy={energy!r} has no energies of classes. A classifier takes: "
-                f"{known}, or an object with class_energy and class_grad."
-            )
-        return resolve(energy, CLASS_ENERGIES, "energy")
-
-    def _objective(self):
-        loss, share = resolve(self.loss, LOSSES, "loss"), self.generative_weight
-        is_joint = self._recipe().is_joint
-        if share > 0 and not (is_joint and loss.is_joint):
-            raise ValueError(
-                f"generative_weight={share} needs energy='rbm' and loss='nll': other "
-                "energies are no densities of X, and other losses no likelihoods. Set "
-                "generative_weight=0."
-            )
-        if is_joint and loss.has_levels:
-            raise ValueError(
-                f"loss={self.loss!r} compares energies with 0, but those of "
-                "energy='rbm' hold the energy of X, too. Set energy='mlp', 'quadratic' "
-                "or 'linear', or another loss."
-            )
-        conditional = Conditional(loss)
-        if share == 0:
-            return conditional
-        generative = resolve(self.objective, OBJECTIVES, "objective")
-        return generative if share == 1 else Hybrid(generative, share)
-
-    def _monitor(self, *facts):
-        return super()._monitor(*facts, resolve(self.loss, LOSSES, "loss"))
-
-    def _fitted_attributes(self, training):
-        attributes = super()._fitted_attributes(training)
-        return {**attributes, "energy_": attributes["_energy"]}
-
-    def _log_partition(self, energy, training):
-        is_joint = self._recipe().is_joint
-        return super()._log_partition(energy, training) if is_joint else None
 
     def class_energy(self, X: TableLike, y=None) -> np.ndarray:
         """Return the free energy of each row with a label.
