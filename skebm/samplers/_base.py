@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 
 from skebm.energies import Energy
 from skebm.utils._parallel import BLOCK_ROWS, map_blocks
-from skebm.utils._validation import require, resolve
+from skebm.utils._validation import lookup, require
 
 # All samplers by name. The __init__ of the folder enters them.
 SAMPLERS = {}
@@ -119,7 +119,10 @@ def named_kernel(kernel):
         If the name is not known, or the sampler does not have ``move``. Tempering is
         an example.
     """
-    sampler = resolve(kernel, SAMPLERS, "kernel")
+    # A spec is not cloned: this runs at every step of the chains.
+    sampler = (
+        lookup(kernel, SAMPLERS, "kernel")() if isinstance(kernel, str) else kernel
+    )
     if not hasattr(sampler, "move"):
         raise ValueError(
             f"kernel={kernel!r} does not have a `move` of single chains. Use "

@@ -14,8 +14,7 @@ def _proposed(energy, point, step_size, noise):
     step_size = np.asarray(step_size, dtype=x.dtype)
     proposed = noise * step_size
     proposed += x
-    with np.errstate(over="ignore"):
-        proposed -= step_size * step_size / 2 * point.slope
+    proposed -= step_size * step_size / 2 * point.slope
     return Point.at(energy, energy.put(point.chains, proposed))
 
 
@@ -26,13 +25,12 @@ def _log_ratio(point, proposed, noise, step_size):
     of the two squares is a product, which loses no digits.
     """
     step_size = np.asarray(step_size, dtype=noise.dtype)
-    with np.errstate(all="ignore"):
-        drift = point.slope + proposed.slope
-        drift *= step_size / 2
-        noise = noise + noise
-        noise -= drift
-        squares = np.vecdot(drift, noise, dtype=np.float64)
-        ratio = point.energy - proposed.energy + squares / 2
+    drift = point.slope + proposed.slope
+    drift *= step_size / 2
+    noise = noise + noise
+    noise -= drift
+    squares = np.vecdot(drift, noise, dtype=np.float64)
+    ratio = point.energy - proposed.energy + squares / 2
     return np.where(np.isfinite(ratio), ratio, -np.inf)
 
 
@@ -84,6 +82,7 @@ class Langevin(GradientSampler):
         self.step_size = step_size
         self.n_steps = n_steps
 
+    @np.errstate(all="ignore")  # a proposal may be too far away for its numbers
     def transition(self, energy, point, step_size, random):
         """Return the next point, and the acceptance that a correction would have."""
         x = energy.configurations(point.chains)
@@ -93,6 +92,7 @@ class Langevin(GradientSampler):
         rate = np.exp(np.minimum(ratio, 0.0))
         return point.chosen(energy, proposed, ratio > _HOPELESS), rate
 
+    @np.errstate(all="ignore")
     def _tune(self, energy, point, step_size, random):
         # Chains without a correction could run away while the step size is too large.
         return _adjusted(energy, point, step_size, *_draws(energy, point, 1, random))
@@ -131,6 +131,7 @@ class MALA(GradientSampler):
         self.step_size = step_size
         self.n_steps = n_steps
 
+    @np.errstate(all="ignore")  # a proposal may be too far away for its numbers
     def transition(self, energy, point, step_size, random):
         """Return the next point, and the acceptance of each proposal."""
         noise, takes, sizes = _draws(energy, point, 2, random)

@@ -93,7 +93,7 @@ class Replay(Sampler):
         """Draw chains from the buffer, move them, and put them back."""
         energy, kernel = Energy.of(energy), named_kernel(self.kernel)
         n = energy.n_chains(kernel.chains(state.moved))
-        places = random.fold(0).permutation(len(state.buffer))[:n]
+        places = random.fold(0).permutation(len(state.buffer), n)
         rows = state.buffer[places]
         again = random.fold(1).uniform((n, 1))[:, 0] < self.restart
         if again.any():

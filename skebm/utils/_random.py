@@ -60,9 +60,7 @@ class Random:
     @classmethod
     def from_state(cls, random_state):
         """Key a generator by a seed, a ``RandomState`` or ``None`` (fresh entropy)."""
-        words = check_random_state(random_state).randint(
-            0, 2**32, size=2, dtype=np.uint32
-        )
+        words = check_random_state(random_state).randint(0, 2**32, 2, np.uint32)
         return cls(int(words[0]) << 32 | int(words[1]))
 
     def fold(self, *indices):
@@ -146,11 +144,12 @@ class Random:
         _multinomial(*words, self.row, weight, lengths, out)
         return out
 
-    def permutation(self, n):
-        """Draw an order of ``range(n)``."""
+    def permutation(self, n, size=None):
+        """Draw an order of ``range(n)``, or only the first ``size`` numbers of one."""
         # Serial work, hence NumPy's own generator of the same family.
         philox = np.random.Philox(key=[self.key, self.stream])
-        return np.random.Generator(philox).permutation(n)
+        numpy = np.random.Generator(philox)
+        return numpy.permutation(n) if size is None else numpy.choice(n, size, False)
 
     def seed(self):
         """Draw a seed for a library that has a generator of its own."""

@@ -162,6 +162,11 @@ def test_permutation():
     assert all(sorted(order) == list(range(5)) for order in orders)
     first = np.bincount([order[0] for order in orders], minlength=5)
     assert stats.chisquare(first).pvalue > 1e-6
+    pairs = [Random(19).fold(k).permutation(5, 2) for k in range(N // 10)]
+    assert all(a != b for a, b in pairs)
+    both = np.bincount([5 * a + b for a, b in pairs], minlength=25)
+    assert stats.chisquare(both[both > 0]).pvalue > 1e-6
+    assert (both > 0).sum() == 20
 
 
 def test_folded_is_fold_for_many_streams():
