@@ -1,7 +1,7 @@
 """Effective draws of samplers of real columns, by the gradient and by the second.
 
 Four targets are known: a correlated normal distribution with several scales, a bent
-valley (Rosenbrock), two wells in each column, and Student's t. All samplers start 100
+valley (Rosenbrock), two wells in each column, and Student's t. All samplers start their
 chains at the same exact draws, so the figures are about mixing alone. The effective
 sample size is the smallest one of all columns and their squares; it is that of the
 means, in double precision, by the same code for all. Gradients are counted per chain,
@@ -9,7 +9,8 @@ without the tuning. Draws come in ten parts. Times are ten times the wall time o
 fastest part, since a machine may be busy, without tuning and compilation. The gradients
 are functions of NumPy, and once those functions as numba compiles them.
 
-    python asv_bench/compare/samplers.py [--seeds 3] [--draws 500] [--blackjax]
+    python asv_bench/compare/samplers.py [--seeds 3] [--draws 500] \
+[--chains 100] [--blackjax]
 
 With ``--blackjax``, blackjax runs its HMC with a fixed number of 5 or 10 leapfrog
 steps, tuned by its window adaptation (one chain, 1000 steps, a diagonal mass matrix),
@@ -32,7 +33,7 @@ from skebm.samplers import HMC, MALA
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 
-N_CHAINS, N_WARM_UP, N_PARTS, LENGTHS = 100, 1000, 10, (5, 10, "ChEES")
+N_WARM_UP, N_PARTS, LENGTHS = 1000, 10, (5, 10, "ChEES")
 SCALES, MEAN = np.array([0.3, 0.7, 1.0, 1.6, 2.3]), np.array([0.5, -1.0, 0.0, 2.0, 1.0])
 CORRELATION = 0.6 ** np.abs(np.subtract.outer(np.arange(5), np.arange(5)))
 COVARIANCE = CORRELATION * np.outer(SCALES, SCALES)
@@ -180,7 +181,7 @@ def run_blackjax(name, n_leapfrog, start, n_draws, seed):
     keys = jax.random.split(jax.random.key(seed), 2)
     start = jnp.asarray(start)
     if n_leapfrog == "ChEES":
-        adaptation = blackjax.chees_adaptation(log_density, N_CHAINS)
+        adaptation = blackjax.chees_adaptation(log_density, len(start))
         facts = start, 0.1, optax.adam(0.02), N_WARM_UP
         (states, parameters), _ = adaptation.run(keys[0], *facts)
         kernel = blackjax.dynamic_hmc(log_density, **parameters)
@@ -199,7 +200,7 @@ def run_blackjax(name, n_leapfrog, start, n_draws, seed):
     def moves(key, states):
         def one(states, key):
             states, info = jax.vmap(kernel.step)(
-                jax.random.split(key, N_CHAINS), states
+                jax.random.split(key, len(start)), states
             )
             steps = info.num_integration_steps[0]
             return states, (states.position, info.acceptance_rate, steps)
@@ -232,6 +233,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--draws", type=int, default=500)
+    parser.add_argument("--chains", type=int, default=100)
     parser.add_argument("--blackjax", action="store_true")
     options = parser.parse_args()
     ours = {
@@ -247,7 +249,7 @@ def main():
         runs["HMC, compiled gradient"] = []
         runs |= {f"blackjax HMC({length})": [] for length in lengths}
         for seed in range(options.seeds):
-            start = energy.draws(N_CHAINS, np.random.default_rng(seed))
+            start = energy.draws(options.chains, np.random.default_rng(seed))
             for label, sampler in ours.items():
                 runs[label].append(
                     run_skebm(sampler, energy, start, options.draws, seed)
@@ -260,7 +262,7 @@ def main():
         for label, parts in runs.items():
             sizes = [size_of(run.draws) for run in parts]
             pairs = list(zip(sizes, parts, strict=True))
-            ratio = [size / run.gradients / N_CHAINS for size, run in pairs]
+            ratio = [size / run.gradients / options.chains for size, run in pairs]
             speed = np.mean([size / run.seconds for size, run in pairs])
             rate = np.mean([run.rate for run in parts])
             print(
