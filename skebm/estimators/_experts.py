@@ -5,13 +5,14 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from skebm.energies.robust import Balanced, Ellipse, Neighbours, Tails
 from skebm.estimators._base import store
 from skebm.estimators._rows import TableMixin
+from skebm.inference import repaired, typical_values
 from skebm.tables import (
     RobustUnits,
+    Rows,
     check_weight,
     kinds_of_numbers,
     positive,
@@ -77,6 +78,7 @@ class RobustExperts(TableMixin, BaseEstimator):
         X = self._check_rows(X, weight=weight, reset=True)
         drawn = rows_by_weight(X.shape[0], positive(weight), _MOST_ROWS, random.fold(0))
         X = dense(X if drawn is None else X[drawn])
+        self._typical = typical_values(X)
         is_number = np.array(
             [not c.kind.numbers_categories for c in self._table.columns]
         )
@@ -94,11 +96,12 @@ class RobustExperts(TableMixin, BaseEstimator):
 
     def energy_samples(self, X):
         """Return the energy of each row, in nats, float64, shape (n,)."""
-        return self._mapped(X, self._energy.energy)
+        return self._energies(self._read(X).numbers)
 
     def expert_energies(self, X):
         """Return the term of each expert, float64, shape (n, n_experts)."""
-        return self._mapped(X, lambda Z: np.transpose(self._energy.energies(Z)))
+        numbers = self._read(X).numbers
+        return self._mapped(numbers, lambda Z: np.transpose(self._energy.energies(Z)))
 
     def score_samples(self, X):
         """Return minus the energy of each row, in nats, float64, shape (n,)."""
@@ -106,21 +109,36 @@ class RobustExperts(TableMixin, BaseEstimator):
 
     def explain(self, X):
         """Return what each column adds to the score: a DataFrame in nats."""
-        parts = self._mapped(X, lambda Z: self._units.by_column(self._energy.parts(Z)))
+        parts = self._parts(self._read(X).numbers)
         names = getattr(self, "feature_names_in_", None)
         index = X.index if isinstance(X, pd.DataFrame) else None
         return pd.DataFrame(-parts, index=index, columns=names)
 
-    def _mapped(self, X, function):
-        check_is_fitted(self)
-        X = self._read(X).numbers
+    def repair(self, X, limit):
+        """Return rows of an energy above ``limit`` with other values where to blame."""
+        rows = self._read(X)
+        facts = dense(rows.numbers), self._typical, limit
+        numbers, changed = repaired(self._energies, self._parts, *facts)
+        return self._restore(Rows(numbers, rows.index, rows.source, changed))
+
+    def _energies(self, numbers):
+        return self._mapped(numbers, self._energy.energy)
+
+    def _parts(self, numbers):
+        def of_units(Z):
+            return self._units.by_column(self._energy.parts(Z))
+
+        return self._mapped(numbers, of_units)
+
+    def _mapped(self, numbers, function):
+        """Return what a function makes of the rows in units."""
 
         def of_block(block):
-            return function(self._units.encode(dense(X[block])))
+            return function(self._units.encode(dense(numbers[block])))
 
         with use_threads(self.n_jobs):
-            work = self._energy.work
-            parts = map_blocks(of_block, X.shape[0], work, size=_SCORE_ROWS)
+            work, n_rows = self._energy.work, numbers.shape[0]
+            parts = map_blocks(of_block, n_rows, work, size=_SCORE_ROWS)
         return np.concatenate(parts)
 
     def __sklearn_tags__(self):

@@ -293,13 +293,36 @@ class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
         DataFrame of shape (n_samples, n_features)
             In nats, with the index of ``X`` if it is a pandas frame.
         """
+        return self._explaining("explain").explain(self._check_rows(X))
+
+    def repair(self, X: TableLike):
+        """Return the rows with the most plausible values in the cells to blame.
+
+        Rows that ``predict`` calls inliers stay as they are. In others, cell by cell,
+        the change that raises the score the most is made, until the score reaches the
+        threshold. New values are values of training rows. This needs
+        ``density="experts"``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray or DataFrame of shape (n_samples, n_features)
+            A data frame if ``fit`` got a data frame.
+        """
+        return self._explaining("repair").repair(self._check_rows(X), -self.offset_)
+
+    def _explaining(self, method):
+        """Return the density, which must have a method for reasons."""
         check_is_fitted(self)
-        if not hasattr(self.density_, "explain"):
-            raise AttributeError(
-                f"{type(self.density_).__name__} does not explain its scores. Use "
-                "density='experts'."
-            )
-        return self.density_.explain(self._check_rows(X))
+        if hasattr(self.density_, method):
+            return self.density_
+        raise AttributeError(
+            f"{type(self.density_).__name__} has no reasons for its scores, which "
+            f"`{method}` needs. Use density='experts'."
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

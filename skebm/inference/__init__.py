@@ -7,6 +7,7 @@ from skebm.inference.holes import complete_holes, draw_holes
 from skebm.inference.intervals import interval
 from skebm.inference.observed import observed_energy
 from skebm.inference.posterior import posterior
+from skebm.inference.repair import repaired, typical_values
 
 __all__ = [
     "HOLE_STEPS",
@@ -22,4 +23,6 @@ __all__ = [
     "interval",
     "observed_energy",
     "posterior",
+    "repaired",
+    "typical_values",
 ]

@@ -1,6 +1,7 @@
 """Displays of fitted estimators; matplotlib is imported when one is plotted."""
 
 from skebm.inspection.chains import ChainDisplay
+from skebm.inspection.explanation import ExplanationDisplay
 from skebm.inspection.filters import FilterDisplay
 from skebm.inspection.gap import EnergyGapDisplay
 from skebm.inspection.landscape import EnergyLandscapeDisplay
@@ -12,6 +13,7 @@ __all__ = [
     "ChainDisplay",
     "EnergyGapDisplay",
     "EnergyLandscapeDisplay",
+    "ExplanationDisplay",
     "FilterDisplay",
     "SampleDisplay",
     "TrainingCurveDisplay",
