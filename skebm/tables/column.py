@@ -222,8 +222,15 @@ def _is_numeric(dtype):
     return types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
 
 
+def _is_plain(dtype):
+    """Tell whether a dtype is one of NumPy's for numbers or booleans."""
+    return isinstance(dtype, np.dtype) and dtype.kind in "iufb"
+
+
 def check_dtype(series, label):
     """Refuse a column that holds neither numbers nor categories."""
+    if _is_plain(series.dtype):
+        return
     dtype, found = series.dtype, str(series.dtype)
     numeric = _is_numeric(dtype) and not types.is_complex_dtype(dtype)
     category = isinstance(dtype, pd.CategoricalDtype) or types.is_string_dtype(dtype)
@@ -250,6 +257,20 @@ def _are_whole(known):
 
 def _floats(series, label, kind):
     """Return the numbers of a column as float64, with NaN where one is missing."""
+    if _is_plain(series.dtype):
+        out = series.to_numpy(dtype=np.float64)
+    else:
+        out = _read_floats(series, label, kind)
+    if (np.abs(out) > LARGEST).any():
+        raise ValueError(
+            f"{label} of X holds infinity, or a number beyond {LARGEST:g}. Scale the "
+            "column, or write None for a value that is not known."
+        )
+    return out
+
+
+def _read_floats(series, label, kind):
+    """Return the numbers of a column whose dtype is not one of NumPy's for numbers."""
     out = np.full(len(series), np.nan)
     present = series.notna().to_numpy()
     values = series[present]
@@ -263,11 +284,6 @@ def _floats(series, label, kind):
             f"{label} of X holds {value!r}, which could not be read as a number, but "
             f"{kind} units take numbers. Declare the column as 'categorical'."
         ) from None
-    if (np.abs(out) > LARGEST).any():
-        raise ValueError(
-            f"{label} of X holds infinity, or a number beyond {LARGEST:g}. Scale the "
-            "column, or write None for a value that is not known."
-        )
     return out
 
 

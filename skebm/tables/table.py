@@ -215,8 +215,8 @@ class Table:
     def _numbers(self, X, handle_unknown):
         if isinstance(X, pd.DataFrame):
             columns = [
-                column.numbers(X.iloc[:, j], handle_unknown)
-                for j, column in enumerate(self.columns)
+                column.numbers(series, handle_unknown)
+                for column, (_, series) in zip(self.columns, X.items(), strict=True)
             ]
             # The kernels need rows that are contiguous.
             return np.ascontiguousarray(np.transpose(columns), dtype=self.dtype)
