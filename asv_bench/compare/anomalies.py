@@ -9,8 +9,9 @@ the isolation forest with the p-value of Wilcoxon's test, and the seconds to fit
 peers have their defaults, on standardised columns where they need them. "ECOD-like" is
 the sum of minus the logs of the larger of the two empirical tails of each column.
 
-With `--experts` it prints what each expert, and each sum of experts, reaches instead.
-Leave-one-set-out chooses the sum for a set by the mean of both figures on the others.
+With `--experts` it prints what each expert, and each soft maximum of several, reaches
+instead. Leave-one-set-out chooses the experts for a set by the mean of both figures on
+the others.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import time
 
 import numpy as np
 from _base import folder
+from scipy.special import logsumexp
 from scipy.stats import rankdata, wilcoxon
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -105,19 +107,21 @@ def compare(names, n_seeds, n_rows):
 
 
 def compare_experts(n_seeds, n_rows):
-    """Print what each sum of experts reaches, and the choice by leave-one-set-out."""
+    """Print what each set of experts reaches, and the choice by leave-one-set-out."""
     names = ["tails", "ellipse", "8 neighbours", "16 neighbours"]
-    sums = [kept for k in range(1, 5) for kept in itertools.combinations(range(4), k)]
+    sets = [kept for k in range(1, 5) for kept in itertools.combinations(range(4), k)]
     results = []
     for _, X, y in tables(n_rows):
         parts = []
         for seed in range(n_seeds):
             density = EBMAnomalyDetector(random_state=seed).fit(X).density_
             energies = density.expert_energies(X)
-            parts.append([figures(y, -energies[:, kept].sum(axis=1)) for kept in sums])
+            parts.append(
+                [figures(y, -logsumexp(energies[:, kept], axis=1)) for kept in sets]
+            )
         results.append(np.mean(parts, axis=0))
     results = np.array(results)
-    for kept, (auroc, precision) in zip(sums, results.mean(axis=0), strict=True):
+    for kept, (auroc, precision) in zip(sets, results.mean(axis=0), strict=True):
         label = " + ".join(names[k] for k in kept)
         print(f"| {label} | {auroc:.4f} | {precision:.4f} |")
     chosen = []

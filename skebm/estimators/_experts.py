@@ -1,4 +1,4 @@
-"""The density of the detector of anomalies: a product of robust experts."""
+"""The density of the detector of anomalies: a soft maximum of robust experts."""
 
 from functools import partial
 
@@ -38,11 +38,11 @@ _SCORE_ROWS = 512
 
 
 class RobustExperts(TableMixin, BaseEstimator):
-    """Product of experts with robust scales, for rows with anomalies among them.
+    """Experts with robust scales, for rows with anomalies among them.
 
-    The energy is a sum, in which each expert has equal say: heavy tails of each column
-    (:class:`Tails`), a robust ellipse (:class:`Ellipse`), and distances to random sets
-    of 8 and of 16 rows (:class:`Neighbours`). It is not normalised.
+    The energy is a soft maximum, in which each expert has equal say: heavy tails of
+    each column (:class:`Tails`), a robust ellipse (:class:`Ellipse`), and distances to
+    random sets of 8 and of 16 rows (:class:`Neighbours`). It is not normalised.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class RobustExperts(TableMixin, BaseEstimator):
     def expert_energies(self, X):
         """Return the term of each expert, float64, shape (n, n_experts)."""
         numbers = self._read(X).numbers
-        return self._mapped(numbers, lambda Z: np.transpose(self._energy.energies(Z)))
+        return self._mapped(numbers, self._energy.energies)
 
     def score_samples(self, X):
         """Return minus the energy of each row, in nats, float64, shape (n,)."""

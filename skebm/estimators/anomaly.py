@@ -44,18 +44,18 @@ class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
     ``predict`` returns +1 for inliers and -1 for outliers. Tables need no
     preprocessing: columns may hold numbers, categories and missing values.
 
-    The default is a product of experts that outliers among the training rows do not
-    disturb. Its energy is a sum of four: heavy tails of each column, a robust ellipse,
-    and the distances to the nearest row of small random sets of rows, of two sizes
-    [2]_. It has no normalising constant, needs no training, and takes time in
-    proportion to the number of rows.
+    The default has four experts that outliers among the training rows do not disturb:
+    heavy tails of each column, a robust ellipse, and the distances to the nearest row
+    of small random sets of rows, of two sizes [2]_. The energy is their soft maximum,
+    so a row is an anomaly if one of them is sure of it. It has no normalising constant,
+    needs no training, and takes time in proportion to the number of rows.
 
     Parameters
     ----------
     density : {"experts", "rbm"} or estimator with ``score_samples``, default="experts"
-        The density, which is cloned and fitted. ``"experts"`` is the product of
-        experts, and ``"rbm"`` is an :class:`RBMDensity`, whose scores are normalised
-        log-densities.
+        The density, which is cloned and fitted. ``"experts"`` is the soft maximum of
+        the experts, and ``"rbm"`` is an :class:`RBMDensity`, whose scores are
+        normalised log-densities.
     contamination : "auto" or float in (0, 0.5], default="auto"
         Share of the training rows that are outliers, which sets the threshold.
         ``"auto"`` sets the threshold 1.5 interquartile ranges below the first quartile
@@ -300,8 +300,8 @@ class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
 
         Rows that ``predict`` calls inliers stay as they are. In others, cell by cell,
         the change that raises the score the most is made, until the score reaches the
-        threshold. New values are values of training rows. This needs
-        ``density="experts"``.
+        threshold or no change raises it. New values are values of training rows. This
+        needs ``density="experts"``.
 
         Parameters
         ----------

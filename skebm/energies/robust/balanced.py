@@ -1,18 +1,21 @@
-"""A product of experts that have equal say."""
+"""The soft maximum of experts that have equal say."""
 
 import numpy as np
+from scipy.special import logsumexp, softmax
 
 # Energies of fewer nats apart are ties.
 _TIE = 1e-6
 
 
 class Balanced:
-    """The sum of the energies of experts, each on a scale of its own.
+    """The soft maximum of the energies of experts, each on a scale of its own.
 
-    ``energy(z) = sum_k (energy_k(z) - centre_k) / spread_k``
+    ``energy(z) = log mean_k exp((energy_k(z) - centre_k) / spread_k)``
 
-    For each expert the energies of the middle half of the rows span one nat, so that no
-    expert outvotes the others. Rows far out are far out on this scale, too.
+    The density is the harmonic mean of those of the experts. So a row is an anomaly if
+    one expert is sure of it, whatever the others say. For each expert the energies of
+    the middle half of the rows span one nat, so that no expert outvotes the others.
+    Rows far out are far out on this scale, too.
 
     Parameters
     ----------
@@ -45,17 +48,31 @@ class Balanced:
 
     def energy(self, Z):
         """Return the energy of each row, in nats, float64, shape (n,)."""
-        return sum(self.energies(Z))
+        return _soft_maximum(self.energies(Z))
 
     def energies(self, Z):
-        """Return the terms of the energy: a list of ndarrays of shape (n,)."""
+        """Return the energies of the experts on their scales, shape (n, n_experts)."""
         facts = zip(self.experts, self.centres, self.spreads, strict=True)
-        return [(expert.energy(Z) - c) / s for expert, c, s in facts]
+        return np.transpose([(expert.energy(Z) - c) / s for expert, c, s in facts])
 
     def parts(self, Z):
-        """Return what each unit adds to the energy, float64, shape (n, n_units)."""
-        facts = zip(self.experts, self.centres, self.spreads, strict=True)
-        return sum((expert.parts(Z) - c / Z.shape[1]) / s for expert, c, s in facts)
+        """Return what each unit adds to the energy, float64, shape (n, n_units).
+
+        The slopes of the soft maximum are the weights of the experts. What the weighted
+        mean of their energies leaves, at most ``log n_experts``, is shared out equally.
+        """
+        energies, n_units = self.energies(Z), Z.shape[1]
+        weight = softmax(energies, axis=1)
+        rest = _soft_maximum(energies) - (weight * energies).sum(axis=1)
+        facts = zip(self.experts, weight.T, self.centres, self.spreads, strict=True)
+        return rest[:, None] / n_units + sum(
+            w[:, None] * (expert.parts(Z) - c / n_units) / s
+            for expert, w, c, s in facts
+        )
+
+
+def _soft_maximum(energies):
+    return logsumexp(energies, axis=1) - np.log(energies.shape[1])
 
 
 def _centre_and_spread(energy):
