@@ -1,0 +1,1 @@
+"""Adapters for other packages, each of which is needed only by its own module."""
