@@ -1,6 +1,5 @@
 """The training loop, which all estimators use."""
 
-import itertools
 import time
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +12,7 @@ from skebm.optimizers import Average
 from skebm.penalties import Penalties
 from skebm.utils._clock import Clock
 from skebm.utils._going_on import is_interrupt, same
+from skebm.utils._groups import minibatches
 from skebm.utils._shares import shares
 from skebm.utils._sparse import dense
 
@@ -260,12 +260,12 @@ def _epoch(training, X, weight, plan, epoch, clock, completion):
     n_batches = -(-n_rows // plan.batch_size)
     # After a rollback the epoch must not repeat the same random numbers.
     visit = random.fold(1, training.n_epochs, training.n_rollbacks)
-    if n_batches == 1:
-        batches = [slice(None)]
-    else:
-        order = visit.fold(0).permutation(n_rows)
-        edges = np.arange(n_batches + 1) * n_rows // n_batches
-        batches = [order[lo:hi] for lo, hi in itertools.pairwise(edges)]
+    batches = [slice(None)]
+    if n_batches > 1:
+        starts = energy.group_starts(X)
+        order = visit.fold(0).permutation(n_rows if starts is None else len(starts) - 1)
+        batches = minibatches(order, starts, n_rows, n_batches)
+        n_batches = len(batches)
     mass_per_batch = (n_rows if weight is None else weight.sum()) / n_batches
     is_fused = weight is None and completion is None and _may_be_fused(plan)
     rate, b, n_at_once = 0.0, 0, 1

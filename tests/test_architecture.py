@@ -42,7 +42,9 @@ FREE = {"estimators", "compat", "__init__"}  # the top of the tree
 # or a special case.
 NEIGHBOURS = {
     "energies/hybrid_recipe.py": {"hybrid"},
+    "energies/multi_label.py": {"label_couplings", "rbm"},
     "energies/rbm/class_rbm.py": {"rbm"},
+    "energies/rbm/label_rbm.py": {"class_rbm"},
     "energies/rbm/parameters.py": {"rbm"},
     "energies/rbm/recipe.py": {"class_rbm", "rbm"},
     "energies/replicated_softmax/recipe.py": {"replicated_softmax"},
@@ -56,6 +58,7 @@ NEIGHBOURS = {
     "tables/column.py": {"arrays", "kinds"},
     "tables/declaration.py": {"kinds"},
     "tables/encoding.py": {"kinds"},
+    "tables/structured.py": {"labels"},
     "tables/documents.py": {"arrays"},
     "tables/frames.py": {"arrays", "kinds"},
     "tables/partial.py": {"frames"},
@@ -241,7 +244,7 @@ def test_estimators_are_thin():
     assert np.median(lengths) < 140
     estimators = zip(FILES, lengths, strict=True)
     # The documentation of parameters and methods is more than half of it.
-    assert sum(n for path, n in estimators if part_of(path) == "estimators") <= 3900
+    assert sum(n for path, n in estimators if part_of(path) == "estimators") <= 4100
 
 
 # Whoever stands above energies asks an energy, and does not look inside.

@@ -27,7 +27,9 @@ from skebm.energies.function import EnergyFunction
 from skebm.energies.hybrid import Anchored, Hybrid
 from skebm.energies.hybrid_recipe import HybridRecipe
 from skebm.energies.hybrid_recipe import beside as beside
+from skebm.energies.label_couplings import LabelCouplings
 from skebm.energies.mlp import MLP, Perceptron
+from skebm.energies.multi_label import MultiLabel
 from skebm.energies.normal_mixture import Mixture, NormalMixture
 from skebm.energies.pairwise import Pairwise, PairwiseRecipe
 from skebm.energies.polynomial import Polynomial, Powers
@@ -40,6 +42,7 @@ from skebm.energies.rbm import (
     ClassRBM,
     ClassRBMRecipe,
     FusedRBM,
+    LabelRBM,
     Phase,
     RBMRecipe,
     rbm_from_parameters,
@@ -109,8 +112,11 @@ __all__ = [
     "InUnits",
     "Independent",
     "Kernels",
+    "LabelCouplings",
+    "LabelRBM",
     "LinearClasses",
     "Mixture",
+    "MultiLabel",
     "NegativePhase",
     "NormalMixture",
     "Pairwise",

@@ -148,6 +148,9 @@ class Energy(Contrast):
     def project(self):
         """Bring the parameters back into the domain where the model exists."""
 
+    def group_starts(self, rows):
+        """Return where groups of rows begin that belong together; None without any."""
+
     # -- chains ----------------------------------------------------------------------
 
     def chains(self, x):

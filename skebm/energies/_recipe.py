@@ -118,6 +118,8 @@ class Recipe(BaseEstimator):
     is_joint : bool
         Whether the energy of a label and a row is a density of both, so that a
         classifier may have ``generative_weight`` above 0.
+    is_structured : bool
+        Whether the labels of a row, or of several rows, depend on each other.
     is_unscaled : bool
         Whether the energy takes rows in the units of the user. Then ``visible="auto"``
         does not scale the columns.
@@ -139,6 +141,7 @@ class Recipe(BaseEstimator):
 
     monitor, objective, kernel = "density", "pcd", "gibbs"
     is_tilt, is_anchored, is_unscaled, is_joint = False, False, False, False
+    is_structured = False
     is_shrunk, holds_out, label_precision = True, False, 0.0
 
     @classmethod

@@ -2,8 +2,14 @@
 
 import pandas as pd
 
-from skebm.energies import CLASS_ENERGIES, ClassCustom, ClassRBMRecipe
-from skebm.objectives import LOSSES, OBJECTIVES, Conditional, Hybrid
+from skebm.energies import CLASS_ENERGIES, ClassCustom, ClassRBMRecipe, MultiLabel
+from skebm.objectives import (
+    LOSSES,
+    OBJECTIVES,
+    Conditional,
+    Hybrid,
+    StructuredLikelihood,
+)
 from skebm.utils._validation import is_auto, resolve
 
 
@@ -14,7 +20,8 @@ class ClassPlanMixin:
     def _kinds(self):
         """Rows that are sparse stay so if the energy takes them."""
         stays = is_auto(self.visible) and getattr(self, "_is_sparse", False)
-        return "scaled" if stays and not self._recipe().is_joint else self.visible
+        stays = stays and not self._single_recipe().is_joint
+        return "scaled" if stays else self.visible
 
     _hole_remedy = ", or set generative_weight above 0 to learn about X as well"
 
@@ -28,8 +35,21 @@ class ClassPlanMixin:
         numbers = plain and all(getattr(d, "kind", "O") in "biuf" for d in dtypes)
         return super()._reads_columns(X) and not numbers
 
+    @property
+    def _structure(self):
+        """The recipe of labels that depend on each other that the user gave."""
+        return self.energy if getattr(self.energy, "is_structured", False) else None
+
     def _recipe(self):
-        energy = self.energy
+        structure, single = self._structure, self._single_recipe()
+        if structure is None and getattr(self, "_labels", None) is not None:
+            structure = MultiLabel()
+        return single if structure is None else structure.around(single)
+
+    def _single_recipe(self):
+        """Return the recipe of the energies of single labels."""
+        structure = self._structure
+        energy = self.energy if structure is None else structure.energy
         if energy == "rbm":
             recipe = ClassRBMRecipe(self.n_components, self.hidden, self.couplings)
             return self._at_size(recipe)
@@ -45,6 +65,9 @@ class ClassPlanMixin:
         return resolve(energy, CLASS_ENERGIES, "energy")
 
     def _objective(self):
+        if self._recipe().is_structured:
+            self._check_structured()
+            return StructuredLikelihood()
         loss, share = resolve(self.loss, LOSSES, "loss"), self.generative_weight
         is_joint = self._recipe().is_joint
         if share > 0 and not (is_joint and loss.is_joint):

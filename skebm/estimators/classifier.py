@@ -10,6 +10,7 @@ from skebm.estimators._base import TrainingRows, fit_hooks, store
 from skebm.estimators._class_plan import ClassPlanMixin
 from skebm.estimators._generative import GenerativeMixin
 from skebm.estimators._lowest_energy import LowestEnergyMixin
+from skebm.estimators._structured import StructuredMixin
 from skebm.estimators._table_estimator import TableEstimator
 from skebm.layers import Categorical, Columns
 from skebm.tables import (
@@ -17,8 +18,10 @@ from skebm.tables import (
     check_classes,
     check_weight,
     class_factors,
+    kind_of_labels,
     label_numbers,
     positive,
+    refuse_change,
     settled_classes,
     with_labels,
 )
@@ -29,6 +32,7 @@ from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
 class EnergyClassifier(
     ClassifierMixin,
     ClassPlanMixin,
+    StructuredMixin,
     LowestEnergyMixin,
     GenerativeMixin,
     TableEstimator,
@@ -187,32 +191,40 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         store(self, locals())
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: TableLike, y, sample_weight: Weights = None) -> Self:
+    def fit(
+        self, X: TableLike, y, sample_weight: Weights = None, *, groups=None
+    ) -> Self:
         """Learn the energies of rows with labels.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             Training rows.
-        y : array-like of shape (n_samples,)
-            Labels of at least two classes.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels of at least two classes. A matrix of 0 and 1 says which of several
+            labels each row has.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. None gives every row the weight 1.
+        groups : array-like of shape (n_samples,), default=None
+            Which rows are a chain, for ``energy=ClassChain(...)``. The rows of a group
+            follow each other. None makes each row a chain.
 
         Returns
         -------
         self : EnergyClassifier
             The fitted estimator.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, groups=groups)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight: Weights = None) -> Self:
+    def partial_fit(
+        self, X, y, classes=None, sample_weight: Weights = None, *, groups=None
+    ) -> Self:
         """Run one epoch over these rows, starting where the last call ended.
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y, sample_weight, groups
             As for :meth:`fit`.
         classes : array-like of shape (n_classes,), default=None
             All classes that may occur in any call. Later calls may repeat them. None
@@ -223,10 +235,19 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         self : EnergyClassifier
             The fitted estimator.
         """
-        return self._fit(X, y, sample_weight, n_iter=1, classes=classes)
+        options = {"classes": classes, "groups": groups}
+        return self._fit(X, y, sample_weight, n_iter=1, **options)
 
-    def _training_rows(self, X, y, sample_weight, go_on, is_stream, classes=None):
+    def _training_rows(
+        self, X, y, sample_weight, go_on, is_stream, classes=None, groups=None
+    ):
         """Return the rows of a fit in the units of inputs and label."""
+        kind = kind_of_labels(self._structure, y, groups)
+        refuse_change(go_on and self._labels, kind)
+        if kind is not None:
+            stage = groups, go_on, is_stream, classes
+            return self._structured_rows(kind, X, y, sample_weight, *stage)
+        self._labels = None
         hooks = fit_hooks(X, y, sample_weight)
         self._is_sparse = (go_on and self._is_sparse) or issparse(X)
         weight = check_weight(sample_weight, X)
@@ -247,7 +268,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         layer = Columns([self._encoding.layer(Z.dtype), label_layer])
         return TrainingRows(Z, weight, layer, hooks, go_on, is_stream, labels)
 
-    def class_energy(self, X: TableLike, y=None) -> np.ndarray:
+    def class_energy(self, X: TableLike, y=None, *, groups=None) -> np.ndarray:
         """Return the free energy of each row with a label.
 
         A low energy means that the row and the label go together.
@@ -255,14 +276,19 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,), default=None
-            A label for each row. None returns the energies of all classes.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels), default=None
+            Labels for each row. None returns the energies of all classes.
+        groups : array-like of shape (n_samples,), default=None
+            As for :meth:`fit`. The energies of the rows of a group add up to that of
+            the chain.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes), float64
             Free energies in nats: the hidden units are summed out.
         """
+        if self._has_structure(groups):
+            return self._structured_energy(X, y, groups)
         Z = self._encoded(X)
         energy = self._class_energy(Z)
         if self._recipe().is_joint:
@@ -276,4 +302,5 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         tags = super().__sklearn_tags__()
         # What is missing comes from the density, which is learned only then.
         tags.input_tags.allow_nan = self.generative_weight != 0
+        tags.classifier_tags.multi_label = self._takes_label_sets
         return tags

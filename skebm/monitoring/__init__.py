@@ -11,6 +11,7 @@ from skebm.monitoring.likelihood import FEWEST_ROWS as FEWEST_ROWS
 from skebm.monitoring.likelihood import LikelihoodMonitor
 from skebm.monitoring.misfit import Misfit
 from skebm.monitoring.mixing import Mixing
+from skebm.monitoring.structured import StructuredMonitor
 
 # Monitors by the name that the `monitor` of a recipe gives.
 MONITORS = {
@@ -18,6 +19,7 @@ MONITORS = {
     "classes": ClassMonitor,
     "documents": DocumentMonitor,
     "likelihood": LikelihoodMonitor,
+    "structured": StructuredMonitor,
 }
 
 __all__ = [
@@ -30,5 +32,6 @@ __all__ = [
     "LikelihoodMonitor",
     "Misfit",
     "Mixing",
+    "StructuredMonitor",
     "complaint",
 ]

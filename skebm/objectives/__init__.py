@@ -23,9 +23,10 @@ from skebm.objectives.sitewise import (
     PseudoLikelihood,
     RatioMatching,
 )
+from skebm.objectives.structured import StructuredLikelihood
 
-# Objectives of a density by name. Conditional and Hybrid are not in the table, since
-# they need an energy with labels.
+# Objectives of a density by name. Those of labels are not in the table, since they
+# need an energy with labels.
 OBJECTIVES = {
     "cd": CD,
     "pcd": PCD,
@@ -61,4 +62,5 @@ __all__ = [
     "ScoreMatching",
     "SquareExponential",
     "SquareSquare",
+    "StructuredLikelihood",
 ]

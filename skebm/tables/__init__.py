@@ -32,13 +32,23 @@ from skebm.tables.partial import column_positions, partial_rows
 from skebm.tables.robust import RobustUnits
 from skebm.tables.rows import Rows
 from skebm.tables.straight import straight_if_as_good
+from skebm.tables.structured import (
+    Chains,
+    Indicators,
+    kind_of_labels,
+    refuse_change,
+    refuse_groups,
+    with_columns,
+)
 from skebm.tables.table import Table
 from skebm.tables.weights import check_weight, positive, rows_by_weight
 
 __all__ = [
     "KINDS",
+    "Chains",
     "Encoding",
     "FirstRows",
+    "Indicators",
     "Kind",
     "RobustUnits",
     "Rows",
@@ -59,6 +69,7 @@ __all__ = [
     "is_frame",
     "is_missing",
     "keep_observed",
+    "kind_of_labels",
     "kinds_of_numbers",
     "label_numbers",
     "named_as",
@@ -66,11 +77,14 @@ __all__ = [
     "partial_rows",
     "positive",
     "read_documents",
+    "refuse_change",
+    "refuse_groups",
     "refuse_huge",
     "rows_by_weight",
     "settled_classes",
     "straight_if_as_good",
     "take_columns",
     "validated",
+    "with_columns",
     "with_labels",
 ]

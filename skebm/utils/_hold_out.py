@@ -2,6 +2,23 @@
 
 import numpy as np
 
+from skebm.utils._groups import group_starts, rows_of_groups
+
+
+def hold_out_groups(rows, fraction, random):
+    """Return the rows to train on, and the rows to hold out, in whole groups.
+
+    Parameters
+    ----------
+    rows : {ndarray, CSR matrix} of shape (n, n_units)
+        The last column is 1 where a group begins.
+    fraction, random
+        As for :func:`hold_out`, but a share of the groups.
+    """
+    starts = group_starts(rows)
+    parts = hold_out(np.arange(len(starts) - 1), None, fraction, random)
+    return tuple(rows_of_groups(starts, np.sort(groups)) for groups in parts)
+
 
 def hold_out(numbers, labels, fraction, random):
     """Return the rows to train on, and the rows to hold out.

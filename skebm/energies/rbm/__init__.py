@@ -4,6 +4,7 @@ from skebm.energies.rbm._clamped import Clamped, ClampedChains
 from skebm.energies.rbm._fused import FusedRBM
 from skebm.energies.rbm._phases import Phase
 from skebm.energies.rbm.class_rbm import ClassRBM
+from skebm.energies.rbm.label_rbm import LabelRBM
 from skebm.energies.rbm.parameters import rbm_from_parameters
 from skebm.energies.rbm.rbm import RBM
 from skebm.energies.rbm.recipe import ClassRBMRecipe, RBMRecipe
@@ -15,6 +16,7 @@ __all__ = [
     "ClassRBM",
     "ClassRBMRecipe",
     "FusedRBM",
+    "LabelRBM",
     "Phase",
     "RBMRecipe",
     "rbm_from_parameters",

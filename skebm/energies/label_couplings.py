@@ -1,0 +1,79 @@
+"""Energies of single labels with couplings between pairs of labels."""
+
+import numpy as np
+
+from skebm.energies._label_sets import LabelSetEnergy
+
+_PAIRS = "labels.pairs"
+
+
+class LabelCouplings(LabelSetEnergy):
+    """The energy ``E(x, y) = sum_k e_k(x) y_k - sum_{k<m} J_km y_k y_m``.
+
+    Given ``x`` the labels are an Ising model: a conditional random field [1]_ of labels
+    that are all coupled. ``e_k(x)`` is the energy of label ``k`` by itself. ``params``
+    are those of the energies of single labels, and ``labels.pairs``, the couplings J_km
+    of the pairs ``k < m``, of shape (L (L - 1) / 2,).
+
+    References
+    ----------
+    .. [1] N. Ghamrawi, A. McCallum. "Collective multi-label classification". CIKM 2005.
+    """
+
+    coupled_weights = (_PAIRS,)
+
+    @classmethod
+    def start(cls, single, n_exact):
+        """Return the energy without couplings."""
+        n_pairs = single.n_classes * (single.n_classes - 1) // 2
+        return cls(single, {_PAIRS: np.zeros(n_pairs, single.dtype)}, n_exact)
+
+    @property
+    def couplings(self):
+        """The couplings as a symmetric matrix of shape (L, L), with zeros in it."""
+        matrix = np.zeros((self.n_classes,) * 2, self.dtype)
+        matrix[self._upper] = self.coupled_params[_PAIRS]
+        return matrix + matrix.T
+
+    def sets_pullback(self, x, sets):
+        """Return energies of rows with label sets; see :class:`LabelSetEnergy`."""
+        single, pullback = self.single.class_pullback(x)
+        pairs = np.einsum("ik,km,im->i", sets, self.couplings, sets, optimize=True) / 2
+
+        def gradient(weight):
+            of_sets = sets * weight.sum(axis=0)[:, None]
+            return pullback(weight @ sets) | self._of_pairs(-sets.T @ of_sets / 2)
+
+        return single @ sets.T - pairs, gradient
+
+    def flip_pullback(self, x, y):
+        """Return what flips of labels cost; see :class:`LabelSetEnergy`."""
+        single, pullback = self.single.class_pullback(x)
+        side = 1 - 2 * y
+
+        def gradient(weight):
+            slopes = weight * side
+            return pullback(slopes) | self._of_pairs(-slopes.T @ y)
+
+        return side * (single - y @ self.couplings), gradient
+
+    def fields(self, x):
+        """Return the log-odds of each label if a row has no other label."""
+        return -self.single.class_energy(x)
+
+    def log_odds(self, fields, y, k):
+        """Return the log-odds of label k given the other labels."""
+        return fields[:, k] + y @ self.couplings[k]
+
+    def set_energy(self, fields, y):
+        """Return the energy of each row with its label set."""
+        return -((fields + y @ self.couplings / 2) * y).sum(axis=1)
+
+    @property
+    def _upper(self):
+        return np.triu_indices(self.n_classes, 1)
+
+    def _of_pairs(self, matrix):
+        """Return the gradient of the pairs from the gradient of a matrix of them."""
+        slopes = (matrix + matrix.T)[self._upper]
+        return {_PAIRS: slopes.astype(self.coupled_params[_PAIRS].dtype)}

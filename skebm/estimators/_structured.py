@@ -1,0 +1,118 @@
+"""A classifier of several labels a row, and of chains of rows."""
+
+import numpy as np
+from scipy.sparse import issparse
+from scipy.special import logit
+
+from skebm.estimators._base import TrainingRows, fit_hooks
+from skebm.layers import Columns
+from skebm.tables import (
+    FirstRows,
+    check_weight,
+    positive,
+    refuse_groups,
+    with_columns,
+)
+from skebm.utils._hold_out import hold_out_groups
+from skebm.utils._parallel import use_threads
+
+# Probabilities at least so far from 0 and 1 have finite logarithms and log-odds.
+_LEAST = 1e-300, 1e-16
+
+
+class StructuredMixin:
+    """What a classifier does for labels that depend on each other.
+
+    These are several labels of a row, and the labels of a chain of rows.
+    """
+
+    # -- what a fit does for them ----------------------------------------------------
+
+    @property
+    def _takes_label_sets(self):
+        """Whether ``fit`` takes an indicator matrix."""
+        is_chain = getattr(self.energy, "takes_groups", False)
+        return not is_chain and not self._not_for_structure()
+
+    def _not_for_structure(self):
+        """Return the parameters that say something else than labels in structures."""
+        plain = {"loss": "nll", "class_weight": None, "generative_weight": 0}
+        values = {name: getattr(self, name) for name in plain}
+        return {k: v for k, v in values.items() if v is not plain[k] and v != plain[k]}
+
+    def _check_structured(self):
+        """Raise a sentence if parameters have no meaning for labels in structures."""
+        for name, value in self._not_for_structure().items():
+            raise ValueError(
+                f"{name}={value!r} is for one label a row. Labels that depend on each "
+                "other are learned by their likelihood alone: leave loss, class_weight "
+                "and generative_weight as they are by default."
+            )
+
+    def _has_structure(self, groups):
+        """Tell whether the labels of the model depend on each other."""
+        if getattr(self, "_labels", None) is not None:
+            return True
+        refuse_groups(groups)
+        return False
+
+    def _structured_rows(self, kind, X, y, sample_weight, groups, go_on, is_stream, c):
+        """Return the rows of a fit, with their labels behind them."""
+        hooks = fit_hooks(X, y, sample_weight)
+        self._is_sparse = (go_on and self._is_sparse) or issparse(X)
+        weight = check_weight(sample_weight, X)
+        self._labels = kind.of(self._labels if go_on else None, c, y)
+        self.classes_ = self._labels.classes
+        self._check_structured()
+        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+        columns = self._labels.columns(y, n_rows, groups)
+        self._labels.check(columns, weight, type(self).__name__)
+        X = self._check_rows(X, weight=weight, reset=not go_on)
+        columns = columns if weight is None else columns[weight > 0]
+        rows = FirstRows(X, positive(weight), columns)
+        rows, go_on = self._settled(rows, go_on, is_stream)
+        Z = with_columns(self._encoding.encode(rows.X), rows.labels)
+        layers = self._encoding.layer(Z.dtype), *self._labels.layers(Z.dtype)
+        facts = Columns(list(layers)), hooks, go_on, is_stream
+        return TrainingRows(Z, rows.weight, *facts)
+
+    def _parted(self, rows, random):
+        """Return the rows without a share that is held out, in whole chains."""
+        if self._labels is None or not self._labels.takes_groups:
+            return super()._parted(rows, random)
+        Z, weight = rows.units, rows.weight
+        parts = [
+            (Z[part], None if weight is None else weight[part])
+            for part in hold_out_groups(Z, self.validation_fraction, random)
+        ]
+        (Z, weight), held_out = parts
+        return rows._replace(units=Z, weight=weight, held_out=held_out)
+
+    # -- what predictions are made of ------------------------------------------------
+
+    def _log_odds(self, X, groups):
+        """Return what ``decision_function`` is for such labels."""
+        probability, (low, high) = self._inferred("marginals", X, groups), _LEAST
+        is_chain = self._labels.takes_groups
+        if is_chain and len(self.classes_) > 2:
+            return np.log(np.maximum(probability, low))
+        odds = logit(np.clip(probability, low, 1 - high))
+        return odds[:, 1] if is_chain else odds
+
+    def _inferred(self, method, X, groups):
+        """Return what a method of the energy says of rows whose labels are unknown."""
+        Z = self._encoded(X)
+        rows = with_columns(Z, self._labels.blank(Z.shape[0], groups))
+        with use_threads(self.n_jobs):
+            return getattr(self._energy, method)(rows)
+
+    def _structured_energy(self, X, y, groups):
+        if y is None:
+            raise ValueError(
+                "class_energy needs y if labels depend on each other, since there are "
+                "too many ways to label the rows. Pass y, or call predict_proba for "
+                "the probability of each label."
+            )
+        Z = self._encoded(X)
+        rows = with_columns(Z, self._labels.columns(y, Z.shape[0], groups))
+        return self._energy.energy(rows)
