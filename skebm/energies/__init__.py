@@ -18,6 +18,7 @@ from skebm.energies._reference import Fitted, Independent, InUnits
 from skebm.energies._stack import Kernels, Stack
 from skebm.energies._sum import Sum, SumRecipe
 from skebm.energies.bursty import BurstyDocuments, BurstyDocumentsRecipe, Polya
+from skebm.energies.class_chain import ChainEnergy, ClassChain
 from skebm.energies.class_custom import ClassCustom, CustomClasses
 from skebm.energies.class_linear import ClassLinear, LinearClasses
 from skebm.energies.class_mlp import ClassMLP, PerceptronClasses
@@ -84,10 +85,12 @@ __all__ = [
     "Bowl",
     "BurstyDocuments",
     "BurstyDocumentsRecipe",
+    "ChainEnergy",
     "Chains",
     "Clamped",
     "ClampedChains",
     "ClampedSites",
+    "ClassChain",
     "ClassCustom",
     "ClassEnergy",
     "ClassLinear",

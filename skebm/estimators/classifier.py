@@ -30,11 +30,11 @@ from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
 
 
 class EnergyClassifier(
-    ClassifierMixin,
     ClassPlanMixin,
     StructuredMixin,
     LowestEnergyMixin,
     GenerativeMixin,
+    ClassifierMixin,
     TableEstimator,
 ):
     """Classification by lowest energy.
