@@ -76,7 +76,7 @@ class ChainEnergy(StructuredEnergy):
 
         def gradient(weight):
             means = np.add.reduceat(np.asarray(weight, float), starts[:-1]) / lengths
-            share = np.repeat(means / lengths, lengths)
+            share = np.repeat(means, lengths)
             slopes = share[:, None] * (y - marginals)
             ends = slopes[starts[:-1]], slopes[starts[1:] - 1]
             of_pairs = before.T @ (share[:, None] * y) - pairs(share)

@@ -3,9 +3,11 @@
 import numpy as np
 from scipy.sparse import issparse
 from scipy.special import logit
+from sklearn.utils import check_consistent_length
 
 from skebm.estimators._base import TrainingRows, fit_hooks
 from skebm.layers import Columns
+from skebm.objectives import LOSSES
 from skebm.tables import (
     FirstRows,
     check_weight,
@@ -15,6 +17,7 @@ from skebm.tables import (
 )
 from skebm.utils._hold_out import hold_out_groups
 from skebm.utils._parallel import use_threads
+from skebm.utils._validation import resolve
 
 # Probabilities at least so far from 0 and 1 have finite logarithms and log-odds.
 _LEAST = 1e-300, 1e-16
@@ -32,22 +35,20 @@ class StructuredMixin:
     def _takes_label_sets(self):
         """Whether ``fit`` takes an indicator matrix."""
         is_chain = getattr(self.energy, "takes_groups", False)
-        return not is_chain and not self._not_for_structure()
-
-    def _not_for_structure(self):
-        """Return the parameters that say something else than labels in structures."""
-        plain = {"loss": "nll", "class_weight": None, "generative_weight": 0}
-        values = {name: getattr(self, name) for name in plain}
-        return {k: v for k, v in values.items() if v is not plain[k] and v != plain[k]}
+        is_plain = self.loss == "nll" and self.class_weight is None
+        return is_plain and not is_chain and self.generative_weight == 0
 
     def _check_structured(self):
         """Raise a sentence if parameters have no meaning for labels in structures."""
-        for name, value in self._not_for_structure().items():
-            raise ValueError(
-                f"{name}={value!r} is for one label a row. Labels that depend on each "
-                "other are learned by their likelihood alone: leave loss, class_weight "
-                "and generative_weight as they are by default."
-            )
+        is_likelihood = resolve(self.loss, LOSSES, "loss").is_joint
+        if is_likelihood and self.generative_weight == 0:
+            return
+        name = "generative_weight" if is_likelihood else "loss"
+        raise ValueError(
+            f"{name}={getattr(self, name)!r} is for one label a row. Labels that "
+            "depend on each other are learned by their likelihood alone: set "
+            "loss='nll' and generative_weight=0."
+        )
 
     def _has_structure(self, groups):
         """Tell whether the labels of the model depend on each other."""
@@ -64,17 +65,21 @@ class StructuredMixin:
         self._labels = kind.of(self._labels if go_on else None, c, y)
         self.classes_ = self._labels.classes
         self._check_structured()
-        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-        columns = self._labels.columns(y, n_rows, groups)
+        check_consistent_length(X, y)
+        columns = self._labels.columns(y, groups)
         self._labels.check(columns, weight, type(self).__name__)
         X = self._check_rows(X, weight=weight, reset=not go_on)
         columns = columns if weight is None else columns[weight > 0]
         rows = FirstRows(X, positive(weight), columns)
         rows, go_on = self._settled(rows, go_on, is_stream)
-        Z = with_columns(self._encoding.encode(rows.X), rows.labels)
+        X, weight, columns, _ = rows
+        if self.class_weight is not None:
+            factors = self._labels.factors(self.class_weight, columns, weight)
+            weight = factors * (1 if weight is None else weight)
+        Z = with_columns(self._encoding.encode(X), columns)
         layers = self._encoding.layer(Z.dtype), *self._labels.layers(Z.dtype)
         facts = Columns(list(layers)), hooks, go_on, is_stream
-        return TrainingRows(Z, rows.weight, *facts)
+        return TrainingRows(Z, weight, *facts)
 
     def _parted(self, rows, random):
         """Return the rows without a share that is held out, in whole chains."""
@@ -114,5 +119,6 @@ class StructuredMixin:
                 "the probability of each label."
             )
         Z = self._encoded(X)
-        rows = with_columns(Z, self._labels.columns(y, Z.shape[0], groups))
+        check_consistent_length(Z, y)
+        rows = with_columns(Z, self._labels.columns(y, groups))
         return self._energy.energy(rows)

@@ -5,7 +5,12 @@ from scipy.sparse import csr_matrix, hstack, issparse
 from sklearn.utils.validation import column_or_1d
 
 from skebm.layers import Bernoulli, Categorical
-from skebm.tables.labels import check_classes, label_numbers, settled_classes
+from skebm.tables.labels import (
+    check_classes,
+    class_factors,
+    label_numbers,
+    settled_classes,
+)
 from skebm.utils._sparse import dense
 
 
@@ -119,14 +124,13 @@ class Indicators:
             )
         return new if known is None else known
 
-    def columns(self, y, n_rows, groups=None):
+    def columns(self, y, groups=None):
         """Return labels as columns of 0 and 1, shape (n, n_labels), float64."""
         y = dense(y) if issparse(y) else np.asarray(y)
-        wanted = n_rows, len(self.classes)
-        if y.shape != wanted:
+        if y.shape[1:] != self.classes.shape:
             raise ValueError(
-                f"y must be an indicator matrix of shape {wanted}, with a row for each "
-                f"row of X and a column for each label; got shape {y.shape}."
+                f"y must be an indicator matrix with {len(self.classes)} columns, one "
+                f"for each label; got shape {y.shape}."
             )
         if not np.isin(y, (0, 1)).all():
             raise ValueError(
@@ -137,6 +141,13 @@ class Indicators:
 
     def check(self, columns, weight, estimator):
         """Do nothing: labels that no row has, or that all have, are learned as such."""
+
+    def factors(self, class_weight, columns, weight):
+        """Raise a sentence: a class that is one of several has no rows of its own."""
+        raise ValueError(
+            f"class_weight={class_weight!r} is for one label a row, but y has several "
+            "columns. Set class_weight=None, or pass sample_weight."
+        )
 
     def layers(self, dtype):
         """Return the layers of the columns."""
@@ -170,11 +181,11 @@ class Chains:
         before = False if known is None else known.classes
         return cls(settled_classes(before, classes, column_or_1d(y, warn=True)))
 
-    def columns(self, y, n_rows, groups=None):
+    def columns(self, y, groups=None):
         """Return columns of shape (n, n_classes + 1): one-hot, and starts of groups."""
-        numbers = label_numbers(self.classes, y, n_rows)
-        columns = self.blank(n_rows, groups)
-        columns[np.arange(n_rows), numbers] = 1
+        numbers = label_numbers(self.classes, y)
+        columns = self.blank(len(numbers), groups)
+        columns[np.arange(len(numbers)), numbers] = 1
         return columns
 
     def check(self, columns, weight, estimator):
@@ -183,11 +194,17 @@ class Chains:
         check_classes(self.classes, numbers, weight, estimator)
         if weight is not None:
             inside = columns[1:, -1] == 0
-            if (np.diff(weight)[inside] != 0).any():
+            if (np.diff(weight > 0)[inside]).any():
                 raise ValueError(
-                    "sample_weight must be the same for all rows of a group, since a "
-                    "group is learned as a whole."
+                    "sample_weight is 0 for some rows of a group, and not for others. "
+                    "A group is learned as a whole, with the mean weight of its rows: "
+                    "set the weights of all of its rows to 0, or of none."
                 )
+
+    def factors(self, class_weight, columns, weight):
+        """Return the factor of the weight of each row; a chain has their mean."""
+        numbers = columns[:, :-1].argmax(axis=1)
+        return class_factors(class_weight, self.classes, numbers, weight)[numbers]
 
     def layers(self, dtype):
         """Return the layers of the columns."""
