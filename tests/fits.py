@@ -12,7 +12,7 @@ from skebm import (
     EnergyImputer,
     RBMDensity,
 )
-from skebm.energies import ClassMLP, RBMRecipe
+from skebm.energies import ClassChain, ClassMLP, RBMRecipe
 from skebm.objectives import PCD, Hinge
 from skebm.samplers import ParallelTempering
 
@@ -24,6 +24,7 @@ COUNTS = _RNG.poisson(2.0, (_N, 3)).astype(float)
 HOLES = np.where(_RNG.random((_N, 3)) < 0.2, np.nan, REALS)
 WORDS = _RNG.poisson(1.0, (_N, 7)) + np.eye(7, dtype=int)[0]
 LABELS = np.arange(_N) % 3
+LABEL_SETS = (np.arange(_N)[:, None] % (2, 3) == 0).astype(int)
 NAMES = np.array(["no", "yes"], dtype=object)[np.arange(_N) % 2]
 FRAME = pd.DataFrame(
     {
@@ -99,6 +100,9 @@ FITS = {
         csr_matrix(BITS),
         LABELS,
     ),
+    "label sets": (EnergyClassifier(**_SMALL), BITS, LABEL_SETS),
+    "coupled labels": (EnergyClassifier(energy="linear", **_SMALL), FRAME, LABEL_SETS),
+    "chains": (EnergyClassifier(energy=ClassChain("linear"), **_SMALL), BITS, LABELS),
     "documents": (DocumentDensity(**_SMALL), WORDS),
     "sparse documents": (DocumentDensity(**_SMALL), csr_matrix(WORDS)),
     "replicated softmax": (DocumentDensity(words="multinomial", **_SMALL), WORDS),

@@ -1,10 +1,13 @@
 """Energies of single labels with couplings between pairs of labels."""
 
 import numpy as np
+from scipy.special import expit
 
 from skebm.energies._label_sets import LabelSetEnergy
 
 _PAIRS = "labels.pairs"
+# Sums of products below this have lost digits to underflow.
+_LEAST_MASS = 1e-250
 
 
 class LabelCouplings(LabelSetEnergy):
@@ -45,6 +48,64 @@ class LabelCouplings(LabelSetEnergy):
             return pullback(weight @ sets) | self._of_pairs(-sets.T @ of_sets / 2)
 
         return single @ sets.T - pairs, gradient
+
+    def _exact(self, x, y):
+        """Return the negative log-likelihood, and a function that makes gradients.
+
+        Given the couplings, the weight of a set is a product over its labels. So few
+        exponentials are needed, and the sums are matrix products.
+        """
+        single, pullback = self.single.class_pullback(x)
+        sums = self._sums_over_sets(single)
+        if sums is None:
+            return super()._exact(x, y)
+        log_z, factors, products, mass = sums
+        sets = self._sets(np.float64)
+
+        def gradient(weight):
+            weight = np.asarray(weight, np.float64)
+            marginals = products.T @ (factors[:, None] * sets) / mass[:, None]
+            of_sets = factors * (products @ (weight / mass))
+            of_pairs = sets.T @ (of_sets[:, None] * sets)
+            of_pairs -= y.T @ (weight[:, None] * y)
+            slopes = weight[:, None] * (y - marginals)
+            return pullback(slopes) | self._of_pairs(of_pairs / 2)
+
+        pairs = ((y @ self.couplings) * y).sum(axis=1) / 2
+        return (single * y).sum(axis=1) - pairs + log_z, gradient
+
+    def _sums_over_sets(self, single):
+        """Return log Z of rows, and what weighs the sets; None where that underflows.
+
+        Parameters
+        ----------
+        single : ndarray of shape (n, L), float64
+            Energies of single labels.
+
+        Returns
+        -------
+        log_z : ndarray of shape (n,)
+        factors : ndarray of shape (n_sets,)
+            Weights of the sets by their couplings.
+        products : ndarray of shape (n_sets, n)
+            Probabilities of the sets if there were no couplings.
+        mass : ndarray of shape (n,)
+            The sum of both over the sets.
+        """
+        sets = self._sets(np.float64)
+        pairs = ((sets @ self.couplings) * sets).sum(axis=1) / 2
+        factors = np.exp(pairs - pairs.max())
+        products = np.empty((len(sets), len(single)))
+        products[0] = 1
+        for k, probability in enumerate(expit(-single.T)):
+            n = 2**k  # the sets of the labels so far, without this one and with it
+            np.multiply(products[:n], probability, out=products[n : 2 * n])
+            products[:n] *= 1 - probability
+        mass = factors @ products
+        if not mass.min(initial=1) > _LEAST_MASS:
+            return None
+        alone = np.logaddexp(0, -single).sum(axis=1)
+        return alone + pairs.max() + np.log(mass), factors, products, mass
 
     def flip_pullback(self, x, y):
         """Return what flips of labels cost; see :class:`LabelSetEnergy`."""

@@ -233,10 +233,10 @@ def _are_first(groups, n_rows):
     first[1:] = groups[1:] != groups[:-1]
     names, counts = np.unique(groups[first], return_counts=True)
     if (counts > 1).any():
+        parted = names[counts > 1].tolist()[0]
         raise ValueError(
-            f"The rows of group {names[counts > 1][0]!r} do not follow each other. "
-            "Groups are chains of rows in the order of X: sort the rows of X, y and "
-            "groups by group."
+            f"The rows of group {parted!r} do not follow each other. Groups are chains "
+            "of rows in the order of X: sort the rows of X, y and groups by group."
         )
     return first
 

@@ -131,6 +131,18 @@ def test_gradient(name, n_exact):
         np.testing.assert_allclose(found[key], value, atol=1e-6)
 
 
+def test_likelihoods_beyond_the_range_of_products():
+    energy, X = make("linear"), rows()
+    energy.params["bias"][:] = -600.0
+    energy.params["labels.pairs"][:] = 500.0
+    objective = StructuredLikelihood()
+    gradient, _ = objective.gradient(energy, X, None, None, None)
+    all_energies = energies_of_all_sets(energy)
+    expected = energy.energy(X) + np.logaddexp.reduce(-all_energies, axis=1)
+    np.testing.assert_allclose(energy.nll(X), expected)
+    assert all(np.isfinite(value).all() for value in gradient.values())
+
+
 @pytest.mark.parametrize("name", ["linear", "rbm"])
 def test_chains_find_modes_and_marginals(name):
     exact, sampled, X = make(name, size=2.0), make(name, 0, size=2.0), rows()
