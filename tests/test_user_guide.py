@@ -36,6 +36,8 @@ APART = {
     "Define your own energy",
     "Classes",
     "Losses and energies of a classifier",
+    "Several labels a row",
+    "Sequences of labels",
     "Anomalies",
     "Documents",
 }

@@ -56,7 +56,8 @@ class EnergyClassifier(
         ``class_energy(x)``, ``class_grad(x, weight)`` and ``params`` is an energy of
         your own; see :class:`skebm.energies.ClassCustom`. It takes the rows in the
         units of the layer, in which real columns are standardised, unless ``visible``
-        is ``"unscaled"``.
+        is ``"unscaled"``. :class:`skebm.energies.ClassChain` labels sequences of rows,
+        and :class:`skebm.energies.MultiLabel` has the parameters for several labels.
     loss : str or loss, default="nll"
         What training minimises, a function of the energies of all classes: a name of
         :data:`skebm.objectives.LOSSES`, or an object, such as ``Hinge(margin=2)``.
