@@ -9,8 +9,8 @@ from skebm.utils._random import Random
 
 # Energies of label sets that are held at a time: 32 megabytes.
 _MOST_ENERGIES = 2**22
-# Cells of the labels of chains that are held at a time.
-_MOST_CELLS = 2**20
+# Numbers that the chains of some rows receive, which fit in the second cache.
+_MOST_CELLS = 2**15
 # Chains of a row, and their sweeps: with rising inverse temperature for the mode, and
 # before and while marginals are averaged (tests/energies/test_label_sets.py compares
 # them with the exact ones).
@@ -36,8 +36,10 @@ class LabelSetEnergy(StructuredEnergy):
       gradient;
     - ``flip_pullback(x, y)``: the energy with each label in turn flipped, minus the
       energy, shape (n, L), and such a function;
-    - ``fields(x)``: what it needs to know of rows, with one row each;
-    - ``log_odds(fields, y, k)``: the log-odds of label k given the other labels;
+    - ``fields(x)``, of shape (n, n_fields): what the units or labels receive from rows;
+    - ``influences``, of shape (L, n_fields): what they receive from each label;
+    - ``log_odds(received, present, k)``: the log-odds of label k given all others, of
+      what is received from rows and labels, and whether label k is there now;
     - ``set_energy(fields, y)``: the energy of each row with its label set, up to a
       constant for each row.
 
@@ -177,10 +179,14 @@ class LabelSetEnergy(StructuredEnergy):
         """
         probability, shape = np.empty(y.shape), (_N_CHAINS, y.shape[1])
         uniform = np.full(shape, 0.5) if random is None else random.uniform(shape)
+        influences = self.influences
+        received = fields + y @ influences
         for k in range(y.shape[1]):
-            p = expit(beta * self.log_odds(fields, y, k))
+            present = y[:, k].copy()
+            p = expit(beta * self.log_odds(received, present, k))
             above = p.reshape(-1, _N_CHAINS) > uniform[:, k]
             y[:, k], probability[:, k] = above.reshape(-1), p
+            received += (y[:, k] - present)[:, None] * influences[k]
         return y, probability
 
     def _chain_fields(self, x):
@@ -190,7 +196,7 @@ class LabelSetEnergy(StructuredEnergy):
     def _started(self, fields, random):
         """Return the label sets at which chains start: each at fair coins."""
         coins = random.uniform((_N_CHAINS, self.n_classes)) < 0.5
-        return np.tile(coins.astype(float), (len(fields) // _N_CHAINS, 1))
+        return np.tile(coins.astype(fields.dtype), (len(fields) // _N_CHAINS, 1))
 
     def _sets(self, dtype):
         """Return all label sets; label k of set i is bit k of i."""

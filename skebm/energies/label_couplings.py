@@ -122,9 +122,14 @@ class LabelCouplings(LabelSetEnergy):
         """Return the log-odds of each label if a row has no other label."""
         return -self.single.class_energy(x)
 
-    def log_odds(self, fields, y, k):
-        """Return the log-odds of label k given the other labels."""
-        return fields[:, k] + y @ self.couplings[k]
+    @property
+    def influences(self):
+        """What the labels receive from each label: the couplings."""
+        return self.couplings
+
+    def log_odds(self, received, present, k):
+        """Return the log-odds of label k, of what each label receives."""
+        return received[:, k]
 
     def set_energy(self, fields, y):
         """Return the energy of each row with its label set."""

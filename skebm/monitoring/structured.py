@@ -7,8 +7,12 @@ from skebm.utils._groups import subsample_groups
 
 # Largest numbers of training rows and of held-out rows that are watched.
 _MAX_ROWS, _MAX_HELD_OUT = 500, 10_000
-# Measured microseconds of a row and hidden unit or label, with the mode of its labels.
-_ROW_TIME = 0.5
+# Measured microseconds of a link of a chain, for each hidden unit and class.
+_LINK_TIME = 0.5
+# Measured microseconds of one label set of a row, and of each of its hidden units.
+_SET_TIME, _UNIT_TIME = 0.02, 0.003
+# Most labels whose sets are gone through, and visits of each of more labels.
+_MOST_LABELS, _N_VISITS = 12, 260
 # Measured microseconds of the calls of an update.
 _UPDATE_TIME = 500.0
 
@@ -24,13 +28,13 @@ class StructuredMonitor(Monitor):
     score_name, likelihood_name = "log_likelihood", "joint_log_likelihood"
 
     def __init__(self, X, weight, held_out, layer, random, encoding=None, loss=None):
-        is_grouped = len(layer.layers) > 2
+        self.is_grouped = len(layer.layers) > 2
         watched = X, weight, random.fold(0), _MAX_ROWS
-        self.rows, self.weight = subsample_groups(*watched, is_grouped)
+        self.rows, self.weight = subsample_groups(*watched, self.is_grouped)
         self.held_out = held_out
         if held_out is not None:
             watched = *held_out, random.fold(1), _MAX_HELD_OUT
-            self.held_out = subsample_groups(*watched, is_grouped)
+            self.held_out = subsample_groups(*watched, self.is_grouped)
         self.n_labels = layer.layers[1].n_units
         self.size = X.shape[0] * X.shape[1]
 
@@ -39,8 +43,16 @@ class StructuredMonitor(Monitor):
         n_rows = self.rows.shape[0]
         if self.held_out is not None:
             n_rows += self.held_out[0].shape[0]
-        look_time = _ROW_TIME * n_rows * (n_hidden + self.n_labels)
-        return stride(look_time, _UPDATE_TIME * n_updates, self.size * n_hidden)
+        n_units = n_hidden + self.n_labels
+        if self.is_grouped:
+            look_time = _LINK_TIME * n_units
+        else:
+            is_small = self.n_labels <= _MOST_LABELS
+            n_sets = 2**self.n_labels if is_small else _N_VISITS * self.n_labels
+            look_time = n_sets * (_SET_TIME + _UNIT_TIME * n_units)
+        return stride(
+            n_rows * look_time, _UPDATE_TIME * n_updates, self.size * n_hidden
+        )
 
     @staticmethod
     def least_gain(baseline):

@@ -152,7 +152,7 @@ def test_chains_find_modes_and_marginals(name):
     expected = exact.marginals(X)
     np.testing.assert_allclose(sampled.marginals(X), expected, atol=tolerance)
     fields = sampled.fields(X[:, :N_INPUTS])
-    none = np.zeros((N_ROWS, N_LABELS))
+    none = np.zeros(N_ROWS)
     alone = [expit(sampled.log_odds(fields, none, k)) for k in range(N_LABELS)]
     assert np.abs(np.transpose(alone) - expected).max() > tolerance
     # A row does not depend on the rows beside it.

@@ -61,7 +61,7 @@ class LabelRBM(LabelSetEnergy):
         """Return what flips of labels cost; see :class:`LabelSetEnergy`."""
         single, n = self.single, self.n_inputs
         hidden, label = single.hidden, single.weights[n:]
-        received = self._received(self.fields(x), y)
+        received = single.coupling * (self.fields(x) + y @ label)
         side, before = 1 - 2 * y, hidden.cgf(received)
         after = [
             hidden.cgf(received + single.coupling * side[:, k, None] * label[k])
@@ -105,20 +105,25 @@ class LabelRBM(LabelSetEnergy):
         """Return what the hidden units receive from the inputs."""
         return np.asarray(x @ self.single.weights[: self.n_inputs])
 
-    def log_odds(self, fields, y, k):
-        """Return the log-odds of label k given the other labels."""
-        ends = []
-        for value in (0, 1):
-            sets = y.copy()
-            sets[:, k] = value
-            ends.append(self.single.hidden.cgf(self._received(fields, sets)))
-        return ends[1] - ends[0] + self.single.visible.layers[1].bias[k]
+    @property
+    def influences(self):
+        """What the hidden units receive from each label."""
+        return self.single.weights[self.n_inputs :]
+
+    def log_odds(self, received, present, k):
+        """Return the log-odds of label k, of what the hidden units receive."""
+        single, step = self.single, self.influences[k]
+        without = received - present[:, None] * step
+        before, after = map(self._cgf, (without, without + step))
+        return after - before + single.visible.layers[1].bias[k]
 
     def set_energy(self, fields, y):
         """Return the energy of each row with its label set, up to a constant."""
-        cgf = self.single.hidden.cgf(self._received(fields, y))
-        return -cgf - y @ self.single.visible.layers[1].bias
+        bias = self.single.visible.layers[1].bias
+        return -self._cgf(fields + y @ self.influences) - y @ bias
 
-    def _received(self, fields, y):
-        labels = self.single.weights[self.n_inputs :]
-        return self.single.coupling * (fields + (y @ labels).astype(fields.dtype))
+    def _cgf(self, received):
+        """Return the negative energy of the hidden units, summed out."""
+        coupling = self.single.coupling
+        inputs = received if coupling == 1 else coupling * received
+        return self.single.hidden.cgf(inputs)
