@@ -54,12 +54,8 @@ def main():
         table = []
         for fold in args.folds:
             inside = folds == fold
-            train, test = (
-                tuple(part[rows] for part in (X, y, words))
-                for rows in ((~inside, inside), (inside, ~inside))[
-                    args.train_on == "one"
-                ]
-            )
+            parts = (inside, ~inside) if args.train_on == "one" else (~inside, inside)
+            train, test = (tuple(a[rows] for a in (X, y, words)) for rows in parts)
             alone, chain = (
                 error(energy, is_chain, train, test, args.seed)
                 for is_chain in (False, True)

@@ -59,8 +59,9 @@ class Energy(Contrast):
     ``reconstruct(x)``, ``conditional_log_prob(x)``, ``clamped``, and pairs of a value
     and its gradient, which are ``flip_energies(x)`` and ``flip_grad(x, weight)``,
     ``class_energy(x)`` and ``class_grad(x, weight)``, ``activity(x)`` and
-    ``activity_grad(x, weight)``. If ``visible`` is a layer with finitely many values,
-    an energy has most of them, by enumeration of the values of one variable after the
+    ``activity_grad(x, weight)``. Energies of labels that depend on each other have
+    ``nll_pullback(rows)``. If ``visible`` is a layer with finitely many values, an
+    energy has most of them, by enumeration of the values of one variable after the
     other.
 
     Attributes

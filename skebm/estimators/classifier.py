@@ -92,7 +92,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Class labels.
+        Class labels. For several labels a row, they are the numbers of the columns.
     components_ : ndarray of shape (n_components, n_units)
         Weights between hidden units and inputs. The scale of a Gaussian column's unit
         is the standard deviation of the column.
@@ -110,7 +110,9 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         The sizes that ``"auto"`` has tried, with log-likelihoods of labels as scores.
     energy_ : Energy
         The fitted energy. The attributes above, from ``components_`` on, belong to
-        ``energy="rbm"``. ``"linear"`` has ``coef_`` and ``intercept_``.
+        ``energy="rbm"``. ``"linear"`` has ``coef_`` and ``intercept_``. With several
+        labels a row, energies other than ``"rbm"`` have ``label_couplings_``, and
+        ``ClassChain`` has ``transitions_``.
     log_partition_ : LogPartition or None
         Log partition function of the joint density. It is meaningful only if
         ``generative_weight`` is above 0.

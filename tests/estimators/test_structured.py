@@ -89,6 +89,27 @@ def test_labels_may_be_more_than_can_be_enumerated(sets):
     np.testing.assert_array_equal(model.predict(X[3:7]), model.predict(X)[3:7])
 
 
+class Scores:
+    """A user's energies of labels, which have no weights for the columns of a row."""
+
+    def __init__(self):
+        self.params = {"levels": np.zeros(4)}
+
+    def class_energy(self, x):
+        return np.tile(-self.params["levels"], (len(x), 1))
+
+    def class_grad(self, x, weight):
+        return {"levels": -weight.sum(axis=0)}
+
+
+def test_an_energy_of_the_user_has_couplings_too(sets):
+    X, Y = sets
+    model = make(Scores(), n_iter=300).fit(X, Y)
+    found = model.predict_proba(X[:1])[0]
+    np.testing.assert_allclose(found, Y.mean(axis=0), atol=0.1)
+    assert model.label_couplings_[0, 1] < -2
+
+
 def test_other_forms_of_rows_and_labels(sets):
     X, Y = sets
     expected = make().fit(X, Y).predict_proba(X)
