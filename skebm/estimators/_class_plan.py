@@ -45,7 +45,7 @@ class ClassPlanMixin:
         return resolve(energy, CLASS_ENERGIES, "energy")
 
     def _objective(self):
-        loss, share = resolve(self.loss, LOSSES, "loss"), self.generative_weight
+        loss, share = resolve(self.loss, LOSSES, "loss"), self._share
         is_joint = self._recipe().is_joint
         if share > 0 and not (is_joint and loss.is_joint):
             raise ValueError(
@@ -63,7 +63,8 @@ class ClassPlanMixin:
         if share == 0:
             return conditional
         generative = resolve(self.objective, OBJECTIVES, "objective")
-        return generative if share == 1 else Hybrid(generative, share)
+        is_plain = share == 1 and not self._has_unlabelled
+        return generative if is_plain else Hybrid(generative, share)
 
     def _monitor(self, *facts):
         return super()._monitor(*facts, resolve(self.loss, LOSSES, "loss"))

@@ -1,5 +1,8 @@
 """A loss of labels, alone or with a generative objective."""
 
+import numpy as np
+from scipy.sparse import csr_matrix, hstack, issparse
+from scipy.special import softmax
 from sklearn.base import BaseEstimator
 
 from skebm.objectives.losses import LOSSES
@@ -76,6 +79,12 @@ class Conditional(BaseEstimator):
 class Hybrid(BaseEstimator):
     """A weighted sum of the conditional and a generative objective [1]_.
 
+    A row without a label has the code 0 in all units of the label. The conditional
+    objective is the mean over the rows with a label. The generative objective takes all
+    rows: a missing label is drawn from ``p(y | x)`` of the model at each visit. By
+    Fisher's identity the expectation of this gradient over the label is the gradient of
+    ``log p(x)``, in which the label is summed out.
+
     Parameters
     ----------
     generative : objective
@@ -91,6 +100,9 @@ class Hybrid(BaseEstimator):
     """
 
     requires = Conditional.requires
+    # Adam's learning rate (asv_bench/compare/hybrid_weights.py). Plain descent suits
+    # chains, but it is slow along the exact gradient of the labels.
+    adam_rate = 0.01
 
     def __init__(self, generative, generative_weight=0.01):
         self.generative = generative
@@ -103,10 +115,30 @@ class Hybrid(BaseEstimator):
 
     def gradient(self, energy, X, weight, state, random):
         """Return the weighted sum of both gradients, and the next state."""
-        gradient, state = self.generative.gradient(energy, X, weight, state, random)
-        conditional, _ = Conditional().gradient(energy, X, weight, None, random)
+        known = energy.split(X)[1].any(axis=1)
+        labelled, own = X, weight
+        if not known.all():
+            labelled, own = X[known], row_weights(weight, len(known))[known]
+            own = own / max(own.sum(), np.finfo(own.dtype).tiny)
+            X = _with_drawn_labels(energy, X, known, random.fold(1))
+        draws = random.fold(0)
+        gradient, state = self.generative.gradient(energy, X, weight, state, draws)
         share = self.generative_weight
+        if share == 1 or not known.any():
+            return {name: share * value for name, value in gradient.items()}, state
+        conditional, _ = Conditional().gradient(energy, labelled, own, None, random)
         for name, value in gradient.items():
             value *= value.dtype.type(share)
             value += value.dtype.type(1 - share) * conditional[name]
         return gradient, state
+
+
+def _with_drawn_labels(energy, X, known, random):
+    """Return the rows with draws from ``p(y | x)`` in place of missing labels."""
+    x, y = energy.split(X)
+    y, unknown = y.copy(), np.flatnonzero(~known)
+    probability = softmax(-energy.class_energy(x[unknown]), axis=1)
+    y[unknown] = random.categorical(probability)
+    if issparse(X):
+        return hstack([x, csr_matrix(y)], format="csr")
+    return np.hstack([x, y])

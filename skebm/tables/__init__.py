@@ -33,10 +33,17 @@ from skebm.tables.robust import RobustUnits
 from skebm.tables.rows import Rows
 from skebm.tables.straight import straight_if_as_good
 from skebm.tables.table import Table
+from skebm.tables.unlabelled import (
+    MISSING,
+    is_labelled,
+    plain_labels,
+    without_missing,
+)
 from skebm.tables.weights import check_weight, positive, rows_by_weight
 
 __all__ = [
     "KINDS",
+    "MISSING",
     "Encoding",
     "FirstRows",
     "Kind",
@@ -57,6 +64,7 @@ __all__ = [
     "empty_column",
     "in_kind",
     "is_frame",
+    "is_labelled",
     "is_missing",
     "keep_observed",
     "kinds_of_numbers",
@@ -64,6 +72,7 @@ __all__ = [
     "named_as",
     "names_of",
     "partial_rows",
+    "plain_labels",
     "positive",
     "read_documents",
     "refuse_huge",
@@ -73,4 +82,5 @@ __all__ = [
     "take_columns",
     "validated",
     "with_labels",
+    "without_missing",
 ]
