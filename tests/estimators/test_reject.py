@@ -5,7 +5,8 @@ import pytest
 
 from skebm import EnergyClassifier
 
-QUICK = {"n_components": 3, "n_iter": 30, "generative_weight": 0.3, "random_state": 0}
+QUICK = {"n_components": 3, "n_iter": 60, "learning_rate": 0.03, "random_state": 0}
+HYBRID = {**QUICK, "generative_weight": 0.3}
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def bits(rng):
 )
 def test_rows_below_the_thresholds_are_rejected(names, missing, bits):
     X, y = bits
-    model = EnergyClassifier(**QUICK).fit(X, names[y])
+    model = EnergyClassifier(**HYBRID).fit(X, names[y])
     labels, score = model.predict(X), model.score(X, names[y])
     sure, density = model.predict_proba(X).max(axis=1), model.score_samples(X)
     limits = {"probability": np.median(sure), "score": np.median(density)}
@@ -47,7 +48,7 @@ def test_rows_below_the_thresholds_are_rejected(names, missing, bits):
 
 def test_wrong_thresholds(bits):
     X, y = bits
-    model = EnergyClassifier(**QUICK).fit(X, y)
+    model = EnergyClassifier(**HYBRID).fit(X, y)
     for wrong in ({"energy": 1}, {"probability": "high"}, {"score": np.nan}):
         with pytest.raises(ValueError, match=r"reject_below=.*must map"):
             model.set_params(reject_below=wrong).predict(X)
