@@ -15,8 +15,8 @@ from skebm.utils._validation import is_auto
 
 # Largest weight of the joint likelihood that "auto" stands for if rows lack a label. It
 # is 1 over the root of the number of labels, as the error of what they teach is. On
-# rows of the training digits, 0.1 is best for 100 labels among 0.01,
-# 0.03, 0.1, 0.2 and 0.5, and 0.03 for 1000 (asv_bench/compare/semi_supervised.py).
+# rows of the training digits, 0.1 is best for 100 labels among 0.01, 0.03, 0.1, 0.2 and
+# 0.5, and 0.03 for 1000 (asv_bench/compare/semi_supervised.py).
 _LARGEST_SHARE = 0.1
 # Smallest share of the visits of an epoch that rows with a label get.
 _LEAST = 0.25
@@ -25,6 +25,10 @@ _REMEDY = (
     "rows to learn from them. Set energy='rbm', or generative_weight=0 to learn from "
     "rows with a label alone, or wrap the classifier in "
     "sklearn.semi_supervised.SelfTrainingClassifier."
+)
+_NO_LABEL = (
+    "y has rows without a label only (-1 or None), among those of a weight above 0. "
+    "Pass at least one row with a label in each call."
 )
 
 
@@ -65,10 +69,7 @@ class UnlabelledMixin:
             self.classes_ = settled_classes(go_on and self.classes_, classes, y)
             return label_numbers(self.classes_, y)
         if not there.any():
-            raise ValueError(
-                "y has rows without a label only (-1 or None). Pass at least one row "
-                "with a label in each call."
-            )
+            raise ValueError(_NO_LABEL)
         labels, numbers = plain_labels(y[there]), np.full(len(y), MISSING)
         self.classes_ = settled_classes(go_on and self.classes_, classes, labels)
         numbers[there] = label_numbers(self.classes_, labels)
@@ -76,6 +77,8 @@ class UnlabelledMixin:
 
     def _learnable(self, rows):
         """Return the rows that training can learn from."""
+        if not (rows.labels >= 0).any():
+            raise ValueError(_NO_LABEL)
         if self._share > 0 or (rows.labels >= 0).all():
             return rows
         there = rows.labels >= 0

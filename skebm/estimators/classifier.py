@@ -95,7 +95,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Class labels.
+        Class labels, without what stands for a missing label.
     components_ : ndarray of shape (n_components, n_units)
         Weights between hidden units and inputs. The scale of a Gaussian column's unit
         is the standard deviation of the column.

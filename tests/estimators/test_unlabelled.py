@@ -137,6 +137,8 @@ def test_streams_and_holes(rng):
     assert model.score(X, y) > 0.9
     with pytest.raises(ValueError, match="without a label only"):
         model.partial_fit(X, np.full(len(y), -1))
+    with pytest.raises(ValueError, match="a weight above 0"):
+        model.partial_fit(X, hidden(y, 50), sample_weight=np.arange(len(y)) >= 50)
     X[5:, ::3][rng.random((len(X) - 5, 4)) < 0.3] = np.nan
     holes = EnergyClassifier(**QUICK).fit(X, hidden(y, 20))
     assert holes.score(X, y) > 0.9
