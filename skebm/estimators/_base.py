@@ -176,7 +176,7 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
     def _train(self, training, rows, plan):
         """Run the training loop, and set the fitted attributes."""
         stopped = training.interrupted and plan.n_iter == 0  # while it grew
-        dtype = training.energy.dtype
+        dtype, rows = training.energy.dtype, self._visited(rows)
         Z, held_out = rows.units.astype(dtype, copy=False), rows.held_out
         held_out = held_out and (held_out[0].astype(dtype, copy=False), held_out[1])
         random = training.random.fold(3)
@@ -225,6 +225,10 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
         (Z, weight), held_out = parts
         labels = None if labels is None else labels[kept]
         return rows._replace(units=Z, weight=weight, labels=labels, held_out=held_out)
+
+    def _visited(self, rows):
+        """Return the rows of an epoch, in which some may occur several times."""
+        return rows
 
     def _fitted_attributes(self, training):
         """Return the fitted attributes at the present state of a training."""

@@ -123,11 +123,13 @@ class _Stage:
         self.max_time = estimator.max_time
         if rows.held_out is None:
             rows = estimator._parted(rows, random.fold(0))
+        rows = estimator._visited(rows)
         self.Z, self.mass = rows.units.astype(dtype, copy=False), rows.weight
         held_out = rows.held_out[0].astype(dtype, copy=False), rows.held_out[1]
         facts = rows.layer, random.fold(1), getattr(estimator, "_encoding", None)
         self.monitor = estimator._monitor(self.Z, self.mass, held_out, *facts)
-        self.watched = subsample(self.Z, self.mass, random.fold(2), _MAX_ROWS)
+        judged = self.monitor.judged(self.Z, self.mass)
+        self.watched = subsample(*judged, random.fold(2), _MAX_ROWS)
         self.rows, self.weight = subsample(*held_out, random.fold(3), _MAX_ROWS)
 
     def trained(self, energy, random):

@@ -13,7 +13,7 @@ from skebm.utils._validation import checks
 
 
 def _has_generative_part(self):
-    if self.generative_weight > 0:
+    if self._share > 0:
         return True
     raise AttributeError(
         "This classifier learned p(y | x) alone and knows no density of x. Set "

@@ -42,23 +42,8 @@ class LowestEnergyMixin:
             return energy[:, 0] - energy[:, 1]
         return -energy
 
-    def predict(self, X: TableLike, *, groups=None) -> np.ndarray:
-        """Return the class of lowest energy for each row.
-
-        Several labels of a row, and the labels of a chain of rows, have the lowest
-        energy together.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        groups : array-like of shape (n_samples,), default=None
-            Which rows are a chain, as for :meth:`fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Class labels, or an indicator matrix.
-        """
+    def _of_lowest_energy(self, X, groups):
+        """Return the labels of lowest energy."""
         if self._has_structure(groups):
             return self._labels.restored(self._inferred("mode", X, groups))
         energy = self.class_energy(X)
@@ -109,7 +94,10 @@ class LowestEnergyMixin:
         return energy - np.logaddexp.reduce(energy, axis=1)[:, None]
 
     def score(self, X, y, sample_weight: Weights = None, *, groups=None) -> float:
-        """Return the accuracy of :meth:`predict`.
+        """Return the accuracy of the labels of lowest energy.
+
+        ``reject_below`` has no effect: the accuracy of the rows that are left would be
+        highest with hardly any of them.
 
         Parameters
         ----------
@@ -125,7 +113,7 @@ class LowestEnergyMixin:
         float
             The share of right rows. A row of several labels is right if all are.
         """
-        predicted = self.predict(X, groups=groups)
+        predicted = self._of_lowest_energy(X, groups)
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
     def _class_energy(self, Z):

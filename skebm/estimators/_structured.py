@@ -36,12 +36,12 @@ class StructuredMixin:
         """Whether ``fit`` takes an indicator matrix."""
         is_chain = getattr(self.energy, "takes_groups", False)
         is_plain = self.loss == "nll" and self.class_weight is None
-        return is_plain and not is_chain and self.generative_weight == 0
+        return is_plain and not is_chain and self._share == 0
 
     def _check_structured(self):
         """Raise a sentence if parameters have no meaning for labels in structures."""
         is_likelihood = resolve(self.loss, LOSSES, "loss").is_joint
-        if is_likelihood and self.generative_weight == 0:
+        if is_likelihood and self._share == 0:
             return
         name = "generative_weight" if is_likelihood else "loss"
         raise ValueError(

@@ -74,13 +74,15 @@ class TableEstimator(TableMixin, EnergyEstimator):
 
     def _summarised(self, rows):
         """Return the facts about the rows of a first fit that the recipe may use."""
+        objective = self._objective()
+        is_estimate = not hasattr(objective, "adam_rate")
         return Summary.of(
             rows.units,
             rows.weight,
             count_variance=self._encoding.variance_of_counts,
             joint_count_variance=self._encoding.joint_variance_of_counts,
             spread=self._encoding.spread,
-            is_sampled=not hasattr(self._objective(), "adam_rate"),
+            is_sampled=getattr(objective, "is_sampled", is_estimate),
         )
 
     def __sklearn_tags__(self):

@@ -9,9 +9,10 @@ from sklearn.base import ClassifierMixin
 from skebm.estimators._base import TrainingRows, fit_hooks, store
 from skebm.estimators._class_plan import ClassPlanMixin
 from skebm.estimators._generative import GenerativeMixin
-from skebm.estimators._lowest_energy import LowestEnergyMixin
+from skebm.estimators._reject import RejectMixin
 from skebm.estimators._structured import StructuredMixin
 from skebm.estimators._table_estimator import TableEstimator
+from skebm.estimators._unlabelled import UnlabelledMixin
 from skebm.layers import Categorical, Columns
 from skebm.tables import (
     FirstRows,
@@ -22,7 +23,6 @@ from skebm.tables import (
     label_numbers,
     positive,
     refuse_change,
-    settled_classes,
     with_labels,
 )
 from skebm.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
@@ -30,10 +30,11 @@ from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
 
 
 class EnergyClassifier(
+    RejectMixin,
     ClassPlanMixin,
     StructuredMixin,
-    LowestEnergyMixin,
     GenerativeMixin,
+    UnlabelledMixin,
     ClassifierMixin,
     TableEstimator,
 ):
@@ -62,16 +63,23 @@ class EnergyClassifier(
         What training minimises, a function of the energies of all classes: a name of
         :data:`skebm.objectives.LOSSES`, or an object, such as ``Hinge(margin=2)``.
         ``"nll"`` is the negative log-likelihood ``-log p(y | x)``.
-    generative_weight : float in [0, 1], default=0.0
+    generative_weight : float in [0, 1] or "auto", default="auto"
         Share of the joint likelihood in the objective. 0 is purely discriminative, and
-        1 is purely generative. A weight of a few per cent regularises the classifier.
-        With a weight above 0, the estimator has ``score_samples`` and ``sample``. It
-        needs ``energy="rbm"`` and ``loss="nll"``.
+        1 is purely generative. A weight of one to five per cent regularises the
+        classifier. With a weight above 0, the estimator learns from rows without a
+        label, and it has ``score_samples`` and ``sample``. It needs ``energy="rbm"``
+        and ``loss="nll"``. ``"auto"`` is 0 if all rows of ``y`` have a label. Else
+        it is 1 over the root of the number of labels, at most 0.1. 0 leaves out rows
+        without a label.
     couplings : {"none", "auto", "tree", "full"}, default="none"
         Couplings of the inputs, as for :class:`RBMDensity`. They matter only if
         ``generative_weight`` is above 0.
     class_weight : dict, "balanced" or None, default=None
         Factors by which the weights of the rows of each class are multiplied.
+    reject_below : dict or None, default=None
+        Thresholds below which ``predict`` rejects a row: ``{"probability": 0.9}`` of
+        its largest class probability, ``{"score": -150.0}`` of its log-density in nats,
+        as ``score_samples`` returns it, or both. They may be set after ``fit``.
     visible : str, dict or list, default="auto"
         Units of the columns, as for :class:`RBMDensity`, with two differences. A data
         frame that has only numbers is read as an array. Columns of whole numbers are
@@ -92,7 +100,8 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Class labels. For several labels a row, they are the numbers of the columns.
+        Class labels, without what stands for a missing label. For several labels a
+        row, they are the numbers of the columns.
     components_ : ndarray of shape (n_components, n_units)
         Weights between hidden units and inputs. The scale of a Gaussian column's unit
         is the standard deviation of the column.
@@ -151,8 +160,12 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
             HasMethods(["class_energy", "class_grad"]),
         ],
         "loss": [str, HasMethods(["__call__", "check"])],
-        "generative_weight": [Interval(Real, 0, 1, closed="both")],
+        "generative_weight": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, 1, closed="both"),
+        ],
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "reject_below": [dict, None],
     }
 
     def __init__(
@@ -161,8 +174,9 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         *,
         energy: Spec = "rbm",
         loss: Spec = "nll",
-        generative_weight: float = 0.0,
+        generative_weight: float | Automatic = "auto",
         class_weight: Spec = None,
+        reject_below: dict | None = None,
         visible: Spec = "auto",
         hidden: str = "bernoulli",
         couplings: str = "none",
@@ -204,7 +218,9 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             Training rows.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Labels of at least two classes. A matrix of 0 and 1 says which of several
+            Labels of at least two classes. A row without a label has the label None,
+            or -1 in numbers. If there are fewer than two other classes, -1 is a class
+            itself, as in labels -1 and 1. A matrix of 0 and 1 says which of several
             labels each row has.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. None gives every row the weight 1.
@@ -231,7 +247,8 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
             As for :meth:`fit`.
         classes : array-like of shape (n_classes,), default=None
             All classes that may occur in any call. Later calls may repeat them. None
-            takes the classes of ``y`` in the first call.
+            takes the classes of ``y`` in the first call. If -1 is one of them, it is a
+            label and not a missing one.
 
         Returns
         -------
@@ -248,19 +265,20 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         kind = kind_of_labels(self._structure, y, groups)
         refuse_change(go_on and self._labels, kind)
         if kind is not None:
+            self._automatic_share = 0.0
             stage = groups, go_on, is_stream, classes
             return self._structured_rows(kind, X, y, sample_weight, *stage)
         self._labels = None
         hooks = fit_hooks(X, y, sample_weight)
         self._is_sparse = (go_on and self._is_sparse) or issparse(X)
         weight = check_weight(sample_weight, X)
+        y = self._note_unlabelled(y, classes, go_on)
         X, y = self._check_rows(X, y, weight, reset=not go_on)
-        self.classes_ = settled_classes(go_on and self.classes_, classes, y)
-        labels, n_classes = label_numbers(self.classes_, y), len(self.classes_)
+        labels, n_classes = self._numbered(y, classes, go_on), len(self.classes_)
         if not go_on:
             check_classes(self.classes_, labels, weight, type(self).__name__)
         labels = labels if weight is None else labels[weight > 0]
-        rows = FirstRows(X, positive(weight), labels)
+        rows = self._learnable(FirstRows(X, positive(weight), labels))
         rows, go_on = self._settled(rows, go_on, is_stream)
         X, weight, labels, _ = rows
         if self.class_weight is not None:
@@ -304,6 +322,6 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         # What is missing comes from the density, which is learned only then.
-        tags.input_tags.allow_nan = self.generative_weight != 0
+        tags.input_tags.allow_nan = self._share != 0
         tags.classifier_tags.multi_label = self._takes_label_sets
         return tags

@@ -66,6 +66,10 @@ class Monitor:
         """Return a figure in the units of the layer."""
         return figures[name] + self.shifts.get(name, 0.0)
 
+    def judged(self, X, weight):
+        """Return the rows that have a score, and their weights."""
+        return X, weight
+
     def likelihood(self, energy, log_partition, log_volume):
         """Return the mean log-likelihoods of training and held-out rows, in nats.
 

@@ -37,13 +37,13 @@ class ClassMonitor(Monitor):
     def __init__(self, X, weight, held_out, layer, random, encoding=None, loss=None):
         self.loss = loss
         self.score_name = getattr(loss, "score_name", self.score_name)
-        watched = X, weight, random.fold(0), _MAX_ROWS
+        self.n_classes = layer.layers[1].n_units
+        watched = *self.judged(X, weight), random.fold(0), _MAX_ROWS
         self.rows, self.weight = subsample(*watched, stays_sparse=True)
         self.held_out = held_out
         if held_out is not None:
             watched = *held_out, random.fold(1), _MAX_HELD_OUT
             self.held_out = subsample(*watched, stays_sparse=True)
-        self.n_classes = layer.layers[1].n_units
         self.size = X.shape[0] * X.shape[1]
 
     def stride(self, n_updates, n_hidden):
@@ -62,6 +62,13 @@ class ClassMonitor(Monitor):
         classifier that is certain and right.
         """
         return -0.01 * baseline
+
+    def judged(self, X, weight):
+        """Return the rows with a label, and their weights."""
+        there = np.asarray((X[:, -self.n_classes :] > 0).sum(axis=1)).ravel() > 0
+        if there.all():
+            return X, weight
+        return X[there], None if weight is None else weight[there]
 
     def scores(self, energy, rows):
         """Return the log-probability of the label of each row, or its negative loss."""

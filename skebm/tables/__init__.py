@@ -41,10 +41,17 @@ from skebm.tables.structured import (
     with_columns,
 )
 from skebm.tables.table import Table
+from skebm.tables.unlabelled import (
+    MISSING,
+    is_labelled,
+    plain_labels,
+    without_missing,
+)
 from skebm.tables.weights import check_weight, positive, rows_by_weight
 
 __all__ = [
     "KINDS",
+    "MISSING",
     "Chains",
     "Encoding",
     "FirstRows",
@@ -67,6 +74,7 @@ __all__ = [
     "empty_column",
     "in_kind",
     "is_frame",
+    "is_labelled",
     "is_missing",
     "keep_observed",
     "kind_of_labels",
@@ -75,6 +83,7 @@ __all__ = [
     "named_as",
     "names_of",
     "partial_rows",
+    "plain_labels",
     "positive",
     "read_documents",
     "refuse_change",
@@ -87,4 +96,5 @@ __all__ = [
     "validated",
     "with_columns",
     "with_labels",
+    "without_missing",
 ]

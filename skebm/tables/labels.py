@@ -102,12 +102,13 @@ def check_classes(classes, numbers, weight, estimator):
     ----------
     classes : ndarray of shape (n_classes,)
     numbers : ndarray of int of shape (n,)
+        -1 is a row without a label.
     weight : ndarray of shape (n,) or None
     estimator : str
         For the sentence.
     """
     present = np.unique(numbers if weight is None else numbers[weight > 0])
-    if len(classes) < 2 or len(present) == 0:
+    if len(classes) < 2 or not (present >= 0).any():
         raise ValueError(
             f"{estimator} needs rows of at least two classes, but y holds one class: "
             f"{classes[0]!r}."
@@ -123,12 +124,13 @@ def class_factors(class_weight, classes, numbers, weight):
         ``"balanced"`` counts a weight as so many rows.
     classes : ndarray of shape (n_classes,)
     numbers : ndarray of int of shape (n,)
+        -1 is a row without a label.
     weight : ndarray of shape (n,) or None
 
     Returns
     -------
-    ndarray of shape (n_classes,)
-        0 for classes of which there are no rows.
+    ndarray of shape (n_classes + 1,)
+        0 for classes of which there are no rows, and last 1, for rows without a label.
     """
     if isinstance(class_weight, dict):
         for label, factor in class_weight.items():
@@ -137,9 +139,10 @@ def class_factors(class_weight, classes, numbers, weight):
                     f"class_weight must hold numbers from 0 to {_LARGEST_FACTOR:g}; it "
                     f"has {factor!r} for {label!r}."
                 )
-    if weight is not None:
-        numbers, weight = numbers[weight > 0], weight[weight > 0]
-    present, factors = np.unique(numbers), np.zeros(len(classes))
+    counts = numbers >= 0 if weight is None else (numbers >= 0) & (weight > 0)
+    numbers, weight = numbers[counts], None if weight is None else weight[counts]
+    present, factors = np.unique(numbers), np.zeros(len(classes) + 1)
+    factors[-1] = 1
     factors[present] = compute_class_weight(
         class_weight, classes=classes[present], y=classes[numbers], sample_weight=weight
     )
@@ -149,14 +152,19 @@ def class_factors(class_weight, classes, numbers, weight):
 def with_labels(Z, numbers, n_classes):
     """Return rows of units with one-hot labels behind them.
 
+    A row without a label has zeros there. If the row has holes, the label is a hole as
+    well: what fills holes draws them together.
+
     Parameters
     ----------
     Z : {ndarray, CSR matrix} of shape (n, n_units)
     numbers : ndarray of int of shape (n,)
+        -1 is a row without a label.
     n_classes : int
     """
-    one_hot = np.zeros((len(numbers), n_classes), dtype=Z.dtype)
-    one_hot[np.arange(len(numbers)), numbers] = 1
+    one_hot = (numbers[:, None] == np.arange(n_classes)).astype(Z.dtype)
+    if (missing := numbers < 0).any() and not issparse(Z):
+        one_hot[missing & np.isnan(Z).any(axis=1)] = np.nan
     if issparse(Z):
         return hstack([Z, csr_matrix(one_hot)], format="csr")
     return np.hstack([Z, one_hot])

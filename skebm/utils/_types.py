@@ -56,6 +56,7 @@ class Declared:
         partition: Any
         random_state: Any
         reference: Any
+        reject_below: Any
         resample_inputs: Any
         sample_posterior: Any
         schedule: Any

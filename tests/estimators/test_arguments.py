@@ -130,7 +130,7 @@ def test_methods_of_unfitted_documents(method, bits):
         getattr(DocumentDensity(), method)(bits)
 
 
-@pytest.mark.parametrize("labels", [["a", 1], ["a", None]])
+@pytest.mark.parametrize("labels", [["a", 1], ["a", 1.5]])
 def test_labels_of_several_types(bits, labels):
     y = np.array([labels[k % 2] for k in range(N_ROWS)], object)
     with pytest.raises(ValueError, match="labels of several types"):

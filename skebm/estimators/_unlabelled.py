@@ -1,0 +1,122 @@
+"""Rows without a label in the fit of a classifier."""
+
+import numpy as np
+from scipy.sparse import issparse, vstack
+
+from skebm.tables import (
+    MISSING,
+    is_labelled,
+    label_numbers,
+    plain_labels,
+    settled_classes,
+    without_missing,
+)
+from skebm.utils._validation import is_auto
+
+# Largest weight of the joint likelihood that "auto" stands for if rows lack a label. It
+# is 1 over the root of the number of labels, as the error of what they teach is. On
+# rows of the training digits, 0.1 is best for 100 labels among 0.01, 0.03, 0.1, 0.2 and
+# 0.5, and 0.03 for 1000 (asv_bench/compare/semi_supervised.py).
+_LARGEST_SHARE = 0.1
+# Smallest share of the visits of an epoch that rows with a label get.
+_LEAST = 0.25
+_REMEDY = (
+    "y has rows without a label (-1 or None), and energy={energy!r} has no density of "
+    "rows to learn from them. Set energy='rbm', or generative_weight=0 to learn from "
+    "rows with a label alone, or wrap the classifier in "
+    "sklearn.semi_supervised.SelfTrainingClassifier."
+)
+_NO_LABEL = (
+    "y has rows without a label only (-1 or None), among those of a weight above 0. "
+    "Pass at least one row with a label in each call."
+)
+
+
+class UnlabelledMixin:
+    """The steps of a fit of a classifier that are others for rows without a label."""
+
+    @property
+    def _has_unlabelled(self):
+        """Whether this training has had rows without a label."""
+        return getattr(self, "_automatic_share", 0.0) > 0
+
+    @property
+    def _share(self):
+        """The weight of the joint likelihood, a number."""
+        if not is_auto(self.generative_weight):
+            return self.generative_weight
+        return getattr(self, "_automatic_share", 0.0)
+
+    def _note_unlabelled(self, y, classes, go_on):
+        """Note whether this training has had rows without a label; return labels."""
+        y = without_missing(y)
+        there = is_labelled(
+            np.ravel(np.asarray(y)), self.classes_ if go_on else classes
+        )
+        # A training that goes on keeps its objective.
+        share = getattr(self, "_automatic_share", 0.0) if go_on else 0.0
+        if there is not None and share == 0:
+            share = min(1 / np.sqrt(max(there.sum(), 1)), _LARGEST_SHARE)
+        self._automatic_share = float(share)
+        if self._share > 0 and not self._recipe().is_joint and there is not None:
+            raise ValueError(_REMEDY.format(energy=self.energy))
+        return y
+
+    def _numbered(self, y, classes, go_on):
+        """Return the number of the class of each row; -1 for rows without a label."""
+        there = is_labelled(y, self.classes_ if go_on else classes)
+        if there is None:
+            self.classes_ = settled_classes(go_on and self.classes_, classes, y)
+            return label_numbers(self.classes_, y)
+        if not there.any():
+            raise ValueError(_NO_LABEL)
+        labels, numbers = plain_labels(y[there]), np.full(len(y), MISSING)
+        self.classes_ = settled_classes(go_on and self.classes_, classes, labels)
+        numbers[there] = label_numbers(self.classes_, labels)
+        return numbers
+
+    def _learnable(self, rows):
+        """Return the rows that training can learn from."""
+        if not (rows.labels >= 0).any():
+            raise ValueError(_NO_LABEL)
+        if self._share > 0 or (rows.labels >= 0).all():
+            return rows
+        there = rows.labels >= 0
+        weight = None if rows.weight is None else rows.weight[there]
+        return rows._replace(X=rows.X[there], weight=weight, labels=rows.labels[there])
+
+    def _parted(self, rows, random):
+        """Hold out rows with a label only."""
+        if rows.labels is None or (rows.labels >= 0).all():
+            return super()._parted(rows, random)
+        there = rows.labels >= 0
+        parts = super()._parted(_taken(rows, there), random)
+        rest = _taken(rows, ~there)
+        stack = vstack if issparse(rest.units) else np.concatenate
+        units = stack([parts.units, rest.units])
+        weight = rest.weight
+        if weight is not None:
+            weight = np.concatenate([parts.weight, weight])
+        labels = np.concatenate([parts.labels, rest.labels])
+        return parts._replace(units=units, weight=weight, labels=labels)
+
+    def _visited(self, rows):
+        """Repeat rows with a label, at weights that make up for it."""
+        if rows.labels is None:
+            return rows
+        there = rows.labels >= 0
+        n_labelled, n_others = there.sum(), (~there).sum()
+        times = int(np.ceil(_LEAST / (1 - _LEAST) * n_others / n_labelled))
+        if times <= 1:
+            return rows
+        counts = np.where(there, times, 1)
+        weight = np.ones(len(there)) if rows.weight is None else rows.weight
+        repeated = _taken(rows, np.repeat(np.arange(len(there)), counts))
+        return repeated._replace(weight=np.repeat(weight / counts, counts))
+
+
+def _taken(rows, chosen):
+    """Return chosen rows."""
+    units, weight = rows.units[chosen], rows.weight
+    weight = None if weight is None else weight[chosen]
+    return rows._replace(units=units, weight=weight, labels=rows.labels[chosen])
