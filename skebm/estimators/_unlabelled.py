@@ -1,5 +1,7 @@
 """Rows without a label in the fit of a classifier."""
 
+import warnings
+
 import numpy as np
 from scipy.sparse import issparse, vstack
 
@@ -25,6 +27,11 @@ _REMEDY = (
     "rows to learn from them. Set energy='rbm', or generative_weight=0 to learn from "
     "rows with a label alone, or wrap the classifier in "
     "sklearn.semi_supervised.SelfTrainingClassifier."
+)
+_NO_CLASS = (
+    "y has the label -1 beside at least two others, so it stands for a missing label, "
+    "as in sklearn.semi_supervised. Set generative_weight to a number to have no "
+    "warning, such as 0.05. If -1 is a class, give it another number."
 )
 _NO_LABEL = (
     "y has rows without a label only (-1 or None), among those of a weight above 0. "
@@ -58,9 +65,16 @@ class UnlabelledMixin:
         if there is not None and share == 0:
             share = min(1 / np.sqrt(max(there.sum(), 1)), _LARGEST_SHARE)
         self._automatic_share = float(share)
+        if self._automatic_share > 0 and not go_on:
+            self._tell_of_numbers(y)
         if self._share > 0 and not self._recipe().is_joint and there is not None:
             raise ValueError(_REMEDY.format(energy=self.energy))
         return y
+
+    def _tell_of_numbers(self, y):
+        """Warn that -1 is no class, unless the user has set a weight."""
+        if is_auto(self.generative_weight) and np.asarray(y).dtype.kind in "if":
+            warnings.warn(_NO_CLASS, UserWarning, stacklevel=7)
 
     def _numbered(self, y, classes, go_on):
         """Return the number of the class of each row; -1 for rows without a label."""

@@ -1,5 +1,7 @@
 """Classifiers of which some rows have no label."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -142,3 +144,16 @@ def test_streams_and_holes(rng):
     X[5:, ::3][rng.random((len(X) - 5, 4)) < 0.3] = np.nan
     holes = EnergyClassifier(**QUICK).fit(X, hidden(y, 20))
     assert holes.score(X, y) > 0.9
+
+
+def test_numbers_that_are_no_class_are_told():
+    """Only if the user has not shown to know, and at the line of the call."""
+    X, y = np.arange(12.0)[:, None] % 5, np.arange(12) % 3 - 1
+    sizes = {"n_components": 2, "n_iter": 1, "random_state": 0}
+    with pytest.warns(UserWarning, match="If -1 is a class, give it") as warned:
+        model = EnergyClassifier(**sizes).fit(X, y)
+    assert warned[0].filename == __file__
+    assert list(model.classes_) == [0, 1]
+    with warnings.catch_warnings(action="error", category=UserWarning):
+        EnergyClassifier(generative_weight=0.05, **sizes).fit(X, y)
+        EnergyClassifier(**sizes).fit(X[y != 0], y[y != 0])
