@@ -6,22 +6,20 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from sklearn.base import clone
 
-from skebm.energies import Energy, Updates
+from skebm.energies import Energy
 from skebm.inference import Completion
 from skebm.optimizers import Average
 from skebm.penalties import Penalties
+from skebm.updates import do_fused, may_be_fused, update
 from skebm.utils._clock import Clock
 from skebm.utils._going_on import is_interrupt, same
 from skebm.utils._groups import minibatches
 from skebm.utils._shares import shares
-from skebm.utils._sparse import dense
 
 # Training stops after more rollbacks than this. The learning rate is tiny by then.
 _MAX_ROLLBACKS = 8
 # Each rollback multiplies the learning rate by this factor.
 _ROLLBACK_FACTOR = 0.2
-# Seconds of a call of a kernel that does several updates. Ctrl-C has to wait so long.
-_CALL_SECONDS = 0.03
 # Gibbs sweeps of the holes of a row at each visit.
 _HOLE_SWEEPS = 1
 
@@ -267,12 +265,12 @@ def _epoch(training, X, weight, plan, epoch, clock, completion):
         batches = minibatches(order, starts, n_rows, n_batches)
         n_batches = len(batches)
     mass_per_batch = (n_rows if weight is None else weight.sum()) / n_batches
-    is_fused = weight is None and completion is None and _may_be_fused(plan)
-    rate, b, n_at_once = 0.0, 0, 1
+    is_fused = completion is None and may_be_fused(plan)
+    rate, b = 0.0, 0
     while b < n_batches:
         if clock.progress(epoch + b / n_batches) == 1:
             break
-        numbers = range(b, min(b + n_at_once, n_batches)) if is_fused else [b]
+        numbers = range(b, min(b + clock.n_at_once, n_batches)) if is_fused else [b]
         started = time.perf_counter()
         progress = [clock.progress(epoch + k / n_batches) for k in numbers]
         factor = plan.learning_rate * training.rate_factor
@@ -280,12 +278,11 @@ def _epoch(training, X, weight, plan, epoch, clock, completion):
         draws = visit.folds([(1, k) for k in numbers])
         rows = [batches[k] for k in numbers]
         if is_fused:
-            is_fused = _updates(training, X, plan, rows, rates, draws, mass_per_batch)
+            masses = weight, mass_per_batch
+            is_fused = do_fused(training, X, plan, rows, rates, draws, masses)
             if not is_fused:
                 continue
-            seconds = (time.perf_counter() - started) / len(numbers)
-            limit = int(_CALL_SECONDS / max(seconds, 1e-9))
-            n_at_once = max(1, min(10 * n_at_once, limit))
+            clock.pace(len(numbers), time.perf_counter() - started)
         else:
             batch = X[rows[0]]
             if completion is not None:
@@ -293,58 +290,7 @@ def _epoch(training, X, weight, plan, epoch, clock, completion):
                     energy, rows[0], _HOLE_SWEEPS, draws[0].fold(2)
                 )
             parts = shares(weight, rows[0], batch.shape[0], mass_per_batch)
-            _update(training, batch, *parts, plan, rates[0], draws[0])
+            update(training, batch, *parts, plan, rates[0], draws[0])
             training.average.update(params)
         rate, b = rates[-1], b + len(numbers)
     return rate
-
-
-def _may_be_fused(plan):
-    """Tell whether updates are only steps along a gradient, as kernels do them."""
-    is_plain = getattr(plan.optimizer, "is_plain_descent", False)
-    has_kernel = hasattr(plan.objective, "fused_updates")
-    return is_plain and plan.penalties.only_decay and has_kernel
-
-
-def _updates(training, X, plan, batches, rates, draws, mass_per_batch):
-    """Do several updates in one call, and return whether there is a kernel for that."""
-    if isinstance(batches[0], slice):
-        batches = [np.arange(X.shape[0])]
-    # The step of a larger minibatch is longer, as in `shares`.
-    rates = np.array(rates) * [len(rows) / mass_per_batch for rows in batches]
-    updates = Updates(
-        X=X,
-        batches=batches,
-        rates=rates,
-        decays=1 - plan.penalties.l2 * rates,
-        moves=training.average.moves(len(batches)),
-        averages=training.average.params,
-        resample=plan.resample_inputs,
-        randoms=draws,
-    )
-    state = plan.objective.fused_updates(
-        training.energy, updates, training.objective_state
-    )
-    if state is None:
-        return False
-    training.objective_state = state
-    training.average.count += len(batches)
-    return True
-
-
-def _update(training, batch, share, mass, plan, rate, draws):
-    """Do one update; ``share`` and ``mass`` are the result of :func:`shares`."""
-    if mass == 0:
-        return
-    energy = training.energy
-    if plan.resample_inputs:
-        batch = draws.fold(0).bernoulli(dense(batch))
-    gradient, training.objective_state = plan.objective.gradient(
-        energy, batch, share, training.objective_state, draws.fold(1)
-    )
-    gradient = energy.precondition(gradient)
-    plan.penalties.add_gradient(gradient, energy, batch, share)
-    training.optimizer_state = plan.optimizer.update(
-        energy.params, gradient, training.optimizer_state, rate * mass
-    )
-    energy.project()

@@ -75,11 +75,14 @@ class Energy(Contrast):
     fused : object or None
         Kernels that do the work of a whole minibatch: see
         :class:`skebm.energies.rbm.FusedRBM`.
+    fused_labels : object or None
+        Kernels that do whole minibatches of the likelihood of labels, as
+        :class:`skebm.energies._label_updates.LabelUpdates` does.
     """
 
     base = None
     visible = None
-    fused, starts_anywhere = None, False
+    fused, fused_labels, starts_anywhere = None, None, False
 
     @classmethod
     def of(cls, energy):

@@ -47,7 +47,7 @@ class NegativePhase(NamedTuple):
 
 
 class Updates(NamedTuple):
-    """Several updates of plain gradient descent.
+    """Several updates of plain gradient descent, or of Adam.
 
     Attributes
     ----------
@@ -75,6 +75,12 @@ class Updates(NamedTuple):
     n_sweeps : tuple of int
         Number of steps of the sampler in an update, and number of Gibbs sweeps in a
         step.
+    shares : list of ndarray or None
+        Shares of the rows of each minibatch. None gives all rows the same share.
+    adam : AdamSteps or None
+        The steps of Adam. None stands for plain gradient descent.
+    l2 : float
+        Factor of the penalty, which is a part of the gradient of Adam.
     """
 
     X: np.ndarray
@@ -89,3 +95,6 @@ class Updates(NamedTuple):
     offsets: tuple | None = None
     offset_rate: float = 0.0
     n_sweeps: tuple = (1, 1)
+    shares: list | None = None
+    adam: object = None
+    l2: float = 0.0

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skebm.energies._classes import ClassEnergy, ClassRecipe, in_nats, products, times
+from skebm.energies._perceptron_updates import perceptron_updates
 from skebm.energies._recipe import columns_of
 
 
@@ -28,6 +29,11 @@ class LinearClasses(ClassEnergy):
             return {"weights": products(x, slopes), "bias": slopes.sum(axis=0)}
 
         return in_nats(times(x, weights) + self.params["bias"]), pullback
+
+    @property
+    def fused_labels(self):
+        """Kernels for whole minibatches."""
+        return perceptron_updates(self, [("weights", "bias")])
 
 
 class ClassLinear(ClassRecipe):

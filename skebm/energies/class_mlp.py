@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from skebm.energies._classes import ClassEnergy, ClassRecipe, in_nats, products, times
+from skebm.energies._perceptron_updates import perceptron_updates
 from skebm.utils._math import sigmoid
 from skebm.utils._validation import layer_sizes, lookup
 
@@ -52,6 +53,15 @@ class PerceptronClasses(ClassEnergy):
         """Number of hidden units of all layers."""
         numbers = range(1, self.n_layers + 1)
         return sum(len(self.params[f"bias_{k}"]) for k in numbers)
+
+    @property
+    def fused_labels(self):
+        """Kernels for whole minibatches."""
+        hidden = range(1, self.n_layers + 1)
+        names = [(f"weights_{k}", f"bias_{k}") for k in hidden]
+        return perceptron_updates(
+            self, [*names, ("output", "output_bias")], self.activation
+        )
 
     def class_pullback(self, x):
         """Return the energies of all classes, and a function that makes gradients."""

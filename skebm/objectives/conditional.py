@@ -75,6 +75,23 @@ class Conditional(BaseEstimator):
         _, slopes = self._loss(energies, y.argmax(axis=1))
         return pullback(weight[:, None] * slopes), state
 
+    def fused_updates(self, energy, updates, state):
+        """Do several updates in one call of a kernel, as :meth:`PCD.fused_updates`.
+
+        Returns
+        -------
+        None or NotImplemented
+            The state, or ``NotImplemented`` if there is no kernel for the updates.
+        """
+        fused = energy.fused_labels
+        is_usual = getattr(self._loss, "has_kernel", False) and not updates.resample
+        if fused is None or not (
+            updates.adam and is_usual and fused.accepts(updates.X)
+        ):
+            return NotImplemented
+        fused.updates(updates)
+        return state
+
     @property
     def _loss(self):
         loss = self.label_loss

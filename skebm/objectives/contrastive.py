@@ -114,13 +114,13 @@ class _Contrastive(BaseEstimator):
 
         Returns
         -------
-        ContrastiveState or None
-            None if there is no kernel for the updates.
+        ContrastiveState or NotImplemented
+            ``NotImplemented`` if there is no kernel for the updates.
         """
         energy = Energy.of(energy)
         fused = self._fused(energy, state.sampler, updates.X)
-        if fused is None:
-            return None
+        if fused is None or updates.adam or updates.shares:
+            return NotImplemented
         updates = updates._replace(
             chains=state.chains,
             offsets=state.offsets,

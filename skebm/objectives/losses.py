@@ -69,6 +69,11 @@ class NegativeLogLikelihood(Loss):
 
     score_name, is_joint = "log_likelihood", True
 
+    @property
+    def has_kernel(self):
+        """Whether the kernels of label updates minimise this loss."""
+        return type(self).__call__ is NegativeLogLikelihood.__call__
+
     def __call__(self, energies, labels):
         """Return the loss of each row, and its slope; see :class:`Loss`."""
         rows = np.arange(len(labels))

@@ -1,6 +1,7 @@
 """The Adam optimizer."""
 
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -8,6 +9,28 @@ from sklearn.base import BaseEstimator
 
 from skebm.utils._addresses import KERNEL
 from skebm.utils._parallel import map_blocks
+
+
+class AdamSteps(NamedTuple):
+    """Several steps of :class:`Adam`, as kernels do them.
+
+    Attributes
+    ----------
+    rates : ndarray of shape (n_steps,)
+        Learning rates with both bias corrections.
+    first, second : dict of str to ndarray
+        The moving averages, which the kernels change in place.
+    share1, share2 : float
+        Shares of a new gradient in them.
+    epsilon : float
+    """
+
+    rates: np.ndarray
+    first: dict
+    second: dict
+    share1: float
+    share2: float
+    epsilon: float
 
 
 class Adam(BaseEstimator):
@@ -33,6 +56,11 @@ class Adam(BaseEstimator):
         self.beta1 = beta1
         self.beta2 = beta2
         self.epsilon = epsilon
+
+    @property
+    def has_steps(self):
+        """Whether :meth:`steps` does the same as :meth:`update`."""
+        return type(self).update is Adam.update
 
     def init(self, params):
         """Return the state before the first update: both averages are zero.
@@ -73,8 +101,7 @@ class Adam(BaseEstimator):
             The next state.
         """
         count = state["count"] + 1
-        # Both bias corrections in one factor, as in section 2 of the paper.
-        rate = learning_rate * np.sqrt(1 - self.beta2**count) / (1 - self.beta1**count)
+        rate = self._corrected(learning_rate, count)
         for name, value in params.items():
             arrays = value, gradient[name], state["first"][name], state["second"][name]
             scalars = [
@@ -87,6 +114,30 @@ class Adam(BaseEstimator):
 
             map_blocks(update_block, len(value), 20 * prod(value.shape[1:]), size=256)
         return {**state, "count": count}
+
+    def steps(self, state, learning_rates):
+        """Return the next steps as kernels take them, and the state after them.
+
+        Parameters
+        ----------
+        state : dict
+            As for :meth:`update`.
+        learning_rates : ndarray of shape (n_steps,)
+
+        Returns
+        -------
+        steps : AdamSteps
+        state : dict
+        """
+        n_steps, averages = len(learning_rates), (state["first"], state["second"])
+        rates = self._corrected(learning_rates, state["count"] + 1 + np.arange(n_steps))
+        shares = 1 - self.beta1, 1 - self.beta2
+        steps = AdamSteps(rates, *averages, *shares, self.epsilon)
+        return steps, {**state, "count": state["count"] + n_steps}
+
+    def _corrected(self, rate, count):
+        """Return the rate with both bias corrections, as in section 2 of the paper."""
+        return rate * np.sqrt(1 - self.beta2**count) / (1 - self.beta1**count)
 
 
 @njit(**KERNEL)

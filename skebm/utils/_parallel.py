@@ -234,10 +234,13 @@ def run_phases(kernel, n_phases, n_threads, *args):
     if config.DISABLE_JIT or not _crew.has_room():
         n_threads = 1
     crew = board(n_phases), n_threads == 1
+    if n_threads == 1:
+        kernel(crew, *args)
+        return
     started, used = time.perf_counter(), time.thread_time()
     map_parts(lambda _: kernel(crew, *args), range(n_threads))
     passed, used = time.perf_counter() - started, time.thread_time() - used
-    if n_threads > 1 and passed > _NOTICEABLE and used < _CROWDED * passed:
+    if passed > _NOTICEABLE and used < _CROWDED * passed:
         _crew.calls_alone = _CALLS_ALONE
 
 

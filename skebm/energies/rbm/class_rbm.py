@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from skebm.energies.rbm._class_kernels import class_rbm_updates, label_cgf
 from skebm.energies.rbm.rbm import RBM
+from skebm.layers import Bernoulli
 from skebm.utils._parallel import map_blocks
-from skebm.utils._products import weight_gradient
+from skebm.utils._products import product, weight_gradient
 from skebm.utils._sparse import dense
 
 # A sum of weights over the classes is 0 up to rounding if it is below this number times
@@ -54,9 +56,27 @@ class ClassRBM(RBM):
         """
         layer, label = self.visible.layers
         energy_of_x = np.asarray(layer.energy(x), dtype=np.float64)[:, None]
-        inputs = x @ self.weights[: self.n_inputs]
-        cgf = [self.hidden.cgf(received) for received in self._per_class(inputs)]
-        return energy_of_x - label.bias - np.stack(cgf, axis=1)
+        inputs = product(x, self.weights[: self.n_inputs])
+        if self._has_kernels:
+            per_class = self._coupled(self.weights[self.n_inputs :])
+            cgf = label_cgf(self._coupled(inputs), per_class, self.hidden.bias)
+        else:
+            cgf = [self.hidden.cgf(received) for received in self._per_class(inputs)]
+            cgf = np.stack(cgf, axis=1)
+        return energy_of_x - label.bias - cgf
+
+    @property
+    def _has_kernels(self):
+        arrays = self.weights, self.hidden.params["bias"]
+        return type(self.hidden) is Bernoulli and all(
+            array.flags.c_contiguous for array in arrays
+        )
+
+    @property
+    def fused_labels(self):
+        """Kernels for whole minibatches; None unless hidden units are Bernoulli."""
+        is_plain = not self.visible.coupled and self.coupling == 1
+        return class_rbm_updates(self) if self._has_kernels and is_plain else None
 
     def class_grad(self, x, weight):
         """Return the gradient of ``sum(weight * class_energy(x))`` by name.
