@@ -39,3 +39,26 @@ def test_no_gradient_no_step():
     params = {"a": np.ones(3)}
     Adam().update(params, {"a": np.zeros(3)}, Adam().init(params), 0.1)
     np.testing.assert_array_equal(params["a"], 1)
+
+
+def test_steps_of_kernels_are_those_of_updates():
+    optimizer, params = Adam(beta1=0.8, beta2=0.95), {"a": np.zeros(1)}
+    state, rates = optimizer.init(params), np.array([0.3, 0.2, 0.1])
+    steps, after = optimizer.steps(state, rates)
+    first = second = value = 0.0
+    for t, g in enumerate((3.0, -1.0, 2.0)):
+        state = optimizer.update(params, {"a": np.array([g])}, state, rates[t])
+        first += (g - first) * steps.share1
+        second += (g * g - second) * steps.share2
+        value -= steps.rates[t] * first / (np.sqrt(second) + steps.epsilon)
+    np.testing.assert_allclose(params["a"], value)
+    assert after["count"] == state["count"] == 3
+
+
+def test_an_own_update_has_no_steps():
+    class Own(Adam):
+        def update(self, params, gradient, state, learning_rate):
+            return state
+
+    assert Adam().has_steps
+    assert not Own().has_steps
