@@ -6,6 +6,7 @@ import numpy as np
 
 from skebm.energies._base import Energy
 from skebm.energies._recipe import Recipe, marginals
+from skebm.utils._products import product
 from skebm.utils._sparse import dense
 
 
@@ -146,7 +147,7 @@ def labels_alone(layer, summary):
 
 def times(x, matrix):
     """Return ``x @ matrix`` as an ndarray, of rows that may be sparse."""
-    return np.asarray(x @ matrix)
+    return product(x, matrix) if isinstance(x, np.ndarray) else np.asarray(x @ matrix)
 
 
 def products(x, slopes):

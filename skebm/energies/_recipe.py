@@ -128,6 +128,8 @@ class Recipe(BaseEstimator):
     label_precision : float
         ``l2="auto"`` times the number of rows if only labels are learned: the weights
         are normal with the variance ``1 / label_precision`` a priori.
+    label_growth : float
+        Power of the number of rows with which this product grows from 300 rows on.
     objective, kernel : str
         What ``"auto"`` stands for in an estimator.
     holds_out : bool
@@ -141,8 +143,8 @@ class Recipe(BaseEstimator):
 
     monitor, objective, kernel = "density", "pcd", "gibbs"
     is_tilt, is_anchored, is_unscaled, is_joint = False, False, False, False
-    is_structured = False
-    is_shrunk, holds_out, label_precision = True, False, 0.0
+    is_structured, is_shrunk, holds_out = False, True, False
+    label_precision, label_growth = 0.0, 0.0
 
     @classmethod
     def of(cls, recipe):

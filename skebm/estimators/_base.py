@@ -19,7 +19,7 @@ from skebm.partition import LogPartition, find_partition
 from skebm.training import Training, train
 from skebm.utils._going_on import defining, refuse_changes, whole
 from skebm.utils._hold_out import hold_out
-from skebm.utils._parallel import map_blocks, use_threads
+from skebm.utils._parallel import blocks_of, map_blocks, use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import HasMethods, Interval, StrOptions
 from skebm.utils._stored import Versioned, writable
@@ -274,8 +274,10 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
 
     def _map_rows(self, function, X):
         """Apply ``function`` to blocks of rows on ``n_jobs`` threads; join results."""
+        work = self._energy.work // 2
+        if len(blocks_of(X.shape[0], work, _SCORE_ROWS)) == 1:
+            return function(X)
         with use_threads(self.n_jobs):
-            work = self._energy.work // 2
             blocks = map_blocks(
                 lambda block: function(X[block]), X.shape[0], work, size=_SCORE_ROWS
             )

@@ -69,6 +69,14 @@ class ClassPlanMixin:
             )
         return resolve(energy, CLASS_ENERGIES, "energy")
 
+    @property
+    def _is_joint(self):
+        """Whether the energy is of labels and inputs; no recipe is made for this."""
+        energy = self.energy
+        is_name = isinstance(energy, str)
+        recipe = CLASS_ENERGIES.get(energy) if is_name else energy
+        return getattr(recipe, "is_joint", False)
+
     def _objective(self):
         if self._recipe().is_structured:
             self._check_structured()

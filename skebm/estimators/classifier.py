@@ -87,8 +87,10 @@ class EnergyClassifier(
         ``"rbm"``: ``"auto"`` divides their columns by the largest absolute value.
     l2 : float or "auto", default="auto"
         Factor of ``sum w**2 / 2``, as for :class:`RBMDensity`. ``"auto"`` falls with
-        the number of rows (0.3 over that number for ``energy="rbm"``). It is 0 in
-        ``partial_fit``, for an energy of your own, and for ``generative_weight > 0``.
+        the number of rows. It is 0.3 over that number for ``energy="rbm"``. For
+        ``"mlp"`` it is 1.5 over that number, times the cubic root of the rows over 300
+        if there are more than 300. It is 0 in ``partial_fit``, for an energy of your
+        own, and for ``generative_weight > 0``.
     hidden, objective, optimizer, learning_rate, schedule, batch_size, \
 n_iter, max_time, average, l1, l1b, sparsity_target, sparsity_cost, partition, \
 resample_inputs, handle_unknown, early_stopping, validation_fraction, \
@@ -312,7 +314,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
             return self._structured_energy(X, y, groups)
         Z = self._encoded(X)
         energy = self._class_energy(Z)
-        if self._recipe().is_joint:
+        if self._is_joint:
             energy = energy + self._encoding.log_volume(Z)[:, None]
         if y is None:
             return energy

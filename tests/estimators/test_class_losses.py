@@ -157,6 +157,16 @@ def test_the_penalty_of_auto_is_a_prior_of_weights(energy):
             np.testing.assert_array_equal(results[0].predict_proba(X), expected)
 
 
+@pytest.mark.parametrize(("energy", "growth"), [("mlp", 2.0), ("linear", 1.0)])
+def test_the_penalty_of_auto_falls_slower_than_the_rows_of_a_perceptron(energy, growth):
+    model, precision = make(energy=energy), CLASS_ENERGIES[energy].label_precision
+    mass = 8 * 300.0  # 300 rows are few; the growth is their cubic root
+    weight = np.full(len(X), mass / len(X))
+    same = clone(model).set_params(l2=growth * precision / mass)
+    probabilities = [m.fit(X, Y, weight).predict_proba(X) for m in (model, same)]
+    np.testing.assert_allclose(*probabilities, atol=1e-6)
+
+
 # -- an energy of one's own ------------------------------------------------------------
 
 

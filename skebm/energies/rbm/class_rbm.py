@@ -56,7 +56,8 @@ class ClassRBM(RBM):
         """
         layer, label = self.visible.layers
         energy_of_x = np.asarray(layer.energy(x), dtype=np.float64)[:, None]
-        inputs = product(x, self.weights[: self.n_inputs])
+        weights = self.weights[: self.n_inputs]
+        inputs = product(x, weights) if isinstance(x, np.ndarray) else x @ weights
         if self._has_kernels:
             per_class = self._coupled(self.weights[self.n_inputs :])
             cgf = label_cgf(self._coupled(inputs), per_class, self.hidden.bias)

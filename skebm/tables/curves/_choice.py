@@ -7,8 +7,8 @@ import numpy as np
 
 from skebm.tables.curves._logarithm import (
     Logarithm,
-    log_of_distance,
-    slope_at,
+    log_and_slope,
+    logs_at,
     steepest,
 )
 from skebm.tables.curves._sample import mean_loss
@@ -172,9 +172,10 @@ def _two_sided(sample, ends, price):
         below, above = sample.values - lower, upper - sample.values
         width = upper - lower
         rates = steepest(_RATES[::2] * 4 / width, width)[:, None]
-        y = log_of_distance(below, rates) - log_of_distance(above, rates)
-        slope = np.log(slope_at(below, rates) + slope_at(above, rates))
-        loss = mean_loss(y, slope, sample.share) + price
+        down_log, down_slope = log_and_slope(below, rates)
+        up_log, up_slope = log_and_slope(above, rates)
+        y, log_slope = down_log - up_log, np.log(down_slope + up_slope)
+        loss = mean_loss(y, log_slope, sample.share) + price
         is_free = is_down and ends[0] == 0, is_up and ends[1] == 0
         loss += (price + _END_MARGIN) * (2 - sum(is_free))
         j = loss.argmin()
@@ -192,8 +193,7 @@ def _inside(gap, to_end):
 
 
 def _loss(d, rates, share):
-    y = log_of_distance(d, rates)
-    return mean_loss(y, np.log(slope_at(d, rates)), share)
+    return mean_loss(*logs_at(d, rates), share)
 
 
 def _mirrored(shape):

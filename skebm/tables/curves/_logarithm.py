@@ -113,6 +113,22 @@ def log_of_distance(d, rate):
         return np.where(rate == 0, np.log(d), rate * d + np.log(-np.expm1(-rate * d)))
 
 
+def logs_at(d, rate):
+    """Return :func:`log_of_distance` and the logarithm of its derivative."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_d, log_rest = np.log(d), np.log(-np.expm1(-rate * d))
+        log_slope = np.where(rate == 0, -log_d, np.log(rate) - log_rest)
+        return np.where(rate == 0, log_d, rate * d + log_rest), log_slope
+
+
+def log_and_slope(d, rate):
+    """Return :func:`log_of_distance` and its derivative."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rest = -np.expm1(-rate * d)
+        slope = np.where(rate == 0, 1 / d, rate / rest)
+        return np.where(rate == 0, np.log(d), rate * d + np.log(rest)), slope
+
+
 def slope_at(d, rate):
     """Return the derivative of :func:`log_of_distance`."""
     with np.errstate(divide="ignore", invalid="ignore"):
