@@ -32,7 +32,9 @@ class LinearClasses(ClassEnergy):
 
     @property
     def fused_labels(self):
-        """Kernels for whole minibatches."""
+        """Kernels for whole minibatches; None if a subclass has other formulas."""
+        if type(self).class_pullback is not LinearClasses.class_pullback:
+            return None
         return perceptron_updates(self, [("weights", "bias")])
 
 

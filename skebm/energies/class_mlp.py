@@ -56,7 +56,9 @@ class PerceptronClasses(ClassEnergy):
 
     @property
     def fused_labels(self):
-        """Kernels for whole minibatches."""
+        """Kernels for whole minibatches; None if a subclass has other formulas."""
+        if type(self).class_pullback is not PerceptronClasses.class_pullback:
+            return None
         hidden = range(1, self.n_layers + 1)
         names = [(f"weights_{k}", f"bias_{k}") for k in hidden]
         return perceptron_updates(

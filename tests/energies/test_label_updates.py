@@ -148,6 +148,16 @@ def possible(**changes):
     return objective.fused_updates(energy, updates, None) is not NotImplemented
 
 
+def test_an_energy_with_other_formulas_has_no_kernels():
+    for name in ("linear", "relu"):
+        energy = made(SMALL[name], labelled(5), 5)
+        assert energy.fused_labels is not None
+        kind = type(energy)
+        steep = {"class_pullback": lambda self, x: None}
+        energy.__class__ = type("Steep", (kind,), steep)
+        assert energy.fused_labels is None
+
+
 def test_kernels_take_what_they_were_made_for():
     assert possible()
     assert possible(recipe=SMALL["rbm"])

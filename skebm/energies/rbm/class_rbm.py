@@ -77,6 +77,7 @@ class ClassRBM(RBM):
     def fused_labels(self):
         """Kernels for whole minibatches; None unless hidden units are Bernoulli."""
         is_plain = not self.visible.coupled and self.coupling == 1
+        is_plain &= type(self).class_energy is ClassRBM.class_energy
         return class_rbm_updates(self) if self._has_kernels and is_plain else None
 
     def class_grad(self, x, weight):
