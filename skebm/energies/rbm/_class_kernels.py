@@ -207,23 +207,20 @@ def _fill_classes(line, label, numbers, chances, out):
                 ups[j] = one
                 factors[j] = min(max(line[j] + values[k, j], -limit), limit)
             fill_exp(factors, factors)
+        if width <= _FACTORS:  # slices take a third of the time of few units
+            out[k] = _sum(line, values[k], ups, factors, chances[k])
+            continue
         out[k] = 0
         for lo in range(0, width, _FACTORS):
             hi = min(lo + _FACTORS, width)
-            linear, product = _sum(
-                line[lo:hi],
-                values[k, lo:hi],
-                ups[lo:hi],
-                factors[lo:hi],
-                chances[k, lo:hi],
-            )
-            out[k] += linear - np.log(product)
+            of_class, chance = values[k, lo:hi], chances[k, lo:hi]
+            out[k] += _sum(line[lo:hi], of_class, ups[lo:hi], factors[lo:hi], chance)
 
 
 # The compiler may reorder sums and products, else it cannot vectorise them.
 @njit(fastmath={"reassoc", "contract", "nsz"}, **BORROWS)
 def _sum(line, values, ups, factors, chances):
-    """Return the two parts of a sum of ``log(1 + exp(a))``; fill the probabilities.
+    """Return the sum of ``log(1 + exp(a))``, and fill the probabilities.
 
     The sum is ``sum max(a, 0) - log prod max(chance, 1 - chance)`` with ``a = line +
     values``, whose exponential is ``ups * factors``.
@@ -236,7 +233,7 @@ def _sum(line, values, ups, factors, chances):
         chances[j] = on
         linear += max(line[j] + values[j], zero)
         product *= np.float64(max(on, off))
-    return linear, product
+    return linear - np.log(product)
 
 
 @njit(**KERNEL)
