@@ -46,7 +46,8 @@ class LowestEnergyMixin:
         """Return the labels of lowest energy."""
         if self._has_structure(groups):
             return self._labels.restored(self._inferred("mode", X, groups))
-        energy = self.class_energy(X)
+        # The volume of a row in the units of the columns is the same for all classes.
+        energy = self._class_energy(self._encoded(X))
         return self.classes_[energy.argmin(axis=1)]
 
     def predict_proba(self, X: TableLike, *, groups=None) -> np.ndarray:
@@ -90,7 +91,7 @@ class LowestEnergyMixin:
         """
         if self._has_structure(groups):
             return np.log(np.maximum(self._inferred("marginals", X, groups), _LEAST))
-        energy = -self.class_energy(X)
+        energy = -self._class_energy(self._encoded(X))
         return energy - np.logaddexp.reduce(energy, axis=1)[:, None]
 
     def score(self, X, y, sample_weight: Weights = None, *, groups=None) -> float:
