@@ -148,7 +148,9 @@ def _one_sided(sample, end, price):
     gap = _distances_to_ends(sample, end, _N_ENDS)
     d = sample.values - sample.low + gap[:, None]
     rates = _RATES / (d @ sample.share)[:, None]
-    loss = _loss(d[:, None], rates[..., None], sample.share)
+    # Arrays of one end at a time stay in the cache, and need no fresh memory.
+    pairs = zip(d, rates, strict=True)
+    loss = np.stack([_loss(away, some[:, None], sample.share) for away, some in pairs])
     is_free = (gap == sample.low) & (end == 0)
     loss += price + (price + _END_MARGIN) * ~is_free[:, None]
     i, j = np.unravel_index(loss.argmin(), loss.shape)
