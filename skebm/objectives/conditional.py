@@ -142,11 +142,8 @@ class Hybrid(BaseEstimator):
         if self.rate is not None:
             return self.rate
         low, high = _HYBRID_RATES
-        return float(
-            np.clip(
-                _RATE_TIMES_ROOT / max(self.generative_weight, 1e-9) ** 0.5, low, high
-            )
-        )
+        rate = _RATE_TIMES_ROOT / np.sqrt(max(self.generative_weight, 1e-9))
+        return float(np.clip(rate, low, high))
 
     def init(self, energy, random):
         """Return the state of the generative objective."""

@@ -216,7 +216,7 @@ def test_a_hybrid_is_the_weighted_sum_of_both():
     spec = Hybrid(generative, 0.3)
     state = spec.init(energy, Random(3))
     actual, after = spec.gradient(energy, X, None, state, Random(5))
-    first, same = generative.gradient(energy, X, None, state, Random(5))
+    first, same = generative.gradient(energy, X, None, state, Random(5).fold(0))
     second, _ = Conditional().gradient(energy, X, None, None, Random(5))
     for name, value in actual.items():
         np.testing.assert_allclose(value, 0.3 * first[name] + 0.7 * second[name])
