@@ -35,41 +35,54 @@ USES = {
     "attribute": ("rbm.components_", "rbm.component_"),
     "type of a result": ("perplexity: float", "perplexity: str"),
 }
+MISTAKES = {"calls": CALLS, "uses": USES}
 
 
-def errors(script, folder):
-    """Return the lines in which the type checker finds an error, with the messages."""
-    (folder / "script.py").write_text(script)
+def with_mistakes(mistakes):
+    """Return the script with these mistakes, and the line of each."""
+    script, places = SCRIPT, {}
+    for kind, (right, wrong) in mistakes.items():
+        assert script.count(right) == 1, kind
+        places[kind] = script[: script.index(right)].count("\n")
+        script = script.replace(right, wrong)
+    return script, places
+
+
+def errors(scripts, folder):
+    """Return the lines with an error of each script, by one run of the checker.
+
+    It takes seconds to read the package and what it imports.
+    """
+    for name, script in scripts.items():
+        (folder / f"{name}.py").write_text(script)
     settings = {"typeCheckingMode": "standard", "extraPaths": [str(ROOT)]}
     (folder / "pyrightconfig.json").write_text(json.dumps(settings))
     command = [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath"]
     command += [sys.executable, "--project", str(folder), "--level", "error"]
     run = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     assert run.returncode in (0, 1), run.stdout + run.stderr
-    return {
-        found["range"]["start"]["line"]: found["message"]
-        for found in json.loads(run.stdout)["generalDiagnostics"]
-    }
+    lines = {name: {} for name in scripts}
+    for found in json.loads(run.stdout)["generalDiagnostics"]:
+        line = found["range"]["start"]["line"]
+        lines[Path(found["file"]).stem][line] = found["message"]
+    return lines
 
 
 @heavy
-def test_good_script_has_no_errors_and_runs(tmp_path):
-    assert errors(SCRIPT, tmp_path) == {}
+def test_the_checker_finds_each_mistake_and_no_other(tmp_path):
+    wrong = {name: with_mistakes(mistakes) for name, mistakes in MISTAKES.items()}
+    scripts = {"good": SCRIPT} | {name: script for name, (script, _) in wrong.items()}
+    found = errors(scripts, tmp_path)
+    assert found["good"] == {}
+    for name, (_, places) in wrong.items():
+        missed = [kind for kind, line in places.items() if line not in found[name]]
+        assert missed == []
+
+
+@heavy
+def test_the_good_script_runs():
     with warnings.catch_warnings(action="ignore"):
         exec(SCRIPT, {})
-
-
-@heavy
-@pytest.mark.parametrize("mistakes", [CALLS, USES], ids=["calls", "uses"])
-def test_each_mistake_is_an_error(mistakes, tmp_path):
-    """Several in one script, at their lines: the checker takes seconds to start."""
-    script, places = SCRIPT, {}
-    for kind, (right, wrong) in mistakes.items():
-        assert script.count(right) == 1, kind
-        places[kind] = script[: script.index(right)].count("\n")
-        script = script.replace(right, wrong)
-    found = errors(script, tmp_path)
-    assert [kind for kind, line in places.items() if line not in found] == []
 
 
 def test_package_is_marked_as_typed():
