@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skebm.estimators._base import store
 from skebm.estimators._experts import RobustExperts
 from skebm.estimators._holder import DensityHolder
+from skebm.estimators._stream import StreamMixin
 from skebm.estimators.density import RBMDensity
 from skebm.utils._going_on import whole
 from skebm.utils._sklearn import (
@@ -36,7 +37,7 @@ _OF_RBM = (
 _NO_CHAINS = ". Use RBMDensity."
 
 
-class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
+class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator):
     """Detection of anomalies as rows of high energy.
 
     The detector fits an energy and flags rows whose score, minus the energy, is below a
@@ -62,6 +63,9 @@ class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
         of the scores, or three for a density other than the experts. If no row is below
         that, the row of the lowest score is flagged. A score that more than one row in
         twenty has is not flagged, and rows of equal scores get equal labels.
+    half_life : float, default=None
+        For ``partial_fit``: after this many newer rows, a row counts half. None counts
+        all rows alike.
     n_components : int, default=4
         Number of hidden units of ``density="rbm"``. A small number is better, since the
         model then cannot form a mode at the outliers among the training rows. Up to 20
@@ -116,6 +120,7 @@ class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
             HasMethods(["fit", "score_samples"]),
         ],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "half_life": [None, Interval(Real, 0, None, closed="neither")],
         **{
             name: RBMDensity._parameter_constraints[name]
             for name in (*_OF_RBM, "n_jobs", "random_state", "verbose")
@@ -127,6 +132,7 @@ class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
         density: Spec = "experts",
         *,
         contamination: float | Automatic = "auto",
+        half_life: float | None = None,
         n_components: int = 4,
         couplings: str = "auto",
         learning_rate: float | Automatic = "auto",
@@ -158,17 +164,21 @@ class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
             The fitted estimator.
         """
         with whole(self, "offset_"):
-            rows = self._check_rows(X, reset=True)
-            density = self._density_to_fit(self._new_density())
-            # Weights go in as they came, since checking them is the density's affair.
-            try:
-                self._fit_density(density, rows, sample_weight)
-            except (KeyboardInterrupt, Warning):
-                if is_fitted(density):  # its scores are enough to go on with
-                    self.offset_ = self._threshold(rows, sample_weight)
-                raise
-            self.offset_ = self._threshold(rows, sample_weight)
+            self._reservoir = None  # of a stream, which ends here
+            self._fit_rows(self._check_rows(X, reset=True), sample_weight)
         return self
+
+    def _fit_rows(self, rows, weight):
+        """Fit the density and the threshold to checked rows."""
+        density = self._density_to_fit(self._new_density())
+        # Weights go in as they came, since checking them is the density's affair.
+        try:
+            self._fit_density(density, rows, weight)
+        except (KeyboardInterrupt, Warning):
+            if is_fitted(density):  # its scores are enough to go on with
+                self.offset_ = self._threshold(rows, weight)
+            raise
+        self.offset_ = self._threshold(rows, weight)
 
     def _check_rows(self, X, reset=False):
         finite = "allow-nan" if self._takes_holes else True
@@ -218,7 +228,7 @@ class EBMAnomalyDetector(OutlierMixin, DensityHolder, BaseEstimator):
                 f"{', '.join(ours)} of EBMAnomalyDetector have no effect on "
                 "density='experts'. Pass density='rbm' for an RBM, or leave them out.",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
 
     def _threshold(self, X, weight):

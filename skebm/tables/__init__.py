@@ -29,6 +29,7 @@ from skebm.tables.labels import (
 )
 from skebm.tables.observed import keep_observed
 from skebm.tables.partial import column_positions, partial_rows
+from skebm.tables.reservoir import Reservoir
 from skebm.tables.robust import RobustUnits
 from skebm.tables.rows import Rows
 from skebm.tables.straight import straight_if_as_good
@@ -57,6 +58,7 @@ __all__ = [
     "FirstRows",
     "Indicators",
     "Kind",
+    "Reservoir",
     "RobustUnits",
     "Rows",
     "Table",

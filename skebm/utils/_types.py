@@ -36,6 +36,7 @@ class Declared:
         early_stopping: Any
         add_indicator: Any
         generative_weight: Any
+        half_life: Any
         handle_unknown: Any
         hidden: Any
         keep_empty_features: Any
