@@ -5,11 +5,12 @@ from sklearn.utils.metaestimators import available_if
 from skebm.tables import Reservoir, check_weight
 from skebm.utils._going_on import whole
 from skebm.utils._random import Random
-from skebm.utils._sklearn import fit_context, is_fitted
+from skebm.utils._sklearn import fit_context
 from skebm.utils._types import Self, TableLike, Weights
 
-# Rows that are kept: as many as the experts look at.
-_MOST_ROWS = 10_000
+# Rows that are kept: as many as the experts look at, and fewer of wide tables, so that
+# a detector in a file stays below 16 MB.
+_MOST_ROWS, _FEWEST_ROWS, _MOST_CELLS = 10_000, 1_000, 2_000_000
 
 
 def _has_experts(detector):
@@ -31,15 +32,14 @@ class StreamMixin:
     @available_if(_has_experts)
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X: TableLike, y=None, sample_weight: Weights = None) -> Self:
-        """Fit the experts and the threshold to the rows so far, and to more rows.
+        """Fit the experts and the threshold to the rows so far and to more rows.
 
-        The detector keeps up to 10,000 rows of the stream, in which newer rows have
-        more weight if ``half_life`` is set, and fits anew to them. What it keeps does
-        not depend on the pieces in which the rows came. A call takes as long as a fit
-        to 10,000 rows, so pass many rows at a time.
+        The detector keeps up to 10,000 rows (fewer of more than 200 columns) since the
+        last ``fit``, in which newer rows have more weight if ``half_life`` is set, and
+        fits anew to them. What it keeps does not depend on the pieces in which the rows
+        came. A call takes as long as a fit to 10,000 rows, so pass many rows at a time.
 
-        The stream begins with the first call of ``partial_fit``, which without a
-        ``half_life`` is ``fit``. To score rows before they are learned, call
+        The first call is ``fit``. To score rows before they are learned, call
         ``score_samples`` before ``partial_fit``.
 
         Parameters
@@ -55,19 +55,27 @@ class StreamMixin:
         self : EBMAnomalyDetector
             The fitted estimator.
         """
+        if getattr(self, "_reservoir", None) is None:
+            return self.fit(X, sample_weight=sample_weight)
         self._validate_params()  # scikit-learn checks those of a first fit only
-        last = getattr(self, "_reservoir", None)
-        if last is None and is_fitted(self):
-            raise ValueError(
-                "fit keeps no rows, so partial_fit cannot go on from it. Call "
-                "partial_fit for the first rows, too, on a new detector."
-            )
         with whole(self, "offset_"):
-            rows = self._check_rows(X, reset=last is None)
-            weight = check_weight(sample_weight, rows)
-            if last is None:
-                last, self._stream = Reservoir(), Random.from_state(self.random_state)
-            facts = self.half_life, _MOST_ROWS, self._stream
-            self._reservoir = last.joined(rows, weight, *facts)
+            self._keep(self._check_rows(X), sample_weight)
             self._fit_rows(self._reservoir.X, self._reservoir.weight)
         return self
+
+    def _begun(self, rows, weight):
+        """Begin a stream, and return the rows that are to be fitted, and weights."""
+        self._reservoir = None
+        if self.density != "experts":
+            return rows, weight
+        self._stream = Random.from_state(self.random_state)
+        self._keep(rows, weight)
+        if self.half_life is None:
+            return rows, weight
+        return self._reservoir.X, self._reservoir.weight
+
+    def _keep(self, rows, weight):
+        most = max(_FEWEST_ROWS, min(_MOST_ROWS, _MOST_CELLS // rows.shape[1]))
+        facts = check_weight(weight, rows), self.half_life, most, self._stream
+        last = Reservoir() if self._reservoir is None else self._reservoir
+        self._reservoir = last.joined(rows, *facts)

@@ -64,8 +64,8 @@ class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator
         that, the row of the lowest score is flagged. A score that more than one row in
         twenty has is not flagged, and rows of equal scores get equal labels.
     half_life : float, default=None
-        For ``partial_fit``: after this many newer rows, a row counts half. None counts
-        all rows alike.
+        For ``density="experts"`` and rows in time order: after this many newer rows, a
+        row counts half. None counts all rows alike.
     n_components : int, default=4
         Number of hidden units of ``density="rbm"``. A small number is better, since the
         model then cannot form a mode at the outliers among the training rows. Up to 20
@@ -164,8 +164,8 @@ class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator
             The fitted estimator.
         """
         with whole(self, "offset_"):
-            self._reservoir = None  # of a stream, which ends here
-            self._fit_rows(self._check_rows(X, reset=True), sample_weight)
+            rows = self._check_rows(X, reset=True)
+            self._fit_rows(*self._begun(rows, sample_weight))
         return self
 
     def _fit_rows(self, rows, weight):

@@ -1,6 +1,6 @@
 """Rows that stand for all rows of a stream."""
 
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,8 @@ from skebm.utils._sparse import dense
 _NEGLIGIBLE = 1e-9
 
 
-class Reservoir(NamedTuple):
+@dataclass(frozen=True)
+class Reservoir:
     """A sample of the rows of a stream, with weights that halve as rows get older.
 
     Row i of the stream has the weight ``w_i = 2^(i / half_life)``, times its sample
@@ -45,8 +46,8 @@ class Reservoir(NamedTuple):
     """
 
     X: object = None
-    log_weight: np.ndarray = np.empty(0)
-    log_priority: np.ndarray = np.empty(0)
+    log_weight: np.ndarray = field(default_factory=lambda: np.empty(0))
+    log_priority: np.ndarray = field(default_factory=lambda: np.empty(0))
     log_bound: float = -np.inf
     n_seen: int = 0
 
@@ -98,6 +99,18 @@ class Reservoir(NamedTuple):
             return None
         return np.exp(log_weight - log_weight.max())
 
+    def __getstate__(self):
+        """Return a state without frames, which safe files such as skops refuse."""
+        is_packed = isinstance(self.X, pd.DataFrame)
+        X = _packed(self.X) if is_packed else self.X
+        return {**vars(self), "X": X, "is_packed": is_packed}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        if state.pop("is_packed"):
+            state["X"] = _unpacked(*state["X"])
+        vars(self).update(state)
+
 
 def _stacked(old, new):
     """Return rows with newer rows below them."""
@@ -114,3 +127,38 @@ def _taken(X, numbers):
         X = as_frame(X)
         return X.iloc[numbers].reset_index(drop=True)
     return X[numbers]
+
+
+def _packed(frame):
+    """Return the names of the columns, and lists of cells with the dtypes."""
+    columns = []
+    for j in range(frame.shape[1]):
+        column = frame.iloc[:, j]
+        dtype = column.dtype
+        if isinstance(dtype, pd.CategoricalDtype):
+            levels = dtype.categories.tolist(), dtype.ordered
+            columns.append((column.cat.codes.to_numpy(), "category", levels))
+        elif isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+            columns.append((column.to_numpy(), str(dtype), None))
+        else:
+            cells = column.astype(object).where(column.notna(), None)
+            columns.append((cells.tolist(), str(dtype), None))
+    return frame.columns.tolist(), list(frame.columns.names), columns
+
+
+def _unpacked(names, levels, columns):
+    """Return the frame that was packed."""
+    series = {}
+    for j, (cells, dtype, categories) in enumerate(columns):
+        if categories is None:
+            series[j] = pd.Series(cells, dtype=dtype)
+        else:
+            values, is_ordered = categories
+            series[j] = pd.Categorical.from_codes(cells, values, ordered=is_ordered)
+    frame = pd.DataFrame(series)
+    frame.columns = (
+        pd.MultiIndex.from_tuples(names, names=levels)
+        if len(levels) > 1
+        else pd.Index(names, name=levels[0])
+    )
+    return frame

@@ -7,23 +7,37 @@ import pytest
 from skebm import EBMAnomalyDetector
 
 
-def test_first_call_is_fit_and_pieces_do_not_matter(rng):
+@pytest.mark.parametrize("half_life", [None, 50])
+def test_pieces_do_not_matter_and_partial_fit_goes_on_from_fit(half_life, rng):
     X = rng.normal(size=(211, 3))
     X[7] = 9
-    fitted = EBMAnomalyDetector(random_state=0).fit(X)
-    first = EBMAnomalyDetector(random_state=0).partial_fit(X)
-    pieces = EBMAnomalyDetector(random_state=0)
+    facts = {"half_life": half_life, "random_state": 0}
+    fitted = EBMAnomalyDetector(**facts).fit(X)
+    first = EBMAnomalyDetector(**facts).partial_fit(X)
+    pieces = EBMAnomalyDetector(**facts)
     for piece in np.split(X, [2, 3, 100]):
         pieces.partial_fit(piece)
-    for model in (first, pickle.loads(pickle.dumps(pieces))):
-        np.testing.assert_array_equal(model.score_samples(X), fitted.score_samples(X))
-        assert model.offset_ == fitted.offset_
+    rest = EBMAnomalyDetector(**facts).fit(X[:100]).partial_fit(X[100:])
+    for model in (first, rest, pickle.loads(pickle.dumps(pieces))):
+        scores = model.score_samples(X), fitted.score_samples(X)
+        np.testing.assert_allclose(*scores, rtol=1e-9)
+        assert model.offset_ == pytest.approx(fitted.offset_, rel=1e-9)
+
+
+def test_fit_begins_anew_and_looks_at_all_rows(rng, monkeypatch):
+    monkeypatch.setattr("skebm.estimators._stream._MOST_ROWS", 100)
+    monkeypatch.setattr("skebm.estimators._stream._FEWEST_ROWS", 100)
+    X = rng.normal(size=(300, 2))
+    model = EBMAnomalyDetector(contamination=0.1, random_state=0).fit(X + 50)
+    assert (model.fit(X).predict(X) == -1).sum() == 30
+    assert len(model._reservoir.X) == 100
+    assert model._reservoir.n_seen == 300
 
 
 @pytest.mark.parametrize("half_life", [None, 50])
 def test_bits_do_not_depend_on_threads(half_life, rng, monkeypatch):
     monkeypatch.setattr("skebm.estimators._stream._MOST_ROWS", 1500)
-    X, scores = rng.normal(size=(3000, 3)), []
+    X, scores = rng.normal(size=(2000, 3)), []
     for n_jobs in (1, 2):
         model = EBMAnomalyDetector(half_life=half_life, n_jobs=n_jobs, random_state=0)
         model.partial_fit(X[:1000]).partial_fit(X[1000:])
@@ -58,8 +72,6 @@ def test_columns_of_a_frame_may_get_new_categories():
 
 def test_sentences(rng):
     X = rng.normal(size=(50, 2))
-    with pytest.raises(ValueError, match=r"fit keeps no rows.*partial_fit for the fir"):
-        EBMAnomalyDetector().fit(X).partial_fit(X)
     with pytest.raises(AttributeError, match="partial_fit") as info:
         EBMAnomalyDetector("rbm").partial_fit(X)
     assert "density='experts'" in str(info.value.__cause__)

@@ -1,10 +1,14 @@
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from scipy.sparse import csr_matrix
 
 from skebm.tables import Reservoir
 from skebm.utils._random import Random
+from tests.fits import HOLEY, WITH_LEVELS
 
 
 def joined(pieces, half_life, most, weights=None, seed=0):
@@ -78,3 +82,16 @@ def test_containers():
     np.testing.assert_array_equal(both.X.toarray(), dense.X)
     np.testing.assert_array_equal(mixed.X, dense.X)
     pd.testing.assert_frame_equal(frame.X, pd.DataFrame(dense.X))
+
+
+@pytest.mark.parametrize("frame", [HOLEY, WITH_LEVELS, HOLEY[["real"]]])
+def test_frames_in_files(frame):
+    kept = joined([frame[:20], frame[20:]], 50.0, 31)
+    data = skops.io.dumps(kept)
+    for copy in (
+        pickle.loads(pickle.dumps(kept)),
+        skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data)),
+    ):
+        pd.testing.assert_frame_equal(copy.X, kept.X)
+        np.testing.assert_array_equal(copy.weight, kept.weight)
+        assert copy.n_seen == len(frame)
