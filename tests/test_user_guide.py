@@ -39,6 +39,7 @@ APART = {
     "Several labels a row",
     "Sequences of labels",
     "Anomalies",
+    "Anomalies in time",
     "Documents",
 }
 
