@@ -14,6 +14,7 @@ from skebm.utils._sklearn import (
     fit_context,
     validate_data,
 )
+from skebm.utils._stored import Versioned
 from skebm.utils._types import Self, TableLike
 
 __all__ = ["WindowTransformer"]
@@ -22,7 +23,7 @@ __all__ = ["WindowTransformer"]
 _FEATURES = ("values", "differences", "mean", "std", "min", "max")
 
 
-class WindowTransformer(TransformerMixin, BaseEstimator):
+class WindowTransformer(Versioned, TransformerMixin, BaseEstimator):
     """Windows of rows in time order, for estimators that look at single rows.
 
     Row t of the result holds the last ``width`` rows up to row t, side by side, and no

@@ -81,6 +81,8 @@ class Reservoir:
         order = np.argsort(-priority, kind="stable")
         kept, dropped = np.sort(order[:most]), order[most:]
         bound = max(self.log_bound, priority[dropped].max(initial=-np.inf))
+        # There may be room, after negligible rows have gone, for rows below the bound.
+        kept = kept[priority[kept] > bound]
         counted = np.maximum(all_weights[kept], bound)
         kept = kept[counted > counted.max() + np.log(_NEGLIGIBLE)]
         return Reservoir(
