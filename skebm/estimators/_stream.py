@@ -8,8 +8,8 @@ from skebm.utils._random import Random
 from skebm.utils._sklearn import fit_context
 from skebm.utils._types import Self, TableLike, Weights
 
-# Rows that are kept: as many as the experts look at, and fewer of wide tables, so that
-# a detector in a file stays below 16 MB.
+# Rows that are kept: as many as the experts look at. Of tables of 200 to 2000 columns
+# there are fewer, so that they add 16 MB to the file of a detector.
 _MOST_ROWS, _FEWEST_ROWS, _MOST_CELLS = 10_000, 1_000, 2_000_000
 
 
