@@ -2,12 +2,21 @@
 
     SKEBM_DATA=... python asv_bench/compare/anomalies.py [--seeds 3] [--rows 20000]
 
-The 22 tables of `adbench/` are fitted and scored without their labels (transductive),
-and without any choice for a single set. Larger tables lose rows at random. The table
-has the AUROC and the average precision of each set, the means, the sets that are above
-the isolation forest with the p-value of Wilcoxon's test, and the seconds to fit. The
-peers have their defaults, on standardised columns where they need them. "ECOD-like" is
-the sum of minus the logs of the larger of the two empirical tails of each column.
+The 22 tables of `adbench/` are fitted without any choice for a single set. Larger
+tables lose rows at random. The table has the AUROC and the average precision of each
+set, the means, the sets that are above the isolation forest with the p-value of
+Wilcoxon's test, and the seconds to fit and score. `_detectors.py` has the peers, and
+those of PyOD take part where it is installed.
+
+`--protocol` says what is fitted and scored:
+
+- `transductive` (default): all rows, without their labels;
+- `one-class`: a random half of the normal rows is fitted, and the other rows are scored;
+- `labelled`: a random half of the rows is fitted, in which one in a hundred anomalies
+  and at least one has its label, and the other half is scored;
+- `contaminated`: normal rows with 0, 5, 10 and 20 % of anomalies among them are fitted,
+  and the other rows are scored. Half of the anomalies are kept for the scores, and as
+  many rows are fitted as the rest is enough for, the same number for all shares.
 
 With `--experts` it prints what each expert, and each soft maximum of several, reaches
 instead. Leave-one-set-out chooses the experts for a set by the mean of both figures on
@@ -20,46 +29,16 @@ import time
 
 import numpy as np
 from _base import folder
+from _detectors import DETERMINISTIC, MODELS
 from scipy.special import logsumexp
-from scipy.stats import rankdata, wilcoxon
-from sklearn.ensemble import IsolationForest
+from scipy.stats import wilcoxon
 from sklearn.metrics import average_precision_score, roc_auc_score
-from sklearn.neighbors import LocalOutlierFactor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from skebm import EBMAnomalyDetector
 
-
-class EmpiricalTails:
-    """ECOD without its choice of a tail by the skewness."""
-
-    def fit(self, X):
-        """Do nothing: the scores are those of the training rows."""
-        return self
-
-    def score_samples(self, X):
-        """Return the sum of the logs of the smaller tail of each column."""
-        ranks = [np.minimum(rankdata(c, "max"), rankdata(-c, "max")) for c in X.T]
-        return np.log(np.array(ranks) / len(X)).sum(axis=0)
-
-
-class Factor(LocalOutlierFactor):
-    """Local outlier factor of the training rows."""
-
-    def score_samples(self, X):
-        """Return the scores of the training rows."""
-        return self.negative_outlier_factor_
-
-
-MODELS = {
-    "isolation forest": lambda seed: IsolationForest(random_state=seed),
-    "experts": lambda seed: EBMAnomalyDetector(random_state=seed),
-    "RBM": lambda seed: EBMAnomalyDetector("rbm", random_state=seed),
-    "LOF": lambda seed: Factor(),
-    "LOF, standardised": lambda seed: make_pipeline(StandardScaler(), Factor()),
-    "ECOD-like": lambda seed: EmpiricalTails(),
-}
+_SHARES = 0.0, 0.05, 0.1, 0.2
+# Tables with fewer rows to fit are left out of the contaminated protocol.
+_LEAST_ROWS = 50
 
 
 def tables(n_rows):
@@ -78,35 +57,94 @@ def figures(y, score):
     return roc_auc_score(y, -score), average_precision_score(y, -score)
 
 
-def compare(names, n_seeds, n_rows):
+def transductive(X, y, seed):
+    """Return the rows to fit, the rows to score and the labels of the latter."""
+    return X, X, y
+
+
+def one_class(X, y, seed):
+    """Return the same, with half of the normal rows to fit."""
+    normal = np.random.default_rng(seed).permutation(np.flatnonzero(y == 0))
+    fitted = normal[: len(normal) // 2]
+    return X[fitted], np.delete(X, fitted, axis=0), np.delete(y, fitted)
+
+
+PROTOCOLS = {"transductive": transductive, "one-class": one_class}
+
+
+def compare(names, n_seeds, n_rows, protocol):
     """Print the table of models."""
     results, seconds = [], np.zeros(len(names))
     for name, X, y in tables(n_rows):
         row = np.zeros((len(names), n_seeds, 2))
         for (m, model), seed in itertools.product(enumerate(names), range(n_seeds)):
+            if seed and protocol is transductive and model in DETERMINISTIC:
+                row[m, seed] = row[m, 0]
+                continue
+            fitted, scored, labels = protocol(X, y, seed)
             start = time.perf_counter()
-            fitted = MODELS[model](seed).fit(X)
+            score = MODELS[model](seed).fit(fitted).score_samples(scored)
             seconds[m] += time.perf_counter() - start
-            row[m, seed] = figures(y, fitted.score_samples(X))
+            row[m, seed] = figures(labels, score)
         results.append(row)
         cells = [f"{a:.3f} / {p:.3f}" for a, p in row.mean(axis=1)]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
     results = np.array(results)
-    means = results.mean(axis=2)
     for m, model in enumerate(names):
-        gain = means[:, m] - means[:, 0]
-        p = [wilcoxon(g).pvalue if g.any() else 1.0 for g in gain.T]
-        spread = results[:, m].mean(axis=0).std(axis=0)
-        auroc, precision = means[:, m].mean(axis=0)
-        wins = (gain > 0).sum(axis=0)
-        print(
-            f"| {model} | {auroc:.4f} ({spread[0]:.4f}) | {precision:.4f} "
-            f"({spread[1]:.4f}) | {wins[0]}, {wins[1]} | {p[0]:.3f}, {p[1]:.3f} | "
-            f"{seconds[m] / n_seeds:.1f} |"
-        )
+        fits = 1 if protocol is transductive and model in DETERMINISTIC else n_seeds
+        print_means(model, results[:, m], results[:, 0], seconds[m] / fits)
 
 
-def compare_experts(n_seeds, n_rows):
+def print_means(model, results, forest, seconds):
+    """Print means, spreads over seeds, and a test against the first model."""
+    means = results.mean(axis=1)
+    gain = means - forest.mean(axis=1)
+    p = [wilcoxon(g).pvalue if g.any() else 1.0 for g in gain.T]
+    spread = results.mean(axis=0).std(axis=0)
+    auroc, precision = means.mean(axis=0)
+    wins = (gain > 0).sum(axis=0)
+    print(
+        f"| {model} | {auroc:.4f} ({spread[0]:.4f}) | {precision:.4f} "
+        f"({spread[1]:.4f}) | {wins[0]}, {wins[1]} | {p[0]:.3f}, {p[1]:.3f} | "
+        f"{seconds:.1f} |"
+    )
+
+
+def contaminated(X, y, seed):
+    """Yield rows to fit with each share of anomalies, rows to score, and labels."""
+    random = np.random.default_rng(seed)
+    normal, odd = (random.permutation(np.flatnonzero(y == k)) for k in (0, 1))
+    n_fitted = min(len(normal) // 2, int(len(odd) // 2 / max(_SHARES)))
+    n_planted = round(n_fitted * max(_SHARES))
+    scored = np.concatenate([normal[n_fitted:], odd[n_planted:]])
+    for share in _SHARES:
+        n_odd = round(share * n_fitted)
+        fitted = np.concatenate([normal[: n_fitted - n_odd], odd[:n_odd]])
+        yield X[fitted], X[scored], y[scored]
+
+
+def compare_contaminated(names, n_seeds, n_rows):
+    """Print the figures of each model with each share of anomalies."""
+    results = []
+    for name, X, y in tables(n_rows):
+        parts = [list(contaminated(X, y, seed)) for seed in range(n_seeds)]
+        if len(parts[0][0][0]) < _LEAST_ROWS:
+            continue
+        row = [
+            [[figures(labels, MODELS[m](seed).fit(A).score_samples(B))
+              for A, B, labels in part] for seed, part in enumerate(parts)]
+            for m in names
+        ]  # fmt: skip
+        results.append(np.mean(row, axis=1))
+        cells = [" ".join(f"{a:.3f}" for a, _ in shares) for shares in results[-1]]
+        print(f"| {name} | {len(parts[0][0][0])} | {' | '.join(cells)} |", flush=True)
+    for model, means in zip(names, np.mean(results, axis=0), strict=True):
+        cells = [f"{a:.4f} / {p:.4f}" for a, p in means]
+        falls = [f"{means[0, 0] - a:.4f}" for a, _ in means[1:]]
+        print(f"| {model} | {' | '.join(cells)} | {', '.join(falls)} |")
+
+
+def compare_experts(n_seeds, n_rows, protocol):
     """Print what each set of experts reaches, and the choice by leave-one-set-out."""
     names = ["tails", "ellipse", "8 neighbours", "16 neighbours"]
     sets = [kept for k in range(1, 5) for kept in itertools.combinations(range(4), k)]
@@ -114,10 +152,11 @@ def compare_experts(n_seeds, n_rows):
     for _, X, y in tables(n_rows):
         parts = []
         for seed in range(n_seeds):
-            density = EBMAnomalyDetector(random_state=seed).fit(X).density_
-            energies = density.expert_energies(X)
+            fitted, scored, labels = protocol(X, y, seed)
+            density = EBMAnomalyDetector(random_state=seed).fit(fitted).density_
+            energies = density.expert_energies(scored)
             parts.append(
-                [figures(y, -logsumexp(energies[:, kept], axis=1)) for kept in sets]
+                [figures(labels, -logsumexp(energies[:, k], axis=1)) for k in sets]
             )
         results.append(np.mean(parts, axis=0))
     results = np.array(results)
@@ -136,9 +175,14 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--models", nargs="*", default=list(MODELS))
+    protocols = [*PROTOCOLS, "contaminated"]
+    parser.add_argument("--protocol", choices=protocols, default="transductive")
     parser.add_argument("--experts", action="store_true")
     options = parser.parse_args()
+    size = options.seeds, options.rows
     if options.experts:
-        compare_experts(options.seeds, options.rows)
+        compare_experts(*size, PROTOCOLS[options.protocol])
+    elif options.protocol == "contaminated":
+        compare_contaminated(options.models, *size)
     else:
-        compare(options.models, options.seeds, options.rows)
+        compare(options.models, *size, PROTOCOLS[options.protocol])
