@@ -50,7 +50,10 @@ NEIGHBOURS = {
     "energies/rbm/parameters.py": {"rbm"},
     "energies/rbm/recipe.py": {"class_rbm", "rbm"},
     "energies/replicated_softmax/recipe.py": {"replicated_softmax"},
-    "estimators/anomaly.py": {"density"},
+    "energies/robust/experts.py": {
+        *("balanced", "ellipse", "labelled", "local", "neighbours", "tails"),
+    },
+    "estimators/anomaly.py": {"density", "experts"},
     "estimators/imputer.py": {"density"},
     "inference/conditionals.py": {"completion"},
     "monitoring/epochs.py": {"plateau"},

@@ -48,7 +48,12 @@ from skebm.tables.unlabelled import (
     plain_labels,
     without_missing,
 )
-from skebm.tables.weights import check_weight, positive, rows_by_weight
+from skebm.tables.weights import (
+    check_weight,
+    positive,
+    rows_by_weight,
+    without_anomalies,
+)
 
 __all__ = [
     "KINDS",
@@ -98,5 +103,6 @@ __all__ = [
     "validated",
     "with_columns",
     "with_labels",
+    "without_anomalies",
     "without_missing",
 ]

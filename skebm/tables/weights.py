@@ -3,6 +3,7 @@
 import numpy as np
 
 from skebm.utils._sklearn import check_sample_weight
+from skebm.utils._sparse import dense
 
 # Sums over squares of smaller weights, or of their inverses, are not numbers.
 _LEAST = 1e-50
@@ -53,3 +54,28 @@ def rows_by_weight(n_rows, weight, most, random):
         return np.repeat(np.arange(n_rows), weight.astype(int))
     position = np.sort(random.uniform(most)) * total
     return np.minimum(np.searchsorted(weight.cumsum(), position, "right"), n_rows - 1)
+
+
+def without_anomalies(X, weight, is_anomaly):
+    """Return the other rows with their weights, and the anomalies with theirs.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_positive, n_columns)
+        Rows of weights above 0.
+    weight : ndarray of shape (n_rows,) or None
+    is_anomaly : ndarray of bool of shape (n_rows,) or None
+    """
+    if is_anomaly is None:
+        return X, positive(weight), None
+    if weight is None:
+        weight = np.ones(len(is_anomaly))
+    is_anomaly, weight = is_anomaly[weight > 0], positive(weight)
+    if is_anomaly.all():
+        raise ValueError(
+            "All rows whose sample_weight is above 0 are anomalies (-1). Give rows "
+            "with the label 0 or 1 a weight."
+        )
+    # Nothing is known if all of them have weight 0.
+    anomalies = (dense(X[is_anomaly]), weight[is_anomaly]) if is_anomaly.any() else None
+    return X[~is_anomaly], weight[~is_anomaly], anomalies

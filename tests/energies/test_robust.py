@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skebm.energies.robust import Balanced, Ellipse, Neighbours, Tails
+from skebm.energies.robust import Balanced, Ellipse, Labelled, Local, Neighbours, Tails
 from skebm.tables import RobustUnits
 from skebm.utils._random import Random
 
@@ -99,6 +99,91 @@ def test_neighbours(rows, units):
         assert np.abs(clipped - drawn).sum(axis=1).min() < 1e-5  # rows of Z
 
 
+def mean_log_distance(z, rows, n_neighbours):
+    """Return the nearest of other rows, and the mean log distance to them."""
+    far = np.abs(rows - z).sum(axis=1)
+    order = [k for k in np.argsort(far, kind="stable") if far[k] > 0][:n_neighbours]
+    return order, np.log(far[order] / 4 + 0.1).mean()
+
+
+@pytest.mark.parametrize("n_neighbours", [1, 3, 7])
+def test_local(n_neighbours, rows, units, rng):
+    Z = units.encode(rows)
+    expert = Local.fit(Z, units, Random(3), n_neighbours)
+    new = units.encode(rows[:20] + np.append(rng.normal(size=3), 0))
+    clipped = np.clip(expert.rows.T, -5, 5)
+    np.testing.assert_allclose(
+        clipped[np.lexsort(clipped.T)], np.clip(Z[np.lexsort(Z.T)], -5, 5), atol=1e-6
+    )
+    own = [mean_log_distance(z, clipped, n_neighbours)[1] for z in clipped]
+    expected = []
+    # Rows that were fitted are not their own neighbours.
+    for z in np.clip(np.concatenate([Z[:20], new]), -5, 5).astype(np.float32):
+        nearest, energy = mean_log_distance(z, clipped, n_neighbours)
+        expected.append(energy - np.mean([own[k] for k in nearest]))
+    energy = expert.energy(np.concatenate([Z[:20], new]))
+    np.testing.assert_allclose(energy, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_local_of_few_rows_and_of_equal_rows(units):
+    Z = units.encode(np.zeros((3, 4)))
+    expert = Local.fit(Z, units, Random(0), 5)
+    np.testing.assert_allclose(expert.energy(Z), 0, atol=1e-12)
+    assert Local.fit(Z[:1], units, Random(0), 5) is None
+
+
+def labelled(rows, units, weight=None):
+    Z = units.encode(rows)
+    base = Balanced.of(experts(Z, units), Z)
+    odd = Z[:5] + np.array([0, 3, 0, 0, 0, 0])
+    weight = np.ones(5) if weight is None else weight
+    return Z, odd, Labelled.fit(base, base.experts[0], Z, odd, weight)
+
+
+def test_labelled_terms_are_a_posterior_mode(rows, units):
+    """Steps from the mode, within the bounds, make the posterior smaller."""
+    Z, odd, fitted = labelled(rows, units)
+    tails, both = fitted.tails, np.concatenate([Z, odd])
+    energy = fitted.base.energy(both)
+
+    def loss(slopes, gains, intercept):
+        logit = intercept + energy
+        logit = logit + np.clip(both, -5, 5) @ slopes + tails.parts(both) @ gains
+        share = len(odd) / len(Z)
+        others, ours = np.logaddexp(0, logit[: len(Z)]), np.logaddexp(0, -logit[-5:])
+        prior = 6 * (slopes @ slopes + gains @ gains) / 2
+        return share * others.sum() + ours.sum() + prior
+
+    assert (fitted.gains >= 0).all()
+    assert fitted.slopes[1] > 0
+    grid = np.linspace(-9, 3, 1201)
+    at = grid[np.argmin([loss(fitted.slopes, fitted.gains, b) for b in grid])]
+    best = loss(fitted.slopes, fitted.gains, at)
+    for j in range(6):
+        for step in (-0.05, 0.05):
+            moved = np.eye(6)[j] * step
+            assert loss(fitted.slopes + moved, fitted.gains, at) > best
+            if fitted.gains[j] + step >= 0:
+                assert loss(fitted.slopes, fitted.gains + moved, at) > best
+
+
+def test_labelled_energies(rows, units):
+    Z, odd, fitted = labelled(rows, units)
+    terms = np.clip(Z, -5, 5) @ fitted.slopes + fitted.tails.parts(Z) @ fitted.gains
+    np.testing.assert_allclose(fitted.energy(Z), fitted.base.energy(Z) + terms)
+    parts = fitted.parts(Z).sum(axis=1)
+    np.testing.assert_allclose(parts, fitted.energy(Z), rtol=1e-6, atol=1e-6)
+    assert fitted.energy(odd).min() > np.median(fitted.energy(Z))
+    # Weights are repetitions, and weak labels change little.
+    weight = np.array([2.0, 1, 0, 3, 1])
+    weighted = labelled(rows, units, weight)[2]
+    again = np.repeat(odd, weight.astype(int), axis=0)
+    repeated = Labelled.fit(fitted.base, fitted.tails, Z, again, np.ones(7))
+    np.testing.assert_allclose(weighted.slopes, repeated.slopes, atol=1e-3)
+    weak = labelled(rows, units, np.full(5, 1e-3))[2]
+    assert np.abs(weak.slopes).max() < 0.01 < np.abs(fitted.slopes).max()
+
+
 def test_each_expert_has_equal_say(rows, units):
     Z = units.encode(rows)
     balanced = Balanced.of(experts(Z, units), Z)
@@ -115,7 +200,8 @@ def test_each_expert_has_equal_say(rows, units):
 def test_parts_sum_to_the_energy(rows, units):
     Z = units.encode(rows)
     balanced = Balanced.of(experts(Z, units), Z)
-    for expert in [*balanced.experts, balanced]:
+    local = Local.fit(Z, units, Random(2), 3)
+    for expert in [*balanced.experts, balanced, local]:
         np.testing.assert_allclose(
             expert.parts(Z).sum(axis=1), expert.energy(Z), rtol=1e-6, atol=1e-6
         )
