@@ -47,13 +47,14 @@ class DensityHolder(Versioned, CallbackSupportMixin):
         last = getattr(self, "density_", None) if self.warm_start else None
         return new if last is None else renewed(last, new)
 
-    def _fit_density(self, density, X, weight):
+    def _fit_density(self, density, X, weight, **params):
         """Fit the density, and keep it, also after Ctrl-C if it can be used."""
         context = self._init_callback_context(max_subtasks=1)
         hooks = {"estimator": self, "X": X, "y": None}
         context.call_on_fit_task_begin(**hooks)
         task = context.subcontext(task_name="density")
-        params = {} if weight is None else {"sample_weight": weight}
+        if weight is not None:
+            params["sample_weight"] = weight
         # Begin and end of the task are the density's own, for whom it has them.
         try:
             with task.propagate_callback_context(density):

@@ -14,6 +14,10 @@ _MOST_ROWS, _FEWEST_ROWS, _MOST_CELLS = 10_000, 1_000, 2_000_000
 
 
 def _has_experts(detector):
+    if detector.use_labels:
+        raise AttributeError(
+            "partial_fit keeps no labels. Set use_labels=False, or fit all rows anew."
+        )
     if detector.density == "experts":
         return True
     raise AttributeError(

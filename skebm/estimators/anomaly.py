@@ -1,7 +1,6 @@
 """Anomaly detection with an energy-based density."""
 
 import warnings
-from inspect import signature
 from numbers import Real
 
 import numpy as np
@@ -11,11 +10,12 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.estimators._base import store
-from skebm.estimators._experts import RobustExperts
 from skebm.estimators._holder import DensityHolder
 from skebm.estimators._stream import StreamMixin
 from skebm.estimators.density import RBMDensity
+from skebm.estimators.experts import RobustExperts
 from skebm.utils._going_on import whole
+from skebm.utils._outliers import known_outliers
 from skebm.utils._sklearn import (
     HasMethods,
     Interval,
@@ -26,6 +26,7 @@ from skebm.utils._sklearn import (
 from skebm.utils._tags import mark_tables
 from skebm.utils._threshold import FENCE, threshold
 from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
+from skebm.utils._validation import changed
 
 # Parameters of the RBM, which the experts do not have.
 _OF_RBM = (
@@ -45,9 +46,9 @@ class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator
     ``predict`` returns +1 for inliers and -1 for outliers. Tables need no
     preprocessing: columns may hold numbers, categories and missing values.
 
-    The default has four experts that outliers among the training rows do not disturb:
+    The default has five experts that outliers among the training rows do not disturb:
     heavy tails of each column, a robust ellipse, and the distances to the nearest row
-    of small random sets of rows, of two sizes [2]_. The energy is their soft maximum,
+    of small random sets of rows, of three sizes [2]_. The energy is their soft maximum,
     so a row is an anomaly if one of them is sure of it. It has no normalising constant,
     needs no training, and takes time in proportion to the number of rows.
 
@@ -57,8 +58,11 @@ class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator
         The density, which is cloned and fitted. ``"experts"`` is the soft maximum of
         the experts, and ``"rbm"`` is an :class:`RBMDensity`, whose scores are
         normalised log-densities.
-    contamination : "auto" or float in (0, 0.5], default="auto"
-        Share of the training rows that are outliers, which sets the threshold.
+    contamination : "auto" or float in [0, 0.5], default="auto"
+        Share of the training rows that are outliers, which sets the threshold. 0 says
+        that there are none (novelty detection): the threshold is just below the lowest
+        score, and the experts compare distances with those of the nearest rows, which
+        is better for such rows only.
         ``"auto"`` sets the threshold 1.5 interquartile ranges below the first quartile
         of the scores, or three for a density other than the experts. If no row is below
         that, the row of the lowest score is flagged. A score that more than one row in
@@ -72,6 +76,11 @@ class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator
         hidden units the partition function is exact.
     couplings, learning_rate, batch_size, n_iter, early_stopping, warm_start, verbose
         As for :class:`RBMDensity`, for ``density="rbm"``.
+    use_labels : bool, default=False
+        Whether ``y`` in ``fit`` says which rows are known to be anomalies. If so, rows
+        like these get lower scores. By default ``y`` is ignored, so that
+        ``cross_val_score`` may get true labels to score with. This needs
+        ``density="experts"``.
     n_jobs : int, default=None
         Number of threads; see :class:`RBMDensity`.
     random_state : int, RandomState instance or None, default=None
@@ -119,8 +128,9 @@ class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator
             StrOptions({"experts", "rbm"}),
             HasMethods(["fit", "score_samples"]),
         ],
-        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="both")],
         "half_life": [None, Interval(Real, 0, None, closed="neither")],
+        "use_labels": ["boolean"],
         **{
             name: RBMDensity._parameter_constraints[name]
             for name in (*_OF_RBM, "n_jobs", "random_state", "verbose")
@@ -140,6 +150,7 @@ class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator
         n_iter: int | Automatic = "auto",
         early_stopping: bool = False,
         warm_start: bool = False,
+        use_labels: bool = False,
         n_jobs: int | None = None,
         random_state: Seed = None,
         verbose: int = 0,
@@ -154,7 +165,9 @@ class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             Training rows.
-        y : Ignored
+        y : array-like of shape (n_samples,), default=None
+            -1 for rows that are known to be anomalies, and 0 or 1 for all other rows,
+            of which any may be an anomaly. Ignored unless ``use_labels`` is set.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. None gives every row the weight 1.
 
@@ -165,20 +178,22 @@ class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator
         """
         with whole(self, "offset_"):
             rows = self._check_rows(X, reset=True)
-            self._fit_rows(*self._begun(rows, sample_weight))
+            known = known_outliers(y, rows, self) if self.use_labels else None
+            self._fit_rows(*self._begun(rows, sample_weight), known)
         return self
 
-    def _fit_rows(self, rows, weight):
+    def _fit_rows(self, rows, weight, known=None):
         """Fit the density and the threshold to checked rows."""
         density = self._density_to_fit(self._new_density())
+        params = {} if known is None else {"y": known}
         # Weights go in as they came, since checking them is the density's affair.
         try:
-            self._fit_density(density, rows, weight)
+            self._fit_density(density, rows, weight, **params)
         except (KeyboardInterrupt, Warning):
             if is_fitted(density):  # its scores are enough to go on with
-                self.offset_ = self._threshold(rows, weight)
+                self.offset_ = self._threshold(rows, weight, known)
             raise
-        self.offset_ = self._threshold(rows, weight)
+        self.offset_ = self._threshold(rows, weight, known)
 
     def _check_rows(self, X, reset=False):
         finite = "allow-nan" if self._takes_holes else True
@@ -198,7 +213,11 @@ class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator
             return clone(self.density)
         if self.density == "experts":
             self._warn_of_the_rbm()
-            return RobustExperts(n_jobs=self.n_jobs, random_state=self.random_state)
+            return RobustExperts(
+                novelty=self.contamination == 0,
+                n_jobs=self.n_jobs,
+                random_state=self.random_state,
+            )
         density = RBMDensity(
             self.n_components,
             couplings=self.couplings,
@@ -219,10 +238,7 @@ class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator
 
     def _warn_of_the_rbm(self):
         """Warn of parameters that the experts do not have."""
-        usual = {
-            name: p.default for name, p in signature(type(self)).parameters.items()
-        }
-        ours = [name for name in _OF_RBM if getattr(self, name) != usual[name]]
+        ours = changed(self, _OF_RBM)
         if ours:
             warnings.warn(
                 f"{', '.join(ours)} of EBMAnomalyDetector have no effect on "
@@ -231,8 +247,10 @@ class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator
                 stacklevel=6,
             )
 
-    def _threshold(self, X, weight):
+    def _threshold(self, X, weight, known):
         scores = self.density_.score_samples(X)
+        if known is not None:  # the threshold is for rows without a label
+            weight = ~known * (1.0 if weight is None else np.asarray(weight))
         fence = getattr(self.density_, "_fence", FENCE)
         return threshold(scores, weight, self.contamination, fence)
 

@@ -1,12 +1,10 @@
 """The density of the detector of anomalies: a soft maximum of robust experts."""
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from skebm.energies.robust import Balanced, Ellipse, Neighbours, Tails
+from skebm.energies.robust import fit_experts
 from skebm.estimators._base import store
 from skebm.estimators._rows import TableMixin
 from skebm.inference import repaired, typical_values
@@ -15,22 +13,14 @@ from skebm.tables import (
     Rows,
     check_weight,
     kinds_of_numbers,
-    positive,
     rows_by_weight,
+    without_anomalies,
 )
 from skebm.utils._parallel import map_blocks, use_threads
 from skebm.utils._random import Random
 from skebm.utils._sparse import dense
 from skebm.utils._tags import mark_tables
 
-# The experts, in the order of their streams of random numbers. Sets of 8 rows see few
-# large clusters; sets of 16 rows see more of them.
-_EXPERTS = (
-    Tails.fit,
-    Ellipse.fit,
-    partial(Neighbours.fit, set_size=8),
-    partial(Neighbours.fit, set_size=16),
-)
 # Rows that the experts are fitted to: with 10,000 a quantile is off by a hundredth.
 _MOST_ROWS = 10_000
 # Rows that one thread scores at a time.
@@ -42,19 +32,18 @@ class RobustExperts(TableMixin, BaseEstimator):
 
     The energy is a soft maximum, in which each expert has equal say: heavy tails of
     each column (:class:`Tails`), a robust ellipse (:class:`Ellipse`), and distances to
-    random sets of 8 and of 16 rows (:class:`Neighbours`). It is not normalised.
+    random sets of 8, 16 and 64 rows (:class:`Neighbours`). It is not normalised.
 
     Parameters
     ----------
+    novelty : bool, default=False
+        Whether there are no anomalies among the rows. The experts are then those of the
+        columns, distances to sets of 64 rows, and distances in comparison with those
+        of the neighbours (:class:`Local`).
     n_jobs : int, default=None
         Number of threads.
     random_state : int, RandomState instance or None, default=None
         Draws the sets of rows.
-
-    Attributes
-    ----------
-    experts_ : list
-        The fitted experts.
     """
 
     handle_unknown = "error"
@@ -63,7 +52,7 @@ class RobustExperts(TableMixin, BaseEstimator):
     # fence: of normal rows in three columns 1 % are below it.
     _fence = 1.5
 
-    def __init__(self, *, n_jobs=None, random_state=None):
+    def __init__(self, *, novelty=False, n_jobs=None, random_state=None):
         store(self, locals())
 
     @property
@@ -71,12 +60,16 @@ class RobustExperts(TableMixin, BaseEstimator):
         return self._declared
 
     def fit(self, X, y=None, sample_weight=None):
-        """Fit the experts to rows; see :meth:`EBMAnomalyDetector.fit`."""
+        """Fit the experts to rows; see :meth:`EBMAnomalyDetector.fit`.
+
+        ``y`` tells which rows are known to be anomalies. The experts do without them.
+        """
         random = Random.from_state(self.random_state)
         weight = check_weight(sample_weight, X)
         self._declared = kinds_of_numbers(X)
         X = self._check_rows(X, weight=weight, reset=True)
-        drawn = rows_by_weight(X.shape[0], positive(weight), _MOST_ROWS, random.fold(0))
+        X, weight, anomalies = without_anomalies(X, weight, y)
+        drawn = rows_by_weight(X.shape[0], weight, _MOST_ROWS, random.fold(0))
         X = dense(X if drawn is None else X[drawn])
         self._typical = typical_values(X)
         is_number = np.array(
@@ -87,11 +80,7 @@ class RobustExperts(TableMixin, BaseEstimator):
         # What is drawn does not depend on the order of the rows.
         Z = Z[np.lexsort(Z.T)]
         with use_threads(self.n_jobs):
-            experts = [
-                fit(Z, self._units, random.fold(1, k)) for k, fit in enumerate(_EXPERTS)
-            ]
-            self.experts_ = [expert for expert in experts if expert is not None]
-            self._energy = Balanced.of(self.experts_, Z)
+            self._energy = fit_experts(Z, self._units, random, self.novelty, anomalies)
         return self
 
     def energy_samples(self, X):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from inspect import signature
 from numbers import Integral, Real
 from typing import TypeVar
 
@@ -55,6 +56,12 @@ def layer_sizes(sizes, wanted, remedy=""):
     if not sizes or not all(isinstance(s, Integral) and s > 0 for s in sizes):
         raise ValueError(f"hidden_layer_sizes must be {wanted}; got {sizes!r}.{remedy}")
     return [int(size) for size in sizes]
+
+
+def changed(estimator, names):
+    """Return which of some parameters do not have their default."""
+    usual = signature(type(estimator)).parameters
+    return [name for name in names if getattr(estimator, name) != usual[name].default]
 
 
 def list_names(name, names):

@@ -134,6 +134,76 @@ def test_explanations_sum_to_the_score(rng):
         EBMAnomalyDetector(KernelDensity()).fit(numbers).explain(numbers)
 
 
+def some_labelled(rng):
+    """Anomalies in one direction, of which eight have a label."""
+    X, y = rng.normal(size=(503, 3)), np.zeros(503, int)
+    X[:40, 0] += 2
+    y[:8] = -1
+    return X, y
+
+
+def test_labelled_anomalies(rng):
+    X, y = some_labelled(rng)
+    plain = EBMAnomalyDetector(random_state=0).fit(X)
+    ignoring = EBMAnomalyDetector(random_state=0).fit(X, y)
+    np.testing.assert_array_equal(ignoring.score_samples(X), plain.score_samples(X))
+    model = EBMAnomalyDetector(use_labels=True, contamination=0.1, random_state=0)
+    scores = model.fit(X, y).score_samples(X)
+    is_normal = np.arange(8, 503) >= 40
+    one, two = (
+        roc_auc_score(is_normal, s[8:]) for s in (scores, plain.score_samples(X))
+    )
+    # Over 20 seeds the difference is 0.13 with a standard deviation of 0.04.
+    assert one > two + 0.02
+    reasons = model.explain(X).to_numpy().sum(axis=1)
+    np.testing.assert_allclose(reasons, scores, rtol=1e-6, atol=1e-6)
+    assert (model.predict(X[8:]) == -1).sum() == 49
+    # Rows of weight 0 are neither normal rows nor anomalies.
+    weight = np.ones(503)
+    weight[2] = weight[-2:] = 0
+    weighted = model.fit(X, y, weight).score_samples(X)
+    fewer = model.fit(X[weight > 0], y[weight > 0]).score_samples(X)
+    np.testing.assert_allclose(weighted, fewer)
+
+
+def test_labels_of_frames_and_wrong_labels(rng):
+    X = mixed(rng)
+    y = np.where(np.arange(N_ROWS) < 2, -1, 1)
+    model = EBMAnomalyDetector(use_labels=True, random_state=0).fit(X, pd.Series(y))
+    np.testing.assert_array_equal(model.fit(X, y).predict(X), model.predict(X))
+    for wrong, words in [
+        (None, "needs y"),
+        (y[1:], "inconsistent"),
+        (y * 2, "-2, 2 among its labels"),
+        (-np.ones(N_ROWS), "all rows"),
+        (np.where(y < 0, "odd", "even"), "even, odd"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            model.fit(X, wrong)
+    with pytest.raises(ValueError, match="above 0"):
+        model.fit(X, y, sample_weight=y < 0)
+    with pytest.warns(UserWarning, match="no -1"):
+        model.fit(X, y > 0)
+    with pytest.raises(ValueError, match="density='experts'"):
+        EBMAnomalyDetector("rbm", use_labels=True).fit(X, y)
+
+
+def test_rows_without_outliers(rng):
+    """The middle of a ring is far from all rows, and not far out in any column."""
+    angle = rng.uniform(0, 2 * np.pi, 1009)
+    X = np.column_stack([np.cos(angle), np.sin(angle)])
+    X += 0.05 * rng.normal(size=X.shape)
+    model = EBMAnomalyDetector(contamination=0, random_state=0).fit(X)
+    assert (model.predict(X) == 1).all()
+    assert model.offset_ == pytest.approx(model.score_samples(X).min(), abs=1e-4)
+    inside = 0.3 * rng.normal(size=(50, 2)).clip(-1, 1)
+    assert (model.predict(inside) == -1).mean() > 0.9
+    reasons = model.explain(inside).to_numpy().sum(axis=1)
+    np.testing.assert_allclose(reasons, model.score_samples(inside), rtol=1e-6)
+    alone = [model.score_samples(x[None])[0] for x in inside]
+    np.testing.assert_array_equal(alone, model.score_samples(inside))
+
+
 def test_weight_is_repetition(rng):
     X, weight = rng.normal(size=(N_ROWS, 3)), rng.integers(0, 3, N_ROWS)
     model = EBMAnomalyDetector(contamination=0.1, random_state=0)

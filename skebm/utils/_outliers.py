@@ -1,0 +1,59 @@
+"""Labels of outliers, in scikit-learn's convention."""
+
+import warnings
+
+import numpy as np
+from sklearn.utils import check_consistent_length, column_or_1d
+
+OUTLIER = -1
+
+
+def known_outliers(y, X, detector):
+    """Return which rows are labelled as outliers, ndarray of bool; None for no row.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or None
+        -1 for outliers, and 0 or 1 for all other rows.
+    X : array or DataFrame of shape (n_samples, n_features)
+    detector : estimator
+        Has the parameters ``density`` and ``half_life``.
+    """
+    if not isinstance(detector.density, str) or detector.density != "experts":
+        raise ValueError(
+            "use_labels=True needs density='experts', since no other density learns "
+            "from labels. Set use_labels=False, or leave density out."
+        )
+    if detector.half_life is not None:
+        raise ValueError(
+            "use_labels=True needs half_life=None, since labels have no half-life. Set "
+            "use_labels=False, or leave half_life out."
+        )
+    if y is None:
+        raise ValueError(
+            "use_labels=True needs y with -1 for rows that are known to be anomalies, "
+            "and 0 or 1 for all other rows. Pass y, or set use_labels=False."
+        )
+    y = column_or_1d(y)
+    check_consistent_length(X, y)
+    unknown = sorted({str(label) for label in np.unique(y[~np.isin(y, (-1, 0, 1))])})
+    if unknown:
+        raise ValueError(
+            f"y has {', '.join(unknown[:5])} among its labels. With use_labels=True "
+            "they must be -1 for rows that are known to be anomalies, and 0 or 1 for "
+            "all other rows."
+        )
+    is_outlier = y == OUTLIER
+    if not is_outlier.any():
+        warnings.warn(
+            "y has no -1, so no row is known to be an anomaly, and the fit is that of "
+            "use_labels=False. Label anomalies with -1.",
+            UserWarning,
+            stacklevel=5,
+        )
+        return None
+    if is_outlier.all():
+        raise ValueError(
+            "y labels all rows as anomalies (-1). Add rows with the label 0 or 1."
+        )
+    return is_outlier
