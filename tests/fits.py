@@ -83,6 +83,16 @@ FITS = {
     "texts": (_rbm(visible="categorical"), TEXTS),
     "recipe": (EnergyDensity(RBMRecipe(3), n_iter=2, random_state=0), FRAME),
     "pairwise": (EnergyDensity("pairwise", n_iter=2, random_state=0), BITS),
+    "experts": (EBMAnomalyDetector(random_state=0), HOLEY),
+    "experts of labels": (
+        EBMAnomalyDetector(use_labels=True, random_state=0),
+        REALS,
+        -(LABELS == 2).astype(int),
+    ),
+    "experts of normal rows": (
+        EBMAnomalyDetector(contamination=0, random_state=0),
+        REALS,
+    ),
     "detector": (EBMAnomalyDetector("rbm", **_SMALL), FRAME),
     "detector of reals": (EBMAnomalyDetector("rbm", **_SMALL), REALS),
     "imputer": (EnergyImputer(add_indicator=True, **_SMALL), HOLEY),

@@ -67,7 +67,7 @@ VALID = {
     ),
     "reference": ("auto", "mixture", None, GaussianMixture(2)),
     "kernel": ("auto", "gibbs", "metropolis", "independence", "mala", "hmc"),
-    "contamination": ("auto", 0.1, 0.5),
+    "contamination": ("auto", 0, 0.1, 0.5),
     "sample_posterior": BOOLS,
     "add_indicator": BOOLS,
     "keep_empty_features": BOOLS,

@@ -46,6 +46,11 @@ LACKS = {
     "perceptron of classes": {"landscape", "gap", "chains", "samples", "filters"},
     "hybrid": {"chains"},
     **{
+        kind: {"filters", "chains", "curve", "samples"}
+        for kind in FITS
+        if kind.startswith("experts")
+    },
+    **{
         kind: {"chains"}
         for kind in FITS
         if "documents" in kind or kind == "replicated softmax"
