@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.ensemble import IsolationForest
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -23,7 +24,7 @@ _MOST_ROWS_OF_SVM = 5000
 class EmpiricalTails:
     """ECOD without its choice of a tail by the skewness."""
 
-    def fit(self, X):
+    def fit(self, X, y=None):
         """Do nothing: the scores are those of the training rows."""
         self.X = X
         return self
@@ -66,7 +67,7 @@ class OfPyOD:
         self.detector = detector
         self.scaler = StandardScaler() if scaled else FunctionTransformer()
 
-    def fit(self, X):
+    def fit(self, X, y=None):
         """Fit the detector."""
         self.X = X
         self.detector.fit(self.scaler.fit_transform(X))
@@ -79,6 +80,19 @@ class OfPyOD:
         return -self.detector.decision_function(self.scaler.transform(X))
 
 
+class LabelsAlone(LogisticRegression):
+    """A classifier of the labelled anomalies and all other rows."""
+
+    def fit(self, X, y):
+        """Fit the classifier, for which both classes weigh the same."""
+        self.class_weight = "balanced"
+        return super().fit(X, y)
+
+    def score_samples(self, X):
+        """Return the log-odds of the class that is not labelled."""
+        return self.decision_function(X)
+
+
 def _scaled(detector):
     return make_pipeline(StandardScaler(), detector)
 
@@ -86,11 +100,22 @@ def _scaled(detector):
 MODELS = {
     "isolation forest": lambda seed: IsolationForest(random_state=seed),
     "experts": lambda seed: EBMAnomalyDetector(random_state=seed),
+    "experts, contamination=0": lambda seed: EBMAnomalyDetector(
+        contamination=0, random_state=seed
+    ),
     "RBM": lambda seed: EBMAnomalyDetector("rbm", random_state=seed),
     "LOF": lambda seed: Factor(),
     "LOF, standardised": lambda seed: _scaled(Factor()),
     "OneClassSVM": lambda seed: _scaled(Subsample()),
     "ECOD-like": lambda seed: EmpiricalTails(),
+}
+# What takes part if some anomalies are labelled. The others get the labels, too, but do
+# not use them.
+LEARN_LABELS = {
+    "experts, use_labels": lambda seed: EBMAnomalyDetector(
+        use_labels=True, random_state=seed
+    ),
+    "labels alone": lambda seed: _scaled(LabelsAlone()),
 }
 # Fits of these do not depend on the seed.
 DETERMINISTIC = {"LOF", "LOF, standardised", "OneClassSVM", "ECOD-like"}

@@ -4,14 +4,14 @@
 
 The 22 tables of `adbench/` are fitted without any choice for a single set. Larger
 tables lose rows at random. The table has the AUROC and the average precision of each
-set, the means, the sets that are above the isolation forest with the p-value of
+set, the means, the sets that are above the first model with the p-value of
 Wilcoxon's test, and the seconds to fit and score. `_detectors.py` has the peers, and
 those of PyOD take part where it is installed.
 
 `--protocol` says what is fitted and scored:
 
 - `transductive` (default): all rows, without their labels;
-- `one-class`: a random half of the normal rows is fitted, and the other rows are scored;
+- `one-class`: half of the normal rows are fitted, and all other rows are scored;
 - `labelled`: a random half of the rows is fitted, in which one in a hundred anomalies
   and at least one has its label, and the other half is scored;
 - `contaminated`: normal rows with 0, 5, 10 and 20 % of anomalies among them are fitted,
@@ -29,13 +29,16 @@ import time
 
 import numpy as np
 from _base import folder
-from _detectors import DETERMINISTIC, MODELS
+from _detectors import DETERMINISTIC, LEARN_LABELS, MODELS
 from scipy.special import logsumexp
 from scipy.stats import wilcoxon
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from skebm import EBMAnomalyDetector
 
+ALL = MODELS | LEARN_LABELS
+# Share of the anomalies that have a label.
+_LABELLED = 0.01
 _SHARES = 0.0, 0.05, 0.1, 0.2
 # Tables with fewer rows to fit are left out of the contaminated protocol.
 _LEAST_ROWS = 50
@@ -58,18 +61,33 @@ def figures(y, score):
 
 
 def transductive(X, y, seed):
-    """Return the rows to fit, the rows to score and the labels of the latter."""
-    return X, X, y
+    """Return rows to fit, labels for fit, rows to score and labels of these."""
+    return X, None, X, y
 
 
 def one_class(X, y, seed):
     """Return the same, with half of the normal rows to fit."""
     normal = np.random.default_rng(seed).permutation(np.flatnonzero(y == 0))
     fitted = normal[: len(normal) // 2]
-    return X[fitted], np.delete(X, fitted, axis=0), np.delete(y, fitted)
+    return X[fitted], None, np.delete(X, fitted, axis=0), np.delete(y, fitted)
 
 
-PROTOCOLS = {"transductive": transductive, "one-class": one_class}
+def labelled(X, y, seed):
+    """Return the same, with half of all rows to fit, and some labels."""
+    random = np.random.default_rng(seed)
+    classes = [random.permutation(np.flatnonzero(y == k)) for k in (0, 1)]
+    fitted = np.concatenate([rows[: (len(rows) + 1) // 2] for rows in classes])
+    odd = classes[1][: (len(classes[1]) + 1) // 2]
+    known = odd[: max(1, round(_LABELLED * len(odd)))]
+    rest = np.setdiff1d(np.arange(len(y)), fitted)
+    return X[fitted], -np.isin(fitted, known).astype(int), X[rest], y[rest]
+
+
+PROTOCOLS = {
+    "transductive": transductive,
+    "one-class": one_class,
+    "labelled": labelled,
+}
 
 
 def compare(names, n_seeds, n_rows, protocol):
@@ -81,9 +99,10 @@ def compare(names, n_seeds, n_rows, protocol):
             if seed and protocol is transductive and model in DETERMINISTIC:
                 row[m, seed] = row[m, 0]
                 continue
-            fitted, scored, labels = protocol(X, y, seed)
+            fitted, known, scored, labels = protocol(X, y, seed)
             start = time.perf_counter()
-            score = MODELS[model](seed).fit(fitted).score_samples(scored)
+            fit = ALL[model](seed).fit(fitted, known)
+            score = fit.score_samples(scored)
             seconds[m] += time.perf_counter() - start
             row[m, seed] = figures(labels, score)
         results.append(row)
@@ -131,7 +150,7 @@ def compare_contaminated(names, n_seeds, n_rows):
         if len(parts[0][0][0]) < _LEAST_ROWS:
             continue
         row = [
-            [[figures(labels, MODELS[m](seed).fit(A).score_samples(B))
+            [[figures(labels, ALL[m](seed).fit(A).score_samples(B))
               for A, B, labels in part] for seed, part in enumerate(parts)]
             for m in names
         ]  # fmt: skip
@@ -146,13 +165,13 @@ def compare_contaminated(names, n_seeds, n_rows):
 
 def compare_experts(n_seeds, n_rows, protocol):
     """Print what each set of experts reaches, and the choice by leave-one-set-out."""
-    names = ["tails", "ellipse", "8 neighbours", "16 neighbours"]
-    sets = [kept for k in range(1, 5) for kept in itertools.combinations(range(4), k)]
+    names = ["tails", "ellipse", *(f"{k} neighbours" for k in (8, 16, 64))]
+    sets = [kept for k in range(1, 6) for kept in itertools.combinations(range(5), k)]
     results = []
     for _, X, y in tables(n_rows):
         parts = []
         for seed in range(n_seeds):
-            fitted, scored, labels = protocol(X, y, seed)
+            fitted, _, scored, labels = protocol(X, y, seed)
             density = EBMAnomalyDetector(random_state=seed).fit(fitted).density_
             energies = density.expert_energies(scored)
             parts.append(
@@ -174,7 +193,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--models", nargs="*", default=list(MODELS))
+    parser.add_argument("--models", nargs="*", default=list(MODELS), choices=ALL)
     protocols = [*PROTOCOLS, "contaminated"]
     parser.add_argument("--protocol", choices=protocols, default="transductive")
     parser.add_argument("--experts", action="store_true")
