@@ -46,9 +46,9 @@ class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator
     ``predict`` returns +1 for inliers and -1 for outliers. Tables need no
     preprocessing: columns may hold numbers, categories and missing values.
 
-    The default has five experts that outliers among the training rows do not disturb:
+    The default has four experts that outliers among the training rows do not disturb:
     heavy tails of each column, a robust ellipse, and the distances to the nearest row
-    of small random sets of rows, of three sizes [2]_. The energy is their soft maximum,
+    of small random sets of rows, of two sizes [2]_. The energy is their soft maximum,
     so a row is an anomaly if one of them is sure of it. It has no normalising constant,
     needs no training, and takes time in proportion to the number of rows.
 

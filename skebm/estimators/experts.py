@@ -32,7 +32,7 @@ class RobustExperts(TableMixin, BaseEstimator):
 
     The energy is a soft maximum, in which each expert has equal say: heavy tails of
     each column (:class:`Tails`), a robust ellipse (:class:`Ellipse`), and distances to
-    random sets of 8, 16 and 64 rows (:class:`Neighbours`). It is not normalised.
+    random sets of 8 and of 16 rows (:class:`Neighbours`). It is not normalised.
 
     Parameters
     ----------

@@ -10,13 +10,12 @@ from skebm.energies.robust.neighbours import Neighbours
 from skebm.energies.robust.tails import Tails
 
 # The experts, in the order of their streams of random numbers. Sets of 8 rows see few
-# large clusters; sets of 64 rows see many.
+# large clusters; sets of 16 rows see more of them.
 _EXPERTS = (
     Tails.fit,
     Ellipse.fit,
     partial(Neighbours.fit, set_size=8),
     partial(Neighbours.fit, set_size=16),
-    partial(Neighbours.fit, set_size=64, n_sets=16),
 )
 # Those for rows without anomalies, among which no cluster is to be mistrusted.
 _OF_NORMAL_ROWS = (

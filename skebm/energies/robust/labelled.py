@@ -9,9 +9,9 @@ from skebm.utils._addresses import KERNEL
 
 # Rows are clipped to this many scales.
 _LIMIT = 5.0
-# Precision of the normal prior of the slopes and gains, times the number of units. From
-# 0.3 to 1 the mean AUROC of 22 sets with one label in a hundred changes by .02, and the
-# number of sets that labels make worse by three.
+# Precision of the normal prior of the slopes and gains, times the number of units. Half
+# of it has .007 more of mean AUROC over 22 sets with one label in a hundred, but makes
+# one more of them worse than no label does.
 _PRECISION = 1.0
 
 

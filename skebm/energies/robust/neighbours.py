@@ -5,6 +5,7 @@ from numba import njit
 
 from skebm.utils._addresses import KERNEL
 
+_N_SETS = 64
 # Rows are clipped to this many scales.
 _LIMIT = 5.0
 # Added to the mean distance of a column, in scales: equal rows are not infinitely near.
@@ -33,7 +34,7 @@ class Neighbours:
         self.sets, self.n_columns = sets, n_columns
 
     @classmethod
-    def fit(cls, Z, units, random, set_size, n_sets=64):
+    def fit(cls, Z, units, random, set_size):
         """Draw the sets.
 
         Parameters
@@ -42,12 +43,10 @@ class Neighbours:
         units : RobustUnits
         random : Random
         set_size : int
-        n_sets : int, default=64
-            At most 64.
         """
         # Rows that are repeated are drawn as one row of that weight would be.
-        drawn = (random.uniform((n_sets, set_size)) * len(Z)).astype(int)
-        sets = _clipped(Z[drawn.ravel()]).reshape(n_sets, set_size, -1)
+        drawn = (random.uniform((_N_SETS, set_size)) * len(Z)).astype(int)
+        sets = _clipped(Z[drawn.ravel()]).reshape(_N_SETS, set_size, -1)
         sets = np.ascontiguousarray(sets.transpose(0, 2, 1))
         return cls(sets, units.n_columns)
 
