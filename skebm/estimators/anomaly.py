@@ -1,11 +1,10 @@
 """Anomaly detection with an energy-based density."""
 
-import warnings
 from numbers import Real
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,7 +14,7 @@ from skebm.estimators._stream import StreamMixin
 from skebm.estimators.density import RBMDensity
 from skebm.estimators.experts import RobustExperts
 from skebm.utils._going_on import whole
-from skebm.utils._outliers import known_outliers
+from skebm.utils._outliers import LabelledOutlierMixin, known_outliers, warn_of_the_rbm
 from skebm.utils._sklearn import (
     HasMethods,
     Interval,
@@ -26,7 +25,6 @@ from skebm.utils._sklearn import (
 from skebm.utils._tags import mark_tables
 from skebm.utils._threshold import FENCE, threshold
 from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
-from skebm.utils._validation import changed
 
 # Parameters of the RBM, which the experts do not have.
 _OF_RBM = (
@@ -38,7 +36,9 @@ _OF_RBM = (
 _NO_CHAINS = ". Use RBMDensity."
 
 
-class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator):
+class EBMAnomalyDetector(
+    LabelledOutlierMixin, StreamMixin, DensityHolder, BaseEstimator
+):
     """Detection of anomalies as rows of high energy.
 
     The detector fits an energy and flags rows whose score, minus the energy, is below a
@@ -212,7 +212,7 @@ class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator
         if not self._reads_tables:
             return clone(self.density)
         if self.density == "experts":
-            self._warn_of_the_rbm()
+            warn_of_the_rbm(self, _OF_RBM)
             return RobustExperts(
                 novelty=self.contamination == 0,
                 n_jobs=self.n_jobs,
@@ -235,17 +235,6 @@ class EBMAnomalyDetector(OutlierMixin, StreamMixin, DensityHolder, BaseEstimator
         # A detector of few hidden units need not draw rows that look real.
         density._shows_draws = False
         return density
-
-    def _warn_of_the_rbm(self):
-        """Warn of parameters that the experts do not have."""
-        ours = changed(self, _OF_RBM)
-        if ours:
-            warnings.warn(
-                f"{', '.join(ours)} of EBMAnomalyDetector have no effect on "
-                "density='experts'. Pass density='rbm' for an RBM, or leave them out.",
-                UserWarning,
-                stacklevel=6,
-            )
 
     def _threshold(self, X, weight, known):
         scores = self.density_.score_samples(X)

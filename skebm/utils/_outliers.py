@@ -3,9 +3,31 @@
 import warnings
 
 import numpy as np
+from sklearn.base import OutlierMixin
 from sklearn.utils import check_consistent_length, column_or_1d
 
+from skebm.utils._validation import changed
+
 OUTLIER = -1
+
+
+class LabelledOutlierMixin(OutlierMixin):
+    """Mixin of detectors of outliers that may learn from labels."""
+
+    def fit_predict(self, X, y=None, **kwargs):
+        """Fit the detector, and return +1 for inliers and -1 for outliers among ``X``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        y, **kwargs
+            Passed to ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), int
+        """
+        return self.fit(X, y, **kwargs).predict(X)
 
 
 def known_outliers(y, X, detector):
@@ -57,3 +79,14 @@ def known_outliers(y, X, detector):
             "y labels all rows as anomalies (-1). Add rows with the label 0 or 1."
         )
     return is_outlier
+
+
+def warn_of_the_rbm(detector, names):
+    """Warn of parameters of a detector that its experts do not have."""
+    if ours := changed(detector, names):
+        warnings.warn(
+            f"{', '.join(ours)} of EBMAnomalyDetector have no effect on "
+            "density='experts'. Pass density='rbm' for an RBM, or leave them out.",
+            UserWarning,
+            stacklevel=6,
+        )

@@ -158,6 +158,7 @@ def test_labelled_anomalies(rng):
     reasons = model.explain(X).to_numpy().sum(axis=1)
     np.testing.assert_allclose(reasons, scores, rtol=1e-6, atol=1e-6)
     assert (model.predict(X[8:]) == -1).sum() == 49
+    np.testing.assert_array_equal(model.predict(X), model.fit_predict(X, y))
     # Rows of weight 0 are neither normal rows nor anomalies.
     weight = np.ones(503)
     weight[2] = weight[-2:] = 0
