@@ -80,7 +80,7 @@ class EBMAnomalyDetector(
         Whether ``y`` in ``fit`` says which rows are known to be anomalies. If so, rows
         like these get lower scores. By default ``y`` is ignored, so that
         ``cross_val_score`` may get true labels to score with. This needs
-        ``density="experts"``.
+        ``density="experts"`` and ``half_life=None``.
     n_jobs : int, default=None
         Number of threads; see :class:`RBMDensity`.
     random_state : int, RandomState instance or None, default=None

@@ -187,6 +187,10 @@ def test_labels_of_frames_and_wrong_labels(rng):
         model.fit(X, y > 0)
     with pytest.raises(ValueError, match="density='experts'"):
         EBMAnomalyDetector("rbm", use_labels=True).fit(X, y)
+    with pytest.raises(ValueError, match="half_life"):
+        EBMAnomalyDetector(use_labels=True, half_life=9).fit(X, y)
+    with pytest.raises(AttributeError, match="use_labels"):
+        _ = model.partial_fit
 
 
 def test_rows_without_outliers(rng):
