@@ -90,7 +90,7 @@ FITS = {
         -(LABELS == 2).astype(int),
     ),
     "experts of normal rows": (
-        EBMAnomalyDetector(contamination=0, random_state=0),
+        EBMAnomalyDetector(novelty=True, random_state=0),
         REALS,
     ),
     "detector": (EBMAnomalyDetector("rbm", **_SMALL), FRAME),

@@ -100,8 +100,8 @@ def _scaled(detector):
 MODELS = {
     "isolation forest": lambda seed: IsolationForest(random_state=seed),
     "experts": lambda seed: EBMAnomalyDetector(random_state=seed),
-    "experts, contamination=0": lambda seed: EBMAnomalyDetector(
-        contamination=0, random_state=seed
+    "experts, novelty=True": lambda seed: EBMAnomalyDetector(
+        novelty=True, random_state=seed
     ),
     "RBM": lambda seed: EBMAnomalyDetector("rbm", random_state=seed),
     "LOF": lambda seed: Factor(),

@@ -14,7 +14,7 @@ from skebm.estimators._stream import StreamMixin
 from skebm.estimators.density import RBMDensity
 from skebm.estimators.experts import RobustExperts
 from skebm.utils._going_on import whole
-from skebm.utils._outliers import LabelledOutlierMixin, known_outliers, warn_of_the_rbm
+from skebm.utils._outliers import LabelledMixin, known_outliers, warn_of_the_rbm
 from skebm.utils._sklearn import (
     HasMethods,
     Interval,
@@ -36,9 +36,7 @@ _OF_RBM = (
 _NO_CHAINS = ". Use RBMDensity."
 
 
-class EBMAnomalyDetector(
-    LabelledOutlierMixin, StreamMixin, DensityHolder, BaseEstimator
-):
+class EBMAnomalyDetector(LabelledMixin, StreamMixin, DensityHolder, BaseEstimator):
     """Detection of anomalies as rows of high energy.
 
     The detector fits an energy and flags rows whose score, minus the energy, is below a
@@ -58,11 +56,8 @@ class EBMAnomalyDetector(
         The density, which is cloned and fitted. ``"experts"`` is the soft maximum of
         the experts, and ``"rbm"`` is an :class:`RBMDensity`, whose scores are
         normalised log-densities.
-    contamination : "auto" or float in [0, 0.5], default="auto"
-        Share of the training rows that are outliers, which sets the threshold. 0 says
-        that there are none (novelty detection): the threshold is just below the lowest
-        score, and the experts compare distances with those of the nearest rows, which
-        is better for such rows only.
+    contamination : "auto" or float in (0, 0.5], default="auto"
+        Share of the training rows that are outliers, which sets the threshold.
         ``"auto"`` sets the threshold 1.5 interquartile ranges below the first quartile
         of the scores, or three for a density other than the experts. If no row is below
         that, the row of the lowest score is flagged. A score that more than one row in
@@ -76,6 +71,10 @@ class EBMAnomalyDetector(
         hidden units the partition function is exact.
     couplings, learning_rate, batch_size, n_iter, early_stopping, warm_start, verbose
         As for :class:`RBMDensity`, for ``density="rbm"``.
+    novelty : bool, default=False
+        Whether there are no outliers among the training rows. The experts then compare
+        distances with those of the nearest rows, which is better for such rows only,
+        and ``contamination="auto"`` sets the threshold just below the lowest score.
     use_labels : bool, default=False
         Whether ``y`` in ``fit`` says which rows are known to be anomalies. If so, rows
         like these get lower scores. By default ``y`` is ignored, so that
@@ -128,8 +127,9 @@ class EBMAnomalyDetector(
             StrOptions({"experts", "rbm"}),
             HasMethods(["fit", "score_samples"]),
         ],
-        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="both")],
+        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         "half_life": [None, Interval(Real, 0, None, closed="neither")],
+        "novelty": ["boolean"],
         "use_labels": ["boolean"],
         **{
             name: RBMDensity._parameter_constraints[name]
@@ -150,6 +150,7 @@ class EBMAnomalyDetector(
         n_iter: int | Automatic = "auto",
         early_stopping: bool = False,
         warm_start: bool = False,
+        novelty: bool = False,
         use_labels: bool = False,
         n_jobs: int | None = None,
         random_state: Seed = None,
@@ -166,8 +167,7 @@ class EBMAnomalyDetector(
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             Training rows.
         y : array-like of shape (n_samples,), default=None
-            -1 for rows that are known to be anomalies, and 0 or 1 for all other rows,
-            of which any may be an anomaly. Ignored unless ``use_labels`` is set.
+            For ``use_labels``: -1 for known anomalies, and 0 or 1 for all other rows.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. None gives every row the weight 1.
 
@@ -214,7 +214,7 @@ class EBMAnomalyDetector(
         if self.density == "experts":
             warn_of_the_rbm(self, _OF_RBM)
             return RobustExperts(
-                novelty=self.contamination == 0,
+                novelty=self.novelty,
                 n_jobs=self.n_jobs,
                 random_state=self.random_state,
             )
@@ -241,7 +241,8 @@ class EBMAnomalyDetector(
         if known is not None:  # the threshold is for rows without a label
             weight = ~known * (1.0 if weight is None else np.asarray(weight))
         fence = getattr(self.density_, "_fence", FENCE)
-        return threshold(scores, weight, self.contamination, fence)
+        none = self.novelty and self.contamination == "auto"
+        return threshold(scores, weight, 0 if none else self.contamination, fence)
 
     @property
     def chains_rhat_(self):

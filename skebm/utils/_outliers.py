@@ -11,7 +11,7 @@ from skebm.utils._validation import changed
 OUTLIER = -1
 
 
-class LabelledOutlierMixin(OutlierMixin):
+class LabelledMixin(OutlierMixin):
     """Mixin of detectors of outliers that may learn from labels."""
 
     def fit_predict(self, X, y=None, **kwargs):

@@ -37,6 +37,8 @@ class Declared:
         add_indicator: Any
         generative_weight: Any
         half_life: Any
+        novelty: bool
+        use_labels: bool
         handle_unknown: Any
         hidden: Any
         keep_empty_features: Any
