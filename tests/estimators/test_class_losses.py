@@ -119,7 +119,7 @@ def test_densities_take_sparse_rows_as_dense_ones(visible):
         method = "predict_proba" if hasattr(model, "predict_proba") else "score_samples"
         expected = getattr(clone(model).fit(rows, y), method)(rows)
         found = getattr(model.fit(csr_matrix(rows), y), method)(csr_matrix(rows))
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 def test_a_large_penalty_leaves_naive_bayes_and_a_small_one_logistic_regression():
