@@ -25,8 +25,11 @@ class ClassPlanMixin:
     def _kinds(self):
         """Rows that are sparse stay so if the energy takes them."""
         stays = is_auto(self.visible) and getattr(self, "_is_sparse", False)
-        stays = stays and not self._single_recipe().is_joint
-        return "scaled" if stays else self.visible
+        return "scaled" if stays and self._takes_sparse_reals else self.visible
+
+    @property
+    def _takes_sparse_reals(self):
+        return not self._single_recipe().is_joint
 
     _hole_remedy = ", or set generative_weight above 0 to learn about X as well"
 

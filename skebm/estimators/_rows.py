@@ -23,6 +23,7 @@ from skebm.tables import (
     names_of,
     refuse_huge,
     validated,
+    with_dense_reals,
 )
 from skebm.utils._sklearn import validate_data
 
@@ -35,8 +36,8 @@ class TableMixin:
     which turns columns into units.
     """
 
-    # What else the user can do about holes.
-    _hole_remedy = ""
+    # What else the user can do about holes, and whether real rows may stay sparse.
+    _hole_remedy, _takes_sparse_reals = "", False
 
     @property
     def _kinds(self):
@@ -92,6 +93,8 @@ class TableMixin:
             X = self._table.matrix(X, remedy="use visible='gaussian'")
         else:
             X = self._table.matrix(X, self.handle_unknown)
+        if not self._takes_sparse_reals:
+            X = with_dense_reals(X, self._table.kinds)
         if not takes_holes:
             self._table.refuse_holes(X, type(self).__name__, self._hole_remedy)
         return X if _is_unlabelled(y) else (X, y)

@@ -84,7 +84,8 @@ class EnergyClassifier(
         Units of the columns, as for :class:`RBMDensity`, with two differences. A data
         frame that has only numbers is read as an array. Columns of whole numbers are
         therefore standardised as well. Sparse rows stay sparse for energies other than
-        ``"rbm"``: ``"auto"`` divides their columns by the largest absolute value.
+        ``"rbm"``: ``"auto"`` divides their columns by the largest absolute value, and
+        ``"unscaled"`` leaves them as they are.
     l2 : float or "auto", default="auto"
         Factor of ``sum w**2 / 2``, as for :class:`RBMDensity`. ``"auto"`` falls with
         the number of rows. It is 0.3 over that number for ``energy="rbm"``. For

@@ -8,7 +8,7 @@ from numba import njit
 from sklearn.base import BaseEstimator
 
 from skebm.utils._addresses import KERNEL
-from skebm.utils._parallel import map_blocks
+from skebm.utils._parallel import map_blocks, rows_of_numbers
 
 
 class AdamSteps(NamedTuple):
@@ -112,7 +112,9 @@ class Adam(BaseEstimator):
             def update_block(block, arrays=arrays, scalars=scalars):
                 _adam(*(array[block].reshape(-1) for array in arrays), *scalars)
 
-            map_blocks(update_block, len(value), 20 * prod(value.shape[1:]), size=256)
+            width = prod(value.shape[1:])
+            size = rows_of_numbers(width)
+            map_blocks(update_block, len(value), 20 * width, size=size)
         return {**state, "count": count}
 
     def steps(self, state, learning_rates):

@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from skebm.utils._math import fill_average
-from skebm.utils._parallel import map_blocks
+from skebm.utils._parallel import map_blocks, rows_of_numbers
 
 # The average takes in every tenth update only. That is a tenth of the memory traffic,
 # and gives the same average to within a few thousandths of its width.
@@ -65,7 +65,9 @@ class Average:
                 fill_average(average[block].reshape(-1), value[block].reshape(-1), rate)
 
             # A number costs about as much as 40 multiply-adds of a matrix product.
-            map_blocks(update_block, len(value), 40 * prod(value.shape[1:]), size=256)
+            width = prod(value.shape[1:])
+            size = rows_of_numbers(width)
+            map_blocks(update_block, len(value), 40 * width, size=size)
 
     def current(self, params):
         """Return the average, or copies of ``params`` if there is no average yet."""

@@ -19,7 +19,7 @@ from skebm.tables.frames import (
     names_of,
     take_columns,
 )
-from skebm.tables.kinds import KINDS, Kind
+from skebm.tables.kinds import KINDS, Kind, with_dense_reals
 from skebm.tables.labels import (
     check_classes,
     class_factors,
@@ -102,6 +102,7 @@ __all__ = [
     "take_columns",
     "validated",
     "with_columns",
+    "with_dense_reals",
     "with_labels",
     "without_anomalies",
     "without_missing",

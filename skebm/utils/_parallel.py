@@ -30,6 +30,9 @@ BLOCK_ROWS = 64
 # Multiply-adds between two touches of the interpreter below which threads wait for its
 # lock, and for waking up (40 us), longer than they save.
 SERIAL_WORK = 8_000_000
+# Numbers, and rows, that one thread changes at a time if no number depends on another:
+# some 50 us of work, beside a few for the call.
+_BLOCK_NUMBERS, _FEWEST_ROWS = 65_536, 256
 
 # Looks at a number before a thread gives up and sleeps: some two milliseconds. The
 # interpreter's lock is free meanwhile, so without the compiler there are none.
@@ -82,6 +85,11 @@ def blocks_of(n_rows, work_per_row, size=BLOCK_ROWS):
     """Return :func:`blocks`, or all rows as one where they are little work."""
     small = n_rows <= size or n_rows * work_per_row < SERIAL_WORK
     return [slice(0, n_rows)] if small else blocks(n_rows, size)
+
+
+def rows_of_numbers(width):
+    """Return ``size`` of blocks of work on single numbers, ``width`` of them a row."""
+    return max(_FEWEST_ROWS, _BLOCK_NUMBERS // max(width, 1))
 
 
 class _Job:

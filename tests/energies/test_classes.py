@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.naive_bayes import MultinomialNB
 
 from skebm.energies import (
     CLASS_ENERGIES,
@@ -167,6 +168,36 @@ def test_parameters_are_refused_in_a_sentence():
         ClassMLP(3, "cube").build(*facts)
     with pytest.raises(ValueError, match="rank must be a whole number"):
         ClassQuadratic(-1).build(*facts)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_training_starts_at_naive_bayes(container, weighted):
+    X = np.abs(rows())
+    weight = np.arange(N_ROWS) / 5 if weighted else None
+    recipe = ClassLinear(naive_bayes=2.0, alpha=0.3)
+    energy = recipe.build(layers(), Summary.of(container(X), weight), Random(3))
+    x, labels = X[:, :N_INPUTS], X[:, N_INPUTS:].argmax(axis=1)
+    peer = MultinomialNB(alpha=0.3).fit(x, labels, weight)
+    ratios = peer.feature_log_prob_ - peer.feature_log_prob_.mean(axis=0)
+    np.testing.assert_allclose(energy.center, 2 * ratios.T)
+    energies = energy.class_energy(x) + energy.params["bias"]
+    np.testing.assert_allclose(energies, -2 * x @ ratios.T)
+    assert not energy.params["weights"].any()  # what penalties shrink
+    check_energy(energy, X)
+    coef = recipe.attributes(energy, np.arange(N_INPUTS))["coef_"]
+    np.testing.assert_allclose(coef, 2 * ratios)
+
+
+def test_naive_bayes_is_refused_where_it_makes_no_sense():
+    for recipe, sentence in [
+        (ClassLinear(1.0), "without negative or missing numbers.*visible='unscaled'"),
+        (ClassLinear(-1), "naive_bayes of ClassLinear must be a number of at least 0"),
+        (ClassLinear("yes"), "naive_bayes of ClassLinear must be .*Use 0 for none"),
+        (ClassLinear(1.0, 0), "alpha of ClassLinear must be a number above 0"),
+    ]:
+        with pytest.raises(ValueError, match=sentence):
+            recipe.build(layers(), Summary.of(rows(), None), Random(3))
 
 
 def test_every_recipe_has_a_name_and_a_test():

@@ -13,11 +13,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skebm import EnergyClassifier
-from skebm.energies import CLASS_ENERGIES, MLP, ClassMLP, ClassQuadratic
+from skebm import EnergyClassifier, RBMDensity
+from skebm.energies import (
+    CLASS_ENERGIES,
+    MLP,
+    ClassLinear,
+    ClassMLP,
+    ClassQuadratic,
+)
 from skebm.objectives import LOSSES, Hinge, NegativeLogLikelihood, SquareSquare
 
 NAMES = np.array(["ant", "bee", "cat"])
@@ -76,13 +83,17 @@ def test_a_quadratic_energy_sees_spread_and_rotation():
     assert whole > 0.85
 
 
-@pytest.mark.parametrize("energy", ["linear", "quadratic", "mlp"])
-def test_sparse_rows_are_never_made_dense(energy, monkeypatch):
+@pytest.mark.parametrize(
+    ("energy", "visible"),
+    [("linear", "auto"), ("quadratic", "auto"), ("mlp", "auto"), ("mlp", "unscaled")],
+)
+def test_sparse_rows_are_never_made_dense(energy, visible, monkeypatch):
     rng = np.random.default_rng(0)
     rows = rng.random((67, 11)) * (rng.random((67, 11)) < 0.2)
     rows, y = 20 * rows - 3 * (rows > 0), (rows[:, 0] > 0).astype(int)
-    model = make(energy=energy, early_stopping=True)
-    scaled = clone(model).set_params(visible="scaled").fit(rows, y)
+    model = make(energy=energy, visible=visible, early_stopping=True)
+    dense = "scaled" if visible == "auto" else visible
+    scaled = clone(model).set_params(visible=dense).fit(rows, y)
     expected = scaled.predict_proba(rows)
     plain = csr_matrix.toarray
 
@@ -94,6 +105,41 @@ def test_sparse_rows_are_never_made_dense(energy, monkeypatch):
     found = model.fit(csr_matrix(rows), y).predict_proba(csr_matrix(rows))
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert model.score(csr_matrix(rows), y) > 0.6
+
+
+@pytest.mark.parametrize("visible", ["scaled", "unscaled"])
+def test_densities_take_sparse_rows_as_dense_ones(visible):
+    rng = np.random.default_rng(0)
+    rows = rng.random((23, 5)) * (rng.random((23, 5)) < 0.4)
+    for model in (
+        RBMDensity(3, visible=visible, n_iter=2, random_state=0),
+        make(visible=visible, n_iter=2),
+    ):
+        y = (rows[:, 0] > 0).astype(int)
+        method = "predict_proba" if hasattr(model, "predict_proba") else "score_samples"
+        expected = getattr(clone(model).fit(rows, y), method)(rows)
+        found = getattr(model.fit(csr_matrix(rows), y), method)(csr_matrix(rows))
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_a_large_penalty_leaves_naive_bayes_and_a_small_one_logistic_regression():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 211)
+    counts = rng.poisson(1 + (y[:, None] == np.arange(7) % 3)).astype(float)
+    model = make(energy=ClassLinear(naive_bayes=1.0), visible="unscaled", l2=100.0)
+    shrunk = model.fit(csr_matrix(counts), y)
+    peer = MultinomialNB().fit(counts, y)
+    expected = peer.feature_log_prob_ - peer.feature_log_prob_.mean(axis=0)
+    np.testing.assert_allclose(shrunk.coef_, expected, atol=0.02)
+    free, plain = (
+        make(energy=ClassLinear(share), visible="unscaled", l2=0.0, n_iter=1000)
+        .set_params(learning_rate=0.01)
+        .fit(csr_matrix(counts), y)
+        for share in (1.0, 0.0)
+    )
+    found, proba = (m.predict_proba(counts) for m in (free, plain))
+    np.testing.assert_allclose(found, proba, atol=0.01)
+    assert np.abs(proba - shrunk.predict_proba(counts)).max() > 0.05
 
 
 @pytest.mark.parametrize("energy", ["quadratic", "mlp"])

@@ -35,6 +35,13 @@ def test_the_first_step_has_the_length_of_the_learning_rate(rng):
     np.testing.assert_allclose(params["a"], -0.1)
 
 
+def test_many_numbers_are_updated_in_blocks(rng):
+    gradient = {"a": rng.normal(size=(4099, 101)) + 3}  # that is work for threads
+    params = {"a": np.zeros((4099, 101))}
+    Adam(epsilon=0).update(params, gradient, Adam().init(params), 0.1)
+    np.testing.assert_allclose(params["a"], -0.1 * np.sign(gradient["a"]))
+
+
 def test_no_gradient_no_step():
     params = {"a": np.ones(3)}
     Adam().update(params, {"a": np.zeros(3)}, Adam().init(params), 0.1)

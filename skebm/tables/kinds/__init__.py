@@ -17,6 +17,7 @@ from skebm.tables.kinds.real import (
     ZeroInflatedKind,
 )
 from skebm.tables.kinds.two_valued import BernoulliKind, SpinKind
+from skebm.utils._sparse import dense
 from skebm.utils._validation import lookup
 
 # Kinds by the names that `visible` of an estimator takes. A layer of LAYERS without an
@@ -38,12 +39,26 @@ KINDS = {
 # The kind that takes any number as it is.
 ANY_NUMBER = "gaussian"
 
-__all__ = ["KINDS", "Kind", "LayerKind", "check_name", "columns_by_kind", "find_kind"]
+__all__ = [
+    "KINDS",
+    "Kind",
+    "LayerKind",
+    "check_name",
+    "columns_by_kind",
+    "find_kind",
+    "with_dense_reals",
+]
 
 
 def check_name(name):
     """Raise an error unless ``name`` is "auto", in KINDS or in LAYERS."""
     lookup(name, dict.fromkeys(["auto", *KINDS, *LAYERS]), "visible")
+
+
+def with_dense_reals(X, names):
+    """Return rows as an array if these are kinds that leave real numbers sparse."""
+    stay_sparse = any(KINDS.get(k) in (ScaledKind, UnscaledKind) for k in set(names))
+    return dense(X) if stay_sparse else X
 
 
 def find_kind(name):

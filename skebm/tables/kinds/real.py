@@ -59,13 +59,16 @@ class GaussianKind(Kind):
 
 
 class UnscaledKind(Kind):
-    """Real numbers in the units of the user, for an energy that is written in them."""
+    """Real numbers in the units of the user, for an energy that is written in them.
+
+    Sparse rows stay sparse.
+    """
 
     layer_class = Gaussian
 
     def encode(self, X):
         """Return the numbers themselves."""
-        return dense(X)
+        return X
 
 
 class ScaledKind(Kind):
