@@ -79,7 +79,7 @@ class StreamMixin:
         return self._reservoir.X, self._reservoir.weight
 
     def _keep(self, rows, weight):
-        most = max(_FEWEST_ROWS, min(_MOST_ROWS, _MOST_CELLS // rows.shape[1]))
+        most = max(_FEWEST_ROWS, min(_MOST_ROWS, _MOST_CELLS // max(rows.shape[1], 1)))
         facts = check_weight(weight, rows), self.half_life, most, self._stream
         last = Reservoir() if self._reservoir is None else self._reservoir
         self._reservoir = last.joined(rows, *facts)

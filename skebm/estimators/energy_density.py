@@ -274,6 +274,12 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         densities = {k: v for k, v in ENERGIES.items() if v.monitor == "density"}
         own = not isinstance(self.energy, str) and not hasattr(self.energy, "build")
         recipe = Custom(self.energy) if own else self.energy
+        if getattr(recipe, "monitor", "density") != "density":
+            raise TypeError(
+                f"energy={recipe!r} is no density of rows. EnergyDensity takes: "
+                f"{', '.join(kind.__name__ for kind in densities.values())}, or an "
+                "energy of your own."
+            )
         return Recipe.of(resolve(recipe, densities, "energy"))
 
     def _recipe(self):

@@ -84,7 +84,8 @@ class Reservoir:
         # There may be room, after negligible rows have gone, for rows below the bound.
         kept = kept[priority[kept] > bound]
         counted = np.maximum(all_weights[kept], bound)
-        kept = kept[counted > counted.max() + np.log(_NEGLIGIBLE)]
+        least = counted.max(initial=-np.inf) + np.log(_NEGLIGIBLE)
+        kept = kept[counted > least]
         return Reservoir(
             _taken(X if self.X is None else _stacked(self.X, X), kept),
             all_weights[kept],
@@ -97,7 +98,7 @@ class Reservoir:
     def weight(self):
         """How many of the newest rows each row counts for; None if all are equal."""
         log_weight = np.maximum(self.log_weight, self.log_bound)
-        if np.ptp(log_weight) == 0:
+        if not len(log_weight) or np.ptp(log_weight) == 0:
             return None
         return np.exp(log_weight - log_weight.max())
 

@@ -36,9 +36,10 @@ def whole(estimator, mark):
 
 
 def _restore(estimator, before):
-    # The attributes of callbacks belong to scikit-learn, which deletes them itself.
+    # The attributes of callbacks belong to scikit-learn, which deletes them itself. It
+    # also deletes the names of columns, if those of other rows are not text.
     now = vars(estimator)
-    for name in [name for name in now if "callback" not in name]:
+    for name in [name for name in {**now, **before} if "callback" not in name]:
         if name in before:
             now[name] = before[name]
         else:

@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture
 
 from skebm import EnergyDensity, RBMDensity
-from skebm.energies import Energy, RBMRecipe, Recipe
+from skebm.energies import ClassChain, ClassMLP, Energy, RBMRecipe, Recipe
 from skebm.metrics import energy_gap
 from tests.models import assert_frequencies, heavy
 
@@ -281,3 +281,9 @@ def test_slopes_that_cannot_be(bits):
     with pytest.raises(ValueError, match="grad_energy takes rows without missing"):
         density.fit(X[1:]).grad_energy(X)
     assert not hasattr(EnergyDensity("rbm", n_iter=0).fit(bits), "grad_energy")
+
+
+@pytest.mark.parametrize("energy", [ClassMLP(), ClassChain("linear")])
+def test_energies_of_labels_are_refused(energy, bits):
+    with pytest.raises(TypeError, match=r"is no density of rows\. EnergyDensity takes"):
+        EnergyDensity(energy).fit(bits)

@@ -5,6 +5,7 @@ import warnings
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
@@ -86,6 +87,16 @@ def test_a_refused_fit_leaves_the_model(name, rows, warm_start):
         assert set(vars(model)) == names
         assert model.n_features_in_ == 5
         np.testing.assert_array_equal(result(model, X), before)
+
+
+@pytest.mark.parametrize("name", ["density", "imputer", "detector"])
+def test_a_refused_fit_leaves_the_names_of_columns(name, rows):
+    """Scikit-learn deletes them as soon as it sees names that are numbers."""
+    X = pd.DataFrame(rows[0], columns=list("abcde"))
+    model = MAKERS[name]().fit(X)
+    with pytest.raises(ValueError, match="infinity"):
+        model.fit(pd.DataFrame({0: np.where(X["a"] > 0, np.inf, 1.0)}))
+    assert list(model.feature_names_in_) == list("abcde")
 
 
 @every_estimator
@@ -381,7 +392,7 @@ def test_an_interrupt_before_there_is_a_model_leaves_none(far, monkeypatch):
 
 
 def test_an_interrupt_of_the_threshold_leaves_the_last_detector(far, monkeypatch):
-    def interrupted(model, rows, weight):
+    def interrupted(*arguments):
         raise KeyboardInterrupt
 
     model = EBMAnomalyDetector(RBMDensity(3, **QUICK))

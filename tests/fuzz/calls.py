@@ -116,6 +116,9 @@ LABELS = {
     "texts": lambda r, n: r.choice(["a", "b", ""], n),
     "object texts": lambda r, n: r.choice(["a", "b"], n).astype(object),
     "bools": lambda r, n: r.random(n) < 0.5,
+    "signs": lambda r, n: r.choice([-1, 1], n),
+    "some missing": lambda r, n: r.integers(-1, 3, n),
+    "sets": lambda r, n: r.integers(0, 2, (n, 3)),
     "floats": lambda r, n: r.integers(0, 2, n).astype(float),
     "reals": lambda r, n: r.normal(size=n),
     "one class": lambda r, n: np.zeros(n),
@@ -147,6 +150,7 @@ LABELS = {
     "complex": lambda r, n: r.integers(0, 2, n) + 1j,
 }
 USUAL_LABELS = ("ints", "two", "texts", "bools", "object texts", "list", "categories")
+USUAL_LABELS += ("signs", "some missing")
 WEIGHTS = {
     "ones": lambda r, n: np.ones(n),
     "random": lambda r, n: r.random(n),

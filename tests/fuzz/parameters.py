@@ -11,7 +11,14 @@ from skebm import (
     EnergyImputer,
     RBMDensity,
 )
-from skebm.energies import MLP, PairwiseRecipe, Quadratic, RBMRecipe
+from skebm.energies import (
+    MLP,
+    ClassChain,
+    MultiLabel,
+    PairwiseRecipe,
+    Quadratic,
+    RBMRecipe,
+)
 from skebm.objectives import PCD
 from skebm.partition import AIS
 
@@ -58,17 +65,22 @@ VALID = {
     "warm_start": BOOLS,
     "n_jobs": (None, 1, 2, -1),
     "random_state": (0, 2**32 - 1),
-    "generative_weight": (0.0, 0.5, 1.0),
+    "generative_weight": ("auto", 0.0, 0.5, 1.0),
+    "reject_below": (None, {"probability": 0.9}, {"score": -50.0}),
+    "loss": ("nll", "hinge", "mee"),
     "class_weight": (None, "balanced", {0: 2.0, 1: 1.0}),
     "words": ("bursty", "independent"),
     "energy": (
         *("rbm", "pairwise", "mlp", "quadratic", "polynomial", "normal_mixture"),
         *("product_of_experts", RBMRecipe(2), PairwiseRecipe(), MLP(3) + Quadratic()),
+        *("linear", ClassChain("linear"), MultiLabel("linear", n_exact=1)),
     ),
     "reference": ("auto", "mixture", None, GaussianMixture(2)),
     "kernel": ("auto", "gibbs", "metropolis", "independence", "mala", "hmc"),
     "contamination": ("auto", 0.1, 0.5),
     "novelty": BOOLS,
+    "use_labels": BOOLS,
+    "half_life": (None, 0.5, 20, 1e9),
     "sample_posterior": BOOLS,
     "add_indicator": BOOLS,
     "keep_empty_features": BOOLS,

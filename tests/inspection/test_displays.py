@@ -45,6 +45,9 @@ LACKS = {
     "quadratic classes": {"landscape", "gap", "chains", "samples", "filters"},
     "perceptron of classes": {"landscape", "gap", "chains", "samples", "filters"},
     "hybrid": {"chains"},
+    "label sets": {"landscape", "gap", "chains", "samples"},
+    "coupled labels": {"landscape", "gap", "chains", "samples", "filters"},
+    "chains": {"landscape", "gap", "chains", "samples", "filters"},
     **{
         kind: {"filters", "chains", "curve", "samples"}
         for kind in FITS

@@ -99,3 +99,10 @@ def test_frames_in_files(frame):
         pd.testing.assert_frame_equal(copy.X, kept.X)
         np.testing.assert_array_equal(copy.weight, kept.weight)
         assert copy.n_seen == len(frame)
+
+
+def test_nothing_to_keep():
+    for X, weight in ((np.empty((0, 2)), None), (np.ones((3, 2)), np.zeros(3))):
+        reservoir = Reservoir().joined(X, weight, 5.0, 10, Random(0))
+        assert reservoir.X.shape == (0, 2)
+        assert reservoir.weight is None
