@@ -1,11 +1,10 @@
 """An energy that is higher where rows are like labelled anomalies."""
 
 import numpy as np
-from numba import njit
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from skebm.utils._addresses import KERNEL
+from skebm.energies.robust._sums import row_sums
 
 # Rows are clipped to this many scales.
 _LIMIT = 5.0
@@ -70,7 +69,7 @@ class Labelled:
 
     def energy(self, Z):
         """Return the energy of each row, in nats, float64, shape (n,)."""
-        return self.base.energy(Z) + _row_sums(self._terms(Z))
+        return self.base.energy(Z) + row_sums(self._terms(Z))
 
     def energies(self, Z):
         """Return the energies of the experts, without the labels."""
@@ -94,14 +93,3 @@ def _loss(params, energy, features, sign, weight, precision):
     prior = np.append(np.full(len(params) - 1, precision), 0.0)  # none of the intercept
     value = weight @ np.logaddexp(0, -margin) + prior @ params**2 / 2
     return value, prior * params - features.T @ (sign * weight * expit(-margin))
-
-
-@njit(**KERNEL)
-def _row_sums(parts):
-    """Return sums whose order does not depend on the number of rows."""
-    n, d = parts.shape
-    out = np.zeros(n)
-    for i in range(n):
-        for j in range(d):
-            out[i] += parts[i, j]
-    return out
