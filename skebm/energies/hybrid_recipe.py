@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils.validation import has_fit_parameter
 
 from skebm.energies._couplings import leaves, start_layers
 from skebm.energies._recipe import Recipe, marginals
@@ -86,6 +87,12 @@ class HybridRecipe(Recipe):
             )
         density = clone(self.reference, safe=False)
         params = {} if summary.weight is None else {"sample_weight": summary.weight}
+        if params and not has_fit_parameter(density, "sample_weight"):
+            raise ValueError(
+                f"reference={self.reference!r} takes no sample_weight in fit. Use "
+                "reference='auto', a density that takes it, such as KernelDensity, or "
+                "leave sample_weight out."
+            )
         return Fitted(density.fit(rows, **params), summary.dtype_name)
 
     def sizes(self, n_rows, n_units):

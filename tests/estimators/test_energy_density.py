@@ -9,6 +9,7 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import KernelDensity
 
 from skebm import EnergyDensity, RBMDensity
 from skebm.energies import ClassChain, ClassMLP, Energy, RBMRecipe, Recipe
@@ -287,3 +288,11 @@ def test_slopes_that_cannot_be(bits):
 def test_energies_of_labels_are_refused(energy, bits):
     with pytest.raises(TypeError, match=r"is no density of rows\. EnergyDensity takes"):
         EnergyDensity(energy).fit(bits)
+
+
+def test_a_reference_without_weights_says_so():
+    X, weight = bananas(40), np.linspace(1, 2, 40)
+    density = EnergyDensity(reference=GaussianMixture(2), n_iter=1, random_state=0)
+    with pytest.raises(ValueError, match="takes no sample_weight in fit"):
+        density.fit(X, sample_weight=weight)
+    density.set_params(reference=KernelDensity()).fit(X, sample_weight=weight)
