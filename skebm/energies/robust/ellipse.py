@@ -3,13 +3,12 @@
 import numpy as np
 from numba import njit
 
+from skebm.energies.robust._base import LIMIT, clipped
 from skebm.utils._addresses import KERNEL
 
 # Degrees of freedom, which say how fast far rows lose influence.
 _FREEDOM = 3.0
 _N_STEPS = 5
-# Rows are clipped to this many scales, so that one value cannot turn the ellipse.
-_LIMIT = 5.0
 # Share of the variances that is added to the diagonal: at least this, and a variance of
 # its own for indicators of categories.
 _RIDGE, _CATEGORY_RIDGE = 1e-3, 0.03
@@ -52,7 +51,7 @@ class Ellipse:
         n, d = Z.shape
         if d > _MOST_UNITS:
             return None
-        Z = np.clip(Z, -_LIMIT, _LIMIT)
+        Z = clipped(Z)
         weight = np.ones(n)
         for _ in range(_N_STEPS):
             location = weight @ Z / weight.sum()
@@ -78,7 +77,7 @@ class Ellipse:
     def energy(self, Z):
         """Return the energy of each row, in nats, float64, shape (n,)."""
         out = np.empty(len(Z))
-        _fill_distances(Z, self.location, self.factor, _LIMIT, out)
+        _fill_distances(Z, self.location, self.factor, LIMIT, out)
         return (_FREEDOM + len(self.location)) / 2 * np.log1p(out / _FREEDOM)
 
     def parts(self, Z):
@@ -86,7 +85,7 @@ class Ellipse:
 
         The squared distance is a sum over units, and the energy is shared out as it.
         """
-        apart = np.clip(Z, -_LIMIT, _LIMIT) - self.location
+        apart = clipped(Z) - self.location
         by_unit = apart * (apart @ (self.factor @ self.factor.T))
         total = by_unit.sum(axis=1)
         share = self.energy(Z) / np.where(total > 0, total, 1.0)

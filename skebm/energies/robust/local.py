@@ -3,14 +3,11 @@
 import numpy as np
 from numba import njit
 
+from skebm.energies.robust._base import FLOOR, clipped_single, log_distances
 from skebm.utils._addresses import KERNEL
 
 # Rows that others are compared with. The time for a row grows in proportion.
 _MOST_ROWS = 4096
-# Rows are clipped to this many scales.
-_LIMIT = 5.0
-# Added to the mean distance of a column, in scales: equal rows are not infinitely near.
-_FLOOR = 0.1
 
 
 class Local:
@@ -58,7 +55,7 @@ class Local:
         if len(Z) < 2:
             return None
         drawn = np.argsort(random.uniform(len(Z)), kind="stable")[:_MOST_ROWS]
-        rows = _clipped(Z[drawn])
+        rows = clipped_single(Z[drawn])
         n_neighbours = min(n_neighbours, len(rows) - 1)
         columns = np.ascontiguousarray(rows.T), np.zeros(len(rows))
         own, _ = cls(*columns, n_neighbours, units.n_columns)._look(rows)
@@ -71,7 +68,7 @@ class Local:
 
     def energy(self, Z):
         """Return the energy of each row, in nats, float64, shape (n,)."""
-        return self._look(_clipped(Z))[0]
+        return self._look(clipped_single(Z))[0]
 
     def parts(self, Z):
         """Return what each unit adds to the energy, float64, shape (n, n_units).
@@ -79,27 +76,21 @@ class Local:
         The log of each distance is shared out as the distance is. What does not depend
         on distances is shared out equally.
         """
-        Z, n_units = _clipped(Z), len(self.rows)
+        Z, n_units = clipped_single(Z), len(self.rows)
         _, nearest = self._look(Z)
-        rest = np.log(_FLOOR) - self.own[nearest].mean(axis=1)
+        rest = np.log(FLOOR) - self.own[nearest].mean(axis=1)
         out = np.repeat(rest[:, None] / n_units, n_units, axis=1)
         for rows in nearest.T:
             apart = np.abs(Z - self.rows[:, rows].T).astype(np.float64)
-            total = apart.sum(axis=1)
-            gain = np.log1p(total / self.n_columns / _FLOOR) / self.n_neighbours
-            out += apart * (gain / np.where(total > 0, total, 1))[:, None]
+            out += log_distances(apart, self.n_columns) / self.n_neighbours
         return out
 
     def _look(self, Z):
         """Return energies, and the nearest rows."""
         out, nearest = np.empty(len(Z)), np.empty((len(Z), self.n_neighbours), int)
-        facts = self.rows, self.own, 1 / self.n_columns, _FLOOR
+        facts = self.rows, self.own, 1 / self.n_columns, FLOOR
         _fill_local(Z, *facts, nearest, out)
         return out, nearest
-
-
-def _clipped(Z):
-    return np.clip(Z, -_LIMIT, _LIMIT).astype(np.float32)
 
 
 @njit(**KERNEL)

@@ -3,13 +3,10 @@
 import numpy as np
 from numba import njit
 
+from skebm.energies.robust._base import FLOOR, clipped_single, log_distances
 from skebm.utils._addresses import KERNEL
 
 _N_SETS = 64
-# Rows are clipped to this many scales.
-_LIMIT = 5.0
-# Added to the mean distance of a column, in scales: equal rows are not infinitely near.
-_FLOOR = 0.1
 
 
 class Neighbours:
@@ -46,7 +43,7 @@ class Neighbours:
         """
         # Rows that are repeated are drawn as one row of that weight would be.
         drawn = (random.uniform((_N_SETS, set_size)) * len(Z)).astype(int)
-        sets = _clipped(Z[drawn.ravel()]).reshape(_N_SETS, set_size, -1)
+        sets = clipped_single(Z[drawn.ravel()]).reshape(_N_SETS, set_size, -1)
         sets = np.ascontiguousarray(sets.transpose(0, 2, 1))
         return cls(sets, units.n_columns)
 
@@ -58,7 +55,7 @@ class Neighbours:
     def energy(self, Z):
         """Return the energy of each row, in nats, float64, shape (n,)."""
         out = np.empty(len(Z))
-        _fill_nearness(_clipped(Z), self.sets, 1 / self.n_columns, _FLOOR, out)
+        _fill_nearness(clipped_single(Z), self.sets, 1 / self.n_columns, FLOOR, out)
         return out
 
     def parts(self, Z):
@@ -67,21 +64,14 @@ class Neighbours:
         What a set adds above its least energy is shared out as the distance is. The
         least energy is shared out equally.
         """
-        Z, n_units = _clipped(Z), self.sets.shape[1]
-        out = np.full(Z.shape, np.log(_FLOOR) / n_units)
+        Z, n_units = clipped_single(Z), self.sets.shape[1]
+        out = np.full(Z.shape, np.log(FLOOR) / n_units)
         for rows in self.sets:
             apart = np.abs(Z[:, :, None] - rows).astype(np.float64)
             nearest = apart.sum(axis=1).argmin(axis=1)
             apart = np.take_along_axis(apart, nearest[:, None, None], axis=2)[:, :, 0]
-            total = apart.sum(axis=1)
-            gain = np.log1p(total / self.n_columns / _FLOOR)
-            share = gain / np.where(total > 0, total, 1) / len(self.sets)
-            out += apart * share[:, None]
+            out += log_distances(apart, self.n_columns) / len(self.sets)
         return out
-
-
-def _clipped(Z):
-    return np.clip(Z, -_LIMIT, _LIMIT).astype(np.float32)
 
 
 @njit(**KERNEL)
