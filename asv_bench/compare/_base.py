@@ -43,8 +43,11 @@ def load_binary(name):
         )
 
 
-def load_census():
-    """Return training and test frames of adult census, without labels."""
+def load_census(keeps_unknown=False):
+    """Return training and test frames of adult census, without labels.
+
+    The level "?" is a missing cell, or a level of its own with ``keeps_unknown``.
+    """
     import pandas as pd
 
     frames = []
@@ -56,7 +59,7 @@ def load_census():
                 if f"{name}_levels" in data:
                     levels = list(data[f"{name}_levels"])
                     values = pd.Categorical.from_codes(values, levels)
-                    if "?" in levels:
+                    if "?" in levels and not keeps_unknown:
                         values = values.remove_categories("?")
                 columns[str(name)] = values
             frames.append(pd.DataFrame(columns))

@@ -21,7 +21,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from _base import folder
+from _base import folder, load_census
 from classifiers import standardised
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
@@ -43,21 +43,12 @@ def mnist():
 
 def census():
     """Return frames and labels of the training, tuning and test parts."""
-    parts = []
+    X, X_test = load_census(keeps_unknown=True)
     with np.load(folder() / "tabular" / "adult_census.npz") as data:
-        for part in ("train", "test"):
-            columns = {}
-            for name in data["columns"]:
-                values = data[f"{name}_{part}"]
-                if f"{name}_levels" in data:
-                    levels = list(data[f"{name}_levels"])
-                    values = pd.Categorical.from_codes(values, levels)
-                columns[str(name)] = values
-            parts.append((pd.DataFrame(columns), data[f"y_{part}"].astype(int)))
-    (X, y), test = parts
+        y, y_test = (data[f"y_{part}"].astype(int) for part in ("train", "test"))
     order = np.random.default_rng(0).permutation(len(y))
     kept, held_out = order[len(y) // 4 :], order[: len(y) // 4]
-    return (X.iloc[kept], y[kept]), (X.iloc[held_out], y[held_out]), test
+    return (X.iloc[kept], y[kept]), (X.iloc[held_out], y[held_out]), (X_test, y_test)
 
 
 # Hidden units beside the parts.
