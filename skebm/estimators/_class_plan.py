@@ -81,11 +81,12 @@ class ClassPlanMixin:
         return getattr(recipe, "is_joint", False)
 
     def _objective(self):
-        if self._recipe().is_structured:
+        recipe = self._recipe()
+        if recipe.is_structured:
             self._check_structured()
             return StructuredLikelihood()
         loss, share = resolve(self.loss, LOSSES, "loss"), self._share
-        is_joint = self._recipe().is_joint
+        is_joint = recipe.is_joint
         if share > 0 and not (is_joint and loss.is_joint):
             raise ValueError(
                 f"generative_weight={share} needs energy='rbm' and loss='nll': other "
