@@ -34,7 +34,7 @@ def sums(single, transitions, first, last, starts):
     factors = np.exp(transitions - top)
     log_z, before = np.empty(len(starts) - 1), np.empty(single.shape)
     _forward(single, factors, top, first, last, starts, log_z, before)
-    after, marginals = np.empty(single.shape), np.empty(single.shape)
+    after = np.empty(single.shape)
     _backward(single, np.ascontiguousarray(factors.T), last, starts, before, after)
     marginals = before + after
     marginals = np.exp(marginals - marginals.max(axis=1, keepdims=True))
