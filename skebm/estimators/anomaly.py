@@ -14,7 +14,7 @@ from skebm.estimators._stream import StreamMixin
 from skebm.estimators.density import RBMDensity
 from skebm.estimators.experts import RobustExperts
 from skebm.utils._going_on import whole
-from skebm.utils._outliers import LabelledMixin, known_outliers, warn_of_the_rbm
+from skebm.utils._outliers import DetectorMixin, known_outliers, warn_of_the_rbm
 from skebm.utils._sklearn import (
     HasMethods,
     Interval,
@@ -23,7 +23,6 @@ from skebm.utils._sklearn import (
     is_fitted,
 )
 from skebm.utils._tags import mark_tables
-from skebm.utils._threshold import FENCE, threshold
 from skebm.utils._types import Automatic, Seed, Self, Spec, TableLike, Weights
 
 # Parameters of the RBM, which the experts do not have.
@@ -36,7 +35,7 @@ _OF_RBM = (
 _NO_CHAINS = ". Use RBMDensity."
 
 
-class EBMAnomalyDetector(LabelledMixin, StreamMixin, DensityHolder, BaseEstimator):
+class EBMAnomalyDetector(DetectorMixin, StreamMixin, DensityHolder, BaseEstimator):
     """Detection of anomalies as rows of high energy.
 
     The detector fits an energy and flags rows whose score, minus the energy, is below a
@@ -57,7 +56,8 @@ class EBMAnomalyDetector(LabelledMixin, StreamMixin, DensityHolder, BaseEstimato
         the experts, and ``"rbm"`` is an :class:`RBMDensity`, whose scores are
         normalised log-densities.
     contamination : "auto" or float in (0, 0.5], default="auto"
-        Share of the training rows that are outliers, which sets the threshold.
+        Share of the training rows that are outliers, which sets the threshold, and the
+        mean of ``anomaly_proba``.
         ``"auto"`` sets the threshold 1.5 interquartile ranges below the first quartile
         of the scores, or three for a density other than the experts. If no row is below
         that, the row of the lowest score is flagged. A score that more than one row in
@@ -191,9 +191,9 @@ class EBMAnomalyDetector(LabelledMixin, StreamMixin, DensityHolder, BaseEstimato
             self._fit_density(density, rows, weight, **params)
         except (KeyboardInterrupt, Warning):
             if is_fitted(density):  # its scores are enough to go on with
-                self.offset_ = self._threshold(rows, weight, known)
+                self._settle(rows, weight, known)
             raise
-        self.offset_ = self._threshold(rows, weight, known)
+        self._settle(rows, weight, known)
 
     def _check_rows(self, X, reset=False):
         finite = "allow-nan" if self._takes_holes else True
@@ -235,14 +235,6 @@ class EBMAnomalyDetector(LabelledMixin, StreamMixin, DensityHolder, BaseEstimato
         # A detector of few hidden units need not draw rows that look real.
         density._shows_draws = False
         return density
-
-    def _threshold(self, X, weight, known):
-        scores = self.density_.score_samples(X)
-        if known is not None:  # the threshold is for rows without a label
-            weight = ~known * (1.0 if weight is None else np.asarray(weight))
-        fence = getattr(self.density_, "_fence", FENCE)
-        none = self.novelty and self.contamination == "auto"
-        return threshold(scores, weight, 0 if none else self.contamination, fence)
 
     @property
     def chains_rhat_(self):

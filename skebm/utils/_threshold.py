@@ -27,11 +27,8 @@ def threshold(scores, weight, contamination, fence=FENCE):
     fence : float, default=3
         How far below the first quartile "auto" looks, in interquartile ranges.
     """
-    weight = np.ones(1) if weight is None else np.asarray(weight, np.float64)
-    weight = np.broadcast_to(weight, scores.shape)
-    scores, weight = scores[weight > 0], weight[weight > 0]
-    centre = np.quantile(scores, 0.5, weights=weight, method="inverted_cdf")
-    tie = _TIE * max(1.0, abs(centre))
+    scores, weight = weighed(scores, weight)
+    tie = tie_of(scores, weight)
     if contamination == "auto":
         return _auto(scores, weight, fence, tie)
     order = np.argsort(scores)
@@ -40,26 +37,43 @@ def threshold(scores, weight, contamination, fence=FENCE):
     return _between(scores, scores[order][min(kept, len(scores) - 1)], tie)
 
 
+def weighed(scores, weight):
+    """Return the scores of the rows that count, and how many rows each counts for."""
+    weight = np.ones(1) if weight is None else np.asarray(weight, np.float64)
+    weight = np.broadcast_to(weight, scores.shape)
+    return scores[weight > 0], weight[weight > 0]
+
+
+def tie_of(scores, weight):
+    """Return the distance of scores that rounding may account for."""
+    return _TIE * max(1.0, abs(_quantiles(scores, weight, 0.5)))
+
+
+def spread_of(scores, weight, tie):
+    """Return the interquartile range, or the like of it where the middle ties."""
+    first, third = _quantiles(scores, weight, (0.25, 0.75))
+    if third - first > tie:
+        return third - first
+    low, high = _quantiles(scores, weight, _NEARLY_ALL)
+    return (high - low) / _NEARLY_ALL_RANGES
+
+
+def _quantiles(scores, weight, shares):
+    # As repetition: the inverse of the weighted distribution function.
+    return np.quantile(scores, shares, weights=weight, method="inverted_cdf")
+
+
 def _auto(scores, weight, n_ranges, tie):
     """Return a threshold below which there are few scores."""
-
-    def quantiles(*shares):
-        # As repetition: the inverse of the weighted distribution function.
-        return np.quantile(scores, shares, weights=weight, method="inverted_cdf")
-
-    first, third = quantiles(0.25, 0.75)
-    spread = third - first
-    if spread <= tie:
-        low, high = quantiles(*_NEARLY_ALL)
-        spread = (high - low) / _NEARLY_ALL_RANGES
-    lowest, counts = _levels(scores, weight, tie)
+    first, spread = _quantiles(scores, weight, 0.25), spread_of(scores, weight, tie)
+    lowest, counts = levels(scores, weight, tie)
     # At least the lowest score is flagged.
     fence = max(first - n_ranges * spread, *lowest[1:2], lowest[0])
     is_common = counts > max(_FEW * weight.sum(), 1)
     return _between(scores, min(fence, lowest[is_common].min(initial=np.inf)), tie)
 
 
-def _levels(scores, weight, tie):
+def levels(scores, weight, tie):
     """Return the lowest score of each group of ties, and the weight of the group."""
     order = np.argsort(scores)
     gaps = np.diff(scores[order]) > tie
