@@ -1,5 +1,8 @@
 """The detector of anomalies with the signs and the attributes of PyOD."""
 
+from numbers import Real
+
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.estimators import EBMAnomalyDetector
@@ -73,8 +76,13 @@ class EBM(BaseDetector):
             The fitted detector.
         """
         self._set_n_classes(y)  # PyOD warns of labels
+        # A thresholder tells no share of outliers.
+        is_share = isinstance(self.contamination, Real)
         self.detector_ = EBMAnomalyDetector(
-            self.density, n_jobs=self.n_jobs, random_state=self.random_state
+            self.density,
+            contamination=self.contamination if is_share else "auto",
+            n_jobs=self.n_jobs,
+            random_state=self.random_state,
         ).fit(X)
         self.decision_scores_ = self.decision_function(X)
         self._process_decision_scores()
@@ -94,6 +102,33 @@ class EBM(BaseDetector):
         """
         check_is_fitted(self, "detector_")
         return -self.detector_.score_samples(X)
+
+    def predict_proba(self, X, method="ranks", return_confidence=False):
+        """Return the probabilities that each row is an inlier and an outlier.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        method : {"ranks", "linear", "unify"}, default="ranks"
+            ``"ranks"`` is :meth:`skebm.EBMAnomalyDetector.anomaly_proba`, which states
+            its assumption; a number for ``contamination`` is the mean probability of
+            the training rows. ``"linear"`` and ``"unify"`` are conversions of PyOD,
+            which no labels were compared with.
+        return_confidence : bool, default=False
+            Whether to return PyOD's confidence of each label, too.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, 2), float64
+        confidence : ndarray of shape (n_samples,), float64
+            Only if ``return_confidence`` is True.
+        """
+        check_is_fitted(self, "detector_")
+        if method != "ranks":
+            return super().predict_proba(X, method, return_confidence)
+        outlier = self.detector_.anomaly_proba(X)
+        both = np.column_stack([1 - outlier, outlier])
+        return (both, self.predict_confidence(X)) if return_confidence else both
 
     def explain(self, X):
         """Return what each column adds to the energy of each row.

@@ -41,9 +41,26 @@ def test_signs_and_attributes(adapter, rows):
     np.testing.assert_array_equal(model.decision_scores_, -ours.score_samples(X))
     np.testing.assert_array_equal(model.labels_, y)
     np.testing.assert_array_equal(model.predict(X), model.labels_)
-    assert roc_auc_score(y, model.predict_proba(X)[:, 1]) == 1
-    assert model.predict_proba(X).shape == (200, 2)
     pd.testing.assert_frame_equal(model.explain(X), -ours.explain(X))
+
+
+def test_probabilities(adapter, rows):
+    X, y = rows
+    model = adapter(contamination=0.05, random_state=3).fit(X)
+    p, confidence = model.predict_proba(X, return_confidence=True)
+    ours = EBMAnomalyDetector(contamination=0.05, random_state=3).fit(X)
+    np.testing.assert_array_equal(p[:, 1], ours.anomaly_proba(X))
+    np.testing.assert_array_equal(p, model.predict_proba(X))
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    np.testing.assert_allclose(p[:, 1].mean(), 0.05, rtol=1e-6)
+    assert roc_auc_score(y, p[:, 1]) == 1
+    assert confidence.shape == (200,)
+    # PyOD's own: the row of the highest energy has the probability 1.
+    assert model.predict_proba(X, method="linear")[:, 1].max() == 1
+    with pytest.raises(ValueError, match="not a valid"):
+        model.predict_proba(X, method="other")
+    with pytest.raises(NotFittedError):
+        adapter().predict_proba(X)
 
 
 def test_parameters_and_combination(adapter, rows):
