@@ -53,7 +53,7 @@ class DetectorMixin(OutlierMixin):
         A row gets its probability by the share of the training rows that are more
         normal than the row. **The assumption** is that the table is like the 22 tables
         of ADBench which the map from shares to probabilities was fitted to, in the
-        share of anomalies (1 to 40 %, 13 % on average) and in how well scores tell
+        share of anomalies (1 to 40 %, 12 % on average) and in how well scores tell
         them. Of ten rows with a probability of 0.2, two are then anomalies.
 
         If ``contamination`` is a number, the mean probability of the training rows is
