@@ -397,14 +397,14 @@ def test_an_interrupt_of_the_threshold_leaves_the_last_detector(far, monkeypatch
 
     model = EBMAnomalyDetector(RBMDensity(3, **QUICK))
     with monkeypatch.context() as patched:
-        patched.setattr(EBMAnomalyDetector, "_threshold", interrupted)
+        patched.setattr(EBMAnomalyDetector, "_settle", interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.fit(far)
     with pytest.raises(NotFittedError):
         model.predict(far)
     before = model.fit(far).decision_function(far)
     with monkeypatch.context() as patched:
-        patched.setattr(EBMAnomalyDetector, "_threshold", interrupted)
+        patched.setattr(EBMAnomalyDetector, "_settle", interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.fit(far[:50])
     np.testing.assert_array_equal(model.decision_function(far), before)
