@@ -1,5 +1,7 @@
 """A loss of labels, alone or with a generative objective."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.sparse import csr_matrix, hstack, issparse
 from scipy.special import softmax
@@ -84,12 +86,12 @@ class Conditional(BaseEstimator):
             The state, or ``NotImplemented`` if there is no kernel for the updates.
         """
         fused = energy.fused_labels
-        is_usual = getattr(self._loss, "has_kernel", False) and not updates.resample
+        is_usual = getattr(self._loss, "has_kernel", False)
         if fused is None or not (
             updates.adam and is_usual and fused.accepts(updates.X)
         ):
             return NotImplemented
-        fused.updates(updates)
+        fused.updates(_resampled(updates) if updates.resample else updates)
         return state
 
     @property
@@ -168,6 +170,15 @@ class Hybrid(BaseEstimator):
             value *= value.dtype.type(share)
             value += value.dtype.type(1 - share) * conditional[name]
         return gradient, state
+
+
+def _resampled(updates):
+    """Return updates of draws of the rows, as updates one by one draw them."""
+    pairs = zip(updates.randoms, updates.batches, strict=True)
+    drawn = [random.fold(0).bernoulli(updates.X[rows]) for random, rows in pairs]
+    edges = np.cumsum([0, *map(len, drawn)])
+    batches = [np.arange(lo, hi) for lo, hi in pairwise(edges)]
+    return updates._replace(X=np.concatenate(drawn), batches=batches, resample=False)
 
 
 def _with_drawn_labels(energy, X, known, random):

@@ -56,12 +56,12 @@ def made(recipe, X, n_real):
     return energy.astype(X.dtype)
 
 
-def trained(recipe, objective, n_real, *, weight=None, n_threads=1, dtype=np.float64):
+def trained(recipe, objective, n_real, *, weight=None, n_threads=1, **options):
     """Return a training of three epochs of five minibatches."""
-    X = labelled(n_real, dtype)
-    energy, penalties = made(recipe, X, n_real), Penalties(l2=0.03)
-    plan = Plan(objective, Adam(), SCHEDULES["linear"], 0.01, 3, 23)
-    plan.penalties = penalties
+    X = labelled(n_real, options.pop("dtype", np.float64))
+    energy = made(recipe, X, n_real)
+    plan = Plan(objective, Adam(), SCHEDULES["linear"], 0.01, 3, 23, **options)
+    plan.penalties = Penalties(l2=0.03)
     training = Training.start(energy, plan, Random(7))
     with use_threads(n_threads):
         return train(training, X, weight, plan, lambda *_: None)
@@ -86,6 +86,19 @@ def test_updates_in_kernels_are_separate_steps(name, weighted):
         for objective in (Conditional, Separate)
     )
     assert_same(one, other, 1e-11)
+
+
+@pytest.mark.parametrize("name", ["relu", "rbm"])
+def test_kernels_draw_rows_as_separate_steps_do(name):
+    draws, plain = (
+        trained(SMALL[name], Conditional(), 5, resample_inputs=resample)
+        for resample in (True, False)
+    )
+    separate = trained(SMALL[name], Separate(), 5, resample_inputs=True)
+    assert_same(draws, separate, 1e-11)
+    weights = "weights" if name == "rbm" else "weights_1"
+    moved = draws.energy.params[weights] - plain.energy.params[weights]
+    assert np.abs(moved).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", LARGE)
@@ -141,7 +154,7 @@ def possible(**changes):
         moves=np.zeros(2),
         averages={name: value.copy() for name, value in energy.params.items()},
         resample=False,
-        randoms=[],
+        randoms=[Random(3), Random(5)],
         adam=steps,
     )
     updates = updates._replace(**changes)
@@ -161,11 +174,11 @@ def test_an_energy_with_other_formulas_has_no_kernels():
 def test_kernels_take_what_they_were_made_for():
     assert possible()
     assert possible(recipe=SMALL["rbm"])
+    assert possible(resample=True)
     assert not possible(X=csr_array(labelled(5)))
     assert not possible(X=labelled(5, np.float32))
     assert not possible(X=np.asfortranarray(labelled(5)))
     assert not possible(adam=None)
-    assert not possible(resample=True)
     assert not possible(objective=Conditional("hinge"))
     assert not possible(recipe=ClassRBMRecipe(7, "gaussian", couplings="none"))
     assert not possible(recipe=ClassRBMRecipe(7, couplings="full"))
