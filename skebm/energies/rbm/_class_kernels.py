@@ -46,6 +46,35 @@ def label_cgf(inputs, per_class, bias):
     return out
 
 
+def label_shares(inputs, per_class, bias, weight):
+    """Return sums of weighted probabilities of the hidden units.
+
+    Parameters
+    ----------
+    inputs, per_class, bias
+        As for :func:`label_cgf`.
+    weight : ndarray of shape (n, n_classes)
+        In the dtype of the inputs.
+
+    Returns
+    -------
+    hidden : ndarray of shape (n, n_hidden)
+        Sums over the classes.
+    labels : ndarray of shape (n_classes, n_hidden)
+        Sums over the rows.
+    """
+    hidden, weight = np.empty_like(inputs), np.ascontiguousarray(weight)
+
+    def fill(block):
+        labels = np.zeros_like(per_class)
+        given = inputs[block], per_class, bias, weight[block]
+        _fill_shares(*given, hidden[block], labels)
+        return labels
+
+    # A sum that follows the blocks does not depend on the number of threads.
+    return hidden, sum(map_blocks(fill, len(inputs), 8 * per_class.size))
+
+
 def class_rbm_updates(energy):
     """Return the kernels of an RBM with a label and Bernoulli hidden units."""
 
@@ -245,3 +274,19 @@ def _fill_cgf(inputs, per_class, bias, out):
         for j in range(len(bias)):
             line[j] = inputs[r, j] + bias[j]
         _fill_classes(line, label, numbers, chances, out[r])
+
+
+@njit(**KERNEL)
+def _fill_shares(inputs, per_class, bias, weight, hidden, labels):
+    """Fill what :func:`label_shares` returns for some rows; ``labels`` begin at 0."""
+    label, scores = _label(per_class), np.empty(len(per_class))
+    numbers, chances = np.empty((2, len(bias)), bias.dtype), np.empty_like(per_class)
+    for r in range(len(inputs)):
+        line = hidden[r]
+        for j in range(len(bias)):
+            line[j] = inputs[r, j] + bias[j]
+        _fill_classes(line, label, numbers, chances, scores)
+        for j in range(len(bias)):
+            line[j] = 0
+        for k in range(len(per_class)):
+            _add_share(weight[r, k], chances[k], line, labels[k])

@@ -1,8 +1,14 @@
 """The classification restricted Boltzmann machine."""
 
+from functools import partial
+
 import numpy as np
 
-from skebm.energies.rbm._class_kernels import class_rbm_updates, label_cgf
+from skebm.energies.rbm._class_kernels import (
+    class_rbm_updates,
+    label_cgf,
+    label_shares,
+)
 from skebm.energies.rbm.rbm import RBM
 from skebm.layers import Bernoulli
 from skebm.utils._parallel import map_blocks
@@ -54,10 +60,32 @@ class ClassRBM(RBM):
         ----------
         x : {ndarray, CSR matrix} of shape (n, n_inputs)
         """
+        return self._class_energies(x, self._received(x))
+
+    def class_pullback(self, x):
+        """Return the energies of all classes, and a function that makes gradients.
+
+        What the hidden units receive from ``x`` is computed once for both.
+        """
+        received = self._received(x)
+        gradient = partial(self._class_gradient, x, received)
+        return self._class_energies(x, received), gradient
+
+    def _received(self, x):
+        """Return what the hidden units receive from the inputs."""
+        weights = self.weights[: self.n_inputs]
+
+        def received(block):
+            rows = x[block]
+            is_dense = isinstance(rows, np.ndarray)
+            return product(rows, weights) if is_dense else rows @ weights
+
+        blocks = map_blocks(received, x.shape[0], weights.size)
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+    def _class_energies(self, x, inputs):
         layer, label = self.visible.layers
         energy_of_x = np.asarray(layer.energy(x), dtype=np.float64)[:, None]
-        weights = self.weights[: self.n_inputs]
-        inputs = product(x, weights) if isinstance(x, np.ndarray) else x @ weights
         if self._has_kernels:
             per_class = self._coupled(self.weights[self.n_inputs :])
             cgf = label_cgf(self._coupled(inputs), per_class, self.hidden.bias)
@@ -89,30 +117,17 @@ class ClassRBM(RBM):
         weight : ndarray of shape (n, n_classes)
             Numbers of any sign.
         """
+        return self._class_gradient(x, self._received(x), weight)
+
+    def _class_gradient(self, x, inputs, weight):
         total = weight.sum(axis=1)
         weight = weight.astype(self.dtype, copy=False)
-
-        def hidden_sums(block):
-            inputs = x[block] @ self.weights[: self.n_inputs]
-            hidden, labels, others = np.zeros_like(inputs), [], {}
-            for k, received in enumerate(self._per_class(inputs)):
-                share = self.hidden.mean(received) * weight[block, k, None]
-                hidden += share
-                labels.append(share.sum(axis=0))
-                if len(self.hidden.params) > 1:
-                    _add(others, self.hidden.cgf_grad(received, weight[block, k]))
-            return hidden, np.stack(labels), others, weight[block].sum(axis=0)
-
-        work = self.weights.size + 10 * self.weights[self.n_inputs :].size
-        blocks = map_blocks(hidden_sums, len(weight), work)
-        hidden, labels, others, sums = zip(*blocks, strict=True)
-        hidden = np.concatenate(hidden)
+        hidden, labels, others = self._hidden_shares(inputs, weight)
         gradient = {name: np.zeros_like(value) for name, value in self.params.items()}
         gradient["weights"][: self.n_inputs] = weight_gradient(x, hidden, self.coupling)
-        gradient["weights"][self.n_inputs :] = -self.coupling * np.sum(labels, axis=0)
-        gradient["visible.1.bias"] = -np.sum(sums, axis=0)
-        for block in others:
-            _add(gradient, {f"hidden.{name}": -v for name, v in block.items()})
+        gradient["weights"][self.n_inputs :] = -self.coupling * labels
+        gradient["visible.1.bias"] = -weight.sum(axis=0)
+        _add(gradient, {f"hidden.{name}": -value for name, value in others.items()})
         gradient["hidden.bias"] = -hidden.sum(axis=0)
         # The weights of the loss of a label sum to 0 over the classes. Then this term
         # vanishes, and the product with x need not be computed.
@@ -120,6 +135,42 @@ class ClassRBM(RBM):
             inputs = self.visible.layers[0].grad(x, total.astype(self.dtype))
             _add(gradient, {f"visible.0.{name}": v for name, v in inputs.items()})
         return gradient
+
+    def _hidden_shares(self, inputs, weight):
+        """Return sums of weighted means of the hidden units.
+
+        Returns
+        -------
+        hidden : ndarray of shape (n, n_hidden)
+            Sums over the classes.
+        labels : ndarray of shape (n_classes, n_hidden)
+            Sums over the rows.
+        others : dict of str to ndarray
+            Gradients of what hidden units have beside their biases.
+        """
+        if self._has_kernels:
+            per_class = self._coupled(self.weights[self.n_inputs :])
+            given = self._coupled(inputs), per_class, self.hidden.bias
+            return *label_shares(*given, weight), {}
+
+        def block_sums(block):
+            hidden, labels, others = np.zeros_like(inputs[block]), [], {}
+            for k, received in enumerate(self._per_class(inputs[block])):
+                share = self.hidden.mean(received) * weight[block, k, None]
+                hidden += share
+                labels.append(share.sum(axis=0))
+                if len(self.hidden.params) > 1:
+                    _add(others, self.hidden.cgf_grad(received, weight[block, k]))
+            return hidden, np.stack(labels), others
+
+        # A mean and its share cost about ten multiply-adds.
+        work = 10 * self.weights[self.n_inputs :].size
+        blocks = map_blocks(block_sums, len(weight), work)
+        hidden, labels, of_blocks = zip(*blocks, strict=True)
+        others = {}
+        for block in of_blocks:
+            _add(others, block)
+        return np.concatenate(hidden), np.sum(labels, axis=0), others
 
     def clamp(self, label):
         """Return the RBM of the inputs given the label numbered ``label``."""
