@@ -71,27 +71,39 @@ def product_of_columns(rows, shares, columns, out):
     out : ndarray of shape (n_columns, n_hidden)
     """
     start, stop = columns.start, columns.stop
-    lists = [_non_zeros(x, start, stop, shares) for x in rows]
-    if any(csr is None for csr in lists):
+    if _are_sparse(rows, start, stop, shares):
+        lists = [_non_zeros(x, start, stop) for x in rows]
+        sums = row_sums(out.dtype.char)
+        _sum_columns(sums, *_stack(lists), shares, start, stop, out)
+    else:
         dense = [x[:, columns] for x in rows]
         dense = [x.toarray() if issparse(x) else x for x in dense]
         np.matmul(np.concatenate(dense).T, shares, out=out)
-    else:
-        sums = row_sums(out.dtype.char)
-        _sum_columns(sums, *_stack(lists), shares, start, stop, out)
 
 
-def _non_zeros(x, start, stop, matrix):
-    """Return the CSR arrays of ``x[:, start:stop]``; None if few numbers are 0."""
-    if x.dtype != matrix.dtype:
-        return None
+def _are_sparse(rows, start, stop, matrix):
+    """Tell whether few numbers of all rows together are not 0.
+
+    A few dense rows, such as the offsets of a centered gradient, change little.
+    """
+    arrays = [x for x in rows if not issparse(x)]
+    if any(x.dtype != matrix.dtype for x in rows):
+        return False
+    if not arrays:
+        return True
+    if matrix.shape[1] < _MIN_WIDTH or not all(x.flags.c_contiguous for x in arrays):
+        return False
+    share = (stop - start) / rows[0].shape[1]
+    n = sum(np.count_nonzero(x[:, start:stop]) for x in arrays)
+    n += sum(share * x.nnz for x in rows if issparse(x))
+    return n <= _DENSE * len(matrix) * (stop - start)
+
+
+def _non_zeros(x, start, stop):
+    """Return CSR arrays from which ``x[:, start:stop]`` can be read."""
     if issparse(x):
         return x.indptr, x.indices, x.data
-    if matrix.shape[1] < _MIN_WIDTH or not x.flags.c_contiguous:
-        return None
     n = np.count_nonzero(x[:, start:stop])
-    if n > _DENSE * len(x) * (stop - start):
-        return None
     indptr, indices = np.empty(len(x) + 1, np.int32), np.empty(n, np.int32)
     data = np.empty(n, x.dtype)
     _compress(x, start, stop, indptr, indices, data)

@@ -5,6 +5,7 @@ import pytest
 from numba import njit
 from scipy.sparse import csr_array
 
+from skebm.utils import _products
 from skebm.utils._products import (
     fill_product,
     fill_product_of_columns,
@@ -73,6 +74,21 @@ def test_product_of_columns_is_that_of_numpy(rng, density, width, dtype):
         out[:] = np.nan
         product_of_columns([first, y, mu], shares, slice(17, 59), out)
         close(out, expected)
+
+
+def test_a_dense_row_among_sparse_ones_changes_little(rng, monkeypatch):
+    # The offsets of a centered gradient are one dense row beside those of a minibatch.
+    x, mu = rows(rng, (29, 101), 0.1, np.float64), rng.normal(size=(1, 101))
+    shares, out = rng.normal(size=(30, 37)), np.empty((101, 37))
+    calls, sums = [], _products._sum_columns
+    monkeypatch.setattr(
+        _products, "_sum_columns", lambda *a: (calls.append(1), sums(*a))
+    )
+    product_of_columns([x, mu], shares, slice(0, 101), out)
+    np.testing.assert_allclose(out, np.concatenate([x, mu]).T @ shares)
+    assert calls
+    product_of_columns([mu, x], shares[:, :31], slice(0, 101), out[:, :31].copy())
+    assert len(calls) == 1  # so few columns do not pay for lists
 
 
 def test_lists_that_end_in_a_full_row_find_room(rng):
