@@ -29,7 +29,7 @@ class ClassPlanMixin:
 
     @property
     def _takes_sparse_reals(self):
-        return not self._single_recipe().is_joint
+        return not self._is_joint
 
     _hole_remedy = ", or set generative_weight above 0 to learn about X as well"
 
@@ -75,7 +75,8 @@ class ClassPlanMixin:
     @property
     def _is_joint(self):
         """Whether the energy is of labels and inputs; no recipe is made for this."""
-        energy = self.energy
+        structure = self._structure
+        energy = self.energy if structure is None else structure.energy
         is_name = isinstance(energy, str)
         recipe = CLASS_ENERGIES.get(energy) if is_name else energy
         return getattr(recipe, "is_joint", False)

@@ -48,6 +48,8 @@ class LowestEnergyMixin:
             return self._labels.restored(self._inferred("mode", X, groups))
         # The volume of a row in the units of the columns is the same for all classes.
         energy = self._class_energy(self._encoded(X))
+        if energy.shape[1] == 2:  # a tenth of the time of the smallest of two
+            return self.classes_[(energy[:, 1] < energy[:, 0]).astype(np.intp)]
         return self.classes_[energy.argmin(axis=1)]
 
     def predict_proba(self, X: TableLike, *, groups=None) -> np.ndarray:

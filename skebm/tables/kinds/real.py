@@ -9,6 +9,19 @@ from skebm.tables.kinds._base import Kind
 from skebm.utils._moments import largest_eigenvalue
 from skebm.utils._sparse import dense
 
+# Numbers that are standardised at a time: those in double precision fit the cache.
+_NUMBERS = 1 << 15
+
+
+def _standardised(X, location, scale):
+    """Return ``(X - location) / scale``, computed in float64, in the dtype of ``X``."""
+    out = np.empty(X.shape, X.dtype)
+    n_rows = max(1, _NUMBERS // max(X.shape[1], 1))
+    for start in range(0, len(X), n_rows):
+        block = slice(start, start + n_rows)
+        out[block] = (X[block] - location) / scale
+    return out
+
 
 class GaussianKind(Kind):
     """Real numbers, minus ``location`` and divided by ``scale``.
@@ -45,7 +58,7 @@ class GaussianKind(Kind):
         """Standardise in float64: float32 has few digits for columns far from 0."""
         if self._is_identity:
             return dense(X)
-        return ((dense(X) - self.location) / self.scale).astype(X.dtype)
+        return _standardised(dense(X), self.location, self.scale)
 
     def decode(self, Z):
         """Undo :meth:`encode`."""
@@ -160,8 +173,15 @@ class RealKind(Kind):
         return np.ascontiguousarray(np.transpose(columns))
 
     def encode(self, X):
-        """Transform and standardise."""
-        return self._map_columns("encode", dense(X)).astype(X.dtype)
+        """Transform and standardise, in float64."""
+        X = dense(X)
+        if self.is_curved:
+            return self._map_columns("encode", X).astype(X.dtype)
+        location, scale = (
+            np.array([getattr(curve, name) for curve in self.curves])
+            for name in ("location", "scale")
+        )
+        return _standardised(X, location, scale)
 
     def decode(self, Z):
         """Undo :meth:`encode`, within the limits of the curves."""
