@@ -10,6 +10,10 @@ one thread of BLAS: threads that wait would use up its time. Its columns of the 
 are standardised, and categories one-hot codes. The calibration error is the mean
 distance of probability and accuracy over 15 bins of equal width.
 
+`--models hybrid` is the joint likelihood beside the likelihood of the labels, with more
+hidden units, rows that are drawn anew at each visit, and the rates below, which were
+chosen by the rows to tune on. It is for MNIST, and is not among the defaults.
+
 `--part valid` scores the rows to tune on, which is how defaults are chosen. The test
 part is scored with models that train on the training part alone.
 """
@@ -51,6 +55,16 @@ def census():
     return (X.iloc[kept], y[kept]), (X.iloc[held_out], y[held_out]), (X_test, y_test)
 
 
+# The hybrid of MNIST: 1500 units and the parameters that are not the defaults.
+HYBRID = {
+    "n_components": 1500,
+    "generative_weight": 0.003,
+    "objective": "cd",
+    "resample_inputs": True,
+    "learning_rate": 0.003,
+    "l2": 6e-6,
+    "n_iter": 30,
+}
 # Hidden units beside the parts.
 SETS = {"mnist": (mnist, 500), "census": (census, 100)}
 
@@ -112,6 +126,7 @@ def main():
             models = {
                 "rbm": EnergyClassifier(n_hidden, **options),
                 "mlp": EnergyClassifier(energy=ClassMLP(n_hidden), **options),
+                "hybrid": EnergyClassifier(**HYBRID | options),
             }
             longest = 0.0
             for title in args.models:

@@ -190,3 +190,30 @@ def test_the_best_guess_of_a_spin_is_a_value():
     kind = find_kind("spin").fit(np.array([[1.0], [-1.0]]), np.zeros(1, int), None)
     means = np.array([[0.3], [-0.1], [np.nan]])
     np.testing.assert_array_equal(kind.best_guess(means, means), [[1], [-1], [np.nan]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_straight_columns_are_encoded_as_each_alone(dtype, rng):
+    # More numbers than are standardised at a time, with a rest.
+    X = (rng.normal(size=(2003, 37)) + np.arange(37)).astype(dtype)
+    X[5, 7] = np.nan
+    kind = find_kind("real").straightened(X, None)
+    assert not kind.is_curved
+    alone = [curve.encode(x) for curve, x in zip(kind.curves, X.T, strict=True)]
+    Z = kind.encode(X)
+    assert Z.dtype == dtype
+    np.testing.assert_array_equal(Z, np.transpose(alone).astype(dtype))
+
+
+@pytest.mark.parametrize("changes", [{}, {(3, 1): 1.01}, {(2, 0): -0.01, (5, 2): 2.01}])
+@pytest.mark.parametrize("has_hole", [False, True])
+def test_numbers_outside_their_own_limits_are_found(changes, has_hole, rng):
+    low, high = np.zeros(3), np.array([1, 1, 2])
+    X = rng.random((11, 3)) * high
+    if has_hole:
+        X[0, 0] = np.nan
+    expected = np.zeros(X.shape, bool)
+    for place, value in changes.items():
+        X[place], expected[place] = value, True
+    wrong = find_kind("bernoulli").outside(X, low, high)
+    np.testing.assert_array_equal(wrong, expected)
