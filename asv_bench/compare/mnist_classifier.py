@@ -117,11 +117,13 @@ def main():
     parser.add_argument("--part", choices=[*PARTS, "both"], default="test")
     parser.add_argument("--models", nargs="+", default=["rbm", "mlp", "peer"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--rows", type=int, help="training rows; None takes all")
     parser.add_argument("--options", type=json.loads, default={})
     args, lines = parser.parse_args(), []
     for name in args.sets:
         make, n_hidden = SETS[name]
         (X, y), valid, test = make()
+        X, y = X[: args.rows], y[: args.rows]
         scored = {"valid": valid, "test": test}
         if args.part != "both":
             scored = {args.part: scored[args.part]}
