@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from scipy.special import expit
 
 from skebm.energies import ClassLinear, ClassMLP, ClassRBMRecipe, Summary, Updates
-from skebm.energies.rbm._class_kernels import label_cgf
+from skebm.energies.rbm._class_kernels import label_cgf, label_shares
 from skebm.layers import Bernoulli, Categorical, Columns, Gaussian
 from skebm.objectives import Conditional
 from skebm.optimizers import SCHEDULES, Adam
@@ -138,6 +139,25 @@ def test_the_sums_over_hidden_units_are_their_formula(n_hidden, size, dtype):
     found = label_cgf(*arrays)
     assert found.dtype == np.float64
     assert (np.abs(found - expected.sum(axis=2)) <= 4 * atol).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [0.5, 30, 90])
+@pytest.mark.parametrize("n_hidden", [1, 7, 1931])
+def test_the_shares_of_hidden_units_are_their_formula(n_hidden, size, dtype):
+    # Rows enough for two blocks if there are many units.
+    rng = np.random.default_rng(13)
+    shapes = (211, n_hidden), (N_CLASSES, n_hidden), (n_hidden,)
+    arrays = [(size * rng.normal(size=shape)).astype(dtype) for shape in shapes]
+    weight = rng.normal(size=(211, N_CLASSES)).astype(dtype)
+    hidden, labels = label_shares(*arrays, weight)
+    assert hidden.dtype == labels.dtype == dtype
+    # Rounding of the inputs is in both.
+    received = (arrays[0] + arrays[2])[:, None] + arrays[1]
+    shares = weight[:, :, None] * expit(received.astype(np.float64))
+    atol = 1e-11 if dtype == np.float64 else 3e-4
+    np.testing.assert_allclose(hidden, shares.sum(axis=1), atol=atol)
+    np.testing.assert_allclose(labels, shares.sum(axis=0), atol=atol)
 
 
 def possible(**changes):
