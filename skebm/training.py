@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from sklearn.base import clone
 
+from skebm.checkpoints import Place
 from skebm.energies import Energy
 from skebm.inference import Completion
 from skebm.optimizers import Average
@@ -179,7 +180,7 @@ class Training:
         self.optimizer_state = plan.optimizer.init(self.energy.params)
 
 
-def train(training, X, weight, plan, on_epoch):
+def train(training, X, weight, plan, on_epoch, keeper=None):
     """Train until the plan is done or ``on_epoch`` ends the training.
 
     Parameters
@@ -198,6 +199,9 @@ def train(training, X, weight, plan, on_epoch):
         more, so that the learning rate falls over as many epochs again, and
         ``"diverged"`` if the training has to go on from the last good epoch with
         smaller steps.
+    keeper : object, default=None
+        Keeps states of the training, and may know one from which it goes on; see
+        :class:`skebm.checkpoints.Place`.
 
     Returns
     -------
@@ -208,16 +212,18 @@ def train(training, X, weight, plan, on_epoch):
     plan.penalties.check(training.energy)
     training.keep()
     training.interrupted = training.diverged = False
-    start, epoch, training.n_rollbacks = training.n_epochs, 0, 0
+    start, training.n_rollbacks = training.n_epochs, 0
     clock = Clock(plan.n_iter, plan.max_time)
     draws = training.random.fold(6, start)
     completion = Completion.of(training.best, X, draws, plan.kernel)
+    place = Place(training, clock, completion, on_epoch, keeper)
     try:
-        is_over = clock.is_over
+        is_over = place.take_up() or clock.is_over
+        epoch = place.epoch
         while epoch < clock.n_iter and not is_over:
             # Divergence begins with an overflow, which is found after the epoch.
             with np.errstate(over="ignore", invalid="ignore"):
-                rate = _epoch(training, X, weight, plan, epoch, clock, completion)
+                rate = _epoch(training, X, weight, plan, epoch, place)
             is_over = clock.is_over
             training.is_last = epoch + 1 == clock.n_iter or is_over
             verdict = "diverged"
@@ -241,6 +247,7 @@ def train(training, X, weight, plan, on_epoch):
                 break
             if verdict == "settled":
                 clock.n_iter = 2 * epoch  # the schedule falls in the second half
+        place.end(epoch)
     except BaseException as error:
         training.restore(training.finished, plan)
         if not is_interrupt(error):
@@ -251,9 +258,10 @@ def train(training, X, weight, plan, on_epoch):
     return training
 
 
-def _epoch(training, X, weight, plan, epoch, clock, completion):
+def _epoch(training, X, weight, plan, epoch, place):
     """Run one epoch, or stop if the time is over; return the last learning rate."""
     energy, random = training.energy, training.random
+    clock, completion = place.clock, place.completion
     params, n_rows = energy.params, X.shape[0]
     n_batches = -(-n_rows // plan.batch_size)
     # After a rollback the epoch must not repeat the same random numbers.
@@ -266,8 +274,9 @@ def _epoch(training, X, weight, plan, epoch, clock, completion):
         n_batches = len(batches)
     mass_per_batch = (n_rows if weight is None else weight.sum()) / n_batches
     is_fused = completion is None and may_be_fused(plan)
-    rate, b = 0.0, 0
+    rate, b = 0.0, place.first_batch(epoch)
     while b < n_batches:
+        place.pass_by(epoch, b)
         if clock.progress(epoch + b / n_batches) == 1:
             break
         numbers = range(b, min(b + clock.n_at_once, n_batches)) if is_fused else [b]

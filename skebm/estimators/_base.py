@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 
+from skebm.checkpoints import keeper_of
 from skebm.energies import Energy
 from skebm.estimators._capacity import grow
 from skebm.estimators._plan import make_plan
@@ -48,6 +49,8 @@ class TrainingRows(NamedTuple):
         Labels by which the held-out rows are stratified.
     held_out : tuple of ndarray or CSR matrix, and ndarray or None; default=None
         Rows that neither the recipe nor the training sees, and their weights.
+    keeper : object, default=None
+        Keeps the states of the trainings of this fit; see :func:`skebm.training.train`.
     """
 
     units: np.ndarray
@@ -58,6 +61,7 @@ class TrainingRows(NamedTuple):
     is_stream: bool
     labels: np.ndarray | None = None
     held_out: tuple | None = None
+    keeper: object = None
 
 
 class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
@@ -118,6 +122,9 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
         """
         is_stream = n_iter is not None
         go_on = (is_stream or self.warm_start) and hasattr(self, "_training")
+        # A piece of a stream is short, and what follows it is not known.
+        facts = X, y, sample_weight, options
+        keeper = None if is_stream else keeper_of(self, *facts)
         with whole(self, "history_"):
             if go_on:
                 self._validate_params()  # scikit-learn checks those of a first fit only
@@ -126,7 +133,9 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
             # A model from parameters has none yet.
             if not (rows.go_on and hasattr(self, "_random")):
                 self._random = Random.from_state(self.random_state)
-            rows = self._split(rows, self._random.fold(2))
+                if keeper is not None:
+                    self._random = keeper.random(self._random)
+            rows = self._split(rows._replace(keeper=keeper), self._random.fold(2))
             training, plan = self._start(rows, n_iter)
             return self._train(training, rows, plan)
 
@@ -190,7 +199,7 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
             epochs = Epochs(
                 self, context, monitor, training, n_updates, rows.hooks, longest
             )
-            train(training, Z, rows.weight, plan, epochs)
+            train(training, Z, rows.weight, plan, epochs, rows.keeper)
         fitted = {"history_": epochs.finished(training.n_epochs), "_misfit": None}
         fitted |= {**self._fitted_attributes(training), "_training": training}
         # All at once: Ctrl-C may come at any moment.

@@ -119,7 +119,7 @@ class _Stage:
     """
 
     def __init__(self, estimator, rows, dtype, random):
-        self.estimator, self.layer = estimator, rows.layer
+        self.estimator, self.layer, self.keeper = estimator, rows.layer, rows.keeper
         self.max_time = estimator.max_time
         if rows.held_out is None:
             rows = estimator._parted(rows, random.fold(0))
@@ -148,7 +148,8 @@ class _Stage:
         n_updates = -(-n_rows // plan.batch_size)
         longest = plan.n_iter if plan.may_settle else None
         facts = quiet, None, self.monitor, training, n_updates, {}, longest
-        return train(training, self.Z, self.mass, plan, Epochs(*facts))
+        epochs = Epochs(*facts)
+        return train(training, self.Z, self.mass, plan, epochs, self.keeper)
 
     def scores(self, training):
         """Return the mean score of training rows, and the scores of held-out rows."""

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from skebm.monitoring._base import Look
 from skebm.monitoring.plateau import Plateau
 
 # A training has diverged if its score is below the score of independent columns by more
@@ -18,6 +19,8 @@ _SHARE_OF_SCORE_LOST = 0.02
 _SWEEPS = 5
 # Updates of an epoch beside which these sweeps cost little.
 _LONG_EPOCH = 200
+# Attributes that change from epoch to epoch, or should not differ in a fit that goes on.
+_CARRIED = "score", "baseline", "best_validation", "n_stale"
 # The last columns of the history.
 _LAST_COLUMNS = ("learning_rate", "seconds")
 
@@ -191,6 +194,45 @@ class Epochs:
         """
         n_rows = sum(epoch <= n_epochs for epoch in self.history.get("epoch", ()))
         return {name: column[:n_rows] for name, column in self.history.items()}
+
+    def state(self):
+        """Return what later epochs depend on, as plain values and arrays."""
+        looks = [] if self.plateau is None else self.plateau.looks
+        return {
+            "history": self.history,
+            "looks": [(epoch, look.figures, look.scores) for epoch, look in looks],
+            "has_plateau": self.plateau is not None,
+            "has_before": self.before is not None,
+            "least": self.monitor.least,
+            "seconds": time.perf_counter() - self.started,
+            **{name: getattr(self, name) for name in _CARRIED},
+        }
+
+    def take_up(self, state):
+        """Go on from the state of another process.
+
+        Raises
+        ------
+        ValueError
+            If the model before the training is not the same.
+        """
+        if not np.isclose(self.baseline, state["baseline"], rtol=1e-6, equal_nan=True):
+            raise ValueError(
+                "The fit cannot go on: without the training its model is another one "
+                "than at the checkpoint. If a density is given as the reference, set "
+                "its random_state."
+            )
+        for name in _CARRIED:
+            setattr(self, name, state[name])
+        self.history, self.monitor.least = state["history"], state["least"]
+        self.started = time.perf_counter() - state["seconds"]
+        self.before = self.before if state["has_before"] else None
+        if not state["has_plateau"]:
+            self.plateau = None
+        elif self.plateau is not None:
+            weight = self.plateau.looks[0][1].weight
+            looks = state["looks"]
+            self.plateau.looks = [(k, Look(*look, weight)) for k, *look in looks]
 
     def _is_stale(self, figures):
         """Tell whether the held-out score has not improved for long enough."""

@@ -36,16 +36,16 @@ class Versioned(Declared):
     """
 
     def __getstate__(self):
-        return {**super().__getstate__(), "_skebm_version": _version()}
+        return {**super().__getstate__(), "_skebm_version": version()}
 
     def __setstate__(self, state):
         state = dict(state)
         stored = state.pop("_skebm_version", _EARLIER)
-        if stored != _version():
+        if stored != version():
             warnings.warn(
                 InconsistentVersionWarning(
                     estimator_name=type(self).__name__,
-                    current_sklearn_version=f"{_version()} of skebm",
+                    current_sklearn_version=f"{version()} of skebm",
                     original_sklearn_version=f"{stored} of skebm",
                 ),
                 stacklevel=2,
@@ -62,7 +62,8 @@ def writable(training):
     return training if all(v.flags.writeable for v in params) else deepcopy(training)
 
 
-def _version():
+def version():
+    """Return the version of skebm."""
     import skebm
 
     return skebm.__version__
