@@ -2,6 +2,8 @@
 
 import time
 
+import numpy as np
+
 # Attributes of a training that a checkpoint holds, besides its arrays.
 _FACTS = (
     *("objective_state", "optimizer_state", "n_epochs", "n_rollbacks", "rate_factor"),
@@ -56,7 +58,7 @@ class Place:
     def __init__(self, training, clock, completion, on_epoch, keeper):
         self.training, self.clock, self.completion = training, clock, completion
         self.on_epoch, self.keeper = on_epoch, keeper
-        self.epoch = self.batch = 0
+        self.epoch, self.batch, self.was_over = 0, 0, False
 
     def take_up(self):
         """Go to where the keeper knows the training to be; tell whether it is over."""
@@ -71,7 +73,10 @@ class Place:
             self.completion.X[self.completion.holes] = state["holes"]
         if hasattr(self.on_epoch, "take_up"):
             self.on_epoch.take_up(state["epochs"])
-        return state["is_over"]
+        self.was_over = state["is_over"]
+        if self.was_over:
+            self.training.keep()  # where Ctrl-C goes back to
+        return self.was_over
 
     def first_batch(self, epoch):
         """Return the minibatch with which an epoch begins: 0 unless it is taken up."""
@@ -85,7 +90,7 @@ class Place:
 
     def end(self, epoch):
         """Keep the state at the end of the training."""
-        if self.keeper is not None:
+        if self.keeper is not None and not self.was_over:
             self.keeper.keep(self._state(epoch, 0, is_over=True))
 
     def _state(self, epoch, batch, is_over=False):
@@ -106,10 +111,7 @@ class Place:
     def _restore(self, state):
         training = self.training
         for name, value in training.energy.params.items():
-            if (
-                name not in state["params"]
-                or state["params"][name].shape != value.shape
-            ):
+            if np.shape(state["params"].get(name)) != value.shape:
                 raise ValueError(
                     f"The checkpoint is of another model: its {name} does not have the "
                     f"shape {value.shape}. Fit with the version of skebm that wrote it."

@@ -3,7 +3,6 @@
 import importlib
 import pkgutil
 
-
 # The parts of the package that a fitted estimator is made of.
 _PARTS = (
     *("energies", "estimators", "layers", "monitoring", "objectives", "optimizers"),

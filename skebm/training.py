@@ -230,14 +230,8 @@ def train(training, X, weight, plan, on_epoch, keeper=None):
             if all(np.isfinite(p).all() for p in training.energy.params.values()):
                 verdict = on_epoch(training, rate)
             if verdict == "diverged":
-                training.restore(training.good, plan)
-                training.n_rollbacks += 1
-                if completion is not None:
-                    draws = training.random.fold(6, start, training.n_rollbacks)
-                    completion.restart(training.energy, draws)
-                training.rate_factor *= _ROLLBACK_FACTOR
-                if training.n_rollbacks > _MAX_ROLLBACKS:
-                    training.diverged = True
+                _roll_back(training, plan, start, completion)
+                if training.diverged:
                     break
                 continue
             epoch += 1
@@ -256,6 +250,17 @@ def train(training, X, weight, plan, on_epoch, keeper=None):
     finally:
         training.finished, training.good = {}, {}
     return training
+
+
+def _roll_back(training, plan, start, completion):
+    """Go back to the last good epoch, with smaller steps; or note that it diverged."""
+    training.restore(training.good, plan)
+    training.n_rollbacks += 1
+    if completion is not None:
+        draws = training.random.fold(6, start, training.n_rollbacks)
+        completion.restart(training.energy, draws)
+    training.rate_factor *= _ROLLBACK_FACTOR
+    training.diverged = training.n_rollbacks > _MAX_ROLLBACKS
 
 
 def _epoch(training, X, weight, plan, epoch, place):

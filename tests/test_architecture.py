@@ -31,13 +31,16 @@ ALLOWED = {
     "penalties": {"utils"},
     "preprocessing": {"utils"},
     "updates": _LEARNED,
-    "training": _LEARNED | {"updates"},
+    "checkpoints": set(),
+    "training": _LEARNED | {"updates", "checkpoints"},
     "partition": _LEARNED | {"training"},
     "metrics": {"utils"},
     "monitoring": _LEARNED | {"training", "metrics"},
     # Of fitted estimators it uses public attributes only.
     "inspection": {"utils", "tables", "samplers", "inference", "metrics"},
     "testing": {"utils", "energies", "samplers"},
+    "persistence": set(),  # it walks over the modules by their names
+    "callbacks": {"utils", "estimators", "persistence"},
 }
 FREE = {"estimators", "compat", "__init__"}  # the top of the tree
 # Files that are made of their neighbours: a stage after a stage, a choice between them,

@@ -4,7 +4,6 @@ import time
 
 import numpy as np
 
-from skebm.monitoring._base import Look
 from skebm.monitoring.plateau import Plateau
 
 # A training has diverged if its score is below the score of independent columns by more
@@ -19,7 +18,7 @@ _SHARE_OF_SCORE_LOST = 0.02
 _SWEEPS = 5
 # Updates of an epoch beside which these sweeps cost little.
 _LONG_EPOCH = 200
-# Attributes that change from epoch to epoch, or should not differ in a fit that goes on.
+# Attributes that change from epoch to epoch, or that a fit which goes on compares.
 _CARRIED = "score", "baseline", "best_validation", "n_stale"
 # The last columns of the history.
 _LAST_COLUMNS = ("learning_rate", "seconds")
@@ -199,8 +198,9 @@ class Epochs:
         """Return what later epochs depend on, as plain values and arrays."""
         looks = [] if self.plateau is None else self.plateau.looks
         return {
-            "history": self.history,
-            "looks": [(epoch, look.figures, look.scores) for epoch, look in looks],
+            "history": {name: np.array(c) for name, c in self.history.items()},
+            "look_epochs": np.array([epoch for epoch, _ in looks]),
+            "look_scores": np.array([look.scores for _, look in looks]),
             "has_plateau": self.plateau is not None,
             "has_before": self.before is not None,
             "least": self.monitor.least,
@@ -224,15 +224,19 @@ class Epochs:
             )
         for name in _CARRIED:
             setattr(self, name, state[name])
-        self.history, self.monitor.least = state["history"], state["least"]
+        self.history = {name: c.tolist() for name, c in state["history"].items()}
+        self.monitor.least = state["least"]
         self.started = time.perf_counter() - state["seconds"]
         self.before = self.before if state["has_before"] else None
         if not state["has_plateau"]:
             self.plateau = None
         elif self.plateau is not None:
-            weight = self.plateau.looks[0][1].weight
-            looks = state["looks"]
-            self.plateau.looks = [(k, Look(*look, weight)) for k, *look in looks]
+            pairs = zip(
+                state["look_epochs"].tolist(), state["look_scores"], strict=True
+            )
+            first = self.plateau.looks[0][1]
+            looks = [(epoch, first._replace(scores=scores)) for epoch, scores in pairs]
+            self.plateau.looks = looks
 
     def _is_stale(self, figures):
         """Tell whether the held-out score has not improved for long enough."""

@@ -10,6 +10,7 @@ from skebm.samplers._base import Sampler
 from skebm.samplers._tuning import DualAveraging, scales
 from skebm.utils._parallel import blocks_of, map_parts
 from skebm.utils._random import Random
+from skebm.utils._stored import public
 
 # Chains that find the step size, and the moves after which the scales of the columns
 # are measured again. The step size that is returned comes from the last number of them.
@@ -25,6 +26,7 @@ _SHARE_SMALL, _LOG_SMALLEST = 0.1, np.log(0.01)
 _GAIN = 0.1
 
 
+@public("skebm.samplers")
 class GradientChains(NamedTuple):
     """Chains, and the numbers with which they move.
 

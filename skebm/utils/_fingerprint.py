@@ -59,5 +59,5 @@ def _of_array(value):
 def _of_series(column):
     try:
         return _of_array(pd.util.hash_pandas_object(column, index=False).to_numpy())
-    except TypeError:  # values of mixed types
+    except (TypeError, ValueError):  # values of mixed types
         return joblib.hash(list(map(repr, column)), hash_name=_METHOD)

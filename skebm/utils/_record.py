@@ -123,8 +123,8 @@ class Record(NamedTuple):
                 )
         if self.facts["rows"] != rows:
             raise ValueError(
-                f"{path!r} is a checkpoint of a fit to other rows. Pass the X, y and "
-                "sample_weight of that fit, in the same order and with the same dtypes. "
+                f"{path!r} is a checkpoint of a fit to other rows. Pass X, y and "
+                "sample_weight of that fit, in the same order and of the same dtypes. "
                 f"{remedy}"
             )
 
@@ -140,9 +140,9 @@ def params_of(estimator):
 
 def name_of_fit(path):
     """Return the name of the fit whose checkpoint is at ``path``, or None."""
-    with suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
-        with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("checkpoint.json"))["fit"]
+    errors = suppress(OSError, ValueError, KeyError, zipfile.BadZipFile)
+    with errors, zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("checkpoint.json"))["fit"]
     return None
 
 
