@@ -83,6 +83,11 @@ FITS = {
     "texts": (_rbm(visible="categorical"), TEXTS),
     "recipe": (EnergyDensity(RBMRecipe(3), n_iter=2, random_state=0), FRAME),
     "pairwise": (EnergyDensity("pairwise", n_iter=2, random_state=0), BITS),
+    "perceptron": (EnergyDensity("mlp", n_iter=2, random_state=0), REALS),
+    "chains of a perceptron": (
+        EnergyDensity("mlp", n_iter=2, objective="pcd", random_state=0),
+        REALS,
+    ),
     "experts": (EBMAnomalyDetector(random_state=0), HOLEY),
     "experts of labels": (
         EBMAnomalyDetector(use_labels=True, random_state=0),

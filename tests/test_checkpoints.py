@@ -45,7 +45,7 @@ pytest.importorskip("skops")
 
 _RNG = np.random.default_rng(3)
 MANY = (_RNG.random((211, 7)) < 0.4).astype(np.float32)
-COPIES = np.repeat(BITS[:, :1], 3, axis=1)
+COPIES = np.tile(np.repeat(BITS[:, :1], 3, axis=1), (17, 1))
 SMALL = {"n_iter": 2, "random_state": 0}
 
 
@@ -96,12 +96,13 @@ KINDS = {
     "sparse": (RBMDensity(5, batch_size=50, **SMALL), csr_matrix(MANY)),
     "holes": (RBMDensity(3, batch_size=20, **SMALL), HOLES),
     "held out": (
-        RBMDensity(
-            9, n_iter=20, early_stopping=True, learning_rate=1.0, random_state=0
-        ),
+        RBMDensity(9, n_iter=60, early_stopping=True, tol=1.0, random_state=0),
         MANY,
     ),
-    "settles": (RBMDensity(2, couplings="none", random_state=0), COPIES),
+    "settles": (
+        RBMDensity(2, couplings="none", learning_rate=2.0, random_state=0),
+        COPIES,
+    ),
     "rolls back": (
         RBMDensity(9, n_iter=9, learning_rate=300.0, random_state=0, couplings="none"),
         REALS,
@@ -128,7 +129,7 @@ def test_resumed_fit_ends_in_the_same_bits(kind, copies, path):
     whole = clone(model).set_callbacks(Checkpoint(path, **facts)).fit(*arguments)
     assert same(bits(whole), expected)
     n = len(copies)
-    for _, data in [copies[k] for k in sorted({1, n // 2, n - 1})]:
+    for _, data in [copies[k] for k in sorted({n // 3, 2 * n // 3})]:
         Path(path).write_bytes(data)
         assert same(bits(resume(path).fit(*arguments)), expected)
 
@@ -137,9 +138,9 @@ def test_kinds_do_what_they_are_named_for():
     rolled = clone(KINDS["rolls back"][0]).fit(REALS)
     assert rolled._training.rate_factor < 1
     settled = clone(KINDS["settles"][0]).fit(COPIES)
-    assert settled.n_iter_ < 1500
+    assert settled.n_iter_ < 100
     held_out = clone(KINDS["held out"][0]).fit(MANY)
-    assert held_out.n_iter_ < 20
+    assert held_out.n_iter_ < 60
 
 
 def test_resumed_fit_starts_where_the_file_ends(copies, path, monkeypatch):

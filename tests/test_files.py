@@ -12,11 +12,15 @@ import skops.io
 from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.exceptions import InconsistentVersionWarning
+from skops.io.exceptions import UntrustedTypesFoundException
 
 import skebm
-from skebm import RBMDensity
+from skebm import EnergyDensity, RBMDensity
+from skebm.objectives import PCD
+from skebm.persistence import trusted_types
+from skebm.samplers import SAMPLERS
 from skebm.tables._plain import from_plain, to_plain
-from tests.fits import BITS, FITS, results
+from tests.fits import BITS, FITS, REALS, results
 
 every_fit = pytest.mark.parametrize("kind", FITS)
 
@@ -59,15 +63,45 @@ def test_skops_gives_the_same_results_and_names_public_types(kind):
         assert not any(word.startswith("_") for word in name.split(".")), name
         assert getattr(importlib.import_module(module), cls).__qualname__ == cls
     with warnings.catch_warnings(action="error", category=InconsistentVersionWarning):
-        again = skops.io.loads(data, trusted=names)
+        again = skops.io.loads(data, trusted=trusted_types())
     assert_same(results(again, X), expected)
+
+
+def test_trusted_types_are_types_of_skebm():
+    names = trusted_types()
+    assert len(names) == len(set(names))
+    for name in names:
+        module, _, cls = name.rpartition(".")
+        assert isinstance(getattr(importlib.import_module(module), cls), type)
+        assert not any(word.startswith("_") for word in name.split("."))
+
+
+def test_files_of_other_types_are_refused():
+    data = skops.io.dumps([RBMDensity(), pickle.Pickler])
+    with pytest.raises(UntrustedTypesFoundException, match="Pickler"):
+        skops.io.loads(data, trusted=trusted_types())
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_states_of_all_samplers_are_trusted(name):
+    bits, reals = EnergyDensity("pairwise"), EnergyDensity("quadratic", visible="real")
+    for model, X in [(bits, BITS), (reals, REALS)]:
+        options = {"kernel": name} if hasattr(SAMPLERS[name], "move") else {}
+        model.set_params(n_iter=1, random_state=0, objective=PCD(sampler=name))
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                model.set_params(**options).fit(X)
+        except (TypeError, ValueError):
+            continue
+        skops.io.loads(skops.io.dumps(model), trusted=trusted_types())
+        return
+    raise AssertionError(f"{name} moves neither bits nor reals")
 
 
 def test_skops_model_goes_on():
     model, X, _ = fitted("frame with holes")
     data = skops.io.dumps(model)
-    names = skops.io.get_untrusted_types(data=data)
-    again = skops.io.loads(data, trusted=names)
+    again = skops.io.loads(data, trusted=trusted_types())
     with warnings.catch_warnings(action="ignore"):
         again.partial_fit(X), model.partial_fit(X)
         assert_same(results(again, X), results(model, X))

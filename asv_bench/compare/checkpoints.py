@@ -50,16 +50,16 @@ SOME = np.where(np.arange(len(BITS)) % 4, -1, LABELS)
 WORDS = _rng.poisson(1.0, (503, 29)) + np.eye(29, dtype=int)[0]
 FRAME = pd.DataFrame({"real": HOLES[:, 0], "text": _rng.choice(["x", "y"], 1009)})
 
-# An estimator and the arguments of its fit, of about a second.
+# An estimator and the arguments of its fit, of about half a second.
 CASES = {
-    "RBMDensity": (RBMDensity(61, n_iter=100), [BITS]),
-    "RBMDensity, long epochs": (RBMDensity(61, n_iter=4, batch_size=5), [BITS]),
+    "RBMDensity": (RBMDensity(61, n_iter=40), [BITS]),
+    "RBMDensity, long epochs": (RBMDensity(61, n_iter=2, batch_size=5), [BITS]),
     "RBMDensity, size by rows": (RBMDensity("auto", n_iter=4), [BITS]),
     "RBMDensity, trajectory": (
         RBMDensity(31, n_iter=6, objective=PCD(sampler="trajectory")),
         [BITS],
     ),
-    "RBMDensity, held out": (RBMDensity(61, n_iter=60, early_stopping=True), [BITS]),
+    "RBMDensity, held out": (RBMDensity(61, n_iter=30, early_stopping=True), [BITS]),
     "EnergyDensity": (EnergyDensity(n_iter=3), [REALS]),
     "EnergyDensity, chains": (
         EnergyDensity(n_iter=3, objective="pcd", kernel="mala"),

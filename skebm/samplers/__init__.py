@@ -11,7 +11,7 @@ from skebm.samplers._base import (
     sweep,
 )
 from skebm.samplers._bridges import Bridges as Bridges
-from skebm.samplers._gradients import GradientChains as GradientChains
+from skebm.samplers._tuning import GradientChains as GradientChains
 from skebm.samplers.exact import Exact
 from skebm.samplers.gibbs import Gibbs
 from skebm.samplers.growth import change_lengths, draw_grown, rungs_to

@@ -7,10 +7,9 @@ import numpy as np
 
 from skebm.energies import Energy
 from skebm.samplers._base import Sampler
-from skebm.samplers._tuning import DualAveraging, scales
+from skebm.samplers._tuning import DualAveraging, GradientChains, scales
 from skebm.utils._parallel import blocks_of, map_parts
 from skebm.utils._random import Random
-from skebm.utils._stored import public
 
 # Chains that find the step size, and the moves after which the scales of the columns
 # are measured again. The step size that is returned comes from the last number of them.
@@ -24,29 +23,6 @@ _SHARE_SMALL, _LOG_SMALLEST = 0.1, np.log(0.01)
 # Change of the log step size of persistent chains, for each move, where no proposal or
 # every proposal is accepted.
 _GAIN = 0.1
-
-
-@public("skebm.samplers")
-class GradientChains(NamedTuple):
-    """Chains, and the numbers with which they move.
-
-    Attributes
-    ----------
-    chains : state
-        The chains of the energy.
-    step_size : float or ndarray of shape (n_features,)
-        The step size of each column.
-    acceptance : float
-        Share of the proposals of the last step that were accepted, in expectation. NaN
-        before the first step.
-    n_leapfrog : int
-        Largest number of steps of a move.
-    """
-
-    chains: object
-    step_size: np.ndarray
-    acceptance: float = np.nan
-    n_leapfrog: int = 1
 
 
 class Point(NamedTuple):

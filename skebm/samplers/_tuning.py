@@ -1,12 +1,39 @@
-"""Parts of the search of step sizes: dual averaging, and the scales of columns."""
+"""Chains with step sizes, and parts of their search: averaging, scales of columns."""
+
+from typing import NamedTuple
 
 import numpy as np
+
+from skebm.utils._stored import public
 
 # The constants of dual averaging. Hoffman and Gelman recommend a gamma of 0.05, for the
 # noisy rates of one chain; with that, step sizes swing by 20 %, and end up too small.
 _GAMMA, _T0, _KAPPA = 0.2, 10, 0.75
 # Column scales below this share of the largest one are numerical noise.
 _SMALLEST_SCALE = 1e-8
+
+
+@public("skebm.samplers")
+class GradientChains(NamedTuple):
+    """Chains, and the numbers with which they move.
+
+    Attributes
+    ----------
+    chains : state
+        The chains of the energy.
+    step_size : float or ndarray of shape (n_features,)
+        The step size of each column.
+    acceptance : float
+        Share of the proposals of the last step that were accepted, in expectation. NaN
+        before the first step.
+    n_leapfrog : int
+        Largest number of steps of a move.
+    """
+
+    chains: object
+    step_size: np.ndarray
+    acceptance: float = np.nan
+    n_leapfrog: int = 1
 
 
 class DualAveraging:
