@@ -10,10 +10,13 @@ import skebm
 from tests.models import heavy
 
 
+MODULES = [getattr(skebm, name).__module__ for name in skebm.__all__]
+
+
 @heavy
-@pytest.mark.parametrize("name", skebm.__all__)
+@pytest.mark.parametrize("name", [*MODULES, "skebm.callbacks", "skebm.persistence"])
 def test_examples(name):
-    module = importlib.import_module(getattr(skebm, name).__module__)
+    module = importlib.import_module(name)
     with warnings.catch_warnings(action="ignore"):
         result = doctest.testmod(module)
     assert result.attempted > 0

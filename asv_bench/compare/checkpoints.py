@@ -156,9 +156,10 @@ def cost(n_rounds, every, epochs):
     keep = Keeper.keep
 
     def timed(self, state):
-        begun = time.perf_counter()
+        begun = time.perf_counter(), time.process_time()
         keep(self, state)
-        spent.append(time.perf_counter() - begun)
+        ends = time.perf_counter(), time.process_time()
+        spent.append(np.subtract(ends, begun))
 
     Keeper.keep = timed
     path = os.path.join(tempfile.mkdtemp(), "run.skebm")
@@ -171,15 +172,14 @@ def cost(n_rounds, every, epochs):
         for callbacks in [], [Checkpoint(path, every=every)]:
             spent.clear()
             model = RBMDensity(500, n_iter=epochs, random_state=0)
-            begun = time.perf_counter()
+            begun = time.perf_counter(), time.process_time()
             model.set_callbacks(*callbacks).fit(X)
-            times.append(time.perf_counter() - begun)
-        print(
-            f"{k:5} {times[0]:10.2f} {times[1]:8.2f} {len(spent):6} {sum(spent):10.3f}"
-            f"  {100 * sum(spent) / times[1]:.2f} %, "
-            f"{os.path.getsize(path) / 1e6:.1f} MB",
-            flush=True,
-        )
+            ends = time.perf_counter(), time.process_time()
+            times.append(np.subtract(ends, begun))
+        within = np.sum(spent, axis=0)
+        shares = 100 * within / times[1]
+        facts = times[0][0], times[1][0], len(spent), within[0], *shares
+        print(f"{k:5}", *(f"{fact:12.2f}" for fact in facts), flush=True)
 
 
 def main():
