@@ -238,6 +238,13 @@ def test_time_that_is_spent_counts():
     assert [place.first_batch(k) for k in (3, 3, 4)] == [2, 0, 0]
 
 
+def test_time_that_sizes_took_counts(path, copies):
+    model = RBMDensity("auto", **SMALL).set_callbacks(Checkpoint(path, every=0))
+    spent = model.fit(MANY).capacity_path_["seconds"]
+    seconds = resume(path).fit(MANY).capacity_path_["seconds"]
+    assert (seconds > 0.5 * spent).all()
+
+
 # -- what a fit inside another one does ----------------------------------------------
 
 
@@ -512,7 +519,8 @@ def test_kill(path):
     if not process:
         model.set_callbacks(Checkpoint(path, every=0)).fit(BITS)
         os._exit(0)
-    while not os.path.exists(path):
+    limit = time.monotonic() + 60
+    while not os.path.exists(path) and time.monotonic() < limit:
         time.sleep(1e-3)
     time.sleep(0.05)
     os.kill(process, signal.SIGKILL)

@@ -9,7 +9,6 @@ import pytest
 import skebm
 from tests.models import heavy
 
-
 MODULES = [getattr(skebm, name).__module__ for name in skebm.__all__]
 
 

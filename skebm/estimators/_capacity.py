@@ -89,13 +89,13 @@ def grow(estimator, rows, energy, sizes, random):
     stage = _Stage(estimator, rows, energy.dtype, random)
     path = CapacityPath(stage.weight)
     for k, size in enumerate(sizes):
-        estimator._size, begun = size, time.perf_counter()
+        estimator._size, begun = size, stage.now()
         draws = random.fold(4, k)
         energy = energy.grown(size, draws.fold(0)) if k else energy
         training = stage.trained(energy, draws.fold(1))
         # A tilt of the strength 0 would learn nothing.
         energy, scores = replace(training, strength=1.0).best, stage.scores(training)
-        now = time.perf_counter()
+        now = stage.now()
         if path.add(size, _n_parameters(energy), *scores, now - begun):
             chosen = energy
         if estimator.verbose:
@@ -157,6 +157,10 @@ class _Stage:
         score, energy = self.monitor.scores, training.best
         mean = np.average(score(energy, rows), weights=weight)
         return float(mean), score(energy, self.rows)
+
+    def now(self):
+        """Return the time, later by what trainings took before the fit went on."""
+        return time.perf_counter() + getattr(self.keeper, "seconds", 0.0)
 
     def is_late(self, seconds):
         """Tell whether the growth has taken its share of ``max_time``."""
