@@ -20,7 +20,7 @@ ADDRESS = "https://github.com/skebm/skebm"
 HEAVY = ("linear_model", "svm", "ensemble", "neighbors", "impute", "decomposition")
 # Imported only where a plot, a progress bar or a file of TensorBoard is asked for, or
 # where rows come from it.
-OPTIONAL = {"matplotlib", "rich", "tensorboardX", "polars", "pyarrow", "pyod"}
+OPTIONAL = {"skops", "matplotlib", "rich", "tensorboardX", "polars", "pyarrow", "pyod"}
 
 
 def requirements(lines):
