@@ -165,9 +165,8 @@ def cost(n_rounds, every, epochs):
     Keeper.keep = timed
     path = os.path.join(tempfile.mkdtemp(), "run.skebm")
     RBMDensity(500, n_iter=1, random_state=0).fit(X)
-    print(
-        f"{'round':>5} {'without s':>10} {'with s':>8} {'files':>6} {'in them s':>10}"
-    )
+    columns = "without s", "with s", "files", "in them s", "wall %", "CPU %"
+    print("round", *(f"{column:>12}" for column in columns))
     for k in range(n_rounds):
         times = []
         for callbacks in [], [Checkpoint(path, every=every)]:
