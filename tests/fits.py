@@ -84,7 +84,10 @@ FITS = {
     "names of levels": (_rbm(), WITH_LEVELS),
     "numbered names": (_rbm(), FRAME[["text", "real"]].set_axis([3, 1], axis=1)),
     "texts": (_rbm(visible="categorical"), TEXTS),
-    "recipe": (EnergyDensity(RBMRecipe(3), n_iter=2, partition=_ROUGH, random_state=0), FRAME),
+    "recipe": (
+        EnergyDensity(RBMRecipe(3), n_iter=2, partition=_ROUGH, random_state=0),
+        FRAME,
+    ),
     "pairwise": (EnergyDensity("pairwise", n_iter=2, random_state=0), BITS),
     "perceptron": (EnergyDensity("mlp", n_iter=2, random_state=0), REALS),
     "chains of a perceptron": (

@@ -30,7 +30,7 @@ y = group[:, 0].astype(int)
 """
 
 
-def run(script, timeout=120, **environment):
+def run(script, timeout=400, **environment):
     """Run a script in a fresh interpreter; return the last line that it prints."""
     environment = {
         **os.environ,
