@@ -24,13 +24,13 @@ from tests.models import heavy
 
 # Fewer epochs and units than by default: the checks fit some hundred times.
 ESTIMATORS = [
-    RBMDensity(n_components=5, n_iter=20),
+    RBMDensity(n_components=5, n_iter=7),
     EnergyClassifier(n_components=11, n_iter=150, learning_rate=0.05),
     EBMAnomalyDetector(),
-    EBMAnomalyDetector("rbm", n_components=5, n_iter=20),
-    EnergyImputer(n_components=5, n_iter=20),
-    DocumentDensity(n_components=5, n_iter=20),
-    EnergyDensity(RBMRecipe(5), n_iter=20),
+    EBMAnomalyDetector("rbm", n_components=5, n_iter=7),
+    EnergyImputer(n_components=5, n_iter=3),
+    DocumentDensity(n_components=5, n_iter=7),
+    EnergyDensity(RBMRecipe(5), n_iter=7),
 ]
 
 

@@ -14,7 +14,7 @@ from tests.fuzz.judge import judged, run
 from tests.models import heavy
 
 # Cases of each part, and the seconds of CPU after which no further case begins.
-N_CASES, SECONDS = 100, 9
+N_CASES, SECONDS = 100, 5
 # Set it to the seed of a failure to repeat that case.
 SEED = "SKEBM_FUZZ_SEED"
 # The first seed. CI makes it from the commit, so that a run can be repeated.

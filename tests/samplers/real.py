@@ -73,7 +73,7 @@ class Posterior(RealEnergy):
         return np.stack([first, second], axis=1) + x
 
 
-def calibration(sampler, n_data_sets=120, n_draws=63):
+def calibration(sampler, n_data_sets=80, n_draws=63):
     """Return the p-value of the ranks of parameters among draws given their data.
 
     If the sampler is right, ranks are uniform (Talts et al., arXiv 1804.06788). All
