@@ -1,6 +1,5 @@
 """The training loop, which all estimators use."""
 
-import time
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -8,21 +7,17 @@ from sklearn.base import clone
 
 from skebm.checkpoints import Place
 from skebm.energies import Energy
-from skebm.inference import Completion
+from skebm.inference import Completion, FreshCompletion
 from skebm.optimizers import Average
 from skebm.penalties import Penalties
-from skebm.updates import do_fused, may_be_fused, update
+from skebm.updates import Span, visit_rows
 from skebm.utils._clock import Clock
 from skebm.utils._going_on import is_interrupt, same
-from skebm.utils._groups import minibatches
-from skebm.utils._shares import shares
 
 # Training stops after more rollbacks than this. The learning rate is tiny by then.
 _MAX_ROLLBACKS = 8
 # Each rollback multiplies the learning rate by this factor.
 _ROLLBACK_FACTOR = 0.2
-# Gibbs sweeps of the holes of a row at each visit.
-_HOLE_SWEEPS = 1
 
 
 @dataclass
@@ -187,7 +182,7 @@ def train(training, X, weight, plan, on_epoch, keeper=None):
     ----------
     training : Training
         Updated in place.
-    X : ndarray or CSR matrix of shape (n, n_features)
+    X : ndarray or CSR matrix of shape (n, n_features), or RowsOnDisk
         NaN in an ndarray is a hole, which is drawn at each visit of its row.
     weight : ndarray of shape (n,) or None
         How many rows each row counts for.
@@ -265,46 +260,23 @@ def _roll_back(training, plan, start, completion):
 
 def _epoch(training, X, weight, plan, epoch, place):
     """Run one epoch, or stop if the time is over; return the last learning rate."""
-    energy, random = training.energy, training.random
-    clock, completion = place.clock, place.completion
-    params, n_rows = energy.params, X.shape[0]
-    n_batches = -(-n_rows // plan.batch_size)
     # After a rollback the epoch must not repeat the same random numbers.
-    visit = random.fold(1, training.n_epochs, training.n_rollbacks)
-    batches = [slice(None)]
-    if n_batches > 1:
-        starts = energy.group_starts(X)
-        order = visit.fold(0).permutation(n_rows if starts is None else len(starts) - 1)
-        batches = minibatches(order, starts, n_rows, n_batches)
-        n_batches = len(batches)
-    mass_per_batch = (n_rows if weight is None else weight.sum()) / n_batches
-    is_fused = completion is None and may_be_fused(plan)
-    rate, b = 0.0, place.first_batch(epoch)
-    while b < n_batches:
-        place.pass_by(epoch, b)
-        if clock.progress(epoch + b / n_batches) == 1:
+    visit = training.random.fold(1, training.n_epochs, training.n_rollbacks)
+    first, n_rows = place.first_batch(epoch), X.shape[0]
+    if not hasattr(X, "buffers"):
+        span = Span(epoch, visit, place.completion, first)
+        return visit_rows(training, X, weight, plan, span, place)
+    start, n_before, rate, mass = 0.0, 0, 0.0, None
+    if weight is not None:
+        mass = X.mass / -(-n_rows // plan.batch_size)
+    for k, rows in enumerate(X.buffers(visit.fold(2), plan.batch_size)):
+        part = None if weight is None else weight[rows.positions]
+        completion = FreshCompletion.of(rows, plan.kernel)
+        share = rows.shape[0] / n_rows
+        facts = first - n_before, n_before, start, share, mass
+        span = Span(epoch, visit.fold(3, k), completion, *facts)
+        rate = visit_rows(training, rows, part, plan, span, place)
+        start, n_before = start + share, n_before - (-rows.shape[0] // plan.batch_size)
+        if place.clock.is_over:
             break
-        numbers = range(b, min(b + clock.n_at_once, n_batches)) if is_fused else [b]
-        started = time.perf_counter()
-        progress = [clock.progress(epoch + k / n_batches) for k in numbers]
-        factor = plan.learning_rate * training.rate_factor
-        rates = [factor * plan.schedule(done) for done in progress]
-        draws = visit.folds([(1, k) for k in numbers])
-        rows = [batches[k] for k in numbers]
-        if is_fused:
-            masses = weight, mass_per_batch
-            is_fused = do_fused(training, X, plan, rows, rates, draws, masses)
-            if not is_fused:
-                continue
-            clock.pace(len(numbers), time.perf_counter() - started)
-        else:
-            batch = X[rows[0]]
-            if completion is not None:
-                batch = completion.visit(
-                    energy, rows[0], _HOLE_SWEEPS, draws[0].fold(2)
-                )
-            parts = shares(weight, rows[0], batch.shape[0], mass_per_batch)
-            update(training, batch, *parts, plan, rates[0], draws[0])
-            training.average.update(params)
-        rate, b = rates[-1], b + len(numbers)
     return rate

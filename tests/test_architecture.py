@@ -318,10 +318,8 @@ WHILES = {
     "energies/rbm/_minibatches.py": ["the parts of a phase, which a counter gives out"],
     "layers/columns.py": ["the layers"],
     "samplers/growth.py": ["each rung is longer by a tenth and by a word"],
-    "training.py": [
-        "the epochs and the rollbacks, both limited",
-        "the minibatches: a turn without one is the only one of its kind",
-    ],
+    "training.py": ["the epochs and the rollbacks, both limited"],
+    "updates.py": ["the minibatches: a turn without one is the only one of its kind"],
     "utils/_going_on.py": ["the causes of an error"],
     "utils/_parallel.py": [
         "the parts of a job",

@@ -2,7 +2,6 @@
 
 import warnings
 from numbers import Integral, Real
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,41 +26,6 @@ from skebm.utils._stored import Versioned, writable
 
 # Rows that one thread scores at a time.
 _SCORE_ROWS = 512
-
-
-class TrainingRows(NamedTuple):
-    """The rows of a fit, as the training needs them.
-
-    Attributes
-    ----------
-    units : {ndarray, CSR matrix} of shape (n, n_units)
-    weight : ndarray of shape (n,) or None
-        How many rows each row counts for.
-    layer : layer or None
-        The visible layer.
-    hooks : dict
-        The arguments of ``fit`` that callbacks may ask for.
-    go_on : bool
-        Whether the last training goes on. Else a new one begins.
-    is_stream : bool
-        Whether the rows are a part of a stream, of which no rows are held out.
-    labels : ndarray of int of shape (n,) or None
-        Labels by which the held-out rows are stratified.
-    held_out : tuple of ndarray or CSR matrix, and ndarray or None; default=None
-        Rows that neither the recipe nor the training sees, and their weights.
-    keeper : object, default=None
-        Keeps the states of the trainings of this fit; see :func:`skebm.training.train`.
-    """
-
-    units: np.ndarray
-    weight: np.ndarray | None
-    layer: object
-    hooks: dict
-    go_on: bool
-    is_stream: bool
-    labels: np.ndarray | None = None
-    held_out: tuple | None = None
-    keeper: object = None
 
 
 class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
@@ -152,9 +116,9 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
                 print(f"[{type(self).__name__}] {line}")
         else:
             energy = self._training.energy
-        n_rows, weight = rows.units.shape[0], rows.weight
-        mass = None if weight is None else weight.sum()
-        plan = make_plan(self, energy, rows.layer, n_rows, n_iter, mass)
+        facts = rows.n_rows, n_iter, rows.mass
+        fewest = {} if rows.on_disk is None else {"fewest": 1}
+        plan = make_plan(self, energy, rows.layer, *facts, **fewest)
         if not rows.go_on:
             before = getattr(self, "_training", None) if rows.is_stream else None
             training = Training.start(energy, plan, self._random.fold(1), before)
@@ -168,7 +132,8 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
     def _built(self, rows, summary):
         """Return the energy that is to be trained, and :class:`Grown` or None."""
         self._size = self._capacity = None
-        sizes = () if rows.is_stream else self._recipe().sizes(*rows.units.shape)
+        shape = rows.n_rows, rows.units.shape[1]
+        sizes = () if rows.is_stream else self._recipe().sizes(*shape)
         if sizes:
             self._size = sizes[0]
         facts = rows.layer, summary, self._random.fold(0)
@@ -191,15 +156,19 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
         random = training.random.fold(3)
         facts = rows.layer, random.fold(1), getattr(self, "_encoding", None)
         monitor = self._monitor(Z, rows.weight, held_out, *facts)
+        everything = Z, rows.weight
+        if rows.on_disk is not None:
+            monitor.stand_for(rows.n_rows)
+            everything = rows.on_disk, rows.all_weights
         context = self._init_callback_context(max_subtasks=plan.n_iter)
         context.call_on_fit_task_begin(estimator=self, **rows.hooks)
-        n_updates = -(-Z.shape[0] // plan.batch_size)
+        n_updates = -(-rows.n_rows // plan.batch_size)
         with use_threads(self.n_jobs):
             longest = plan.n_iter if plan.may_settle else None
             epochs = Epochs(
                 self, context, monitor, training, n_updates, rows.hooks, longest
             )
-            train(training, Z, rows.weight, plan, epochs, rows.keeper)
+            train(training, *everything, plan, epochs, rows.keeper)
         fitted = {"history_": epochs.finished(training.n_epochs), "_misfit": None}
         fitted |= {**self._fitted_attributes(training), "_training": training}
         # All at once: Ctrl-C may come at any moment.
@@ -228,12 +197,16 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
         Z, weight, labels = rows.units, rows.weight, rows.labels
         numbers = np.arange(Z.shape[0]) if weight is None else np.flatnonzero(weight)
         kept, held_out = hold_out(numbers, labels, self.validation_fraction, random)
+        numbers_of_parts = kept, held_out
         parts = [
             (Z[k], None if weight is None else weight[k]) for k in (kept, held_out)
         ]
         (Z, weight), held_out = parts
         labels = None if labels is None else labels[kept]
-        return rows._replace(units=Z, weight=weight, labels=labels, held_out=held_out)
+        rows = rows._replace(units=Z, weight=weight, labels=labels, held_out=held_out)
+        if rows.on_disk is None:
+            return rows
+        return rows._replace(on_disk=rows.on_disk.without(*numbers_of_parts[::-1]))
 
     def _visited(self, rows):
         """Return the rows of an epoch, in which some may occur several times."""

@@ -21,7 +21,9 @@ _PRIOR, _STRONGEST, _FEW_ROWS = 4.0, 0.001, 10_000
 _LABEL_ROWS = 300
 
 
-def make_plan(estimator, energy, layer, n_rows, n_iter=None, mass=None):
+def make_plan(
+    estimator, energy, layer, n_rows, n_iter=None, mass=None, fewest=_MIN_EPOCHS
+):
     """Return the plan of a training, with a value in place of every "auto".
 
     Parameters
@@ -37,6 +39,8 @@ def make_plan(estimator, energy, layer, n_rows, n_iter=None, mass=None):
         the estimator.
     mass : float, default=None
         Total weight of the rows. None takes their number.
+    fewest : int
+        "auto" trains for at least this number of epochs.
     """
     is_stream = n_iter is not None
     estimator._partition()  # a wrong one is refused before the training
@@ -49,7 +53,7 @@ def make_plan(estimator, energy, layer, n_rows, n_iter=None, mass=None):
     recipe, layer = estimator._recipe(), getattr(energy, "visible", None) or layer
     if n_iter == "auto":
         n_updates = recipe.n_updates(layer, n_rows)
-        n_iter = max(_MIN_EPOCHS, -(-n_updates // -(-n_rows // batch_size)))
+        n_iter = max(fewest, -(-n_updates // -(-n_rows // batch_size)))
     objective = estimator._objective()
     optimizer = _optimizer(estimator.optimizer, objective)
     rate = estimator.learning_rate

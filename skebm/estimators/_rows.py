@@ -71,10 +71,11 @@ class TableMixin:
         index = like.index if has_labels else None
         return self._restore(Rows(self._encoding.decode(Z), index))
 
-    def _check_rows(self, X, y="no_validation", weight=None, reset=False):
+    def _check_rows(self, X, y="no_validation", weight=None, reset=False, summary=None):
         """Return validated rows as numbers; with ``reset``, learn the columns first.
 
-        Rows of weight 0 are left out, but not their labels.
+        Rows of weight 0 are left out, but not their labels. With a summary the rows are
+        its witnesses.
         """
         frame = is_frame(X)
         names = names_of(X) if frame else None
@@ -89,7 +90,8 @@ class TableMixin:
         if weight is not None and not (there := weight > 0).all():
             X, weight = X[there], weight[there]
         if reset:
-            self._table = Table.fit(X, self._kinds, weight, names, backend)
+            facts = weight, names, backend, summary
+            self._table = Table.fit(X, self._kinds, *facts)
             X = self._table.matrix(X, remedy="use visible='gaussian'")
         else:
             X = self._table.matrix(X, self.handle_unknown)

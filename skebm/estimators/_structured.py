@@ -5,11 +5,12 @@ from scipy.sparse import issparse
 from scipy.special import logit
 from sklearn.utils import check_consistent_length
 
-from skebm.estimators._base import TrainingRows, fit_hooks
+from skebm.estimators._base import fit_hooks
 from skebm.layers import Columns
 from skebm.objectives import LOSSES
 from skebm.tables import (
     FirstRows,
+    TrainingRows,
     check_weight,
     positive,
     refuse_groups,

@@ -76,7 +76,7 @@ class TableEstimator(TableMixin, EnergyEstimator):
         """Return the facts about the rows of a first fit that the recipe may use."""
         objective = self._objective()
         is_estimate = not hasattr(objective, "adam_rate")
-        return Summary.of(
+        summary = Summary.of(
             rows.units,
             rows.weight,
             count_variance=self._encoding.variance_of_counts,
@@ -84,6 +84,8 @@ class TableEstimator(TableMixin, EnergyEstimator):
             spread=self._encoding.spread,
             is_sampled=getattr(objective, "is_sampled", is_estimate),
         )
+        n_rows = rows.n_rows if rows.mass is None else rows.mass
+        return summary._replace(n_rows=n_rows)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 
-from skebm.estimators._base import TrainingRows, fit_hooks, store
+from skebm.estimators._base import fit_hooks, store
 from skebm.estimators._class_plan import ClassPlanMixin
 from skebm.estimators._generative import GenerativeMixin
 from skebm.estimators._reject import RejectMixin
@@ -16,6 +16,7 @@ from skebm.estimators._unlabelled import UnlabelledMixin
 from skebm.layers import Categorical, Columns
 from skebm.tables import (
     FirstRows,
+    TrainingRows,
     check_classes,
     check_weight,
     class_factors,

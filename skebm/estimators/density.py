@@ -8,6 +8,7 @@ from skebm.estimators._density import TableDensity
 from skebm.estimators._from_parameters import FromParametersMixin
 from skebm.estimators._hidden_units import HiddenUnitsMixin
 from skebm.estimators._table_estimator import TableEstimator
+from skebm.tables import by_blocks
 
 
 class RBMDensity(
@@ -294,12 +295,17 @@ objective, default="pcd"
         recipe = RBMRecipe(self.n_components, self.hidden, *couplings)
         return self._at_size(recipe)
 
-    def transform(self, X):
+    @by_blocks
+    def transform(self, X, out=None):
         """Return the expectations of the hidden units given each row.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Also a large memory-mapped array, or the path of Parquet files.
+        out : ndarray of shape (n_samples, n_components), default=None
+            Where to write the expectations, such as a ``numpy.memmap``. None makes a
+            new array.
 
         Returns
         -------

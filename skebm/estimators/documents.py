@@ -8,13 +8,14 @@ from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.energies import ENERGIES, DocumentSummary
-from skebm.estimators._base import EnergyEstimator, TrainingRows, fit_hooks, store
+from skebm.estimators._base import EnergyEstimator, fit_hooks, store
 from skebm.estimators._topics import TopicsMixin
 from skebm.inference import draw_documents
 from skebm.objectives import CD, PCD
 from skebm.partition import LengthPartitions, find_length_partition
 from skebm.samplers import LengthTempering
 from skebm.tables import as_documents, check_lengths, check_weight, read_documents
+from skebm.tables.training_rows import TrainingRows
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import StrOptions, fit_context
@@ -210,8 +211,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, n_jobs, random_state, ve
         """Return the documents of a fit."""
         documents = self._check_rows(X, reset=not go_on, is_training=True)
         weight = check_weight(sample_weight, documents)
-        if not go_on:
-            self._gives_sparse = issparse(documents)
+        self._gives_sparse = self._gives_sparse if go_on else issparse(documents)
         hooks = fit_hooks(documents, None, sample_weight)
         return TrainingRows(documents, weight, None, hooks, go_on, is_stream)
 

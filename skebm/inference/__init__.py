@@ -1,6 +1,6 @@
 """Inference with a fitted energy: draws, holes, observed cells, conditionals."""
 
-from skebm.inference.completion import Completion, completed
+from skebm.inference.completion import Completion, FreshCompletion, completed
 from skebm.inference.conditionals import HOLE_STEPS, conditional_bounds, conditionals
 from skebm.inference.draws import at_chain_marginals, draw, draw_documents
 from skebm.inference.holes import complete_holes, draw_holes
@@ -12,6 +12,7 @@ from skebm.inference.repair import repaired, typical_values
 __all__ = [
     "HOLE_STEPS",
     "Completion",
+    "FreshCompletion",
     "at_chain_marginals",
     "complete_holes",
     "completed",

@@ -7,6 +7,9 @@ from skebm.samplers import resolve_kernel, sweep
 from skebm.utils._random import Random
 from skebm.utils._validation import require
 
+# How many times as many moves holes get that start anew at each visit.
+_FRESH_STEPS = 5
+
 
 class Completion:
     """Rows with holes, and the values of the holes that a model has drawn.
@@ -67,6 +70,37 @@ class Completion:
             chains = sweep(clamped, chains, self.kernel, n_steps, random)
             self.X[incomplete] = clamped.configurations(chains)
         return self.X[rows]
+
+
+class FreshCompletion:
+    """Rows with holes that are not visited often enough to remember their values.
+
+    Each visit draws the holes from the marginals of the reference, and moves them.
+
+    Parameters
+    ----------
+    X : Buffer
+    kernel : str or sampler, default="gibbs"
+    """
+
+    @classmethod
+    def of(cls, X, kernel="gibbs"):
+        """Return the completion of rows, or None if they have no holes."""
+        numbers = X.numbers
+        is_float = numbers.dtype.kind == "f"
+        return cls(X, kernel) if is_float and np.isnan(numbers).any() else None
+
+    def __init__(self, X, kernel="gibbs"):
+        self.X, self.kernel = X, kernel
+
+    def visit(self, energy, rows, n_steps, random):
+        """Return the rows with their holes drawn."""
+        batch = self.X[rows]
+        completion = Completion.of(energy, batch, random.fold(0), self.kernel)
+        if completion is None:
+            return batch
+        n_steps = _FRESH_STEPS * n_steps
+        return completion.visit(energy, slice(None), n_steps, random.fold(1))
 
 
 def completed(energy, rows, n_steps):

@@ -66,6 +66,9 @@ class Monitor:
         """Return a figure in the units of the layer."""
         return figures[name] + self.shifts.get(name, 0.0)
 
+    def stand_for(self, n_rows):
+        """Note that the training has more rows than the rows that were handed over."""
+
     def judged(self, X, weight):
         """Return the rows that have a score, and their weights."""
         return X, weight

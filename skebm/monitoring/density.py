@@ -77,13 +77,17 @@ class DensityMonitor(Monitor):
         self.held_out = held_out
         if held_out is not None:
             self.held_out = subsample(*held_out, random.fold(1), n_rows)
-        self.size = X.shape[0] * X.shape[1]
-        self.small_gain = min(_SMALL_GAIN, _SMALL_TOTAL / X.shape[0])
+        self.stand_for(X.shape[0])
         self.encoding, self.shifts = encoding, {}
         if encoding is not None:
             self.shifts[self.score_name] = self._volume(self.rows, self.weight)
             if held_out is not None:
                 self.shifts["validation_score"] = self._volume(*self.held_out)
+
+    def stand_for(self, n_rows):
+        """Note the number of rows of the training."""
+        self.size = n_rows * self.rows.shape[1]
+        self.small_gain = min(_SMALL_GAIN, _SMALL_TOTAL / n_rows)
 
     def _volume(self, rows, weight):
         """Return the mean log of the volume of a unit volume of the layer."""

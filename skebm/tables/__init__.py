@@ -1,6 +1,7 @@
 """Conversion of the columns of a table to units of a layer, and back."""
 
 from skebm.tables.arrays import refuse_huge, validated
+from skebm.tables.disk import as_floats, by_blocks, opened, streamed, summarised
 from skebm.tables.documents import as_documents, check_lengths, read_documents
 from skebm.tables.encoding import Encoding
 from skebm.tables.first_rows import FirstRows
@@ -42,6 +43,7 @@ from skebm.tables.structured import (
     with_columns,
 )
 from skebm.tables.table import Table
+from skebm.tables.training_rows import TrainingRows
 from skebm.tables.unlabelled import (
     MISSING,
     is_labelled,
@@ -67,10 +69,13 @@ __all__ = [
     "RobustUnits",
     "Rows",
     "Table",
+    "TrainingRows",
     "as_array",
     "as_documents",
+    "as_floats",
     "as_frame",
     "backend_of",
+    "by_blocks",
     "by_columns",
     "check_classes",
     "check_lengths",
@@ -89,6 +94,7 @@ __all__ = [
     "label_numbers",
     "named_as",
     "names_of",
+    "opened",
     "partial_rows",
     "plain_labels",
     "positive",
@@ -99,6 +105,8 @@ __all__ = [
     "rows_by_weight",
     "settled_classes",
     "straight_if_as_good",
+    "streamed",
+    "summarised",
     "take_columns",
     "validated",
     "with_columns",

@@ -79,7 +79,7 @@ class Column(NamedTuple):
             digits, known = _digits(known), known.astype(np.float64)
         is_numeric, is_auto = _is_numeric(known.dtype), kind == "auto"
         if is_auto:
-            numbers = _floats(series, label, kind) if is_numeric else None
+            numbers = floats_of(series, label, kind) if is_numeric else None
             is_boolean = is_numeric and types.is_bool_dtype(known.dtype)
             kind = kind_of_column(numbers, is_boolean, weight, known.dtype)
         is_whole = is_auto and is_numeric and _are_whole(known)
@@ -109,7 +109,7 @@ class Column(NamedTuple):
         """
         check_dtype(series, self.label)
         if self.values is None:
-            return _floats(series, self.label, self.kind.name)
+            return floats_of(series, self.label, self.kind.name)
         missing = series.isna().to_numpy()
         position = self.values.get_indexer(np.asarray(series, dtype=object))
         if self._holds_reals and (unknown := (position < 0) & ~missing).any():
@@ -138,7 +138,7 @@ class Column(NamedTuple):
 
     def _nearest(self, series):
         """Return the positions of the known numbers that cells are up to rounding."""
-        numbers, known = _floats(series, self.label, self.kind.name), self.values
+        numbers, known = floats_of(series, self.label, self.kind.name), self.values
         known = known.to_numpy(dtype=np.float64)
         position = np.abs(numbers[:, None] - known).argmin(axis=1)
         dtypes = series.dtype, self.number
@@ -255,7 +255,7 @@ def _are_whole(known):
     return bool((values == np.floor(values)).all())
 
 
-def _floats(series, label, kind):
+def floats_of(series, label, kind):
     """Return the numbers of a column as float64, with NaN where one is missing."""
     if _is_plain(series.dtype):
         out = series.to_numpy(dtype=np.float64)
@@ -315,3 +315,11 @@ def distinct_values(known):
         # Values of several types cannot be compared.
         values = sorted(values, key=lambda v: (type(v).__name__, str(v)))
     return pd.Index(values, dtype=object)
+
+
+def label_of(j, names=None):
+    """Return the name of a column in messages; without names, its position."""
+    if names is None:
+        return f"column {j}"
+    name = names[j]
+    return repr(str(name)) if isinstance(name, str) else f"column {name!r}"

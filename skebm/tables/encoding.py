@@ -49,6 +49,20 @@ class Encoding(NamedTuple):
             fitted.append(kind)
         return cls(tuple(fitted), tuple(columns.values()))
 
+    def refined(self, facts):
+        """Return the encoding with what is known of all rows.
+
+        Parameters
+        ----------
+        facts : Facts
+            Of all columns of the table.
+        """
+        pairs = zip(self.kinds, self.columns, strict=True)
+        kinds = [kind.refined(facts.take(columns)) for kind, columns in pairs]
+        for new, old in zip(kinds, self.kinds, strict=True):
+            new.name = old.name
+        return self._replace(kinds=tuple(kinds))
+
     @classmethod
     def identity(cls, kind, n_features):
         """Return the encoding that does not change columns of one kind."""

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from skebm.tables.arrays import refuse_empty
+from skebm.tables.arrays import refuse_empty, refuse_paths
 from skebm.tables.kinds import ANY_NUMBER, KINDS
 from skebm.utils._sparse import dense
 
@@ -121,6 +121,7 @@ def compare_names(columns, names):
 
 def as_frame(X):
     """Return rows as a pandas frame, in which each column has one dtype."""
+    refuse_paths(X)
     if not isinstance(X, pd.DataFrame):
         if is_frame(X):
             X = nw.from_native(X, eager_only=True)

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.sparse import issparse
 
 from skebm.tables._plain import from_plain, to_plain
-from skebm.tables.column import Column, distinct_values
+from skebm.tables.column import Column, distinct_values, label_of
 from skebm.tables.declaration import declared_kinds
 from skebm.tables.frames import in_kind, is_plain
 from skebm.tables.kinds import columns_by_kind, find_kind
@@ -13,6 +13,7 @@ from skebm.tables.kinds.auto import (
     LIMITS_OF_LEVELS,
     columns_of_levels,
     kinds_of_array,
+    kinds_of_summary,
 )
 from skebm.tables.observed import keep_observed
 from skebm.utils._sparse import dense
@@ -66,7 +67,7 @@ class Table:
         return [(self.columns[positions[0]].kind, positions) for positions in groups]
 
     @classmethod
-    def fit(cls, X, visible, weight=None, names=None, backend="pandas"):
+    def fit(cls, X, visible, weight=None, names=None, backend="pandas", summary=None):
         """Learn the kinds and the values of the columns.
 
         Parameters
@@ -82,6 +83,8 @@ class Table:
             Names of the columns, if the rows come from a frame.
         backend : str, default="pandas"
             The library of that frame.
+        summary : ArraySummary or FrameSummary, default=None
+            What is known of more rows than ``X``, which then are its witnesses.
 
         Raises
         ------
@@ -90,12 +93,12 @@ class Table:
         """
         kinds = declared_kinds(visible, X)
         if isinstance(X, pd.DataFrame):
-            self = cls._of_frame(X, kinds, weight, names)
+            self = cls._of_frame(X, kinds, weight, names, summary)
         else:
-            self = cls._of_array(X, kinds, weight, names)
+            self = cls._of_array(X, kinds, weight, names, summary)
         self.backend = backend
         if any(column.kind.learns_limits for column in self.columns):
-            low, high = _range(self._numbers(X, "error"))
+            low, high = _range(self.numbers(X, "error"))
             for column, largest in zip(self.columns, high, strict=True):
                 column.kind.check_largest(largest, column.label)
             self._set_limits(low, high)
@@ -104,13 +107,18 @@ class Table:
         return self
 
     @classmethod
-    def _of_frame(cls, X, kinds, weight, names):
-        if is_plain(X):
-            kinds = _settled_kinds(X.to_numpy(dtype=np.float64), kinds)
-        columns = [
-            Column.fit(X.iloc[:, j], kind, _label(j, names), weight)
-            for j, kind in enumerate(kinds)
-        ]
+    def _of_frame(cls, X, kinds, weight, names, summary):
+        labels = [label_of(j, names) for j in range(len(kinds))]
+        if summary is not None:
+            triples = zip(summary.columns, kinds, labels, strict=True)
+            columns = [column.settled(*facts) for column, *facts in triples]
+        else:
+            if is_plain(X):
+                kinds = _settled_kinds(X.to_numpy(dtype=np.float64), kinds)
+            columns = [
+                Column.fit(X.iloc[:, j], kind, labels[j], weight)
+                for j, kind in enumerate(kinds)
+            ]
         widths = {X.iloc[:, j].dtype for j, c in enumerate(columns) if c.size == 0}
         narrow = bool(widths) and all(
             getattr(dtype, "numpy_dtype", dtype) == np.float32 for dtype in widths
@@ -118,28 +126,29 @@ class Table:
         return cls(columns, names, np.float32 if narrow else np.float64)
 
     @classmethod
-    def _of_array(cls, X, kinds, weight, names):
-        kinds = _settled_kinds(X, kinds)
+    def _of_array(cls, X, kinds, weight, names, summary):
+        kinds = _settled_kinds(X, kinds, summary)
         hole = np.isnan(X.data if issparse(X) else X)
         if hole.any() and not issparse(X) and (empty := hole.all(axis=0)).any():
             raise ValueError(
-                f"{_label(empty.argmax(), names)} of X has no value: it is missing in "
-                "every row. Leave it out."
+                f"{label_of(empty.argmax(), names)} of X has no value: it is missing "
+                "in every row. Leave it out."
             )
         columns = []
         for j, kind in enumerate(map(find_kind, kinds)):
             values = None
             if kind.is_numbered(is_auto=False, is_numeric=True):
                 column = pd.Series(dense(X[:, [j]])[:, 0])
+                column = column if summary is None else pd.Series(summary.levels[j])
                 values = distinct_values(column.dropna())
-                kind.check_values(values, _label(j, names))
-            columns.append(Column(_label(j, names), kind, None, X.dtype, values))
+                kind.check_values(values, label_of(j, names))
+            columns.append(Column(label_of(j, names), kind, None, X.dtype, values))
         return cls(columns, names)
 
     @classmethod
     def of_kind(cls, kind, n_features):
         """Return the table of an array whose columns are all of one kind."""
-        return cls(Column(_label(j), find_kind(kind)) for j in range(n_features))
+        return cls(Column(label_of(j), find_kind(kind)) for j in range(n_features))
 
     @property
     def by_columns(self):
@@ -199,7 +208,7 @@ class Table:
         ValueError
             If a value is unknown, or outside the domain of its column.
         """
-        numbers = self._numbers(X, handle_unknown)
+        numbers = self.numbers(X, handle_unknown)
         for kind, positions in self._groups():
             if kind.domain is None:
                 continue
@@ -212,7 +221,8 @@ class Table:
                 self._refuse(kind, positions[outside], remedy)
         return numbers
 
-    def _numbers(self, X, handle_unknown):
+    def numbers(self, X, handle_unknown):
+        """Return what :meth:`matrix` returns, without a look at the domains."""
         if isinstance(X, pd.DataFrame):
             columns = [
                 column.numbers(series, handle_unknown)
@@ -316,13 +326,16 @@ class Table:
         return in_kind(frame, self.backend)
 
 
-def _settled_kinds(X, kinds):
+def _settled_kinds(X, kinds, summary=None):
     """Return kinds with those of the rule of arrays for "auto"."""
     undeclared = [j for j, kind in enumerate(kinds) if kind == "auto"]
     if not undeclared:
         return kinds
-    columns = X if len(undeclared) == len(kinds) else X[:, undeclared]
-    chosen = iter(kinds_of_array(columns))
+    if summary is None:
+        columns = X if len(undeclared) == len(kinds) else X[:, undeclared]
+        chosen = iter(kinds_of_array(columns))
+    else:
+        chosen = iter(kinds_of_summary(summary, undeclared))
     return [next(chosen) if kind == "auto" else kind for kind in kinds]
 
 
@@ -332,10 +345,3 @@ def _range(numbers):
         f.reduce(dense(numbers), axis=0, initial=0.0).astype(np.float64)
         for f in (np.fmin, np.fmax)
     ]
-
-
-def _label(j, names=None):
-    if names is None:
-        return f"column {j}"
-    name = names[j]
-    return repr(str(name)) if isinstance(name, str) else f"column {name!r}"

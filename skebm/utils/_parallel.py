@@ -222,6 +222,19 @@ class _Crew:
             self.sleepers.remove(bell)
 
 
+def ahead(function, items):
+    """Yield ``function(item)`` for each item, while a thread computes the next one."""
+    coming = None
+    for item in items:
+        done = coming and coming.result()
+        coming = _Job(function, [item])
+        Thread(target=coming.help_once, name="skebm", daemon=True).start()
+        if done:
+            yield done[0]
+    if coming:
+        yield coming.result()[0]
+
+
 def run_phases(kernel, n_phases, n_threads, *args):
     """Call ``kernel(crew, *args)`` on several threads, which share its parts.
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from skebm import EnergyClassifier
-from skebm.estimators._base import TrainingRows
+from skebm.tables import TrainingRows
 
 N_COLUMNS = 12
 QUICK = {"n_components": 2, "n_iter": 60, "random_state": 0}

@@ -6,8 +6,8 @@ This folder is the only place that knows kinds by name.
 import numpy as np
 
 from skebm.layers import LAYERS
-from skebm.tables.kinds._base import Kind, LayerKind
-from skebm.tables.kinds.discrete import CategoricalKind, CountKind
+from skebm.tables.kinds._base import Facts, Kind, LayerKind
+from skebm.tables.kinds.discrete import MOST_LEVELS, CategoricalKind, CountKind
 from skebm.tables.kinds.real import (
     GaussianKind,
     RealKind,
@@ -41,6 +41,8 @@ ANY_NUMBER = "gaussian"
 
 __all__ = [
     "KINDS",
+    "MOST_LEVELS",
+    "Facts",
     "Kind",
     "LayerKind",
     "check_name",

@@ -1,8 +1,33 @@
 """The base of the kinds of columns, and the kind of a layer without an entry."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from skebm.utils._stored import public
+
+
+class Facts(NamedTuple):
+    """What is known of columns from all rows, each of shape (n_columns,).
+
+    Attributes
+    ----------
+    mean, variance : ndarray of float64
+    low, high : ndarray of float64
+        Smallest and largest number.
+    has_between : ndarray of bool
+        Whether there is a number between 0 and 1.
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    has_between: np.ndarray
+
+    def take(self, columns):
+        """Return the facts of some columns."""
+        return Facts(*(fact[columns] for fact in self))
 
 
 class Kind:
@@ -165,6 +190,16 @@ class Kind:
         weight : ndarray of shape (n,) or None
         """
         return self.unchanged(X.shape[1])
+
+    def refined(self, facts):
+        """Return the kind with what is known of all rows, after a fit to some of them.
+
+        Parameters
+        ----------
+        facts : Facts
+            Of the columns of the kind.
+        """
+        return self
 
     def straightened(self, X, weight):
         """Return the kind without curves."""

@@ -47,6 +47,23 @@ def kinds_of_array(X):
     return ["bernoulli" if binary else "real" for binary in _are_binary(X)]
 
 
+def kinds_of_summary(summary, columns):
+    """Return what :func:`kinds_of_array` returns, from facts about all rows.
+
+    Parameters
+    ----------
+    summary : ArraySummary
+    columns : list of int
+    """
+    low, high = summary.low[columns], summary.high[columns]
+    n_bits = summary.n_zeros[columns].sum() + summary.n_ones[columns].sum()
+    bit_share = n_bits / max(summary.n_seen[columns].sum(), 1)
+    if low.min() >= 0 and high.max() <= 1 and bit_share >= _BIT_SHARE:
+        return ["bernoulli"] * len(columns)
+    are_binary = summary.are_binary[columns]
+    return ["bernoulli" if binary else "real" for binary in are_binary]
+
+
 def _bit_share(X, values):
     """Return the share of 0 and 1 among the numbers of an array."""
     n_left_out = np.prod(X.shape) - values.size  # zeros of a sparse matrix

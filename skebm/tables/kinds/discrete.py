@@ -10,7 +10,7 @@ from skebm.utils._sparse import dense
 # The limit of a column of counts is this number times the largest count of fit.
 _HEADROOM = 2
 # Time and memory grow with the number of categories, and with the largest count.
-_MOST_CATEGORIES, _MOST = 1000, 10_000
+MOST_LEVELS, _MOST = 1000, 10_000
 
 
 class CountKind(Kind):
@@ -95,10 +95,10 @@ class CategoricalKind(Kind):
 
     def check_values(self, values, label):
         """Raise an error if there are too many categories."""
-        if len(values) > _MOST_CATEGORIES:
+        if len(values) > MOST_LEVELS:
             raise ValueError(
                 f"{label} of X has {len(values)} levels, but a column of categories "
-                f"may have at most {_MOST_CATEGORIES}. Make one level of the rare "
+                f"may have at most {MOST_LEVELS}. Make one level of the rare "
                 "ones, or leave the column out."
             )
 

@@ -46,6 +46,11 @@ class GaussianKind(Kind):
         kind.spread = largest_eigenvalue(X, kind.encode)
         return kind
 
+    def refined(self, facts):
+        """Return the kind with the location and scale of all rows."""
+        scale = _scales(self.scale, facts)
+        return GaussianKind(facts.mean, scale, self.spread)
+
     def unchanged(self, n_columns):
         """Return the kind with location 0 and scale 1."""
         return GaussianKind(np.zeros(n_columns), np.ones(n_columns))
@@ -108,6 +113,11 @@ class ScaledKind(Kind):
             scale = np.nanmax(np.abs(X), axis=0, initial=0)
         return ScaledKind(np.where(scale > 0, scale, 1.0))
 
+    def refined(self, facts):
+        """Return the kind with the largest absolute values of all rows."""
+        scale = np.maximum(np.abs(facts.low), np.abs(facts.high))
+        return ScaledKind(np.where(scale > 0, scale, 1.0))
+
     def unchanged(self, n_columns):
         """Return the kind with scale 1."""
         return ScaledKind(np.ones(n_columns))
@@ -156,6 +166,20 @@ class RealKind(Kind):
         kind = type(self)([Curve.fit(x, weight, self.family) for x in dense(X).T])
         kind.spread = largest_eigenvalue(X, kind.encode)
         return kind
+
+    def refined(self, facts):
+        """Return the kind in which straight lines have the location and scale of all.
+
+        Curves stay as they are: their scale is the scale after the transform.
+        """
+        scales = _scales(np.array([curve.scale for curve in self.curves]), facts)
+        curves = [
+            curve._replace(location=float(mean), scale=float(scale))
+            if curve.is_straight
+            else curve
+            for curve, mean, scale in zip(self.curves, facts.mean, scales, strict=True)
+        ]
+        return type(self)(curves, self.spread)
 
     def straightened(self, X, weight):
         """Return the kind with a straight line for each column, within its ends."""
@@ -263,3 +287,9 @@ class ZeroInflatedKind(YeoJohnsonKind):
         """Return the log of the width of each number; 0 for a cell that is 0."""
         on, number = np.split(Z, 2, axis=1)
         return np.where(on == 1, super().log_volumes(number), 0.0)
+
+
+def _scales(scale, facts):
+    """Return the standard deviations of all rows; constant columns keep the scale 1."""
+    is_constant = (scale == 1) | (facts.variance <= 0)
+    return np.where(is_constant, scale, np.sqrt(facts.variance))

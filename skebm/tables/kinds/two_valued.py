@@ -59,6 +59,10 @@ class BernoulliKind(Kind):
             return BernoulliKind(n_columns, ~np.isin(np.arange(n_columns), between))
         return BernoulliKind(n_columns, ~((X > 0) & (X < 1)).any(axis=0))
 
+    def refined(self, facts):
+        """Return the kind that knows which columns of all rows hold only 0 and 1."""
+        return BernoulliKind(self.n_columns, ~facts.has_between)
+
     def best_guess(self, Z, decoded):
         """Return the more probable value, or the mean of a column of probabilities."""
         return np.where(self.is_binary, Z > 0.5, Z)

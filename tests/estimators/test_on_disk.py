@@ -1,0 +1,188 @@
+"""Densities of rows on disk, in tiny blocks and buffers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skebm import EnergyClassifier, EnergyDensity, EnergyImputer, RBMDensity
+from skebm.tables import disk
+from skebm.tables.disk import _stream
+from tests.fits import FRAME, HOLES, HOLEY, REALS
+from tests.tables.test_disk import mapped, write
+
+# Fits of a few updates warn.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+_SMALL = {"n_components": 3, "random_state": 0, "couplings": "none"}
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    monkeypatch.setattr(disk, "LARGEST_LOADED", 0)
+    monkeypatch.setattr(disk, "_BLOCK_CELLS", 17 * 5)
+    monkeypatch.setattr(_stream, "_RUN_BYTES", 60)
+    monkeypatch.setattr(_stream, "_BUFFER_BYTES", 2000)
+
+
+@pytest.fixture
+def bits(rng):
+    hidden = rng.normal(size=(403, 1))
+    return (rng.random((403, 7)) < 1 / (1 + np.exp(-3 * hidden))).astype(np.float32)
+
+
+def exact(**options):
+    """Return an estimator whose updates have all rows and no random numbers."""
+    options = {"objective": "pseudo_likelihood", "batch_size": 10_000, **options}
+    return RBMDensity(**_SMALL, n_iter=20, l2=0.0, **options)
+
+
+def test_a_gradient_of_all_rows_is_the_gradient_in_memory(bits, tmp_path, monkeypatch):
+    monkeypatch.setattr(_stream, "_BUFFER_BYTES", 10**6)  # one buffer
+    weight = np.arange(403) % 3 + 0.5
+    for params in ({}, {"sample_weight": weight}):
+        X = mapped(bits, tmp_path)
+        found, expected = exact().fit(X, **params), exact().fit(bits, **params)
+        np.testing.assert_allclose(found.components_, expected.components_, atol=1e-4)
+        np.testing.assert_allclose(found.score(bits), expected.score(bits), atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "?", "f4", "f8"])
+def test_minibatches_from_disk_learn_as_much(dtype, bits, tmp_path):
+    options = {**_SMALL, "n_iter": 15, "batch_size": 20}
+    X, expected = mapped(bits.astype(dtype), tmp_path), RBMDensity(**options).fit(bits)
+    rbm = RBMDensity(**options).fit(X)
+    assert rbm._energy.dtype == (np.float64 if dtype == "f8" else np.float32)
+    assert rbm.n_iter_ == 15
+    assert abs(rbm.score(bits) - expected.score(bits)) < 0.1
+    again = RBMDensity(**options).fit(X)
+    np.testing.assert_array_equal(rbm.components_, again.components_)
+
+
+def test_the_order_of_the_file_hardly_matters(bits, tmp_path):
+    ordered = bits[np.argsort(bits.sum(axis=1), kind="stable")]
+    scores = [
+        RBMDensity(**_SMALL, n_iter=15, batch_size=20)
+        .fit(mapped(X, tmp_path))
+        .score(bits)
+        for X in (bits, ordered)
+    ]
+    assert abs(scores[0] - scores[1]) < 0.1
+
+
+def test_scores_and_features_of_rows_on_disk(bits, tmp_path, monkeypatch):
+    rbm = RBMDensity(**_SMALL, n_iter=3).fit(bits)
+    X = mapped(bits.astype(np.uint8), tmp_path)
+    for name in ("score_samples", "energy_samples", "pseudo_log_likelihood"):
+        method = getattr(rbm, name)
+        np.testing.assert_allclose(method(X), method(bits), rtol=1e-5)
+    np.testing.assert_allclose(rbm.score(X), rbm.score(bits), rtol=1e-5)
+    np.testing.assert_array_equal(rbm.transform(X), rbm.transform(bits))
+    out = np.lib.format.open_memmap(tmp_path / "out.npy", "w+", "f4", (403, 3))
+    assert rbm.transform(X, out=out) is out
+    np.testing.assert_array_equal(out, rbm.transform(bits))
+    with pytest.raises(ValueError, match="out has the shape"):
+        rbm.transform(X, out=np.empty((403, 2)))
+    with pytest.raises(ValueError, match="out has the shape"):
+        rbm.transform(X, out=np.empty((402, 3)))
+
+
+def test_reals_and_holes(tmp_path, rng):
+    for X in (REALS, np.tile(HOLES, (5, 1))):
+        rbm = RBMDensity(**_SMALL, n_iter=10).fit(mapped(X, tmp_path))
+        expected = RBMDensity(**_SMALL, n_iter=10).fit(X)
+        units = [e._encoding.encode(X) for e in (rbm, expected)]
+        np.testing.assert_array_equal(*units)
+        assert abs(rbm.score(X) - expected.score(X)) < 0.1
+
+
+def test_fits_go_on_and_stop(bits, tmp_path):
+    X = mapped(bits, tmp_path)
+    rbm = RBMDensity(**_SMALL, n_iter=3, warm_start=True).fit(X).fit(X)
+    assert rbm.n_iter_ == 6
+    rbm = RBMDensity(**_SMALL, n_iter=3, early_stopping=True).fit(X)
+    assert np.isfinite(rbm.history_["validation_score"]).any()
+    assert RBMDensity(**_SMALL, n_iter=10**6, max_time=0.05).fit(X).n_iter_ < 10**6
+    assert RBMDensity("auto", n_iter=3, random_state=0).fit(X).n_iter_ == 3
+    energy = EnergyDensity("mlp", n_iter=3, random_state=0).fit(X)
+    assert energy.score_samples(X).shape == (403,)
+
+
+@pytest.mark.parametrize("X", [FRAME, HOLEY], ids=["frame", "holes"])
+def test_a_mixed_table_in_files(X, tmp_path):
+    dataset = pytest.importorskip("pyarrow.dataset")
+    # All kinds of cells that Parquet gives back as they were.
+    X = X.drop(columns="nullable").assign(text=X["text"].astype("str"))
+    write(tmp_path, X.iloc[:20], X.iloc[20:21], X.iloc[21:])
+    rbm = RBMDensity(**_SMALL, n_iter=3).fit(str(tmp_path))
+    expected = RBMDensity(**_SMALL, n_iter=3).fit(X)
+    assert rbm.unit_names_.tolist() == expected.unit_names_.tolist()
+    assert rbm.feature_names_in_.tolist() == X.columns.tolist()
+    units = [e._encoded(X) for e in (rbm, expected)]
+    np.testing.assert_array_equal(*units)
+    rows = dataset.dataset(tmp_path)
+    np.testing.assert_allclose(rbm.score_samples(rows), rbm.score_samples(X))
+    assert (rbm.sample(3).dtypes == X.dtypes).all()
+    with pytest.raises(ValueError, match="feature names should match"):
+        rbm.score_samples(X.drop(columns="real"))
+    other = tmp_path / "other"
+    other.mkdir()
+    write(other, X.drop(columns="real"))
+    with pytest.raises(ValueError, match="feature names should match"):
+        rbm.score_samples(other)
+
+
+def test_a_small_dataset_is_a_frame(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr(disk, "LARGEST_LOADED", 10**6)
+    X = FRAME.drop(columns="nullable")
+    write(tmp_path, X)
+    found = RBMDensity(**_SMALL, n_iter=3).fit(tmp_path / "0.parquet")
+    expected = RBMDensity(**_SMALL, n_iter=3).fit(X)
+    np.testing.assert_array_equal(found.components_, expected.components_)
+
+
+def test_bad_rows_on_disk(tmp_path, rng):
+    X = rng.integers(0, 2, (61, 3)).astype(float)
+    cases = [
+        (2.0, "bernoulli", "Bernoulli units take"),
+        (0.0, "spin", "Spin units take"),
+        (0.5, "count", "Count units take"),
+        (np.inf, "auto", "infinity"),
+        (1e200, "auto", "beyond 1e\\+150"),
+    ]
+    for value, visible, sentence in cases:
+        bad = 2 * X - 1 if visible == "spin" else X.copy()
+        bad[33, 1] = value
+        with pytest.raises(ValueError, match=sentence):
+            RBMDensity(3, visible=visible).fit(mapped(bad, tmp_path))
+    bad[:, 1] = np.nan
+    with pytest.raises(ValueError, match="column 1 of X has no value"):
+        RBMDensity(3).fit(mapped(bad, tmp_path))
+    rbm = RBMDensity(3, n_iter=1).fit(mapped(X, tmp_path))
+    with pytest.raises(ValueError, match="2 features, but RBMDensity is expecting 3"):
+        rbm.score_samples(mapped(X[:, :2], tmp_path))
+    with pytest.raises(ValueError, match="partial_fit takes rows in memory"):
+        rbm.partial_fit(mapped(X, tmp_path))
+
+
+def test_estimators_that_do_not_read_from_disk_say_so(tmp_path):
+    path, y = str(tmp_path / "rows.parquet"), np.arange(2)
+    for estimator in (EnergyImputer(), EnergyClassifier(), EnergyClassifier()):
+        with pytest.raises(TypeError, match="does not read rows from disk"):
+            estimator.fit(path, y)
+    with pytest.raises(TypeError, match="does not read rows from disk"):
+        EnergyClassifier(visible={0: "categorical"}).fit(path, y)
+
+
+def test_pyarrow_is_named_where_it_lacks(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow.dataset", None)
+    with pytest.raises(ImportError, match="pip install 'skebm\\[parquet\\]'"):
+        RBMDensity().fit(tmp_path)
+
+
+def test_a_column_may_not_change_its_type(tmp_path):
+    pytest.importorskip("pyarrow")
+    frames = [pd.DataFrame({"age": values}) for values in ([1, 2], ["a", "b"])]
+    write(tmp_path, *frames)
+    with pytest.raises(ValueError, match="Column 'age' of X is int64 in"):
+        RBMDensity().fit(tmp_path)
