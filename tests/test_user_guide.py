@@ -78,6 +78,17 @@ def test_sessions(apart):
     assert results.failed == 0
 
 
+def test_the_page_on_large_data():
+    page = GUIDE.with_name("large_data.rst")
+    test = doctest.DocTestParser().get_doctest(page.read_text(), {}, "", "", 0)
+    runner = doctest.DocTestRunner(Checker())
+    with warnings.catch_warnings(action="ignore"):
+        runner.run(test)
+    results = runner.summarize(verbose=False)
+    assert results.attempted > 10
+    assert results.failed == 0
+
+
 def test_the_checker_can_fail():
     check = Checker().check_output
     assert check("-18.9...\n", "-18.87\n", doctest.ELLIPSIS)

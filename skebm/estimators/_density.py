@@ -37,7 +37,9 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Training rows; NaN, None and pandas.NA are missing.
+            Training rows; NaN, None and pandas.NA are missing. Also a path of Parquet
+            or Arrow files, a ``pyarrow.dataset.Dataset``, or a ``numpy.memmap``. Large
+            ones stay on disk.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. None gives every row the weight 1.

@@ -10,6 +10,7 @@ from pandas.api import types
 from skebm.tables.arrays import LARGEST, are_apart, is_number, rounding
 from skebm.tables.kinds import Kind, find_kind
 from skebm.tables.kinds.auto import kind_of_column
+from skebm.utils._sparse import dense
 
 # As many cells may all be different by chance.
 _FEW = 50
@@ -323,3 +324,11 @@ def label_of(j, names=None):
         return f"column {j}"
     name = names[j]
     return repr(str(name)) if isinstance(name, str) else f"column {name!r}"
+
+
+def range_with_zero(numbers):
+    """Return the smallest and the largest of the numbers of each column and 0."""
+    return [
+        f.reduce(dense(numbers), axis=0, initial=0.0).astype(np.float64)
+        for f in (np.fmin, np.fmax)
+    ]

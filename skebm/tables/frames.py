@@ -41,6 +41,23 @@ def is_plain(X):
     )
 
 
+def is_uniform(X):
+    """Tell whether a pandas frame holds nothing but whole numbers of one byte each.
+
+    It has rows. Such a frame, of pictures, is read as one array.
+    """
+    dtypes = set(X.dtypes) if len(X) else ()
+    is_plain = len(dtypes) == 1 and isinstance(X.dtypes.iloc[0], np.dtype)
+    return is_plain and X.dtypes.iloc[0] in (np.uint8, np.int8)
+
+
+def bits_of(X):
+    """Return a frame of bytes that are all 0 or 1 as an array, or None."""
+    numbers = X.to_numpy() if is_uniform(X) else None
+    are_bits = numbers is not None and numbers.min() >= 0 and numbers.max() <= 1
+    return numbers if are_bits else None
+
+
 def by_columns(X, visible):
     """Tell whether rows have to be read column by column.
 

@@ -5,9 +5,9 @@ import pandas as pd
 from scipy.sparse import issparse
 
 from skebm.tables._plain import from_plain, to_plain
-from skebm.tables.column import Column, distinct_values, label_of
+from skebm.tables.column import Column, distinct_values, label_of, range_with_zero
 from skebm.tables.declaration import declared_kinds
-from skebm.tables.frames import in_kind, is_plain
+from skebm.tables.frames import bits_of, in_kind, is_plain
 from skebm.tables.kinds import columns_by_kind, find_kind
 from skebm.tables.kinds.auto import (
     LIMITS_OF_LEVELS,
@@ -98,7 +98,7 @@ class Table:
             self = cls._of_array(X, kinds, weight, names, summary)
         self.backend = backend
         if any(column.kind.learns_limits for column in self.columns):
-            low, high = _range(self.numbers(X, "error"))
+            low, high = range_with_zero(self.numbers(X, "error"))
             for column, largest in zip(self.columns, high, strict=True):
                 column.kind.check_largest(largest, column.label)
             self._set_limits(low, high)
@@ -154,6 +154,11 @@ class Table:
     def by_columns(self):
         """Whether rows are read column by column."""
         return self.dtype is not None
+
+    @property
+    def are_bits(self):
+        """Whether each column has the numbered values 0 and 1."""
+        return all(c.size == 2 and [*c.values] == [0, 1] for c in self.columns)
 
     @property
     def sizes(self):
@@ -224,6 +229,8 @@ class Table:
     def numbers(self, X, handle_unknown):
         """Return what :meth:`matrix` returns, without a look at the domains."""
         if isinstance(X, pd.DataFrame):
+            if self.are_bits and (bits := bits_of(X)) is not None:
+                return bits.astype(self.dtype, order="C")
             columns = [
                 column.numbers(series, handle_unknown)
                 for column, (_, series) in zip(self.columns, X.items(), strict=True)
@@ -337,11 +344,3 @@ def _settled_kinds(X, kinds, summary=None):
     else:
         chosen = iter(kinds_of_summary(summary, undeclared))
     return [next(chosen) if kind == "auto" else kind for kind in kinds]
-
-
-def _range(numbers):
-    """Return the smallest and the largest of the numbers of each column and 0."""
-    return [
-        f.reduce(dense(numbers), axis=0, initial=0.0).astype(np.float64)
-        for f in (np.fmin, np.fmax)
-    ]

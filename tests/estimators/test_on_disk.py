@@ -131,6 +131,25 @@ def test_a_mixed_table_in_files(X, tmp_path):
         rbm.score_samples(other)
 
 
+def test_a_dataset_of_bits_is_an_array_of_bits(bits, tmp_path):
+    pytest.importorskip("pyarrow")
+    X = pd.DataFrame(bits).set_axis(list("abcdefg"), axis=1)
+    as_bytes = X.astype(np.uint8)
+    write(tmp_path, as_bytes.iloc[:100], as_bytes.iloc[100:])
+    fits = [exact(batch_size=50).fit(tmp_path)]
+    write(tmp_path, X.astype(bool).iloc[:100], X.astype(bool).iloc[100:])
+    fits.append(exact(batch_size=50).fit(tmp_path))
+    for rbm in fits:
+        assert set(rbm._table.kinds) == {"bernoulli"}
+    np.testing.assert_array_equal(fits[0].components_, fits[1].components_)
+    # Columns that are not 0 and 1 throughout are numbered as in memory.
+    as_bytes["c"] = 3 + 4 * as_bytes["c"]
+    write(tmp_path, as_bytes.iloc[:100], as_bytes.iloc[100:])
+    rbm = exact().fit(tmp_path)
+    assert rbm.unit_names_[2] == "c=7"
+    np.testing.assert_array_equal(rbm._encoded(as_bytes), bits)
+
+
 def test_a_small_dataset_is_a_frame(tmp_path, monkeypatch):
     pytest.importorskip("pyarrow")
     monkeypatch.setattr(disk, "LARGEST_LOADED", 10**6)

@@ -175,10 +175,12 @@ def test_an_error_of_the_next_item_is_raised_in_its_turn():
 def test_spilled_rows(tmp_path, monkeypatch, rng):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     X = rng.integers(0, 9, (61, 3))
-    source = SpilledRows(np.split(X.astype(float), [7, 30]), X.shape, np.uint8)
-    np.testing.assert_array_equal(source.read(5, 40), X[5:40])
+    source = SpilledRows(X.shape, np.uint8)
+    for block in np.split(X.astype(float), [7, 30]):
+        source.write(block)
+    np.testing.assert_array_equal(source.written().read(5, 40), X[5:40])
     with pytest.raises(OSError, match="for which there is no room in"):
-        SpilledRows(iter([]), (2**60, 3), np.uint8)
+        SpilledRows((2**60, 3), np.uint8)
 
 
 def write(folder, *frames):

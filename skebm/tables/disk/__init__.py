@@ -9,6 +9,7 @@ from skebm.tables.disk._mapped import MappedRows
 from skebm.tables.disk._parquet import DatasetRows, is_dataset
 from skebm.tables.disk._spilled import SpilledRows
 from skebm.tables.disk._stream import Buffer, RowsOnDisk
+from skebm.tables.frames import bits_of
 from skebm.tables.kinds import find_kind
 from skebm.tables.summaries import Summary
 from skebm.utils._random import Random
@@ -18,7 +19,7 @@ __all__ = ["Buffer", "RowsOnDisk", "by_blocks", "opened", "streamed", "summarise
 # Rows that take at most this number of bytes as floats are loaded.
 LARGEST_LOADED = 2**29
 # Cells of a block of a pass through the rows in order.
-_BLOCK_CELLS = 2**22
+_BLOCK_CELLS = 2**23
 # The key of the sample of the rows, which is the same for all fits.
 _KEY = 0
 
@@ -88,6 +89,11 @@ def summarised(source, visible, weight):
     visible : str, dict or list
         See :class:`skebm.RBMDensity`.
     weight : ndarray of shape (n_rows,) or None
+
+    Notes
+    -----
+    The rows of a dataset of 0 and 1 are written to a temporary file meanwhile, which
+    saves a second pass.
     """
     random, first, summary = Random(_KEY), 0, None
     numbered = ()
@@ -98,12 +104,18 @@ def summarised(source, visible, weight):
             for j, kind in enumerate(kinds)
             if kind != "auto" and find_kind(kind).is_numbered(False, True)
         ]
+    copy = SpilledRows(source.shape, np.uint8) if source.dtype is None else None
     for block in blocks_of_source(source):
+        if copy is not None and (bits := bits_of(block)) is not None:
+            copy.write(bits)
+        else:
+            copy = None
         part = None if weight is None else weight[first : first + len(block)]
         bound = np.inf if summary is None else summary.sample.bound
         found = Summary.of(block, part, first, random, numbered, bound)
         summary = found if summary is None else summary.merged(found)
         first += len(block)
+    source.copy = copy and copy.written()
     return summary.compact()
 
 
@@ -114,10 +126,10 @@ def streamed(source, table, encoding, handle_unknown, summary):
     numbers of the table.
     """
     if source.dtype is None:
-        dtype = np.uint8 if summary.facts.are_bytes(table) else table.dtype
-        blocks = blocks_of_source(source)
-        numbers = (table.matrix(block, handle_unknown) for block in blocks)
-        source = SpilledRows(numbers, source.shape, dtype)
+        if table.are_bits and source.copy is not None:
+            source = source.copy
+        else:
+            source = _spilled(source, table, handle_unknown, summary)
 
         def unpack(rows):
             return encoding.encode(rows.astype(table.dtype, copy=False))
@@ -127,6 +139,14 @@ def streamed(source, table, encoding, handle_unknown, summary):
             return encoding.encode(table.numbers(as_floats(rows), handle_unknown))
 
     return RowsOnDisk(source, unpack, summary.sample.numbers, summary.mass)
+
+
+def _spilled(source, table, handle_unknown, summary):
+    dtype = np.uint8 if summary.facts.are_bytes(table) else table.dtype
+    numbers = SpilledRows(source.shape, dtype)
+    for block in blocks_of_source(source):
+        numbers.write(table.matrix(block, handle_unknown))
+    return numbers.written()
 
 
 def by_blocks(method):

@@ -22,7 +22,7 @@ class MappedRows:
         The dtype of the rows that are read, in the byte order of this machine.
     """
 
-    names = None
+    names = copy = None
 
     def __init__(self, X):
         self.shape, self._X = X.shape, X

@@ -42,7 +42,7 @@ class DatasetRows:
         If there is no row, or a column changes its type between files.
     """
 
-    dtype = None
+    dtype = copy = None
 
     def __init__(self, X):
         data = _opened(X)

@@ -15,9 +15,8 @@ class SpilledRows:
 
     Parameters
     ----------
-    blocks : iterable of ndarray of shape (n, n_features)
     shape : tuple of int
-        Of all rows.
+        Of all rows that are to be written.
     dtype : dtype
 
     Raises
@@ -26,20 +25,29 @@ class SpilledRows:
         If the disk has no room.
     """
 
-    def __init__(self, blocks, shape, dtype):
+    def __init__(self, shape, dtype):
         self.shape, self.dtype = shape, np.dtype(dtype)
         self._row_bytes = shape[1] * self.dtype.itemsize
-        n_bytes, folder = shape[0] * self._row_bytes, tempfile.gettempdir()
-        if shutil.disk_usage(folder).free < n_bytes:
-            raise OSError(_no_room(n_bytes, folder))
+        self._n_bytes = shape[0] * self._row_bytes
+        if shutil.disk_usage(tempfile.gettempdir()).free < self._n_bytes:
+            raise OSError(self._no_room())
         file = tempfile.TemporaryFile(prefix="skebm-")  # noqa: SIM115
         self._file = file
+
+    def write(self, block):
+        """Write rows after the others."""
         try:
-            for block in blocks:
-                file.write(np.ascontiguousarray(block, self.dtype))
-            file.flush()
+            self._file.write(np.ascontiguousarray(block, self.dtype))
         except OSError as error:
-            raise OSError(_no_room(n_bytes, folder)) from error
+            raise OSError(self._no_room()) from error
+
+    def written(self):
+        """Return the rows, all of which are written."""
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise OSError(self._no_room()) from error
+        return self
 
     def read(self, lo, hi):
         """Return some rows, as an array of their own."""
@@ -48,10 +56,9 @@ class SpilledRows:
         fill(self._file, lo * self._row_bytes, raw, self._file.name)
         return out
 
-
-def _no_room(n_bytes, folder):
-    return (
-        f"The numbers of the rows take {n_bytes / _GIGABYTE:.2g} GB, for which there "
-        f"is no room in {folder!r}. Set the environment variable TMPDIR to a folder on "
-        "a disk with more room."
-    )
+    def _no_room(self):
+        return (
+            f"The numbers of the rows take {self._n_bytes / _GIGABYTE:.2g} GB, for "
+            f"which there is no room in {tempfile.gettempdir()!r}. Set the environment "
+            "variable TMPDIR to a folder on a disk with more room."
+        )

@@ -7,7 +7,9 @@ import pandas as pd
 from pandas.api import types
 
 from skebm.tables.column import Column, check_dtype, floats_of, label_of
+from skebm.tables.frames import is_uniform
 from skebm.tables.kinds import MOST_LEVELS, Facts
+from skebm.tables.summaries._array import ArraySummary
 from skebm.tables.summaries._moments import Moments
 
 # A column of more distinct values is one of real numbers, or is refused.
@@ -165,6 +167,8 @@ class FrameSummary(NamedTuple):
         """Return the summary of a part."""
         if weight is not None and not (there := weight > 0).all():
             X, weight = X[there], weight[there]
+        if is_uniform(X):
+            return cls(X.columns, tuple(_summaries_of_bytes(X, weight)))
         columns = [
             ColumnSummary.of(X.iloc[:, j], label_of(j, X.columns), weight)
             for j in range(X.shape[1])
@@ -225,6 +229,29 @@ class FrameSummary(NamedTuple):
             rows.append((mean, variance, summary.low, summary.high, has_between))
         *numbers, between = map(np.array, zip(*rows, strict=True))
         return Facts(*numbers, between)
+
+
+def _summaries_of_bytes(X, weight):
+    """Yield what :meth:`ColumnSummary.of` returns for each column, all at once."""
+    dtype, numbers = X.dtypes.iloc[0], X.to_numpy()
+    of = ArraySummary.of(numbers, weight)
+    mass = np.ones(len(numbers)) if weight is None else weight
+    total = mass.sum()
+    for j in range(numbers.shape[1]):
+        n, (zeros, ones) = of.n_rows, map(int, (of.n_zeros[j], of.n_ones[j]))
+        moments = Moments(*(moment[[j]] for moment in of.moments))
+        if zeros + ones == n:
+            on = float(moments.mass[0] * moments.mean[0])
+            pairs = ((0, (zeros, total - on)), (1, (ones, on)))
+        else:
+            values, codes = np.unique(numbers[:, j], return_inverse=True)
+            masses = np.bincount(codes, weights=mass).tolist()
+            counts = zip(np.bincount(codes).tolist(), masses, strict=True)
+            pairs = zip(values.tolist(), counts, strict=True)
+        values = {value: pair for value, pair in pairs if pair[0]}
+        at_zero = values.get(0, (0, 0.0))[1]
+        ends = float(of.low[j]), float(of.high[j]), np.nan, np.nan
+        yield ColumnSummary(dtype, n, n, values, at_zero, *ends, moments, True)
 
 
 def _facts_of(x):
