@@ -104,6 +104,8 @@ class Table:
             self._set_limits(low, high)
         grey = columns_of_levels(X, kinds, self.kinds) & (self.sizes == 0)
         self.low[grey], self.high[grey] = LIMITS_OF_LEVELS
+        if summary is not None and self.by_columns and summary.are_bytes(self):
+            self.dtype = np.float32  # which holds all numbers
         return self
 
     @classmethod

@@ -141,6 +141,7 @@ def test_a_dataset_of_bits_is_an_array_of_bits(bits, tmp_path):
     fits.append(exact(batch_size=50).fit(tmp_path))
     for rbm in fits:
         assert set(rbm._table.kinds) == {"bernoulli"}
+        assert rbm._energy.dtype == np.float32
     np.testing.assert_array_equal(fits[0].components_, fits[1].components_)
     # Columns that are not 0 and 1 throughout are numbered as in memory.
     as_bytes["c"] = 3 + 4 * as_bytes["c"]
