@@ -146,6 +146,22 @@ def test_resumed_fit_ends_in_the_same_bits(kind, copies, path):
         assert same(bits(resume(path).fit(*arguments)), expected)
 
 
+@pytest.mark.parametrize("rows", [MANY, np.tile(HOLES, (3, 1))], ids=["all", "holes"])
+def test_rows_on_disk(rows, copies, path, tmp_path, monkeypatch):
+    """A fit in several buffers goes on in any of them."""
+    monkeypatch.setattr("skebm.tables.disk.LARGEST_LOADED", 0)
+    monkeypatch.setattr("skebm.tables.disk._stream._RUN_BYTES", 100)
+    monkeypatch.setattr("skebm.tables.disk._stream._BUFFER_BYTES", rows.nbytes // 3)
+    np.save(tmp_path / "rows.npy", rows)
+    X = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    model = RBMDensity(3, batch_size=20, couplings="none", **SMALL)
+    expected = bits(clone(model).fit(X))
+    clone(model).set_callbacks(Checkpoint(path, every=0)).fit(X)
+    for _, data in copies[3::4]:
+        Path(path).write_bytes(data)
+        assert same(bits(resume(path).fit(X)), expected)
+
+
 def test_kinds_do_what_they_are_named_for():
     rolled = clone(KINDS["rolls back"][0]).fit(REALS)
     assert rolled._training.rate_factor < 1
