@@ -88,6 +88,8 @@ class Training:
         Strength of the tilt of a hybrid, by held-out rows.
     interrupted, diverged : bool
         Whether Ctrl-C, or too many rollbacks, ended the loop.
+    shards : tuple
+        What the shards of a training on several machines carry, one entry each.
     finished, good : dict
         The states after the last finished and after the last good epoch.
     """
@@ -105,6 +107,7 @@ class Training:
     strength: float = 1.0
     interrupted: bool = False
     diverged: bool = False
+    shards: tuple = ()
     finished: dict = field(default_factory=dict)
     good: dict = field(default_factory=dict)
 
@@ -161,6 +164,7 @@ class Training:
             "average": {name: value.copy() for name, value in average.items()},
             "count": self.average.count,
             "objective_state": self.objective_state,
+            "shards": self.shards,
         }
         if is_good:
             self.good = self.finished
@@ -173,6 +177,7 @@ class Training:
         self.average.count = state["count"]
         self.objective_state = state["objective_state"]
         self.optimizer_state = plan.optimizer.init(self.energy.params)
+        self.shards = tuple(s.restarted(self.energy, plan) for s in state["shards"])
 
 
 def train(training, X, weight, plan, on_epoch, keeper=None):
@@ -262,6 +267,8 @@ def _epoch(training, X, weight, plan, epoch, place):
     """Run one epoch, or stop if the time is over; return the last learning rate."""
     # After a rollback the epoch must not repeat the same random numbers.
     visit = training.random.fold(1, training.n_epochs, training.n_rollbacks)
+    if hasattr(X, "do_epoch"):
+        return X.do_epoch(training, plan, epoch, place.clock, visit)
     first, n_rows = place.first_batch(epoch), X.shape[0]
     if not hasattr(X, "buffers"):
         span = Span(epoch, visit, place.completion, first)

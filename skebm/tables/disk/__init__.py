@@ -21,7 +21,7 @@ LARGEST_LOADED = 2**29
 # Cells of a block of a pass through the rows in order.
 _BLOCK_CELLS = 2**23
 # The key of the sample of the rows, which is the same for all fits.
-_KEY = 0
+KEY = 0
 
 
 def opened(X):
@@ -80,6 +80,16 @@ def as_floats(rows):
     return rows.astype(float_dtype(rows.dtype), copy=False) if is_array else rows
 
 
+def numbered_columns(X, visible):
+    """Return the columns of an array whose values are declared to be numbered."""
+    kinds = declared_kinds(visible, X)
+    return [
+        j
+        for j, kind in enumerate(kinds)
+        if kind != "auto" and find_kind(kind).is_numbered(False, True)
+    ]
+
+
 def summarised(source, visible, weight):
     """Return the :class:`Summary` of all rows, from one pass through them.
 
@@ -95,15 +105,8 @@ def summarised(source, visible, weight):
     The rows of a dataset of 0 and 1 are written to a temporary file meanwhile, which
     saves a second pass.
     """
-    random, first, summary = Random(_KEY), 0, None
-    numbered = ()
-    if source.names is None:
-        kinds = declared_kinds(visible, source)
-        numbered = [
-            j
-            for j, kind in enumerate(kinds)
-            if kind != "auto" and find_kind(kind).is_numbered(False, True)
-        ]
+    random, first, summary = Random(KEY), 0, None
+    numbered = () if source.names is not None else numbered_columns(source, visible)
     copy = SpilledRows(source.shape, np.uint8) if source.dtype is None else None
     for block in blocks_of_source(source):
         if copy is not None and (bits := bits_of(block)) is not None:

@@ -15,7 +15,7 @@ from skebm.tables.summaries._array import ArraySummary
 from skebm.tables.summaries._frame import FrameSummary
 from skebm.tables.summaries._sample import RowSample, sample_size
 
-__all__ = ["Summary"]
+__all__ = ["RowSample", "Summary", "sample_size"]
 
 
 class Summary(NamedTuple):

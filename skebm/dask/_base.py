@@ -1,0 +1,207 @@
+"""What the estimators for collections of Dask have in common."""
+
+import inspect
+from functools import partial, wraps
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+from dask import delayed
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from skebm.dask._cluster import Lost, find_client, workers_of
+from skebm.dask._parts import Parts, as_rows, is_collection, rows_of
+from skebm.dask._rows import DaskRows
+from skebm.estimators._base import fit_hooks
+from skebm.tables import FirstRows
+
+# Updates of a shard between two averagings.
+UPDATES_PER_ROUND = 20
+_PRIVATE = "client", "n_shards"
+
+
+class OnCluster:
+    """A client beside the parameters of an estimator, and methods that are lazy.
+
+    A client is not a parameter: it can be neither copied nor stored. ``clone`` hands it
+    on, and ``pickle`` leaves it out.
+    """
+
+    client, n_shards = None, None
+    # Names of lazy methods, and how many columns their results have.
+    _lazy = {}
+
+    def __init_subclass__(cls, local=None, **options):
+        super().__init_subclass__(**options)
+        if local is None:
+            return
+        cls._local_class = local
+
+        def __init__(self, *args, client=None, n_shards=None, **params):  # noqa: N807
+            local.__init__(self, *args, **params)
+            self.client, self.n_shards = client, n_shards
+
+        __init__.__signature__ = inspect.signature(local.__init__)
+        cls.__init__ = __init__
+        for name in cls._lazy:
+            setattr(cls, name, _lazily(name, getattr(local, name)))
+
+    def __sklearn_clone__(self):
+        other = BaseEstimator.__sklearn_clone__(self)
+        other.client, other.n_shards = self.client, self.n_shards
+        return other
+
+    def __getstate__(self):
+        return _without(super().__getstate__())
+
+    def to_local(self):
+        """Return the ordinary estimator with the same parameters and attributes."""
+        local = self._local_class(**self.get_params(deep=False))
+        vars(local).update(_without(vars(self)))
+        return local
+
+    def _ready(self, name):
+        """Compute what the workers would have to compute again for each partition."""
+
+    def _cluster(self):
+        """Return the client, the number of shards, and what notices lost workers."""
+        client = find_client(self.client)
+        n_shards = self.n_shards
+        if n_shards is None:
+            n_shards = len(workers_of(client))
+        elif not (isinstance(n_shards, int) and n_shards >= 1):
+            raise ValueError(
+                f"n_shards={n_shards!r} must be a whole number of at least 1, or None "
+                "for one shard on each worker."
+            )
+        return client, n_shards, Lost(client)
+
+
+class TrainsOnCluster(OnCluster):
+    """An estimator that trains an energy on the rows of a collection."""
+
+    def _fit(self, X, y, sample_weight, n_iter=None, **options):
+        if not is_collection(X):
+            y, sample_weight = (
+                values.compute() if is_collection(values) else values
+                for values in (y, sample_weight)
+            )
+            return super()._fit(X, y, sample_weight, n_iter, **options)
+        if n_iter is not None:
+            raise ValueError(
+                "partial_fit takes rows in memory. Call fit on the collection of Dask; "
+                "warm_start=True goes on from the parameters of the last fit."
+            )
+        client, n_shards, lost = self._cluster()
+        self._on = client, n_shards, lost
+        try:
+            super()._fit(X, y, sample_weight, **options)
+        finally:
+            del self._on
+            if hasattr(self, "_training"):
+                self._training.shards = ()
+        lost.warn(stacklevel=4)
+        return self
+
+    def _training_rows(self, X, y, sample_weight, go_on, is_stream, **options):
+        if not is_collection(X):
+            return super()._training_rows(
+                X, y, sample_weight, go_on, is_stream, **options
+            )
+        client, n_shards, lost = self._on
+        parts = Parts.of(client, X, y, sample_weight)
+        first = client.submit(_head, parts.rows[0], pure=False).result()
+        self._prepare(parts, go_on, first)
+        by_columns = self._reads_columns(first) if not go_on else self._table.by_columns
+        summary = parts.summary(self._kinds, by_columns)
+        facts, sample = summary.facts, summary.sample.rows
+        if isinstance(sample, np.ndarray):
+            sample = as_rows(sample, "gaussian")
+        witnesses = facts.witnesses(getattr(sample, "dtype", None))
+        self._check_rows(self._named(witnesses, parts), reset=not go_on, summary=facts)
+        sample = self._named(sample, parts)
+        if not go_on:
+            numbers = self._check_rows(sample)
+            rows = FirstRows(*summary.stand_in(self._table, numbers), None)
+            self._settled(rows, False, False)
+            self._encoding = summary.refined(self._encoding, self._table)
+        numbers = summary.sample.numbers
+        labels = None if y is None else parts.labels_of(numbers)
+        reader = self._reader()
+        rows = super()._training_rows(
+            sample, labels, summary.sample.weight, True, False, **options
+        )
+        on_cluster = DaskRows(parts, reader, numbers, n_shards, UPDATES_PER_ROUND, lost)
+        hooks = fit_hooks(X, y, sample_weight)
+        return rows._replace(on_disk=on_cluster, go_on=go_on, hooks=hooks)
+
+    def _prepare(self, parts, go_on, first):
+        """Settle what depends on the labels."""
+
+    def _named(self, rows, parts):
+        """Return rows with the names of the columns of the collection, if it has."""
+        if parts.names is None or isinstance(rows, pd.DataFrame):
+            return rows
+        return pd.DataFrame(rows, columns=parts.names)
+
+    def _reader(self):
+        """Return what reads rows on the workers as the estimator would here."""
+        local = self._local_class(**self.get_params(deep=False))
+        names = "_table", "_encoding", "n_features_in_", "feature_names_in_"
+        names = (*names, "classes_", "_is_sparse", "_automatic_share", "_labels")
+        state = {name: vars(self)[name] for name in names if name in vars(self)}
+        vars(local).update(state)
+        local.set_params(**self._params_of_reader())
+        return partial(_read, local)
+
+    def _params_of_reader(self):
+        return {}
+
+
+def _read(local, part, labels, weight):
+    """Return the units and the weights of rows."""
+    part = as_rows(part, "auto") if not hasattr(part, "iloc") else part
+    rows = local._training_rows(part, labels, weight, True, False)
+    return rows.units, rows.weight
+
+
+def _head(part):
+    return part[:1]
+
+
+def _without(state):
+    return {name: value for name, value in state.items() if name not in _PRIVATE}
+
+
+def _lazily(name, method):
+    """Return a method that is lazy for collections."""
+
+    @wraps(method)
+    def lazy(self, X, *args, **options):
+        if not is_collection(X):
+            return method(self, X, *args, **options)
+        check_is_fitted(self)
+        self._ready(name)
+        n_columns, dtype = self._lazy[name](self, **options)
+        width = () if n_columns is None else (n_columns,)
+        model, X = delayed(self.to_local(), pure=False), rows_of(X)
+        facts = name, width, dtype, args, options
+        task = delayed(_of_block, pure=False)
+        blocks = np.ravel(X.to_delayed())
+        lengths = X.chunks[0] if isinstance(X, da.Array) else [np.nan] * len(blocks)
+        results = [
+            da.from_delayed(task(model, block, *facts), (n, *width), dtype)
+            for block, n in zip(blocks, lengths, strict=True)
+        ]
+        return da.concatenate(results)
+
+    return lazy
+
+
+def _of_block(model, block, name, width, dtype, args, options):
+    """Return what a method says of the rows of a partition, which may have none."""
+    if not block.shape[0]:
+        return np.empty((0, *width), dtype)
+    block = as_rows(block, "auto") if not hasattr(block, "iloc") else block
+    return getattr(model, name)(block, *args, **options).astype(dtype, copy=False)

@@ -1,0 +1,175 @@
+"""A round of a training on several machines: local updates, then an average.
+
+Nothing in this file knows Dask. A shard is the rows of one worker. A round of a shard
+is a pure function of the model after the last averaging, of what the shard carries
+itself (chains, offsets, the state of the optimizer), of its rows, and of a random key.
+So a round that was lost is run again, anywhere, with the same result.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from skebm.inference import FreshCompletion
+from skebm.tables.disk import Buffer
+from skebm.training import Span, visit_rows
+from skebm.utils._clock import Clock
+from skebm.utils._parallel import use_threads
+
+
+class Shard(NamedTuple):
+    """The rows of one worker.
+
+    Attributes
+    ----------
+    units : {ndarray, CSR matrix} of shape (n, n_units)
+    weight : ndarray of shape (n,) or None
+    """
+
+    units: object
+    weight: np.ndarray | None
+
+    @property
+    def mass(self):
+        """Number or total weight of the rows."""
+        return float(self.units.shape[0] if self.weight is None else self.weight.sum())
+
+
+class Carried(NamedTuple):
+    """What a shard carries from round to round.
+
+    Attributes
+    ----------
+    objective_state : object
+        Chains and offsets of the shard.
+    optimizer_state : object
+    """
+
+    objective_state: object
+    optimizer_state: object
+
+    @classmethod
+    def start(cls, energy, plan, random):
+        """Return the states before the first round."""
+        objective_state = plan.objective.init(energy, random)
+        return cls(objective_state, plan.optimizer.init(energy.params))
+
+    def restarted(self, energy, plan):
+        """Return the states after a rollback: the optimizer starts anew."""
+        return self._replace(optimizer_state=plan.optimizer.init(energy.params))
+
+
+class Orders(NamedTuple):
+    """What a shard is to do in a round.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of epochs before this one in this fit.
+    number, n_rounds : int
+        The number of the round, and how many rounds an epoch has.
+    n_iter : float
+        Number of epochs of the fit.
+    random : Random
+        Of the epoch and the shard.
+    mass_per_batch : float or None
+        Mean total weight of the minibatches of all shards. None without weights.
+    """
+
+    epoch: int
+    number: int
+    n_rounds: int
+    n_iter: float
+    random: object
+    mass_per_batch: float | None
+
+
+def do_round(training, carried, shard, plan, orders, n_jobs=None):
+    """Do the updates of a round of one shard.
+
+    Parameters
+    ----------
+    training : Training
+        At the state of the last averaging. It is changed.
+    carried : Carried
+    shard : Shard
+    plan : Plan
+    orders : Orders
+    n_jobs : int, default=None
+
+    Returns
+    -------
+    params, average : dict of str to ndarray
+    count : int
+        Number of updates that the average has seen.
+    carried : Carried
+    rate : float
+        The last learning rate.
+    """
+    training.objective_state, training.optimizer_state = carried
+    n_rows = shard.units.shape[0]
+    order = orders.random.fold(0).permutation(n_rows)
+    edges = [n_rows * (orders.number + k) // orders.n_rounds for k in (0, 1)]
+    rows = np.sort(order[slice(*edges)])
+    if not len(rows):
+        return (*_parameters(training), carried, 0.0)
+    X, weight = shard.units[rows], shard.weight
+    weight = None if weight is None else weight[rows]
+    length, clock = 1 / orders.n_rounds, Clock(orders.n_iter, None)
+    start = orders.epoch + orders.number * length
+    random = orders.random.fold(1, orders.number)
+    span = Span(start, random, length, orders.mass_per_batch)
+    completion = FreshCompletion.of(Buffer(X, None, None), plan.kernel)
+    if completion is not None:
+        completion.X = X
+    with use_threads(n_jobs), np.errstate(over="ignore", invalid="ignore"):
+        rate = visit_rows(training, X, weight, plan, span, clock, completion)
+    carried = Carried(training.objective_state, training.optimizer_state)
+    return (*_parameters(training), carried, rate)
+
+
+def _parameters(training):
+    average = training.average
+    return training.energy.params, average.params, average.count
+
+
+def settle(training, results, masses):
+    """Set the parameters of a training to the mean over the shards.
+
+    The sums are in double precision and in the order of the shards, so they do not
+    depend on which shard was done first.
+
+    Parameters
+    ----------
+    training : Training
+        Updated in place.
+    results : list of tuple
+        As from :func:`do_round`.
+    masses : sequence of float
+        By which the shards count.
+    """
+    shares = np.asarray(masses, np.float64) / np.sum(masses)
+    targets = training.energy.params, training.average.params
+    for k, target in enumerate(targets):
+        for name, value in target.items():
+            value[...] = sum(
+                share * result[k][name].astype(np.float64)
+                for share, result in zip(shares, results, strict=True)
+            )
+    training.average.count = max(result[2] for result in results)
+    training.energy.project()
+    training.shards = tuple(result[3] for result in results)
+    training.objective_state = training.shards[0].objective_state
+
+
+def sent(training):
+    """Return a training without what shards carry, to be sent to them."""
+    return replace(
+        training,
+        shards=(),
+        finished={},
+        good={},
+        objective_state=None,
+        optimizer_state=None,
+    )
