@@ -16,8 +16,9 @@ from skebm.dask._rows import DaskRows
 from skebm.estimators._base import fit_hooks
 from skebm.tables import FirstRows
 
-# Updates of a shard between two averagings.
-UPDATES_PER_ROUND = 20
+# Updates of a shard between two averagings. 10 and 50 are as good as 1, and take less
+# time on the way (asv_bench/compare/dask_training.py).
+UPDATES_PER_ROUND = 50
 _PRIVATE = "client", "n_shards"
 
 
@@ -186,20 +187,20 @@ def _lazily(name, method):
         n_columns, dtype = self._lazy[name](self, **options)
         width = () if n_columns is None else (n_columns,)
         model, X = delayed(self.to_local(), pure=False), rows_of(X)
-        facts = name, width, dtype, args, options
-        task = delayed(_of_block, pure=False)
-        blocks = np.ravel(X.to_delayed())
-        lengths = X.chunks[0] if isinstance(X, da.Array) else [np.nan] * len(blocks)
-        results = [
-            da.from_delayed(task(model, block, *facts), (n, *width), dtype)
-            for block, n in zip(blocks, lengths, strict=True)
-        ]
-        return da.concatenate(results)
+        of_block = partial(_of_block, name, width, dtype, args, options)
+        meta = np.empty((0, *width), dtype)
+        if not isinstance(X, da.Array):
+            return X.map_partitions(of_block, model, meta=meta)
+        chunks = X.chunks[:1] + tuple((n,) for n in width)
+        drop = [] if width else [1]
+        return X.map_blocks(
+            of_block, model, dtype=dtype, chunks=chunks, drop_axis=drop, meta=meta
+        )
 
     return lazy
 
 
-def _of_block(model, block, name, width, dtype, args, options):
+def _of_block(name, width, dtype, args, options, block, model):
     """Return what a method says of the rows of a partition, which may have none."""
     if not block.shape[0]:
         return np.empty((0, *width), dtype)

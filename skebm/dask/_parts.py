@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 
 import dask.array as da
 import numpy as np
@@ -80,7 +81,7 @@ class Parts:
         return self
 
     def _aligned(self, values, name):
-        """Return the partitions of one value for each row, in the chunks of the rows."""
+        """Return the partitions of one value for each row, in the rows' chunks."""
         if values is None:
             return None
         if not is_collection(values):
@@ -195,7 +196,7 @@ def shared_out(lengths, n_shards):
     for k, n in enumerate(lengths):
         n_cuts = 1 if n_shards == 1 else max(1, round(n / longest))
         edges = [n * c // n_cuts for c in range(n_cuts + 1)]
-        pieces += [(k, *edge) for edge in zip(edges[:-1], edges[1:], strict=True)]
+        pieces += [(k, *edge) for edge in pairwise(edges)]
     shards, sizes = [[] for _ in range(n_shards)], np.zeros(n_shards)
     for piece in pieces:
         s = int(sizes.argmin())

@@ -8,7 +8,7 @@ import cloudpickle
 import numpy as np
 
 from skebm.dask._cluster import Lost, threads_here, workers_of
-from skebm.dask._rounds import Carried, Orders, do_round, sent, settle
+from skebm.dask._rounds import Carried, Orders, do_round, plan_of_shards, sent, settle
 
 
 @dataclass
@@ -76,6 +76,7 @@ class DaskRows:
             The last learning rate.
         """
         client, (shards, sizes, masses, _) = self.parts.client, self._shards
+        plan = plan_of_shards(plan, self.shape[0], sizes)
         n_batches = [-(-n // plan.batch_size) for n in sizes]
         n_rounds = max(1, round(max(n_batches) / self.updates_per_round))
         mass = self.mass and self.mass / sum(n_batches)

@@ -65,9 +65,8 @@ class DaskEBMAnomalyDetector(OnCluster, EBMAnomalyDetector, local=EBMAnomalyDete
         density = super()._new_density()
         if self._reads_tables and self.density == "rbm":
             params = density.get_params(deep=False)
-            density = DaskRBMDensity(
-                client=self.client, n_shards=self.n_shards, **params
-            )
+            density = DaskRBMDensity(**params)
+            density.client, density.n_shards = self.client, self.n_shards
             density._shows_draws = False
         return density
 
