@@ -186,7 +186,9 @@ def _lazily(name, method):
         self._ready(name)
         n_columns, dtype = self._lazy[name](self, **options)
         width = () if n_columns is None else (n_columns,)
-        model, X = delayed(self.to_local(), pure=False), rows_of(X)
+        # A worker does as many blocks at a time as it has threads.
+        model = delayed(self.to_local().set_params(n_jobs=1), pure=False)
+        X = rows_of(X)
         of_block = partial(_of_block, name, width, dtype, args, options)
         meta = np.empty((0, *width), dtype)
         if not isinstance(X, da.Array):

@@ -1,6 +1,6 @@
 """Partitions of the rows of a collection, with their labels and weights."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from dask.base import is_dask_collection
 from scipy.sparse import issparse, vstack
 
 from skebm.dask._rounds import Shard
-from skebm.tables import as_floats, as_frame, by_columns
+from skebm.tables import as_floats, as_frame, by_columns, check_weight
 from skebm.tables.disk import KEY, numbered_columns
 from skebm.tables.summaries import RowSample, Summary, sample_size
 from skebm.utils._random import Random
@@ -60,7 +60,6 @@ class Parts:
     names: pd.Index | None
     labels: list | None = None
     weights: list | None = None
-    kept: list = field(default_factory=list)
 
     @classmethod
     def of(cls, client, X, y=None, sample_weight=None):
@@ -78,6 +77,9 @@ class Parts:
         self = cls(client, rows, lengths, (sum(lengths), X.shape[1]), names)
         self.labels = self._aligned(y, "y")
         self.weights = self._aligned(sample_weight, "sample_weight")
+        if self.weights:
+            ends = client.gather(client.map(_ends, self.weights, pure=False))
+            check_weight(np.ravel(ends), np.ravel(ends))
         return self
 
     def _aligned(self, values, name):
@@ -212,6 +214,12 @@ def as_rows(part, visible, reads_columns=True):
     if not issparse(part) and by_columns(part, visible):
         return as_frame(part).reset_index(drop=True)
     return as_floats(part)
+
+
+def _ends(weight):
+    """Return numbers that are refused if any weight of a partition is."""
+    weight = np.asarray(weight)
+    return np.min(weight), np.max(weight)
 
 
 def _length(part):

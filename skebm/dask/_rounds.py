@@ -133,7 +133,7 @@ class Orders(NamedTuple):
     mass_per_batch: float | None
 
 
-def do_round(training, carried, shard, plan, orders, n_jobs=None):
+def do_round(training, carried, shard, plan, orders, n_threads=None):
     """Do the updates of a round of one shard.
 
     Parameters
@@ -144,7 +144,8 @@ def do_round(training, carried, shard, plan, orders, n_jobs=None):
     shard : Shard
     plan : Plan
     orders : Orders
-    n_jobs : int, default=None
+    n_threads : int, default=None
+        None takes as many as an estimator would.
 
     Returns
     -------
@@ -172,7 +173,7 @@ def do_round(training, carried, shard, plan, orders, n_jobs=None):
     completion = None
     if not issparse(X):
         completion = FreshCompletion.of(Buffer(X, _same, rows), plan.kernel)
-    with use_threads(n_jobs), np.errstate(over="ignore", invalid="ignore"):
+    with use_threads(granted=n_threads), np.errstate(over="ignore", invalid="ignore"):
         rate = visit_rows(training, X, weight, plan, span, clock, completion)
     carried = Carried(training.objective_state, training.optimizer_state)
     return (*_parameters(training), carried, rate)

@@ -23,6 +23,7 @@ from skebm.utils._compiler import compiler_lock as _compiler
 from skebm.utils._compiler import delay, release_compiler
 from skebm.utils._phases import board, watch
 from skebm.utils._sklearn import available_threads
+from skebm.utils._tasks import is_task_of_dask
 
 # Matrix products of fewer rows than this waste half their time on packing the weights
 # (784 x 500, one core: 48 GFLOP/s with 25 rows, 81 with 50); more only cost balance.
@@ -269,8 +270,11 @@ def resolve_n_jobs(n_jobs):
     """Return the number of threads that ``n_jobs`` asks for, clamped to the machine.
 
     ``None`` means all cores, or what ``joblib.parallel_config`` says; inside a worker
-    of joblib it means the cores that this worker is entitled to.
+    of joblib it means the cores that this worker is entitled to. A task of Dask is
+    entitled to one: a worker does as many tasks at a time as it has threads.
     """
+    if n_jobs is None and is_task_of_dask():
+        return 1
     available = available_threads()
     if n_jobs is not None:
         # joblib answers 1 inside its own threads: cores are shared there already.
@@ -283,9 +287,14 @@ def resolve_n_jobs(n_jobs):
 
 
 @contextmanager
-def use_threads(n_jobs=None):
-    """Give the block its threads and hold BLAS at one, for all concurrent holders."""
-    n_threads, before, holder = resolve_n_jobs(n_jobs), _n_threads.get(), object()
+def use_threads(n_jobs=None, granted=None):
+    """Give the block its threads and hold BLAS at one, for all concurrent holders.
+
+    ``granted`` is a number of threads that is known, and not to be clamped.
+    """
+    n_threads, before, holder = granted, _n_threads.get(), object()
+    if granted is None:
+        n_threads = resolve_n_jobs(n_jobs)
     try:
         _n_threads.set(n_threads)
         _blas.hold(holder)

@@ -1,0 +1,289 @@
+"""Training on a cluster of Dask: speed, likelihood, a killed worker, and its cost.
+
+    python asv_bench/compare/dask_training.py --part likelihood --workers 0 1 2 4 8
+    python asv_bench/compare/dask_training.py --part speed
+    python asv_bench/compare/dask_training.py --part killed
+    python asv_bench/compare/dask_training.py --part simulation --workers 8 64 512
+    python asv_bench/compare/dask_training.py --part cost
+
+``--workers 0`` is one machine without Dask. The simulation does the rounds of all
+shards in this process, one after the other: its likelihoods are those of a cluster. It
+takes the digits of MNIST from ``SKEBM_DATA``, thresholded at one half.
+"""
+
+import argparse
+import os
+import pickle
+import statistics
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+import skebm.dask._base as settings
+from skebm import RBMDensity
+from skebm.dask import DaskRBMDensity
+from skebm.dask._rounds import (
+    Carried,
+    Orders,
+    Shard,
+    do_round,
+    plan_of_shards,
+    sent,
+    settle,
+)
+from skebm.estimators import _base as fits
+from skebm.partition import AIS
+from skebm.training import train
+
+
+def digits(n_rows):
+    """Return training rows and test rows, 0 or 1 in float32."""
+    data = np.load(Path(os.environ["SKEBM_DATA"]) / "mnist.npz")
+    parts = data["X_train"][:n_rows], data["X_test"]
+    return [(part > 127).astype(np.float32) for part in parts]
+
+
+def model(options, seed, cls=RBMDensity, **params):
+    """Return an estimator, whose log Z is known well enough for a tenth of a nat."""
+    partition = AIS(n_chains=options.chains, tolerance=options.tolerance)
+    return cls(
+        options.hidden,
+        n_iter=options.epochs,
+        n_jobs=options.threads,
+        random_state=seed,
+        partition=partition,
+        **params,
+    )
+
+
+def cluster_of(n_workers):
+    """Return a cluster of processes of one thread, and a client."""
+    from distributed import Client, LocalCluster
+
+    cluster = LocalCluster(
+        n_workers=n_workers, threads_per_worker=1, dashboard_address=None
+    )
+    return cluster, Client(cluster)
+
+
+def told(name, fitted, X_test, seconds, n_visits):
+    """Print a line of a fit, and return the mean log-likelihood of test rows."""
+    score = fitted.score(X_test)
+    log_z = fitted.log_partition_
+    width = (log_z.upper - log_z.lower) / 2
+    pseudo = fitted.history_["pseudo_log_likelihood"][-1]
+    print(
+        f"{name}: test {score:.2f} nats (log Z +- {width:.2f}), pseudo {pseudo:.2f}, "
+        f"{n_visits / seconds:,.0f} rows/s",
+        flush=True,
+    )
+    return score
+
+
+def likelihood(options):
+    """Print the likelihood after the same epochs, for numbers of workers."""
+    import dask.array as da
+
+    X, X_test = digits(options.rows)
+    for n_workers in options.workers:
+        scores = []
+        cluster, client = cluster_of(n_workers) if n_workers else (None, None)
+        for seed in options.seeds:
+            if n_workers:
+                rows = da.from_array(X, chunks=(-(-len(X) // (4 * n_workers)), -1))
+                rows = client.persist(rows)
+                rbm = model(options, seed, DaskRBMDensity, client=client)
+            else:
+                rows, rbm = X, model(options, seed)
+            started = time.perf_counter()
+            rbm.fit(rows)
+            seconds = time.perf_counter() - started
+            local = rbm.to_local() if n_workers else rbm
+            name = f"workers {n_workers} seed {seed}"
+            scores.append(told(name, local, X_test, seconds, len(X) * options.epochs))
+        if cluster:
+            client.close()
+            cluster.close()
+        print(f"workers {n_workers}: mean {np.mean(scores):.2f}", flush=True)
+
+
+def speed(options):
+    """Print rows a second of 1 and 2 processes of one thread, alternated.
+
+    The seconds of the rounds are compared, without reading and monitoring. Beside them
+    is the time of the processors that they took, which neighbours do not change.
+    """
+    import dask.array as da
+
+    from skebm.dask._rows import DaskRows
+
+    X, _ = digits(options.rows)
+    clusters = {n: cluster_of(n) for n in options.workers}
+    do_epoch, spent = DaskRows.do_epoch, []
+
+    def timed(self, *facts):
+        started = time.perf_counter()
+        rate = do_epoch(self, *facts)
+        spent.append(time.perf_counter() - started)
+        return rate
+
+    DaskRows.do_epoch = timed
+    found = {n: [] for n in clusters}
+    for _ in range(options.repeats):
+        for n, (_, client) in clusters.items():
+            rows = client.persist(da.from_array(X, chunks=(len(X) // 8, -1)))
+            spent.clear()
+            used = sum(client.run(time.process_time).values())
+            model(options, 0, DaskRBMDensity, client=client).fit(rows)
+            used = sum(client.run(time.process_time).values()) - used
+            first = 1 if len(spent) > 1 else 0  # the first epoch compiles
+            rate = len(X) / statistics.median(spent[first:])
+            found[n].append(rate)
+            n_visits = len(X) * options.epochs
+            print(
+                f"workers {n}: {rate:,.0f} rows/s, and {n_visits / used:,.0f} rows a "
+                "second of processor",
+                flush=True,
+            )
+    medians = {n: statistics.median(rates) for n, rates in found.items()}
+    first, *_, last = medians.values()
+    print(f"median {medians}, ratio {last / first:.2f}")
+    for cluster, client in clusters.values():
+        client.close()
+        cluster.close()
+
+
+def killed(options):
+    """Print the likelihood of a fit one of whose two workers is killed."""
+    import dask.array as da
+
+    X, X_test = digits(options.rows)
+    for seed in options.seeds:
+        cluster, client = cluster_of(2)
+        rows = client.persist(da.from_array(X, chunks=(len(X) // 8, -1)))
+        rbm = model(options, seed, DaskRBMDensity, client=client)
+        pids = client.run(os.getpid)
+        victim = sorted(pids.values())[0]
+        threading.Timer(options.after, os.kill, (victim, 9)).start()
+        started = time.perf_counter()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            rbm.fit(rows)
+        seconds = time.perf_counter() - started
+        print([str(w.message)[:60] for w in caught if "lost" in str(w.message)])
+        name = f"killed seed {seed}"
+        told(name, rbm.to_local(), X_test, seconds, len(X) * options.epochs)
+        client.close()
+        cluster.close()
+
+
+class Simulated:
+    """The rows of shards in one process, as ``DaskRows`` has them on workers."""
+
+    mass = None
+
+    def __init__(self, X, n_shards, updates_per_round):
+        edges = np.arange(n_shards + 1) * len(X) // n_shards
+        parts = np.split(X, edges[1:-1])
+        self.shape, self.shards = X.shape, [Shard(part, None) for part in parts]
+        self.updates_per_round = updates_per_round
+
+    def do_epoch(self, training, plan, epoch, clock, visit):
+        """Do what ``DaskRows.do_epoch`` does."""
+        sizes = [shard.units.shape[0] for shard in self.shards]
+        plan = plan_of_shards(plan, self.shape[0], sizes)
+        n_batches = -(-max(sizes) // plan.batch_size)
+        n_rounds = max(1, round(n_batches / self.updates_per_round))
+        if not training.shards:
+            training.shards = tuple(
+                Carried.start(training.energy, plan, visit.fold(4, s))
+                for s in range(len(sizes))
+            )
+        for number in range(n_rounds):
+            copy, results = pickle.dumps(sent(training)), []
+            for s, shard in enumerate(self.shards):
+                orders = Orders(
+                    epoch, number, n_rounds, clock.n_iter, visit.fold(3, s), None
+                )
+                facts = pickle.loads(copy), training.shards[s], shard, plan, orders
+                results.append(do_round(*facts))
+            settle(training, results, sizes)
+        return results[0][4]
+
+
+def simulation(options):
+    """Print the likelihood of many shards, which one process stands for."""
+    X, X_test = digits(options.rows)
+    for n_shards in options.workers:
+        for seed in options.seeds:
+            rows = Simulated(X, n_shards, options.updates)
+
+            def on_shards(training, Z, weight, plan, on_epoch, *more, rows=rows):
+                train(training, rows, None, plan, on_epoch, *more)
+                training.shards = ()
+                return training
+
+            fits.train = on_shards
+            started = time.perf_counter()
+            rbm = model(options, seed).fit(X)
+            seconds = time.perf_counter() - started
+            name = f"simulated shards {n_shards} seed {seed}"
+            told(name, rbm, X_test, seconds, len(X) * options.epochs)
+
+
+def cost(options):
+    """Print the bytes and the seconds of a round, and where a fit stops gaining."""
+    n_parameters = 784 * options.hidden + 784 + options.hidden
+    sent_bytes = 4 * 2 * n_parameters + 4 * 100 * (784 + options.hidden)
+    update = options.seconds
+    print(f"bytes of a round, each way and shard: {sent_bytes / 1e6:.1f} MB")
+    for name, bandwidth in (
+        ("1 Gb/s", 125e6),
+        ("10 Gb/s", 1.25e9),
+        ("100 Gb/s", 12.5e9),
+    ):
+        for k in (1, options.updates):
+            computing = k * update
+            # The client sends and receives the rounds of all shards, one by one.
+            wire, overhead = 2 * sent_bytes / bandwidth, options.overhead
+            most = computing / (wire + overhead)
+            rates = {
+                n: n * k * 100 / (computing + n * (wire + overhead))
+                for n in (2, 8, 64, 512)
+            }
+            rates = {n: f"{rate * update / 100:.1f}" for n, rate in rates.items()}
+            print(
+                f"{name}, {k} updates a round: half of the speed at {most:.1f} shards; "
+                f"times one machine {rates}"
+            )
+
+
+def main():
+    """Run the parts that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parts = {f.__name__: f for f in (likelihood, speed, killed, simulation, cost)}
+    parser.add_argument("--part", choices=parts, required=True)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--hidden", type=int, default=500)
+    parser.add_argument("--rows", type=int, default=60_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--chains", type=int, default=64)
+    parser.add_argument("--tolerance", type=float, default=0.3)
+    parser.add_argument("--after", type=float, default=60.0, help="seconds to a kill")
+    parser.add_argument("--updates", type=int, default=settings.UPDATES_PER_ROUND)
+    parser.add_argument("--seconds", type=float, default=0.004, help="of an update")
+    parser.add_argument("--overhead", type=float, default=0.003, help="of a task")
+    options = parser.parse_args()
+    settings.UPDATES_PER_ROUND = options.updates
+    warnings.filterwarnings("ignore", category=UserWarning)
+    parts[options.part](options)
+
+
+if __name__ == "__main__":
+    main()
