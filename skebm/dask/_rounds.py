@@ -121,8 +121,6 @@ class Orders(NamedTuple):
         Number of epochs of the fit.
     random : Random
         Of the epoch and the shard.
-    mass_per_batch : float or None
-        Mean total weight of the minibatches of all shards. None without weights.
     """
 
     epoch: int
@@ -130,7 +128,6 @@ class Orders(NamedTuple):
     n_rounds: int
     n_iter: float
     random: object
-    mass_per_batch: float | None
 
 
 def do_round(training, carried, shard, plan, orders, n_threads=None):
@@ -168,7 +165,9 @@ def do_round(training, carried, shard, plan, orders, n_threads=None):
     length, clock = 1 / orders.n_rounds, Clock(orders.n_iter, None)
     start = orders.epoch + orders.number * length
     random = orders.random.fold(1, orders.number)
-    span = Span(start, random, length, orders.mass_per_batch)
+    # The masses of shards count at the average, and not at their steps as well.
+    mass = shard.mass * len(rows) / n_rows / -(-len(rows) // plan.batch_size)
+    span = Span(start, random, length, mass)
     # Values of holes are not carried from round to round.
     completion = None
     if not issparse(X):

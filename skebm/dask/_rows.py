@@ -79,7 +79,6 @@ class DaskRows:
         plan = plan_of_shards(plan, self.shape[0], sizes)
         n_batches = [-(-n // plan.batch_size) for n in sizes]
         n_rounds = max(1, round(max(n_batches) / self.updates_per_round))
-        mass = self.mass and self.mass / sum(n_batches)
         if not training.shards:
             training.shards = tuple(
                 Carried.start(training.energy, plan, visit.fold(4, s))
@@ -94,7 +93,7 @@ class DaskRows:
             n_iter = done / progress if progress > 0 else clock.n_iter
             model, futures = sent(training), []
             for s, shard in enumerate(shards):
-                orders = Orders(epoch, number, n_rounds, n_iter, visit.fold(3, s), mass)
+                orders = Orders(epoch, number, n_rounds, n_iter, visit.fold(3, s))
                 facts = model, training.shards[s], plan, orders
                 task = cloudpickle.dumps(facts)
                 futures.append(client.submit(_round, task, shard, pure=False))

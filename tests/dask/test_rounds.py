@@ -1,0 +1,85 @@
+"""Rounds of shards, without Dask: what they learn, and their average."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from skebm.dask._parts import shared_out
+from skebm.dask._rounds import plan_of_shards, settle
+from skebm.objectives import PCD
+from skebm.optimizers import SGD, Adam
+from skebm.training import Plan
+
+
+@pytest.mark.parametrize(
+    ("lengths", "n_shards"),
+    [([7, 11, 13], 2), ([101], 3), ([1, 1], 5), ([97, 3, 5], 4)],
+)
+def test_shards_have_each_row_once(lengths, n_shards):
+    shards = shared_out(lengths, n_shards)
+    rows = [(k, i) for shard in shards for k, lo, hi in shard for i in range(lo, hi)]
+    assert sorted(rows) == [(k, i) for k, n in enumerate(lengths) for i in range(n)]
+    assert len(shards) == min(n_shards, sum(lengths))
+    sizes = [sum(hi - lo for _, lo, hi in shard) for shard in shards]
+    # A piece is at most about a quarter of a shard.
+    assert max(sizes) - min(sizes) <= max(1, 1.5 * sum(lengths) / (4 * n_shards))
+
+
+def some_plan(**changes):
+    plan = Plan(PCD(n_chains=100), SGD(), None, 0.1, 10, 100)
+    return replace(plan, **changes)
+
+
+@pytest.mark.parametrize("n_shards", [1, 2, 3, 4, 8, 16])
+@pytest.mark.parametrize("optimizer", [SGD(), Adam()])
+def test_shards_learn_as_much_in_an_epoch(n_shards, optimizer):
+    """Number of updates times length of step is that of one machine."""
+    n_rows = 24_000
+    sizes = [n_rows // n_shards] * n_shards
+    plan = plan_of_shards(some_plan(optimizer=optimizer), n_rows, sizes)
+    if n_shards > 4 and optimizer.is_adaptive:
+        assert (plan.batch_size, plan.learning_rate) == (25, 0.1)
+        return
+    n_updates = -(-sizes[0] // plan.batch_size)
+    assert_allclose(n_updates * plan.learning_rate, 240 * 0.1, rtol=0.02)
+    assert 25 <= plan.batch_size <= 100
+    assert plan.objective.n_chains == plan.batch_size
+
+
+def test_a_batch_of_all_rows_stays_whole():
+    plan = plan_of_shards(some_plan(batch_size=200), 200, [100, 100])
+    assert (plan.batch_size, plan.learning_rate) == (200, 0.1)
+
+
+class _Model:
+    def __init__(self, params):
+        self.params, self.is_projected = params, False
+
+    def project(self):
+        self.is_projected = True
+
+
+def test_the_average_is_weighted_by_rows():
+    random = np.random.default_rng(0)
+    draws = random.normal(size=(3, 2, 5, 2)).astype(np.float32)
+
+    class _Carried:
+        objective_state = "chains"
+
+    class _Training:
+        energy = _Model({"w": np.zeros((5, 2), np.float32)})
+
+        class average:  # noqa: N801
+            params = {"w": np.zeros((5, 2), np.float32)}
+            count = 0
+
+    results = [({"w": a}, {"w": b}, k, _Carried, 0.1) for k, (a, b) in enumerate(draws)]
+    settle(_Training, results, [2, 3, 5])
+    for k, target in enumerate((_Training.energy.params, _Training.average.params)):
+        naive = (2 * draws[0, k] + 3 * draws[1, k] + 5 * draws[2, k]) / 10
+        assert_allclose(target["w"], naive, rtol=1e-6)
+    assert _Training.energy.is_projected
+    assert _Training.average.count == 2
+    assert _Training.objective_state == "chains"
