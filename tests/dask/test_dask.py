@@ -142,8 +142,8 @@ def test_frames_settle_as_those_of_pandas(client, frame, known):
     if not known:
         parts = [frame[:60], frame[:0], frame[60:]]
         parts = [p.assign(town=p.town.cat.remove_unused_categories()) for p in parts]
-        collection = dd.from_delayed([dask.delayed(part) for part in parts])
-        collection["town"] = collection["town"].cat.as_unknown()
+        meta = parts[0][:0].assign(town=unknown_categories())
+        collection = dd.from_delayed([dask.delayed(part) for part in parts], meta)
     pandas = collection.compute()
     ours = small(DaskRBMDensity).fit(collection)
     plain = small(RBMDensity).fit(pandas)
@@ -156,6 +156,10 @@ def test_frames_settle_as_those_of_pandas(client, frame, known):
     local = ours.to_local().score_samples(pandas)
     assert_allclose(ours.score_samples(collection).compute(), local)
     assert list(ours.sample(2, random_state=0).columns) == list(frame.columns)
+
+
+def unknown_categories():
+    return dask.dataframe.utils.clear_known_categories(pd.Series([], dtype="category"))
 
 
 def test_classes_are_counted_over_all_shards(client, frame):
