@@ -21,6 +21,7 @@ HEAVY = ("linear_model", "svm", "ensemble", "neighbors", "impute", "decompositio
 # Imported only where a plot, a progress bar or a file of TensorBoard is asked for, or
 # where rows come from it.
 OPTIONAL = {"skops", "matplotlib", "rich", "tensorboardX", "polars", "pyarrow", "pyod"}
+OPTIONAL |= {"cloudpickle", "dask", "distributed"}
 
 
 def requirements(lines):

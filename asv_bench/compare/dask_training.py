@@ -14,7 +14,6 @@ takes the digits of MNIST from ``SKEBM_DATA``, thresholded at one half.
 import argparse
 import os
 import pickle
-import statistics
 import threading
 import time
 import warnings
@@ -22,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 
-import skebm.dask._base as settings
 from skebm import RBMDensity
 from skebm.dask import DaskRBMDensity
 from skebm.dask._rounds import (
@@ -33,6 +31,7 @@ from skebm.dask._rounds import (
     plan_of_shards,
     sent,
     settle,
+    updates_of_round,
 )
 from skebm.estimators import _base as fits
 from skebm.partition import AIS
@@ -57,6 +56,13 @@ def model(options, seed, cls=RBMDensity, **params):
         partition=partition,
         **params,
     )
+
+
+def on_cluster(options, seed, client):
+    """Return an estimator that trains on a cluster."""
+    rbm = model(options, seed, DaskRBMDensity, client=client)
+    rbm.updates_per_round = options.updates
+    return rbm
 
 
 def cluster_of(n_workers):
@@ -95,7 +101,7 @@ def likelihood(options):
             if n_workers:
                 rows = da.from_array(X, chunks=(-(-len(X) // (4 * n_workers)), -1))
                 rows = client.persist(rows)
-                rbm = model(options, seed, DaskRBMDensity, client=client)
+                rbm = on_cluster(options, seed, client)
             else:
                 rows, rbm = X, model(options, seed)
             started = time.perf_counter()
@@ -113,8 +119,9 @@ def likelihood(options):
 def speed(options):
     """Print rows a second of 1 and 2 processes of one thread, alternated.
 
-    The seconds of the rounds are compared, without reading and monitoring. Beside them
-    is the time of the processors that they took, which neighbours do not change.
+    The seconds of the epochs after the first one are compared, without reading and
+    monitoring. Beside them is the time that the workers spent on a processor, which
+    neighbours change less.
     """
     import dask.array as da
 
@@ -125,9 +132,13 @@ def speed(options):
     do_epoch, spent = DaskRows.do_epoch, []
 
     def timed(self, *facts):
+        client = self.parts.client
+        used = sum(client.run(time.process_time).values())
         started = time.perf_counter()
         rate = do_epoch(self, *facts)
-        spent.append(time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        used = sum(client.run(time.process_time).values()) - used
+        spent.append((len(X) / seconds, len(X) / used))
         return rate
 
     DaskRows.do_epoch = timed
@@ -136,21 +147,15 @@ def speed(options):
         for n, (_, client) in clusters.items():
             rows = client.persist(da.from_array(X, chunks=(len(X) // 8, -1)))
             spent.clear()
-            used = sum(client.run(time.process_time).values())
-            model(options, 0, DaskRBMDensity, client=client).fit(rows)
-            used = sum(client.run(time.process_time).values()) - used
-            first = 1 if len(spent) > 1 else 0  # the first epoch compiles
-            rate = len(X) / statistics.median(spent[first:])
-            found[n].append(rate)
-            n_visits = len(X) * options.epochs
-            print(
-                f"workers {n}: {rate:,.0f} rows/s, and {n_visits / used:,.0f} rows a "
-                "second of processor",
-                flush=True,
-            )
-    medians = {n: statistics.median(rates) for n, rates in found.items()}
-    first, *_, last = medians.values()
-    print(f"median {medians}, ratio {last / first:.2f}")
+            on_cluster(options, 0, client).fit(rows)
+            # The first epoch compiles, and reads the rows.
+            rates = np.median(spent[1:], axis=0)
+            found[n].append(rates)
+            text = "{:,.0f} rows/s, {:,.0f} rows a second of a worker's processor"
+            print(f"workers {n}:", text.format(*rates), flush=True)
+    rates = {n: np.median(rates, axis=0) for n, rates in found.items()}
+    ratio = rates[options.workers[-1]] / rates[options.workers[0]]
+    print(f"rows a second, ratio {ratio[0]:.2f}; of processor, ratio {ratio[1]:.2f}")
     for cluster, client in clusters.values():
         client.close()
         cluster.close()
@@ -164,7 +169,7 @@ def killed(options):
     for seed in options.seeds:
         cluster, client = cluster_of(2)
         rows = client.persist(da.from_array(X, chunks=(len(X) // 8, -1)))
-        rbm = model(options, seed, DaskRBMDensity, client=client)
+        rbm = on_cluster(options, seed, client)
         pids = client.run(os.getpid)
         victim = sorted(pids.values())[0]
         threading.Timer(options.after, os.kill, (victim, 9)).start()
@@ -194,9 +199,10 @@ class Simulated:
     def do_epoch(self, training, plan, epoch, clock, visit):
         """Do what ``DaskRows.do_epoch`` does."""
         sizes = [shard.units.shape[0] for shard in self.shards]
-        plan = plan_of_shards(plan, self.shape[0], sizes)
+        plan, factor = plan_of_shards(plan, self.shape[0], sizes)
         n_batches = -(-max(sizes) // plan.batch_size)
-        n_rounds = max(1, round(n_batches / self.updates_per_round))
+        n_updates = self.updates_per_round or updates_of_round(len(sizes), factor)
+        n_rounds = max(1, -(-n_batches // n_updates))
         if not training.shards:
             training.shards = tuple(
                 Carried.start(training.energy, plan, visit.fold(4, s))
@@ -243,7 +249,7 @@ def cost(options):
         ("10 Gb/s", 1.25e9),
         ("100 Gb/s", 12.5e9),
     ):
-        for k in (1, options.updates):
+        for k in (1, 3, options.updates or 25):
             computing = k * update
             # The client sends and receives the rounds of all shards, one by one.
             wire, overhead = 2 * sent_bytes / bandwidth, options.overhead
@@ -274,11 +280,10 @@ def main():
     parser.add_argument("--chains", type=int, default=64)
     parser.add_argument("--tolerance", type=float, default=0.3)
     parser.add_argument("--after", type=float, default=60.0, help="seconds to a kill")
-    parser.add_argument("--updates", type=int, default=settings.UPDATES_PER_ROUND)
+    parser.add_argument("--updates", type=int, help="of a round")
     parser.add_argument("--seconds", type=float, default=0.004, help="of an update")
     parser.add_argument("--overhead", type=float, default=0.003, help="of a task")
     options = parser.parse_args()
-    settings.UPDATES_PER_ROUND = options.updates
     warnings.filterwarnings("ignore", category=UserWarning)
     parts[options.part](options)
 

@@ -2,6 +2,7 @@
 
 import inspect
 from functools import partial, wraps
+from numbers import Integral
 
 import dask.array as da
 import numpy as np
@@ -16,10 +17,7 @@ from skebm.dask._rows import DaskRows
 from skebm.estimators._base import fit_hooks
 from skebm.tables import FirstRows
 
-# Updates of a shard between two averagings. 10 and 50 are as good as 1, and take less
-# time on the way (asv_bench/compare/dask_training.py).
-UPDATES_PER_ROUND = 50
-_PRIVATE = "client", "n_shards"
+_PRIVATE = "client", "n_shards", "updates_per_round"
 
 
 class OnCluster:
@@ -29,7 +27,7 @@ class OnCluster:
     on, and ``pickle`` leaves it out.
     """
 
-    client, n_shards = None, None
+    client = n_shards = updates_per_round = None
     # Names of lazy methods, and how many columns their results have.
     _lazy = {}
 
@@ -39,9 +37,10 @@ class OnCluster:
             return
         cls._local_class = local
 
-        def __init__(self, *args, client=None, n_shards=None, **params):  # noqa: N807
+        def __init__(self, *args, **params):  # noqa: N807
+            for name in _PRIVATE:
+                setattr(self, name, params.pop(name, None))
             local.__init__(self, *args, **params)
-            self.client, self.n_shards = client, n_shards
 
         __init__.__signature__ = inspect.signature(local.__init__)
         cls.__init__ = __init__
@@ -50,7 +49,12 @@ class OnCluster:
 
     def __sklearn_clone__(self):
         other = BaseEstimator.__sklearn_clone__(self)
-        other.client, other.n_shards = self.client, self.n_shards
+        return self._shared_with(other)
+
+    def _shared_with(self, other):
+        """Give another estimator the client and how it is used, and return it."""
+        for name in _PRIVATE:
+            setattr(other, name, getattr(self, name))
         return other
 
     def __getstate__(self):
@@ -68,14 +72,13 @@ class OnCluster:
     def _cluster(self):
         """Return the client, the number of shards, and what notices lost workers."""
         client = find_client(self.client)
-        n_shards = self.n_shards
-        if n_shards is None:
-            n_shards = len(workers_of(client))
-        elif not (isinstance(n_shards, int) and n_shards >= 1):
-            raise ValueError(
-                f"n_shards={n_shards!r} must be a whole number of at least 1, or None "
-                "for one shard on each worker."
-            )
+        for name in _PRIVATE[1:]:
+            value = getattr(self, name)
+            if not (value is None or (isinstance(value, Integral) and value >= 1)):
+                raise ValueError(
+                    f"{name}={value!r} must be a whole number of at least 1, or None."
+                )
+        n_shards = self.n_shards or len(workers_of(client))
         return client, n_shards, Lost(client)
 
 
@@ -133,7 +136,9 @@ class TrainsOnCluster(OnCluster):
         rows = super()._training_rows(
             sample, labels, summary.sample.weight, True, False, **options
         )
-        on_cluster = DaskRows(parts, reader, numbers, n_shards, UPDATES_PER_ROUND, lost)
+        on_cluster = DaskRows(
+            parts, reader, numbers, n_shards, self.updates_per_round, lost
+        )
         hooks = fit_hooks(X, y, sample_weight)
         return rows._replace(on_disk=on_cluster, go_on=go_on, hooks=hooks)
 

@@ -8,7 +8,15 @@ import cloudpickle
 import numpy as np
 
 from skebm.dask._cluster import Lost, threads_here, workers_of
-from skebm.dask._rounds import Carried, Orders, do_round, plan_of_shards, sent, settle
+from skebm.dask._rounds import (
+    Carried,
+    Orders,
+    do_round,
+    plan_of_shards,
+    sent,
+    settle,
+    updates_of_round,
+)
 
 
 @dataclass
@@ -23,8 +31,8 @@ class DaskRows:
     sampled : ndarray of int
         Numbers of the rows that the client has, in ascending order.
     n_shards : int
-    updates_per_round : int
-        Updates of a shard between two averagings.
+    updates_per_round : int or None
+        Updates of a shard between two averages. None chooses their number.
     lost : Lost
     left_out : ndarray of int
         Numbers of held-out rows, in ascending order.
@@ -34,7 +42,7 @@ class DaskRows:
     reader: object
     sampled: np.ndarray
     n_shards: int
-    updates_per_round: int
+    updates_per_round: int | None
     lost: Lost
     left_out: np.ndarray = field(default_factory=lambda: np.empty(0, int))
 
@@ -76,9 +84,10 @@ class DaskRows:
             The last learning rate.
         """
         client, (shards, sizes, masses, _) = self.parts.client, self._shards
-        plan = plan_of_shards(plan, self.shape[0], sizes)
+        plan, factor = plan_of_shards(plan, self.shape[0], sizes)
         n_batches = [-(-n // plan.batch_size) for n in sizes]
-        n_rounds = max(1, round(max(n_batches) / self.updates_per_round))
+        n_updates = self.updates_per_round or updates_of_round(len(sizes), factor)
+        n_rounds = max(1, -(-max(n_batches) // n_updates))
         if not training.shards:
             training.shards = tuple(
                 Carried.start(training.energy, plan, visit.fold(4, s))
@@ -91,12 +100,11 @@ class DaskRows:
             if progress == 1:
                 break
             n_iter = done / progress if progress > 0 else clock.n_iter
-            model, futures = sent(training), []
+            model, futures = cloudpickle.dumps((sent(training), plan)), []
             for s, shard in enumerate(shards):
                 orders = Orders(epoch, number, n_rounds, n_iter, visit.fold(3, s))
-                facts = model, training.shards[s], plan, orders
-                task = cloudpickle.dumps(facts)
-                futures.append(client.submit(_round, task, shard, pure=False))
+                own = cloudpickle.dumps((training.shards[s], orders))
+                futures.append(client.submit(_round, model, own, shard, pure=False))
             results = client.gather(futures)
             settle(training, results, masses)
             rate = results[0][4]
@@ -110,6 +118,6 @@ def _size(shard):
     return shard.units.shape[0], shard.mass, shard.weight is not None
 
 
-def _round(task, shard):
-    training, carried, plan, orders = pickle.loads(task)
+def _round(model, own, shard):
+    (training, plan), (carried, orders) = map(pickle.loads, (model, own))
     return do_round(training, carried, shard, plan, orders, threads_here())

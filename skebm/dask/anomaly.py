@@ -32,6 +32,8 @@ class DaskEBMAnomalyDetector(OnCluster, EBMAnomalyDetector, local=EBMAnomalyDete
         The client of the cluster. None takes the default client.
     n_shards : int, default=None
         In how many shards the rows are divided. None takes the number of workers.
+    updates_per_round : int, default=None
+        Updates of a shard between two averages; see :class:`DaskRBMDensity`.
 
     Attributes
     ----------
@@ -65,8 +67,7 @@ class DaskEBMAnomalyDetector(OnCluster, EBMAnomalyDetector, local=EBMAnomalyDete
         density = super()._new_density()
         if self._reads_tables and self.density == "rbm":
             params = density.get_params(deep=False)
-            density = DaskRBMDensity(**params)
-            density.client, density.n_shards = self.client, self.n_shards
+            density = self._shared_with(DaskRBMDensity(**params))
             density._shows_draws = False
         return density
 

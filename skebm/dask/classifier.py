@@ -34,6 +34,8 @@ class DaskEnergyClassifier(TrainsOnCluster, EnergyClassifier, local=EnergyClassi
         The client of the cluster. None takes the default client.
     n_shards : int, default=None
         In how many shards the rows are divided. None takes the number of workers.
+    updates_per_round : int, default=None
+        Updates of a shard between two averages; see :class:`DaskRBMDensity`.
 
     Attributes
     ----------

@@ -36,6 +36,10 @@ class DaskRBMDensity(TrainsOnCluster, RBMDensity, local=RBMDensity):
         stored.
     n_shards : int, default=None
         In how many shards the rows are divided. None takes the number of workers.
+    updates_per_round : int, default=None
+        Updates of a shard between two averages. None takes 100 over the number of
+        shards and over the factor of their steps, which is at most 4. More updates a
+        round take fewer messages, and may learn less.
 
     Attributes
     ----------
