@@ -17,6 +17,7 @@ import pickle
 import threading
 import time
 import warnings
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,10 @@ from skebm.dask._rounds import (
     updates_of_round,
 )
 from skebm.estimators import _base as fits
+from skebm.objectives import PCD
+from skebm.optimizers import SGD
 from skebm.partition import AIS
-from skebm.training import train
+from skebm.training import Plan, train
 
 
 def digits(n_rows):
@@ -239,30 +242,29 @@ def simulation(options):
 
 
 def cost(options):
-    """Print the bytes and the seconds of a round, and where a fit stops gaining."""
-    n_parameters = 784 * options.hidden + 784 + options.hidden
-    sent_bytes = 4 * 2 * n_parameters + 4 * 100 * (784 + options.hidden)
-    update = options.seconds
-    print(f"bytes of a round, each way and shard: {sent_bytes / 1e6:.1f} MB")
-    for name, bandwidth in (
-        ("1 Gb/s", 125e6),
-        ("10 Gb/s", 1.25e9),
-        ("100 Gb/s", 12.5e9),
-    ):
-        for k in (1, 3, options.updates or 25):
-            computing = k * update
-            # The client sends and receives the rounds of all shards, one by one.
-            wire, overhead = 2 * sent_bytes / bandwidth, options.overhead
-            most = computing / (wire + overhead)
-            rates = {
-                n: n * k * 100 / (computing + n * (wire + overhead))
-                for n in (2, 8, 64, 512)
-            }
-            rates = {n: f"{rate * update / 100:.1f}" for n, rate in rates.items()}
-            print(
-                f"{name}, {k} updates a round: half of the speed at {most:.1f} shards; "
-                f"times one machine {rates}"
-            )
+    """Print what a round exchanges, and the speed of a cluster beside one machine.
+
+    A round takes the time of its updates, and for each shard the time on the wire of
+    the client and of a task. The number of updates of a round is that of the defaults,
+    or ``--updates``.
+    """
+    n_units = 784 + options.hidden
+    n_parameters = 784 * options.hidden + n_units
+    n_bytes = 4 * (2 * n_parameters + 100 * n_units)  # parameters, average, chains
+    print(f"a round sends {n_bytes / 1e6:.1f} MB to each shard, and gets as many")
+    networks = {"1 Gb/s": 125e6, "10 Gb/s": 1.25e9, "100 Gb/s": 12.5e9}
+    for (name, bandwidth), batch in product(networks.items(), (100, 1000)):
+        plan = Plan(PCD(), SGD(), None, 1.0, 1, batch)
+        gains = {}
+        for n in (2, 4, 8, 16, 64, 512):
+            local, factor = plan_of_shards(plan, 10**8, [10**8 // n] * n)
+            k = options.updates or updates_of_round(n, factor)
+            computing = k * local.batch_size * options.seconds / 100
+            talking = n * (2 * n_bytes / bandwidth + options.overhead)
+            whole = n * k * local.batch_size * options.seconds / 100
+            gains[n] = whole / (computing + talking)
+        gains = ", ".join(f"{n}: {gain:.1f}" for n, gain in gains.items())
+        print(f"{name}, batches of {batch}: times one machine at n shards {gains}")
 
 
 def main():
@@ -281,8 +283,8 @@ def main():
     parser.add_argument("--tolerance", type=float, default=0.3)
     parser.add_argument("--after", type=float, default=60.0, help="seconds to a kill")
     parser.add_argument("--updates", type=int, help="of a round")
-    parser.add_argument("--seconds", type=float, default=0.004, help="of an update")
-    parser.add_argument("--overhead", type=float, default=0.003, help="of a task")
+    parser.add_argument("--seconds", type=float, default=0.0032, help="of an update")
+    parser.add_argument("--overhead", type=float, default=0.004, help="of a task")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", category=UserWarning)
     parts[options.part](options)
