@@ -214,7 +214,9 @@ class Simulated:
         for number in range(n_rounds):
             copy, results = pickle.dumps(sent(training)), []
             for s, shard in enumerate(self.shards):
-                orders = Orders(epoch, number, n_rounds, clock.n_iter, visit.fold(3, s))
+                orders = Orders(
+                    epoch, number, n_rounds, clock.n_iter, 0.0, visit.fold(3, s)
+                )
                 facts = pickle.loads(copy), training.shards[s], shard, plan, orders
                 results.append(do_round(*facts))
             settle(training, results, sizes)

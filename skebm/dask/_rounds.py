@@ -129,8 +129,8 @@ class Orders(NamedTuple):
         Number of epochs before this one in this fit.
     number, n_rounds : int
         The number of the round, and how many rounds an epoch has.
-    n_iter : float
-        Number of epochs of the fit.
+    n_iter, progress : int, float
+        Number of epochs of the fit, and the share that is done, if by time.
     random : Random
         Of the epoch and the shard.
     """
@@ -138,8 +138,24 @@ class Orders(NamedTuple):
     epoch: int
     number: int
     n_rounds: int
-    n_iter: float
+    n_iter: int
+    progress: float
     random: object
+
+
+class RoundClock(Clock):
+    """The progress of a training by epochs, at least the share before the round.
+
+    The clocks of machines differ, so only the client looks at the time.
+    """
+
+    def __init__(self, orders):
+        super().__init__(orders.n_iter, None)
+        self._before = orders.progress
+
+    @property
+    def _share_of_time(self):
+        return self._before
 
 
 def do_round(training, carried, shard, plan, orders, n_threads=None):
@@ -174,7 +190,7 @@ def do_round(training, carried, shard, plan, orders, n_threads=None):
         return (*_parameters(training), carried, 0.0)
     X, weight = shard.units[rows], shard.weight
     weight = None if weight is None else weight[rows]
-    length, clock = 1 / orders.n_rounds, Clock(orders.n_iter, None)
+    length, clock = 1 / orders.n_rounds, RoundClock(orders)
     start = orders.epoch + orders.number * length
     random = orders.random.fold(1, orders.number)
     # The masses of shards count at the average, and not at their steps as well.

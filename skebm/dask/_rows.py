@@ -95,14 +95,13 @@ class DaskRows:
             )
         rate = 0.0
         for number in range(n_rounds):
-            done = epoch + number / n_rounds
-            progress = clock.progress(done)
+            progress = clock.progress(epoch + number / n_rounds)
             if progress == 1:
                 break
-            n_iter = done / progress if progress > 0 else clock.n_iter
             model, futures = cloudpickle.dumps((sent(training), plan)), []
             for s, shard in enumerate(shards):
-                orders = Orders(epoch, number, n_rounds, n_iter, visit.fold(3, s))
+                place = epoch, number, n_rounds, clock.n_iter, progress
+                orders = Orders(*place, visit.fold(3, s))
                 own = cloudpickle.dumps((training.shards[s], orders))
                 futures.append(client.submit(_round, model, own, shard, pure=False))
             results = client.gather(futures)

@@ -221,6 +221,22 @@ def test_held_out_rows_are_not_learned_from(client, bits, monkeypatch):
     assert "validation_score" in rbm.history_
 
 
+def test_time_ends_a_fit(client, bits):
+    X = da.from_array(bits, chunks=(50, 7))
+    rbm = small(DaskRBMDensity, n_iter=10**6, max_time=0.3, batch_size=20).fit(X)
+    assert 1 <= rbm.n_iter_ < 10**6
+    assert rbm.history_["learning_rate"][-1] < 0.5 * rbm.history_["learning_rate"][0]
+
+
+def test_a_fit_goes_on(client, bits):
+    X = da.from_array(bits, chunks=(50, 7))
+    rbm = small(DaskRBMDensity, warm_start=True).fit(X)
+    before, n_iter = rbm.components_.copy(), rbm.n_iter_
+    rbm.fit(X)
+    assert rbm.n_iter_ == 2 * n_iter
+    assert 0 < np.abs(rbm.components_ - before).max() < 0.5
+
+
 def test_a_search_takes_the_thread_of_its_task(client, bits):
     search = GridSearchCV(small(RBMDensity), {"n_components": [2, 3]}, cv=2)
     with joblib.parallel_config(backend="dask"):
