@@ -4,6 +4,7 @@
     python asv_bench/compare/dask_training.py --part speed
     python asv_bench/compare/dask_training.py --part killed
     python asv_bench/compare/dask_training.py --part simulation --workers 8 64 512
+    python asv_bench/compare/dask_training.py --part census
     python asv_bench/compare/dask_training.py --part cost
 
 ``--workers 0`` is one machine without Dask. The simulation does the rounds of all
@@ -243,6 +244,25 @@ def simulation(options):
             told(name, rbm, X_test, seconds, len(X) * options.epochs)
 
 
+def census(options):
+    """Print how far the columns of a Dask frame are from the columns of pandas."""
+    import dask.dataframe as dd
+    from _base import load_census
+
+    frame, _ = load_census()
+    cluster, client = cluster_of(2)
+    params = {"n_components": 4, "n_iter": 1, "random_state": 0}
+    ours = DaskRBMDensity(client=client, **params)
+    ours.fit(dd.from_pandas(frame, npartitions=13))
+    plain = RBMDensity(**params).fit(frame)
+    print("same kinds", ours._table.kinds == plain._table.kinds)
+    print("same units", ours.unit_names_.tolist() == plain.unit_names_.tolist())
+    one, other = (e._encoding.encode(e._table.matrix(frame)) for e in (ours, plain))
+    print(f"largest difference of a unit {np.nanmax(np.abs(one - other)):.1e}")
+    client.close()
+    cluster.close()
+
+
 def cost(options):
     """Print what a round exchanges, and the speed of a cluster beside one machine.
 
@@ -272,7 +292,9 @@ def cost(options):
 def main():
     """Run the parts that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parts = {f.__name__: f for f in (likelihood, speed, killed, simulation, cost)}
+    parts = {
+        f.__name__: f for f in (likelihood, speed, killed, simulation, census, cost)
+    }
     parser.add_argument("--part", choices=parts, required=True)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
