@@ -97,6 +97,7 @@ class TrainsOnCluster(OnCluster):
                 "partial_fit takes rows in memory. Call fit on the collection of Dask; "
                 "warm_start=True goes on from the parameters of the last fit."
             )
+        self._refuse_checkpoints()
         client, n_shards, lost = self._cluster()
         self._on = client, n_shards, lost
         try:
@@ -107,6 +108,15 @@ class TrainsOnCluster(OnCluster):
                 self._training.shards = ()
         lost.warn(stacklevel=4)
         return self
+
+    def _refuse_checkpoints(self):
+        callbacks = getattr(self, "_skl_callbacks", ())
+        if any(hasattr(callback, "begin_fit") for callback in callbacks):
+            raise ValueError(
+                "Checkpoint keeps fits of rows in memory or on disk, and not fits on a "
+                "cluster. Fit without it, or convert the collection to Parquet files "
+                "and fit to these."
+            )
 
     def _training_rows(self, X, y, sample_weight, go_on, is_stream, **options):
         if not is_collection(X):

@@ -13,9 +13,10 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import clone
 
+from skebm.checkpoints import Place
 from skebm.inference import FreshCompletion
 from skebm.tables.disk import Buffer
-from skebm.training import Span, visit_rows
+from skebm.updates import Span, visit_rows
 from skebm.utils._clock import Clock
 from skebm.utils._parallel import use_threads
 
@@ -191,17 +192,18 @@ def do_round(training, carried, shard, plan, orders, n_threads=None):
     X, weight = shard.units[rows], shard.weight
     weight = None if weight is None else weight[rows]
     length, clock = 1 / orders.n_rounds, RoundClock(orders)
-    start = orders.epoch + orders.number * length
     random = orders.random.fold(1, orders.number)
     # The masses of shards count at the average, and not at their steps as well.
     mass = shard.mass * len(rows) / n_rows / -(-len(rows) // plan.batch_size)
-    span = Span(start, random, length, mass)
     # Values of holes are not carried from round to round.
     completion = None
     if not issparse(X):
         completion = FreshCompletion.of(Buffer(X, _same, rows), plan.kernel)
+    start = orders.number * length
+    span = Span(orders.epoch, random, completion, 0, 0, start, length, mass)
+    place = Place(training, clock, completion, None, None)
     with use_threads(granted=n_threads), np.errstate(over="ignore", invalid="ignore"):
-        rate = visit_rows(training, X, weight, plan, span, clock, completion)
+        rate = visit_rows(training, X, weight, plan, span, place)
     carried = Carried(training.objective_state, training.optimizer_state)
     return (*_parameters(training), carried, rate)
 

@@ -17,6 +17,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skebm import EBMAnomalyDetector, EnergyClassifier, RBMDensity
+from skebm.callbacks import Checkpoint
 from skebm.dask import DaskEBMAnomalyDetector, DaskEnergyClassifier, DaskRBMDensity
 from skebm.dask import _cluster as of_cluster
 from skebm.dask._rows import DaskRows
@@ -88,6 +89,14 @@ def test_the_number_of_workers_does_not_change_the_bits(client, bits):
         assert_array_equal(other.components_, fits[0].components_)
     two = small(DaskRBMDensity, n_shards=2, batch_size=20).fit(X)
     assert (two.components_ != fits[0].components_).any()
+
+
+def test_checkpoints_are_refused(client, bits, tmp_path):
+    rbm = small(DaskRBMDensity).set_callbacks(Checkpoint(tmp_path / "run.skebm"))
+    with pytest.raises(ValueError, match="not fits on a cluster"):
+        rbm.fit(da.from_array(bits, chunks=(50, 7)))
+    assert not list(tmp_path.iterdir())
+    assert rbm.fit(bits).n_iter_ == 2
 
 
 def test_a_lost_worker_costs_a_round_and_changes_no_bit(bits, monkeypatch):
