@@ -12,7 +12,7 @@ from skebm import (
     EnergyImputer,
     RBMDensity,
 )
-from skebm.energies import ClassChain, ClassMLP, RBMRecipe
+from skebm.energies import MLP, ClassChain, ClassMLP, RBMRecipe
 from skebm.objectives import PCD, Hinge
 from skebm.partition import AIS, Auto
 from skebm.samplers import ParallelTempering
@@ -50,6 +50,7 @@ WITH_LEVELS = FRAME[["real", "text"]].set_axis(
 )
 TEXTS = np.array([["a", "b"], ["b", "c"], ["c", "b"]] * 20, dtype=object)
 _SMALL = {"n_components": 3, "n_iter": 2, "random_state": 0}
+_MLP = MLP((3,), n_networks=2)
 # The exact log Z where there is one, else a rough one: many tests score these fits.
 _ROUGH = Auto(ais=AIS(7, tolerance=5.0, max_temperatures=100))
 
@@ -89,9 +90,12 @@ FITS = {
         FRAME,
     ),
     "pairwise": (EnergyDensity("pairwise", n_iter=2, random_state=0), BITS),
-    "perceptron": (EnergyDensity("mlp", n_iter=2, random_state=0), REALS),
+    "perceptron": (
+        EnergyDensity(_MLP, n_iter=2, random_state=0),
+        REALS,
+    ),
     "chains of a perceptron": (
-        EnergyDensity("mlp", n_iter=2, objective="pcd", random_state=0),
+        EnergyDensity(_MLP, n_iter=2, objective="pcd", random_state=0),
         REALS,
     ),
     "experts": (EBMAnomalyDetector(random_state=0), HOLEY),

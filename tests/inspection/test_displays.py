@@ -40,6 +40,8 @@ DISPLAYS = {
 # What an estimator lacks for a display.
 LACKS = {
     "pairwise": {"filters"},
+    "perceptron": {"filters"},
+    "chains of a perceptron": {"filters"},
     "classifier": {"landscape", "gap", "chains", "samples"},
     "named classes": {"landscape", "gap", "chains", "samples"},
     "quadratic classes": {"landscape", "gap", "chains", "samples", "filters"},

@@ -255,13 +255,14 @@ def _sum(line, values, ups, factors, chances):
     values``, whose exponential is ``ups * factors``.
     """
     zero, one = line.dtype.type(0), line.dtype.type(1)
+    for j in range(len(line)):
+        chances[j] = one - one / (one + ups[j] * factors[j])
+    # A loop of its own: one that writes is vectorised only where the arrays are far
+    # apart in memory, so that the order of the sum would depend on where they are.
     linear, product = zero, 1.0
     for j in range(len(line)):
-        off = one / (one + ups[j] * factors[j])
-        on = one - off
-        chances[j] = on
         linear += max(line[j] + values[j], zero)
-        product *= np.float64(max(on, off))
+        product *= np.float64(max(chances[j], one - chances[j]))
     return linear - np.log(product)
 
 
