@@ -197,16 +197,14 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
         Z, weight, labels = rows.units, rows.weight, rows.labels
         numbers = np.arange(Z.shape[0]) if weight is None else np.flatnonzero(weight)
         kept, held_out = hold_out(numbers, labels, self.validation_fraction, random)
-        numbers_of_parts = kept, held_out
+        if rows.on_disk is not None:
+            rows = rows._replace(on_disk=rows.on_disk.without(held_out, kept))
         parts = [
             (Z[k], None if weight is None else weight[k]) for k in (kept, held_out)
         ]
         (Z, weight), held_out = parts
         labels = None if labels is None else labels[kept]
-        rows = rows._replace(units=Z, weight=weight, labels=labels, held_out=held_out)
-        if rows.on_disk is None:
-            return rows
-        return rows._replace(on_disk=rows.on_disk.without(*numbers_of_parts[::-1]))
+        return rows._replace(units=Z, weight=weight, labels=labels, held_out=held_out)
 
     def _visited(self, rows):
         """Return the rows of an epoch, in which some may occur several times."""
