@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.dask._cluster import Lost, find_client, workers_of
-from skebm.dask._parts import Parts, as_rows, is_collection, rows_of
+from skebm.dask._parts import Parts, as_rows, computed, is_collection, rows_of
 from skebm.dask._rows import DaskRows
 from skebm.estimators._base import fit_hooks
 from skebm.tables import FirstRows
@@ -87,10 +87,7 @@ class TrainsOnCluster(OnCluster):
 
     def _fit(self, X, y, sample_weight, n_iter=None, **options):
         if not is_collection(X):
-            y, sample_weight = (
-                values.compute() if is_collection(values) else values
-                for values in (y, sample_weight)
-            )
+            y, sample_weight = computed(y), computed(sample_weight)
             return super()._fit(X, y, sample_weight, n_iter, **options)
         if n_iter is not None:
             raise ValueError(

@@ -27,6 +27,11 @@ def is_collection(X):
     return is_dask_collection(X)
 
 
+def computed(values):
+    """Return the values of a collection, and other values as they are."""
+    return values.compute() if is_collection(values) else values
+
+
 def rows_of(X):
     """Return a collection of two dimensions whose partitions hold whole rows."""
     if getattr(X, "ndim", None) != 2 or not hasattr(X, "to_delayed"):

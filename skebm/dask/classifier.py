@@ -3,7 +3,7 @@
 import numpy as np
 
 from skebm.dask._base import TrainsOnCluster
-from skebm.dask._parts import is_collection
+from skebm.dask._parts import computed, is_collection
 from skebm.estimators import EnergyClassifier
 from skebm.tables import check_classes, is_labelled, label_numbers, settled_classes
 
@@ -79,11 +79,7 @@ class DaskEnergyClassifier(TrainsOnCluster, EnergyClassifier, local=EnergyClassi
     def score(self, X, y, sample_weight=None, *, groups=None):
         """Return the accuracy of the labels of lowest energy, computed at once."""
         if is_collection(X):
-            X, y, sample_weight = self.predict(X), _here(y), _here(sample_weight)
+            X, y, sample_weight = self.predict(X), computed(y), computed(sample_weight)
             right = np.asarray(X) == np.asarray(y)
             return float(np.average(right, weights=sample_weight))
         return super().score(X, y, sample_weight, groups=groups)
-
-
-def _here(values):
-    return values.compute() if is_collection(values) else values

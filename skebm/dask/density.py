@@ -77,7 +77,3 @@ chunktype=numpy.ndarray>
     def _ready(self, name):
         if name == "score_samples":
             self.log_partition_.value  # noqa: B018
-
-    def score(self, X, y=None):
-        """Return the mean log-likelihood of the rows, which is computed at once."""
-        return float(self.score_samples(X).mean())
