@@ -36,6 +36,7 @@ ALLOWED = {
     "partition": _LEARNED | {"training"},
     "metrics": {"utils"},
     "monitoring": _LEARNED | {"training", "metrics"},
+    "planning": _LEARNED | {"training", "monitoring"},
     # Of fitted estimators it uses public attributes only.
     "inspection": {"utils", "tables", "samplers", "inference", "metrics"},
     "testing": {"utils", "energies", "samplers"},
@@ -61,6 +62,7 @@ NEIGHBOURS = {
     "estimators/imputer.py": {"density"},
     "inference/conditionals.py": {"completion"},
     "monitoring/epochs.py": {"plateau"},
+    "planning/growth.py": {"plan"},
     "objectives/conditional.py": {"losses"},
     "layers/mixed.py": {"categorical", "columns", "normals", "tree"},
     "partition/auto.py": {"ais", "exact", "trajectory"},
@@ -261,7 +263,7 @@ def test_estimators_are_thin():
 ABOVE = {
     *("samplers", "inference", "objectives", "optimizers", "penalties", "training"),
     "updates",
-    *("partition", "monitoring", "estimators"),
+    *("partition", "monitoring", "planning", "estimators"),
 }
 INSIDE = {"weights", "hidden", "visible", "inputs", "coupling"}
 VALUES = {"ndarray", "str", "list", "dict", "tuple", "slice", "Mapping", "DataFrame"}

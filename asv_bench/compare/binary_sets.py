@@ -26,9 +26,9 @@ from scipy.special import logsumexp
 from sklearn.base import clone
 
 from skebm import RBMDensity
-from skebm.estimators._plan import make_plan
 from skebm.objectives import PCD
 from skebm.partition import AIS, Auto
+from skebm.planning import make_plan
 
 # Test nats of mixtures of Bernoullis from an earlier script; they set the bar.
 SETS = {

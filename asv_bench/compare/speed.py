@@ -38,9 +38,9 @@ from sklearn.neural_network import BernoulliRBM
 from threadpoolctl import threadpool_limits
 
 from skebm import RBMDensity
-from skebm.estimators._plan import make_plan
 from skebm.objectives import PCD
 from skebm.partition import AIS
+from skebm.planning import make_plan
 from skebm.training import train
 from skebm.utils._parallel import use_threads
 

@@ -11,14 +11,12 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skebm.checkpoints import keeper_of
 from skebm.energies import Energy
-from skebm.estimators._capacity import grow
-from skebm.estimators._plan import make_plan
 from skebm.monitoring import MONITORS, Epochs, complaint
 from skebm.optimizers import SCHEDULES
 from skebm.partition import LogPartition, find_partition
+from skebm.planning import grow, make_plan
 from skebm.training import Training, train
 from skebm.utils._going_on import defining, refuse_changes, whole
-from skebm.utils._hold_out import hold_out
 from skebm.utils._parallel import blocks_of, map_blocks, use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import HasMethods, Interval, StrOptions
@@ -150,7 +148,7 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
     def _train(self, training, rows, plan):
         """Run the training loop, and set the fitted attributes."""
         stopped = training.interrupted and plan.n_iter == 0  # while it grew
-        dtype, rows = training.energy.dtype, self._visited(rows)
+        dtype, rows = training.energy.dtype, rows.visited()
         Z, held_out = rows.units.astype(dtype, copy=False), rows.held_out
         held_out = held_out and (held_out[0].astype(dtype, copy=False), held_out[1])
         random = training.random.fold(3)
@@ -190,25 +188,7 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
     def _split(self, rows, random):
         """Return the rows without those that are held out, if any are."""
         holds_out = self._stops_early and not rows.is_stream
-        return self._parted(rows, random) if holds_out else rows
-
-    def _parted(self, rows, random):
-        """Return the rows without a share that is held out."""
-        Z, weight, labels = rows.units, rows.weight, rows.labels
-        numbers = np.arange(Z.shape[0]) if weight is None else np.flatnonzero(weight)
-        kept, held_out = hold_out(numbers, labels, self.validation_fraction, random)
-        if rows.on_disk is not None:
-            rows = rows._replace(on_disk=rows.on_disk.without(held_out, kept))
-        parts = [
-            (Z[k], None if weight is None else weight[k]) for k in (kept, held_out)
-        ]
-        (Z, weight), held_out = parts
-        labels = None if labels is None else labels[kept]
-        return rows._replace(units=Z, weight=weight, labels=labels, held_out=held_out)
-
-    def _visited(self, rows):
-        """Return the rows of an epoch, in which some may occur several times."""
-        return rows
+        return rows.parted(self.validation_fraction, random) if holds_out else rows
 
     def _fitted_attributes(self, training):
         """Return the fitted attributes at the present state of a training."""

@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.utils import check_array
 
 from skebm.energies import Summary, rbm_from_parameters
-from skebm.estimators._plan import make_plan
 from skebm.inference import at_chain_marginals
+from skebm.planning import make_plan
 from skebm.tables import Encoding, Table
 from skebm.training import Training
 from skebm.utils._going_on import defining

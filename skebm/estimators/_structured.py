@@ -16,7 +16,6 @@ from skebm.tables import (
     refuse_groups,
     with_columns,
 )
-from skebm.utils._hold_out import hold_out_groups
 from skebm.utils._parallel import use_threads
 from skebm.utils._validation import resolve
 
@@ -80,19 +79,8 @@ class StructuredMixin:
         Z = with_columns(self._encoding.encode(X), columns)
         layers = self._encoding.layer(Z.dtype), *self._labels.layers(Z.dtype)
         facts = Columns(list(layers)), hooks, go_on, is_stream
-        return TrainingRows(Z, weight, *facts)
-
-    def _parted(self, rows, random):
-        """Return the rows without a share that is held out, in whole chains."""
-        if self._labels is None or not self._labels.takes_groups:
-            return super()._parted(rows, random)
-        Z, weight = rows.units, rows.weight
-        parts = [
-            (Z[part], None if weight is None else weight[part])
-            for part in hold_out_groups(Z, self.validation_fraction, random)
-        ]
-        (Z, weight), held_out = parts
-        return rows._replace(units=Z, weight=weight, held_out=held_out)
+        chains = self._labels.takes_groups
+        return TrainingRows(Z, weight, *facts, in_chains=chains)
 
     # -- what predictions are made of ------------------------------------------------
 

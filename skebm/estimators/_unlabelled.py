@@ -3,7 +3,6 @@
 import warnings
 
 import numpy as np
-from scipy.sparse import issparse, vstack
 
 from skebm.tables import (
     MISSING,
@@ -20,8 +19,6 @@ from skebm.utils._validation import is_auto
 # rows of the training digits, 0.1 is best for 100 labels among 0.01, 0.03, 0.1, 0.2 and
 # 0.5, and 0.03 for 1000 (asv_bench/compare/semi_supervised.py).
 _LARGEST_SHARE = 0.1
-# Smallest share of the visits of an epoch that rows with a label get.
-_LEAST = 0.25
 _REMEDY = (
     "y has rows without a label (-1 or None), and energy={energy!r} has no density of "
     "rows to learn from them. Set energy='rbm', or generative_weight=0 to learn from "
@@ -98,39 +95,3 @@ class UnlabelledMixin:
         there = rows.labels >= 0
         weight = None if rows.weight is None else rows.weight[there]
         return rows._replace(X=rows.X[there], weight=weight, labels=rows.labels[there])
-
-    def _parted(self, rows, random):
-        """Hold out rows with a label only."""
-        if rows.labels is None or (rows.labels >= 0).all():
-            return super()._parted(rows, random)
-        there = rows.labels >= 0
-        parts = super()._parted(_taken(rows, there), random)
-        rest = _taken(rows, ~there)
-        stack = vstack if issparse(rest.units) else np.concatenate
-        units = stack([parts.units, rest.units])
-        weight = rest.weight
-        if weight is not None:
-            weight = np.concatenate([parts.weight, weight])
-        labels = np.concatenate([parts.labels, rest.labels])
-        return parts._replace(units=units, weight=weight, labels=labels)
-
-    def _visited(self, rows):
-        """Repeat rows with a label, at weights that make up for it."""
-        if rows.labels is None:
-            return rows
-        there = rows.labels >= 0
-        n_labelled, n_others = there.sum(), (~there).sum()
-        times = int(np.ceil(_LEAST / (1 - _LEAST) * n_others / n_labelled))
-        if times <= 1:
-            return rows
-        counts = np.where(there, times, 1)
-        weight = np.ones(len(there)) if rows.weight is None else rows.weight
-        repeated = _taken(rows, np.repeat(np.arange(len(there)), counts))
-        return repeated._replace(weight=np.repeat(weight / counts, counts))
-
-
-def _taken(rows, chosen):
-    """Return chosen rows."""
-    units, weight = rows.units[chosen], rows.weight
-    weight = None if weight is None else weight[chosen]
-    return rows._replace(units=units, weight=weight, labels=rows.labels[chosen])

@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skebm import EnergyClassifier, EnergyDensity, RBMDensity
 from skebm.energies import MLP, RBMRecipe
-from skebm.estimators import _capacity
+from skebm.planning import growth
 
 COLUMNS = ["size", "n_parameters", "train_score", "validation_score"]
 COLUMNS += ["gain", "gain_error", "seconds", "chosen"]
@@ -163,7 +163,7 @@ def test_rows_of_every_kind(rng):
 
 @pytest.mark.parametrize("n_sizes", [0, 2])
 def test_ctrl_c_leaves_the_choice_so_far(bits, monkeypatch, n_sizes):
-    train, calls = _capacity.train, []
+    train, calls = growth.train, []
 
     def interrupted(*arguments):
         training = train(*arguments)
@@ -171,7 +171,7 @@ def test_ctrl_c_leaves_the_choice_so_far(bits, monkeypatch, n_sizes):
         calls.append(training)
         return training
 
-    monkeypatch.setattr(_capacity, "train", interrupted)
+    monkeypatch.setattr(growth, "train", interrupted)
     model = RBMDensity("auto", **FAST)
     with pytest.raises(KeyboardInterrupt):
         model.fit(bits)

@@ -15,7 +15,7 @@ from sklearn.neural_network import BernoulliRBM
 from sklearn.pipeline import make_pipeline
 
 from skebm import RBMDensity
-from skebm.estimators._plan import make_plan
+from skebm.planning import make_plan
 from tests.models import grid
 
 N_ROWS, N_COLUMNS, N_HIDDEN = 101, 5, 3

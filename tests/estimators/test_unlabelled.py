@@ -112,7 +112,7 @@ def test_visits_of_an_epoch(n_labelled, has_weight, rng):
     numbers, labels = np.arange(n), np.where(np.arange(n) < n_labelled, 0, -1)
     weight = rng.random(n) if has_weight else None
     rows = TrainingRows(numbers[:, None], weight, None, {}, False, False, labels)
-    visits = EnergyClassifier()._visited(rows)
+    visits = rows.visited()
     assert (visits.labels >= 0).mean() >= 0.25
     total = np.bincount(visits.units[:, 0], weights=visits.weight, minlength=n)
     np.testing.assert_allclose(total, np.ones(n) if weight is None else weight)

@@ -5,7 +5,6 @@ from scipy.optimize import minimize
 
 from skebm import RBMDensity
 from skebm.energies import RBM
-from skebm.estimators._plan import make_plan
 from skebm.layers import Bernoulli
 from skebm.objectives import OBJECTIVES
 from skebm.objectives.sitewise import (
@@ -15,6 +14,7 @@ from skebm.objectives.sitewise import (
     RatioMatching,
 )
 from skebm.optimizers import Adam
+from skebm.planning import make_plan
 from skebm.testing import check_objective
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skebm import RBMDensity, tables
-from skebm.estimators._plan import make_plan
+from skebm.planning import make_plan
 from skebm.tables.curves import Curve
 from skebm.tables.encoding import Encoding
 from skebm.tables.kinds import KINDS, find_kind

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skebm.estimators._plan import make_plan
 from skebm.monitoring import FEWEST_ROWS, CapacityPath, Epochs, subsample
+from skebm.planning.plan import make_plan
 from skebm.training import Training, train
 
 # Sizes in a row that gain nothing before the growth ends.
@@ -122,8 +122,8 @@ class _Stage:
         self.estimator, self.layer, self.keeper = estimator, rows.layer, rows.keeper
         self.max_time = estimator.max_time
         if rows.held_out is None:
-            rows = estimator._parted(rows, random.fold(0))
-        rows = estimator._visited(rows)
+            rows = rows.parted(estimator.validation_fraction, random.fold(0))
+        rows = rows.visited()
         self.Z, self.mass = rows.units.astype(dtype, copy=False), rows.weight
         held_out = rows.held_out[0].astype(dtype, copy=False), rows.held_out[1]
         facts = rows.layer, random.fold(1), getattr(estimator, "_encoding", None)
