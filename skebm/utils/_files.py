@@ -1,14 +1,19 @@
 """Files that are whole at any moment."""
 
+import glob
 import os
 from contextlib import suppress
 from uuid import uuid4
+
+# Digits of the name of a file that is not whole yet.
+_DIGITS = 8
 
 
 def refuse_unwritable(path):
     """Raise a sentence if a file cannot be written to ``path``.
 
-    It writes a file of another name beside it, and removes it.
+    It writes a file of another name beside it, and removes it, as well as those that
+    were left by processes that were killed while they wrote.
 
     Raises
     ------
@@ -26,6 +31,7 @@ def refuse_unwritable(path):
             f"{path!r} cannot be written: there is no folder {folder!r}. Make it, or "
             "name a file elsewhere."
         )
+    _remove_strays(path)
     try:
         _write(trial := _beside(path), b"")
         os.remove(trial)
@@ -55,11 +61,22 @@ def write_whole(path, parts):
         with suppress(OSError):
             os.remove(beside)
         raise
+    _remove_strays(path)
     _sync_folder(path)
 
 
 def _beside(path):
-    return f"{path}.{uuid4().hex[:8]}.part"
+    return f"{path}.{uuid4().hex[:_DIGITS]}.part"
+
+
+def _remove_strays(path):
+    """Remove files beside ``path`` whose writers were killed.
+
+    A writer that is still alive finds its file gone, and writes the next one.
+    """
+    for stray in glob.glob(f"{glob.escape(path)}.{'[0-9a-f]' * _DIGITS}.part"):
+        with suppress(OSError):
+            os.remove(stray)
 
 
 def _write(path, *parts):
