@@ -2,7 +2,7 @@
 
 from skebm.inference.completion import Completion, FreshCompletion, completed
 from skebm.inference.conditionals import HOLE_STEPS, conditional_bounds, conditionals
-from skebm.inference.draws import at_chain_marginals, draw, draw_documents
+from skebm.inference.draws import at_chain_marginals, draw, draw_documents, draw_parts
 from skebm.inference.holes import complete_holes, draw_holes
 from skebm.inference.intervals import interval
 from skebm.inference.observed import observed_energy
@@ -21,6 +21,7 @@ __all__ = [
     "draw",
     "draw_documents",
     "draw_holes",
+    "draw_parts",
     "interval",
     "observed_energy",
     "posterior",

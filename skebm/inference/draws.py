@@ -37,6 +37,8 @@ _N_BURN_IN = 50
 _MAX_CORRELATION = 0.25
 # The largest number of sweeps to wait for that, and the number of axes.
 _MAX_GAP, _N_AXES = 64, 8
+# Rows of a part, so that few are in memory if the parts are written to a file.
+_MOST_ROWS = 10_000
 # Chains of either kind whose marginals become the marginals of a reference.
 _N_MARGINAL_CHAINS = 200
 
@@ -62,11 +64,24 @@ def draw(energy, n_rows, random, kernel="gibbs"):
     -------
     ndarray of shape (n_rows, n_units)
     """
+    return np.concatenate(list(draw_parts(energy, n_rows, random, kernel)))
+
+
+def draw_parts(energy, n_rows, random, kernel="gibbs"):
+    """Yield the rows of :func:`draw` in parts, one after the other.
+
+    Parts have at most 10,000 rows. No more are in memory at a time.
+    """
     if n_rows == 0:
-        return draw(energy, 1, random, kernel)[:0]
+        yield draw(energy, 1, random, kernel)[:0]
+        return
     exact = Exact(max_states=_MAX_STATES)
+    starts = range(0, n_rows, _MOST_ROWS)
     if exact.accepts(energy):
-        return exact.draw(energy, n_rows, random)
+        for lo in starts:
+            n = min(_MOST_ROWS, n_rows - lo)
+            yield exact.draw(energy, n, random.rows(lo))
+        return
     kernel = resolve_kernel(kernel, energy)
     n_chains = int(np.clip(n_rows, _MIN_CHAINS, _MAX_CHAINS))
     betas = np.linspace(0, 1, _N_PILOT_STAGES)
@@ -83,9 +98,13 @@ def draw(energy, n_rows, random, kernel="gibbs"):
         chains = annealed(n_chains, _VARIANCE_IF_MIXED, random.fold(1))
         gap = _gap(energy, chains, random.fold(2), kernel)
         if gap is not None:
-            return _walked(energy, chains, n_rows, gap, random.fold(3), kernel)
-    chains = annealed(max(n_rows, n_chains), _VARIANCE, random.fold(4))
-    return energy.configurations(chains)[:n_rows]
+            yield from _walked(energy, chains, n_rows, gap, random.fold(3), kernel)
+            return
+    for k, lo in enumerate(starts):
+        n, part = min(_MOST_ROWS, n_rows - lo), random.fold(4)
+        part = part.fold(k) if k else part
+        chains = annealed(max(n, n_chains), _VARIANCE, part)
+        yield energy.configurations(chains)[:n]
 
 
 def _annealed(energy, betas, n_chains, random, kernel):
@@ -97,12 +116,13 @@ def _annealed(energy, betas, n_chains, random, kernel):
 
 
 def _walked(energy, chains, n_rows, gap, random, kernel):
-    """Return the rows of chains, now and after every ``gap`` sweeps."""
-    rows = [energy.configurations(chains)]
-    for k in range(-(-n_rows // len(rows[0])) - 1):
-        chains = sweep(energy, chains, kernel, gap, random.fold(k))
-        rows.append(energy.configurations(chains))
-    return np.concatenate(rows)[:n_rows]
+    """Yield the rows of chains, now and after every ``gap`` sweeps."""
+    rows = energy.configurations(chains)
+    for k, n_left in enumerate(range(n_rows, 0, -len(rows))):
+        if k:
+            chains = sweep(energy, chains, kernel, gap, random.fold(k - 1))
+            rows = energy.configurations(chains)
+        yield rows[:n_left]
 
 
 def _gap(energy, chains, random, kernel):
