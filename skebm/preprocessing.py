@@ -16,6 +16,7 @@ from skebm.utils._sklearn import (
 )
 from skebm.utils._stored import Versioned
 from skebm.utils._types import Self, TableLike
+from skebm.utils._validation import refuse_paths
 
 __all__ = ["WindowTransformer"]
 
@@ -206,6 +207,7 @@ default="values"
 
     def _checked(self, X, reset=False):
         options = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan"}
+        refuse_paths(X)
         return validate_data(self, X, reset=reset, **options)
 
     def _windows(self, rows, groups, last):

@@ -162,6 +162,29 @@ def test_rows_on_disk(rows, copies, path, tmp_path, monkeypatch):
         assert same(bits(resume(path).fit(X)), expected)
 
 
+def test_labelled_files(copies, path, tmp_path, monkeypatch):
+    """The path says nothing of the rows, and the bytes of the files do."""
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr("skebm.tables.disk.LARGEST_LOADED", 0)
+    frame = pd.DataFrame(MANY, columns=list("abcdefg"))
+    frame = frame.assign(y=np.arange(211) % 3)
+    (folder := tmp_path / "rows").mkdir()
+    frame.to_parquet(folder / "rows.parquet")
+    model = EnergyClassifier(3, batch_size=20, **SMALL)
+    expected = bits(clone(model).fit(folder, "y"))
+    clone(model).set_callbacks(Checkpoint(path, every=0)).fit(str(folder), "y")
+    (other := folder / "renamed.parquet").write_bytes(
+        (folder / "rows.parquet").read_bytes()
+    )
+    for _, data in copies[3::8]:
+        Path(path).write_bytes(data)
+        assert same(bits(resume(path).fit(other, "y")), expected)
+    frame.loc[100, "a"] = 1 - frame.loc[100, "a"]
+    frame.to_parquet(other)
+    with pytest.raises(ValueError, match="files that have not been changed"):
+        resume(path).fit(other, "y")
+
+
 def test_kinds_do_what_they_are_named_for():
     rolled = clone(KINDS["rolls back"][0]).fit(REALS)
     assert rolled._training.rate_factor < 1
@@ -294,7 +317,7 @@ def test_search_writes_a_file_for_each_fit(tmp_path, copies):
     one = clone(search).set_callbacks(Checkpoint(tmp_path / "one.skebm"))
     with pytest.raises(ValueError, match="GridSearchCV fits more than one model"):
         one.fit(BITS)
-    each = Checkpoint(tmp_path / "{fit}.skebm", resume=True)
+    each = Checkpoint(tmp_path / "{fit}.skebm", every=1e6, resume=True)
     first = clone(search).set_callbacks(each).fit(BITS)
     assert len(list(tmp_path.glob("*.skebm"))) == len(copies) == 5  # with the refit
     copies.clear()
@@ -545,6 +568,20 @@ def test_kill(path):
     os.kill(process, signal.SIGKILL)
     assert os.waitpid(process, 0)[1] == signal.SIGKILL
     assert same(bits(resume(path).fit(BITS)), expected)
+
+
+def test_what_killed_writers_have_left_is_removed(path):
+    others = [f"{path}.part", f"{path}.0123456g.part", f"{path}2.01234567.part"]
+    for place in (*others, f"{path}.01234567.part"):
+        Path(place).write_bytes(b"half of")
+    model = RBMDensity(3, **SMALL)
+    model.set_callbacks(Checkpoint(path, every=0)).fit(BITS)
+    folder = os.path.dirname(path)
+    expected = sorted([path, *others])
+    assert sorted(os.path.join(folder, name) for name in os.listdir(folder)) == expected
+    Path(f"{path}.89abcdef.part").write_bytes(b"half of")
+    resume(path).fit(BITS)
+    assert sorted(os.path.join(folder, name) for name in os.listdir(folder)) == expected
 
 
 # -- fingerprints --------------------------------------------------------------------

@@ -15,6 +15,7 @@ from skebm.monitoring import MONITORS, Epochs, complaint
 from skebm.optimizers import SCHEDULES
 from skebm.partition import LogPartition, find_partition
 from skebm.planning import grow, make_plan
+from skebm.tables import identified
 from skebm.training import Training, train
 from skebm.utils._going_on import defining, refuse_changes, whole
 from skebm.utils._parallel import blocks_of, map_blocks, use_threads
@@ -85,7 +86,7 @@ class EnergyEstimator(Versioned, CallbackSupportMixin, BaseEstimator):
         is_stream = n_iter is not None
         go_on = (is_stream or self.warm_start) and hasattr(self, "_training")
         # A piece of a stream is short, and what follows it is not known.
-        facts = X, y, sample_weight, options
+        facts = identified(X), y, sample_weight, options
         keeper = None if is_stream else keeper_of(self, *facts)
         with whole(self, "history_"):
             if go_on:

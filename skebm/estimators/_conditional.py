@@ -5,13 +5,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skebm.inference import (
     complete_holes,
-    draw,
     draw_holes,
+    draw_parts,
     interval,
     observed_energy,
     posterior,
 )
-from skebm.tables import column_positions, partial_rows
+from skebm.tables import column_positions, partial_rows, refuse_out
 from skebm.utils._math import with_finite_squares
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
@@ -32,7 +32,9 @@ class ConditionalMixin:
     """Methods of a fitted density that draw, score or fill cells given other cells."""
 
     @checks("n_samples", "beta", "random_state")
-    def sample(self, n_samples: int = 1, *, given=None, beta=1.0, random_state=None):
+    def sample(
+        self, n_samples: int = 1, *, given=None, beta=1.0, random_state=None, out=None
+    ):
         """Draw rows from the model, or the missing cells of given rows.
 
         The draws are exact if a side has at most 16 two-valued units (with ``given``,
@@ -54,27 +56,31 @@ class ConditionalMixin:
             ``beta``. Rows are more typical above 1, and more diverse below 1.
         random_state : int, RandomState or None, default=None
             Seed of the draws. None draws differently at each call.
+        out : ndarray of shape (n_samples, n_features), default=None
+            Where to write the rows, such as a ``numpy.memmap``, so that only some of
+            them are in memory at a time. This is for draws without ``given``.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features), or DataFrame after a fit on one
-            With ``given``, first the ``n_samples`` completions of its first row, then
-            the completions of its second row, and so on, with the labels of the index
-            of ``given`` if it is a DataFrame.
+            It is ``out`` if that is given. With ``given``, first the ``n_samples``
+            completions of its first row, then the completions of its second row, and
+            so on, with the labels of the index of ``given`` if it is a DataFrame.
 
         Raises
         ------
         ValueError
-            If ``n_samples`` is below 0 or ``beta`` is not above 0, or ``given`` has a
-            column that was not in ``fit``.
+            If ``n_samples`` is below 0 or ``beta`` is not above 0, ``given`` has a
+            column that was not in ``fit``, or ``out`` has another shape.
         """
         check_is_fitted(self)
         random = Random.from_state(random_state)
         energy = self._energy if beta == 1 else self._energy.scaled(beta)
         if given is None:
             with use_threads(self.n_jobs):
-                rows = draw(energy, n_samples, random, self._kernel)
-            return self._as_input(rows)
+                parts = draw_parts(energy, n_samples, random, self._kernel)
+                return self._drawn(parts, out)
+        refuse_out(out)
         rows = self._read(partial_rows(given, *self._names))
         if getattr(given, "ndim", 1) == 1:  # rows without labels of their own
             rows = rows._replace(index=None)

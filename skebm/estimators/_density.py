@@ -4,7 +4,6 @@ import numpy as np
 from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.estimators._base import fit_hooks
 from skebm.estimators._conditional import ConditionalMixin, has_holes
 from skebm.estimators._table_estimator import TableEstimator
 from skebm.inference import conditionals
@@ -13,13 +12,9 @@ from skebm.objectives import OBJECTIVES
 from skebm.tables import (
     FirstRows,
     TrainingRows,
-    as_floats,
     by_blocks,
     check_weight,
-    opened,
     positive,
-    streamed,
-    summarised,
 )
 from skebm.utils._parallel import use_threads
 from skebm.utils._sklearn import fit_context
@@ -76,43 +71,15 @@ class TableDensity(DensityMixin, ConditionalMixin, TableEstimator):
         """
         return self._fit(X, None, sample_weight, n_iter=1)
 
-    def _training_rows(self, X, y, sample_weight, go_on, is_stream):
+    def _rows_in_memory(self, X, y, sample_weight, go_on, is_stream):
         """Return the rows of a fit in the units of the visible layer."""
-        hooks = fit_hooks(X, None, sample_weight)
-        X, source = opened(X)
-        if source is not None:
-            return self._rows_on_disk(source, sample_weight, hooks, go_on, is_stream)
         weight = check_weight(sample_weight, X)
         X = self._check_rows(X, weight=weight, reset=not go_on)
         rows = FirstRows(X, positive(weight), None)
         rows, go_on = self._settled(rows, go_on, is_stream)
         Z = self._encoding.encode(rows.X)
         layer = self._encoding.layer(Z.dtype)
-        return TrainingRows(Z, rows.weight, layer, hooks, go_on, is_stream)
-
-    def _rows_on_disk(self, source, sample_weight, hooks, go_on, is_stream):
-        """Return a sample of the rows on disk, and how to train on all of them."""
-        if is_stream:
-            raise ValueError(
-                "partial_fit takes rows in memory. Call fit, which reads rows from "
-                "disk, or partial_fit for one block of rows after the other."
-            )
-        weight = check_weight(sample_weight, source)
-        summary = summarised(source, self._kinds, weight)
-        facts, sample = summary.facts, as_floats(summary.sample.rows)
-        witnesses = facts.witnesses(getattr(sample, "dtype", None))
-        self._check_rows(witnesses, reset=not go_on, summary=facts)
-        numbers = self._check_rows(sample)
-        if not go_on:
-            rows = FirstRows(*summary.stand_in(self._table, numbers), None)
-            self._settled(rows, go_on, is_stream)
-            self._encoding = summary.refined(self._encoding, self._table)
-        Z = self._encoding.encode(numbers)
-        facts = self._table, self._encoding, self.handle_unknown, summary
-        rows = TrainingRows(
-            Z, summary.sample.weight, self._encoding.layer(Z.dtype), hooks, go_on, False
-        )
-        return rows._replace(on_disk=streamed(source, *facts), all_weights=weight)
+        return TrainingRows(Z, rows.weight, layer, {}, go_on, is_stream)
 
     def _objective(self):
         return resolve(self.objective, OBJECTIVES, "objective")

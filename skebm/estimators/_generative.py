@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skebm.inference import draw
-from skebm.tables import label_numbers
+from skebm.inference import draw_parts
+from skebm.tables import by_blocks, label_numbers
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._types import Seed, TableLike
@@ -25,6 +25,7 @@ class GenerativeMixin:
     """Methods of a classifier with a generative part."""
 
     @available_if(_has_generative_part)
+    @by_blocks
     def score_samples(self, X: TableLike) -> np.ndarray:
         """Return the log-likelihood of each row, with the label summed out.
 
@@ -46,7 +47,9 @@ class GenerativeMixin:
 
     @available_if(_has_generative_part)
     @checks("n_samples", "random_state")
-    def sample(self, n_samples: int = 1, *, y=None, random_state: Seed = None):
+    def sample(
+        self, n_samples: int = 1, *, y=None, random_state: Seed = None, out=None
+    ):
         """Draw rows from the model.
 
         The method exists only if ``generative_weight`` is above 0.
@@ -59,16 +62,19 @@ class GenerativeMixin:
             Class of the rows. None draws rows of all classes.
         random_state : int, RandomState or None, default=None
             Seed of the random numbers. None draws differently at each call.
+        out : ndarray of shape (n_samples, n_features), default=None
+            Where to write the rows, such as a ``numpy.memmap``.
 
         Returns
         -------
         ndarray or DataFrame of shape (n_samples, n_features)
-            Rows, as a data frame if ``fit`` got a data frame.
+            Rows, as a data frame if ``fit`` got a data frame. ``out`` if it is given.
         """
         check_is_fitted(self)
-        energy = self._energy
+        energy, n_inputs = self._energy, self._energy.n_inputs
         if y is not None:
             energy = energy.clamp(int(label_numbers(self.classes_, [y])[0]))
+        random = Random.from_state(random_state)
         with use_threads(self.n_jobs):
-            rows = draw(energy, n_samples, Random.from_state(random_state))
-        return self._as_input(rows[:, : self._energy.n_inputs])
+            parts = draw_parts(energy, n_samples, random)
+            return self._drawn((rows[:, :n_inputs] for rows in parts), out)

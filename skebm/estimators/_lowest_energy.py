@@ -6,7 +6,7 @@ from sklearn.metrics import accuracy_score
 
 from skebm.estimators._conditional import has_holes
 from skebm.inference import observed_energy
-from skebm.tables import with_labels
+from skebm.tables import beside, by_blocks, with_labels
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._types import TableLike, Weights
@@ -18,6 +18,7 @@ _LEAST = 1e-300
 class LowestEnergyMixin:
     """Methods of a classifier that has the energies of all classes."""
 
+    @by_blocks
     def decision_function(self, X: TableLike, *, groups=None) -> np.ndarray:
         """Return the negative energies of all classes.
 
@@ -42,6 +43,7 @@ class LowestEnergyMixin:
             return energy[:, 0] - energy[:, 1]
         return -energy
 
+    @by_blocks
     def _of_lowest_energy(self, X, groups):
         """Return the labels of lowest energy."""
         if self._has_structure(groups):
@@ -52,6 +54,7 @@ class LowestEnergyMixin:
             return self.classes_[(energy[:, 1] < energy[:, 0]).astype(np.intp)]
         return self.classes_[energy.argmin(axis=1)]
 
+    @by_blocks
     def predict_proba(self, X: TableLike, *, groups=None) -> np.ndarray:
         """Return the probability ``p(y | x)`` of each class.
 
@@ -77,6 +80,7 @@ class LowestEnergyMixin:
             return self._inferred("marginals", X, groups)
         return softmax(-self._class_energy(self._encoded(X)), axis=1)
 
+    @by_blocks
     def predict_log_proba(self, X: TableLike, *, groups=None) -> np.ndarray:
         """Return the log-probability ``log p(y | x)`` of each class.
 
@@ -105,8 +109,8 @@ class LowestEnergyMixin:
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            True labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels), or str
+            True labels, or the name of their column if ``X`` is the path of files.
         sample_weight : array-like of shape (n_samples,), default=None
         groups : array-like of shape (n_samples,), default=None
             Which rows are a chain, as for :meth:`fit`.
@@ -116,7 +120,8 @@ class LowestEnergyMixin:
         float
             The share of right rows. A row of several labels is right if all are.
         """
-        predicted = self._of_lowest_energy(X, groups)
+        X, y = beside(X, y)
+        predicted = self._of_lowest_energy(X, groups=groups)
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
     def _class_energy(self, Z):

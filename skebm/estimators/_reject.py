@@ -3,16 +3,14 @@
 import numpy as np
 
 from skebm.estimators._lowest_energy import LowestEnergyMixin
+from skebm.tables import by_blocks, checked_thresholds, with_rejections
 from skebm.utils._types import TableLike
-
-# The label of a rejected row among numbers, and among other labels.
-_NUMBER, _OTHER = -1, None
-_THRESHOLDS = "probability", "score"
 
 
 class RejectMixin(LowestEnergyMixin):
     """``predict`` with rejected rows."""
 
+    @by_blocks
     def predict(self, X: TableLike, *, groups=None) -> np.ndarray:
         """Return the class of lowest energy for each row, or that it is rejected.
 
@@ -34,7 +32,7 @@ class RejectMixin(LowestEnergyMixin):
         """
         if self.reject_below is None:
             return self._of_lowest_energy(X, groups)
-        rows, thresholds = self._read(X), _checked(self.reject_below)
+        rows, thresholds = self._read(X), checked_thresholds(self.reject_below)
         labels = self._of_lowest_energy(rows, groups)
         if labels.ndim > 1:
             raise ValueError(
@@ -47,29 +45,4 @@ class RejectMixin(LowestEnergyMixin):
             is_rejected |= largest < thresholds["probability"]
         if "score" in thresholds:
             is_rejected |= self.score_samples(rows) < thresholds["score"]
-        return _with_rejections(labels, is_rejected, self.classes_)
-
-
-def _checked(thresholds):
-    """Return the thresholds by name, or raise a sentence."""
-    for name, value in thresholds.items():
-        is_number = np.isscalar(value) and not isinstance(value, str)
-        if name not in _THRESHOLDS or not is_number or np.isnan(value):
-            raise ValueError(
-                f"reject_below={thresholds!r} must map 'probability' to a number in "
-                "[0, 1], 'score' to a log-density in nats, or both to such numbers."
-            )
-    return thresholds
-
-
-def _with_rejections(labels, is_rejected, classes):
-    """Return the labels with -1 or None in place of the labels of rejected rows."""
-    if classes.dtype.kind not in "iuf":
-        return np.where(is_rejected, _OTHER, labels.astype(object))
-    if _NUMBER in classes:
-        raise ValueError(
-            "reject_below gives rejected rows the label -1, but -1 is a class. Use "
-            "another number or a string for that class."
-        )
-    signed = labels.astype(np.int64) if classes.dtype.kind == "u" else labels
-    return np.where(is_rejected, np.array(_NUMBER, signed.dtype), signed)
+        return with_rejections(labels, is_rejected, self.classes_)

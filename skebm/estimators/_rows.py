@@ -24,6 +24,7 @@ from skebm.tables import (
     refuse_huge,
     validated,
     with_dense_reals,
+    written,
 )
 from skebm.utils._sklearn import validate_data
 
@@ -70,6 +71,15 @@ class TableMixin:
         has_labels = isinstance(like, pd.DataFrame | Rows)
         index = like.index if has_labels else None
         return self._restore(Rows(self._encoding.decode(Z), index))
+
+    def _drawn(self, parts, out=None):
+        """Return parts of units as rows in the form of ``fit``, or written to ``out``.
+
+        Only one part of them is in memory at a time if there is an ``out``.
+        """
+        if out is not None:
+            return written(out, map(self._as_input, parts))
+        return self._as_input(np.concatenate(list(parts)))
 
     def _check_rows(self, X, y="no_validation", weight=None, reset=False, summary=None):
         """Return validated rows as numbers; with ``reset``, learn the columns first.

@@ -1,5 +1,6 @@
 """Fits of the detector of anomalies to rows that come in pieces."""
 
+import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from skebm.tables import Reservoir, check_weight
@@ -67,19 +68,25 @@ class StreamMixin:
             self._fit_rows(self._reservoir.X, self._reservoir.weight)
         return self
 
-    def _begun(self, rows, weight):
-        """Begin a stream, and return the rows that are to be fitted, and weights."""
+    def _begun(self, rows, weight, n_each=1.0):
+        """Begin a stream, and return the rows that are to be fitted, and weights.
+
+        Each row stands for ``n_each`` rows of the stream.
+        """
         self._reservoir = None
         if self.density != "experts":
             return rows, weight
         self._stream = Random.from_state(self.random_state)
-        self._keep(rows, weight)
+        self._keep(rows, weight, n_each)
         if self.half_life is None:
             return rows, weight
         return self._reservoir.X, self._reservoir.weight
 
-    def _keep(self, rows, weight):
+    def _keep(self, rows, weight, n_each=1.0):
         most = max(_FEWEST_ROWS, min(_MOST_ROWS, _MOST_CELLS // max(rows.shape[1], 1)))
-        facts = check_weight(weight, rows), self.half_life, most, self._stream
+        weight = check_weight(weight, rows)
+        if n_each != 1:
+            weight = n_each * (np.ones(rows.shape[0]) if weight is None else weight)
+        facts = weight, self.half_life, most, self._stream
         last = Reservoir() if self._reservoir is None else self._reservoir
         self._reservoir = last.joined(rows, *facts)

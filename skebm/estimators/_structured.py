@@ -5,7 +5,6 @@ from scipy.sparse import issparse
 from scipy.special import logit
 from sklearn.utils import check_consistent_length
 
-from skebm.estimators._base import fit_hooks
 from skebm.layers import Columns
 from skebm.objectives import LOSSES
 from skebm.tables import (
@@ -59,7 +58,6 @@ class StructuredMixin:
 
     def _structured_rows(self, kind, X, y, sample_weight, groups, go_on, is_stream, c):
         """Return the rows of a fit, with their labels behind them."""
-        hooks = fit_hooks(X, y, sample_weight)
         self._is_sparse = (go_on and self._is_sparse) or issparse(X)
         weight = check_weight(sample_weight, X)
         self._labels = kind.of(self._labels if go_on else None, c, y)
@@ -78,7 +76,7 @@ class StructuredMixin:
             weight = factors * (1 if weight is None else weight)
         Z = with_columns(self._encoding.encode(X), columns)
         layers = self._encoding.layer(Z.dtype), *self._labels.layers(Z.dtype)
-        facts = Columns(list(layers)), hooks, go_on, is_stream
+        facts = Columns(list(layers)), {}, go_on, is_stream
         chains = self._labels.takes_groups
         return TrainingRows(Z, weight, *facts, in_chains=chains)
 

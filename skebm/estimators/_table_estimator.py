@@ -3,8 +3,9 @@
 from numbers import Integral
 
 from skebm.energies import Summary
-from skebm.estimators._base import EnergyEstimator, store
+from skebm.estimators._base import EnergyEstimator, fit_hooks, store
 from skebm.estimators._rows import TableMixin
+from skebm.tables import labelled, rows_on_disk
 from skebm.utils._sklearn import Interval, StrOptions
 from skebm.utils._tags import mark_tables
 from skebm.utils._types import Automatic, Seed, Spec
@@ -71,6 +72,21 @@ class TableEstimator(TableMixin, EnergyEstimator):
     @property
     def _unit_order(self):
         return self._encoding.order
+
+    def _training_rows(self, X, y, sample_weight, go_on, is_stream, **options):
+        """Return the rows of a fit, of which a sample is in memory if they are many."""
+        hooks = fit_hooks(X, y, sample_weight)
+        self._label_column = y if isinstance(y, str) else None
+        X, y, source = labelled(X, y)
+        facts = y, sample_weight, go_on, is_stream
+        if source is None:
+            rows = self._rows_in_memory(X, *facts, **options)
+        else:
+            rows = rows_on_disk(self, source, *facts, **options)
+        return rows._replace(hooks=hooks)
+
+    def _labels_on_disk(self, y, source, weight, go_on):
+        """Return the labels of rows on disk, which a density does not have."""
 
     def _summarised(self, rows):
         """Return the facts about the rows of a first fit that the recipe may use."""

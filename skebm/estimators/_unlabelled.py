@@ -6,9 +6,12 @@ import numpy as np
 
 from skebm.tables import (
     MISSING,
+    DiskLabels,
+    check_classes,
     is_labelled,
     label_numbers,
     plain_labels,
+    refuse_structure,
     settled_classes,
     without_missing,
 )
@@ -51,6 +54,17 @@ class UnlabelledMixin:
             return self.generative_weight
         return getattr(self, "_automatic_share", 0.0)
 
+    def _labels_on_disk(self, y, source, weight, go_on, classes=None, groups=None):
+        """Settle the classes by the labels of rows on disk, and return the labels."""
+        refuse_structure(self._structure, groups)
+        labels = DiskLabels.of(y, source, weight, self.classes_ if go_on else None)
+        if not go_on:
+            self._is_sparse, self._automatic_share = False, 0.0
+            self._labels, self.classes_ = None, labels.classes
+            facts = np.arange(len(labels.classes)), labels.masses
+            check_classes(self.classes_, *facts, type(self).__name__)
+        return labels
+
     def _note_unlabelled(self, y, classes, go_on):
         """Note whether this training has had rows without a label; return labels."""
         y = without_missing(y)
@@ -71,7 +85,7 @@ class UnlabelledMixin:
     def _tell_of_numbers(self, y):
         """Warn that -1 is no class, unless the user has set a weight."""
         if is_auto(self.generative_weight) and np.asarray(y).dtype.kind in "if":
-            warnings.warn(_NO_CLASS, UserWarning, stacklevel=7)
+            warnings.warn(_NO_CLASS, UserWarning, stacklevel=8)
 
     def _numbered(self, y, classes, go_on):
         """Return the number of the class of each row; -1 for rows without a label."""

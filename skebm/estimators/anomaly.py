@@ -13,6 +13,7 @@ from skebm.estimators._holder import DensityHolder
 from skebm.estimators._stream import StreamMixin
 from skebm.estimators.density import RBMDensity
 from skebm.estimators.experts import RobustExperts
+from skebm.tables import by_blocks, sampled_for
 from skebm.utils._going_on import whole
 from skebm.utils._outliers import DetectorMixin, known_outliers, warn_of_the_rbm
 from skebm.utils._sklearn import (
@@ -165,9 +166,11 @@ class EBMAnomalyDetector(DetectorMixin, StreamMixin, DensityHolder, BaseEstimato
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Training rows.
-        y : array-like of shape (n_samples,), default=None
+            Training rows, or rows on disk, as for :meth:`RBMDensity.fit`. Of those a
+            uniform sample of at most 100,000 rows settles all but ``density="rbm"``.
+        y : array-like of shape (n_samples,) or str, default=None
             For ``use_labels``: -1 for known anomalies, and 0 or 1 for all other rows.
+            If ``X`` is a path, the name of the column that holds them.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. None gives every row the weight 1.
 
@@ -177,18 +180,21 @@ class EBMAnomalyDetector(DetectorMixin, StreamMixin, DensityHolder, BaseEstimato
             The fitted estimator.
         """
         with whole(self, "offset_"):
-            rows = self._check_rows(X, reset=True)
-            known = known_outliers(y, rows, self) if self.use_labels else None
-            self._fit_rows(*self._begun(rows, sample_weight), known)
+            self._label_column = y if isinstance(y, str) else None
+            part = sampled_for(self, X, y, sample_weight)
+            rows = self._check_rows(part.rows, reset=True)
+            known = known_outliers(part.y, rows, self) if self.use_labels else None
+            facts = self._begun(rows, part.weight, part.n_each)
+            self._fit_rows(*facts, known, part.on_disk)
         return self
 
-    def _fit_rows(self, rows, weight, known=None):
-        """Fit the density and the threshold to checked rows."""
+    def _fit_rows(self, rows, weight, known=None, on_disk=None):
+        """Fit the density, to rows on disk if there are any, and the threshold."""
         density = self._density_to_fit(self._new_density())
         params = {} if known is None else {"y": known}
         # Weights go in as they came, since checking them is the density's affair.
         try:
-            self._fit_density(density, rows, weight, **params)
+            self._fit_density(density, *(on_disk or (rows, weight)), **params)
         except (KeyboardInterrupt, Warning):
             if is_fitted(density):  # its scores are enough to go on with
                 self._settle(rows, weight, known)
@@ -246,6 +252,7 @@ class EBMAnomalyDetector(DetectorMixin, StreamMixin, DensityHolder, BaseEstimato
         """Effective sample size of the persistent chains of the density."""
         return self._of_density("chains_ess_", _NO_CHAINS)
 
+    @by_blocks
     def score_samples(self, X: TableLike) -> np.ndarray:
         """Return minus the energy of each row. Higher scores are more normal.
 

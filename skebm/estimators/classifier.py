@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 
-from skebm.estimators._base import fit_hooks, store
+from skebm.estimators._base import store
 from skebm.estimators._class_plan import ClassPlanMixin
 from skebm.estimators._generative import GenerativeMixin
 from skebm.estimators._reject import RejectMixin
@@ -220,12 +220,13 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Training rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Training rows, or rows on disk, as for :meth:`RBMDensity.fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels), or str
             Labels of at least two classes. A row without a label has the label None,
             or -1 in numbers. If there are fewer than two other classes, -1 is a class
             itself, as in labels -1 and 1. A matrix of 0 and 1 says which of several
-            labels each row has.
+            labels each row has. If ``X`` is the path of Parquet or Arrow files, the
+            name of the column that holds the labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. None gives every row the weight 1.
         groups : array-like of shape (n_samples,), default=None
@@ -262,7 +263,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         options = {"classes": classes, "groups": groups}
         return self._fit(X, y, sample_weight, n_iter=1, **options)
 
-    def _training_rows(
+    def _rows_in_memory(
         self, X, y, sample_weight, go_on, is_stream, classes=None, groups=None
     ):
         """Return the rows of a fit in the units of inputs and label."""
@@ -273,7 +274,6 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
             stage = groups, go_on, is_stream, classes
             return self._structured_rows(kind, X, y, sample_weight, *stage)
         self._labels = None
-        hooks = fit_hooks(X, y, sample_weight)
         self._is_sparse = (go_on and self._is_sparse) or issparse(X)
         weight = check_weight(sample_weight, X)
         y = self._note_unlabelled(y, classes, go_on)
@@ -291,7 +291,7 @@ n_iter_no_change, tol, warm_start, n_jobs, random_state, verbose
         Z = with_labels(self._encoding.encode(X), labels, n_classes)
         label_layer = Categorical.zeros(n_classes, Z.dtype)
         layer = Columns([self._encoding.layer(Z.dtype), label_layer])
-        return TrainingRows(Z, weight, layer, hooks, go_on, is_stream, labels)
+        return TrainingRows(Z, weight, layer, {}, go_on, is_stream, labels)
 
     def class_energy(self, X: TableLike, y=None, *, groups=None) -> np.ndarray:
         """Return the free energy of each row with a label.

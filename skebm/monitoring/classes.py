@@ -44,7 +44,7 @@ class ClassMonitor(Monitor):
         if held_out is not None:
             watched = *held_out, random.fold(1), _MAX_HELD_OUT
             self.held_out = subsample(*watched, stays_sparse=True)
-        self.size = X.shape[0] * X.shape[1]
+        self.stand_for(X.shape[0])
 
     def stride(self, n_updates, n_hidden):
         """Return the number of epochs from one look to the next."""
@@ -53,6 +53,10 @@ class ClassMonitor(Monitor):
             n_rows += self.held_out[0].shape[0]
         look_time = self.n_classes * (_CALL_TIME + _INPUT_TIME * n_rows * n_hidden)
         return stride(look_time, _UPDATE_TIME * n_updates, self.size * n_hidden)
+
+    def stand_for(self, n_rows):
+        """Note the number of rows of the training."""
+        self.size = n_rows * self.rows.shape[1]
 
     @staticmethod
     def least_gain(baseline):

@@ -1,7 +1,19 @@
 """Conversion of the columns of a table to units of a layer, and back."""
 
 from skebm.tables.arrays import refuse_huge, validated
-from skebm.tables.disk import as_floats, by_blocks, opened, streamed, summarised
+from skebm.tables.disk import (
+    DiskLabels,
+    as_floats,
+    beside,
+    by_blocks,
+    identified,
+    labelled,
+    refuse_out,
+    refuse_structure,
+    rows_on_disk,
+    sampled_for,
+    written,
+)
 from skebm.tables.documents import as_documents, check_lengths, read_documents
 from skebm.tables.encoding import Encoding
 from skebm.tables.first_rows import FirstRows
@@ -30,6 +42,7 @@ from skebm.tables.labels import (
 )
 from skebm.tables.observed import keep_observed
 from skebm.tables.partial import column_positions, partial_rows
+from skebm.tables.rejected import checked_thresholds, with_rejections
 from skebm.tables.reservoir import Reservoir
 from skebm.tables.robust import RobustUnits
 from skebm.tables.rows import Rows
@@ -61,6 +74,7 @@ __all__ = [
     "KINDS",
     "MISSING",
     "Chains",
+    "DiskLabels",
     "Encoding",
     "FirstRows",
     "Indicators",
@@ -75,15 +89,18 @@ __all__ = [
     "as_floats",
     "as_frame",
     "backend_of",
+    "beside",
     "by_blocks",
     "by_columns",
     "check_classes",
     "check_lengths",
     "check_weight",
+    "checked_thresholds",
     "class_factors",
     "column_positions",
     "compare_names",
     "empty_column",
+    "identified",
     "in_kind",
     "is_frame",
     "is_labelled",
@@ -92,9 +109,9 @@ __all__ = [
     "kind_of_labels",
     "kinds_of_numbers",
     "label_numbers",
+    "labelled",
     "named_as",
     "names_of",
-    "opened",
     "partial_rows",
     "plain_labels",
     "positive",
@@ -102,16 +119,20 @@ __all__ = [
     "refuse_change",
     "refuse_groups",
     "refuse_huge",
+    "refuse_out",
+    "refuse_structure",
     "rows_by_weight",
+    "rows_on_disk",
+    "sampled_for",
     "settled_classes",
     "straight_if_as_good",
-    "streamed",
-    "summarised",
     "take_columns",
     "validated",
     "with_columns",
     "with_dense_reals",
     "with_labels",
+    "with_rejections",
     "without_anomalies",
     "without_missing",
+    "written",
 ]

@@ -1,27 +1,16 @@
 """Arrays of numbers: what scikit-learn's checks let pass and a model cannot use."""
 
-from os import PathLike
-
 import narwhals as nw
 import numpy as np
 from scipy.sparse import issparse
 
 from skebm.utils._sklearn import validate_data
+from skebm.utils._validation import refuse_paths
 
 # The variance of larger numbers is larger than any float.
 LARGEST = 1e150
 # The rounding of numbers around 1 is below this, and there are at most so many of them.
 _CLOSE_TO_ZERO, _FEW = 1e-14, 8
-
-
-def refuse_paths(X):
-    """Raise a sentence if X is a path or a dataset, which few estimators read."""
-    if isinstance(X, str | PathLike) or hasattr(X, "get_fragments"):
-        raise TypeError(
-            f"X is {X!r}, but this estimator does not read rows from disk, as "
-            "RBMDensity and EnergyDensity do. Pass rows, such as "
-            "pandas.read_parquet(path)."
-        )
 
 
 def validated(estimator, X, *y, **options):

@@ -8,9 +8,10 @@ import pandas as pd
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from skebm.tables.arrays import refuse_empty, refuse_paths
+from skebm.tables.arrays import refuse_empty
 from skebm.tables.kinds import ANY_NUMBER, KINDS
 from skebm.utils._sparse import dense
+from skebm.utils._validation import refuse_paths
 
 # Larger whole numbers are not floats.
 _LARGEST_WHOLE = 2**53

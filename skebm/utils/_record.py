@@ -124,7 +124,8 @@ class Record(NamedTuple):
         if self.facts["rows"] != rows:
             raise ValueError(
                 f"{path!r} is a checkpoint of a fit to other rows. Pass X, y and "
-                "sample_weight of that fit, in the same order and of the same dtypes. "
+                "sample_weight of that fit, in the same order and of the same dtypes, "
+                "and files that have not been changed since. "
                 f"{remedy}"
             )
 

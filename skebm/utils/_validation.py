@@ -4,6 +4,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from inspect import signature
 from numbers import Integral, Real
+from os import PathLike
 from typing import TypeVar
 
 from sklearn.base import clone
@@ -40,6 +41,16 @@ def checks(*names: str) -> Callable[[_Method], _Method]:
 def is_auto(value):
     """Tell whether a parameter that may be of any type is ``"auto"``."""
     return isinstance(value, str) and value == "auto"
+
+
+def refuse_paths(X):
+    """Raise a sentence if X is a path or a dataset, which few estimators read."""
+    if isinstance(X, str | PathLike) or hasattr(X, "get_fragments"):
+        raise TypeError(
+            f"X is {X!r}, but this call does not read rows from disk, as fit and the "
+            "scores of RBMDensity, EnergyDensity, EnergyClassifier and "
+            "EBMAnomalyDetector do. Pass rows, such as pandas.read_parquet(path)."
+        )
 
 
 def layer_sizes(sizes, wanted, remedy=""):

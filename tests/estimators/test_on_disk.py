@@ -1,14 +1,24 @@
 """Densities of rows on disk, in tiny blocks and buffers."""
 
+from inspect import signature
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from skebm import EnergyClassifier, EnergyDensity, EnergyImputer, RBMDensity
+from skebm import (
+    DocumentDensity,
+    EBMAnomalyDetector,
+    EnergyClassifier,
+    EnergyDensity,
+    EnergyImputer,
+    RBMDensity,
+)
+from skebm.preprocessing import WindowTransformer
 from skebm.tables import disk
 from skebm.tables.disk import _stream
 from tests.fits import FRAME, HOLES, HOLEY, REALS
-from tests.tables.test_disk import mapped, write
+from tests.tables.test_disk import mapped, shrink, write
 
 # Fits of a few updates warn.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -18,10 +28,7 @@ _SMALL = {"n_components": 3, "random_state": 0, "couplings": "none"}
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
-    monkeypatch.setattr(disk, "LARGEST_LOADED", 0)
-    monkeypatch.setattr(disk, "_BLOCK_CELLS", 17 * 5)
-    monkeypatch.setattr(_stream, "_RUN_BYTES", 60)
-    monkeypatch.setattr(_stream, "_BUFFER_BYTES", 2000)
+    shrink(monkeypatch)
 
 
 @pytest.fixture
@@ -82,8 +89,9 @@ def test_scores_and_features_of_rows_on_disk(bits, tmp_path, monkeypatch):
     np.testing.assert_array_equal(out, rbm.transform(bits))
     with pytest.raises(ValueError, match="out has the shape"):
         rbm.transform(X, out=np.empty((403, 2)))
-    with pytest.raises(ValueError, match="out has the shape"):
-        rbm.transform(X, out=np.empty((402, 3)))
+    for n_rows in (402, 404):
+        with pytest.raises(ValueError, match="out has the shape"):
+            rbm.transform(X, out=np.empty((n_rows, 3)))
 
 
 def test_reals_and_holes(tmp_path, rng):
@@ -185,13 +193,57 @@ def test_bad_rows_on_disk(tmp_path, rng):
         rbm.partial_fit(mapped(X, tmp_path))
 
 
-def test_estimators_that_do_not_read_from_disk_say_so(tmp_path):
-    path, y = str(tmp_path / "rows.parquet"), np.arange(2)
-    for estimator in (EnergyImputer(), EnergyClassifier(), EnergyClassifier()):
-        with pytest.raises(TypeError, match="does not read rows from disk"):
-            estimator.fit(path, y)
+def takes_rows(method):
+    return callable(method) and next(iter(signature(method).parameters), "") == "X"
+
+
+# What reads rows from disk; everything else has a sentence.
+FROM_DISK = {
+    RBMDensity: {"fit", "fit_transform", "score", "score_samples", "energy_samples"}
+    | {"energy", "pseudo_log_likelihood", "transform"},
+    EnergyDensity: {"fit", "score", "score_samples", "energy_samples"}
+    | {"pseudo_log_likelihood"},
+    EnergyClassifier: {"fit", "score", "score_samples", "predict", "predict_proba"}
+    | {"predict_log_proba", "decision_function"},
+    EBMAnomalyDetector: {"fit", "fit_predict", "score_samples", "predict"}
+    | {"decision_function", "anomaly_proba"},
+    EnergyImputer: set(),
+    DocumentDensity: set(),
+}
+
+
+@pytest.mark.parametrize("kind", FROM_DISK)
+def test_what_does_not_read_from_disk_says_so(kind, tmp_path):
+    pytest.importorskip("pyarrow")
+    X = np.random.default_rng(0).integers(0, 2, (41, 3)).astype(float)
+    y = np.arange(41) % 2
+    params = {} if kind is EBMAnomalyDetector else {"n_components": 2, "n_iter": 1}
+    if kind is EnergyClassifier:
+        params["generative_weight"] = 0.5
+    if kind is EnergyDensity:
+        params = {"energy": "pairwise", "n_iter": 1}
+    model = kind(**params, random_state=0).fit(X, y)
+    write(tmp_path, pd.DataFrame(X))
+    arguments = {"y": y, "given": [0], "columns": [0], "column": 0}
+    names = [name for name in dir(model) if name[0] != "_"]
+    names = [name for name in names if name not in ("chains_rhat_", "chains_ess_")]
+    for name in names:
+        method = getattr(model, name, None)
+        if not takes_rows(method) or name.startswith("set_"):
+            continue
+        takes = signature(method).parameters
+        facts = {n: v for n, v in arguments.items() if n in takes}
+        if name in FROM_DISK[kind]:
+            method(str(tmp_path), **facts)
+            continue
+        sentence = "does not read rows from disk|takes rows in memory"
+        with pytest.raises((TypeError, ValueError), match=sentence):
+            method(str(tmp_path), **facts)
+
+
+def test_windows_need_rows_in_memory():
     with pytest.raises(TypeError, match="does not read rows from disk"):
-        EnergyClassifier(visible={0: "categorical"}).fit(path, y)
+        WindowTransformer().fit("rows.parquet")
 
 
 def test_pyarrow_is_named_where_it_lacks(tmp_path, monkeypatch):
@@ -206,3 +258,36 @@ def test_a_column_may_not_change_its_type(tmp_path):
     write(tmp_path, *frames)
     with pytest.raises(ValueError, match="Column 'age' of X is int64 in"):
         RBMDensity().fit(tmp_path)
+
+
+# -- draws that are written ----------------------------------------------------------
+
+
+def test_draws_are_written_to_an_array(bits, tmp_path, monkeypatch):
+    rbm = RBMDensity(**_SMALL, n_iter=1).fit(bits)
+    hybrid = EnergyClassifier(3, generative_weight=0.5, n_iter=1, random_state=0)
+    hybrid.fit(bits, np.arange(403) % 2)
+    expected = [model.sample(61, random_state=0) for model in (rbm, hybrid)]
+    monkeypatch.setattr("skebm.inference.draws._MOST_ROWS", 7)
+    out = np.lib.format.open_memmap(tmp_path / "out.npy", "w+", np.uint8, (61, 7))
+    for model, rows in zip((rbm, hybrid), expected, strict=True):
+        assert model.sample(61, random_state=0, out=out) is out
+        np.testing.assert_array_equal(out, rows)
+        np.testing.assert_array_equal(model.sample(61, random_state=0), rows)
+    assert rbm.sample(0, out=out[:0]).shape == (0, 7)
+    for shape in ((60, 7), (62, 7), (61, 6)):
+        with pytest.raises(ValueError, match="out has the shape"):
+            rbm.sample(61, random_state=0, out=np.empty(shape))
+    with pytest.raises(ValueError, match="drawn without given"):
+        rbm.sample(2, given=bits[:1], out=np.empty((2, 7)))
+
+
+def test_draws_of_a_frame_are_written_if_they_are_numbers(bits):
+    X = pd.DataFrame(bits, columns=list("abcdefg"))
+    out = np.empty((9, 7))
+    rbm = RBMDensity(**_SMALL, n_iter=1).fit(X)
+    rbm.sample(9, random_state=0, out=out)
+    np.testing.assert_array_equal(out, rbm.sample(9, random_state=0))
+    X["a"] = np.array(["no", "yes"])[bits[:, 0].astype(int)]
+    with pytest.raises(ValueError, match="out takes numbers"):
+        RBMDensity(**_SMALL, n_iter=1).fit(X).sample(9, out=out)

@@ -1,15 +1,24 @@
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from skebm.tables import disk, opened
-from skebm.tables.disk import RowsOnDisk, _stream
+from skebm.tables import disk
+from skebm.tables.disk import DiskLabels, RowsOnDisk, _labels, _passes, _stream, opened
 from skebm.tables.disk._mapped import MappedRows
 from skebm.tables.disk._spilled import SpilledRows
 from skebm.utils._parallel import ahead
 from skebm.utils._random import Random
+
+
+def shrink(monkeypatch):
+    """Leave rows on disk, however few they are, in tiny blocks and buffers."""
+    monkeypatch.setattr(disk, "LARGEST_LOADED", 0)
+    monkeypatch.setattr(_passes, "_BLOCK_CELLS", 17 * 5)
+    monkeypatch.setattr(_stream, "_RUN_BYTES", 60)
+    monkeypatch.setattr(_stream, "_BUFFER_BYTES", 2000)
 
 
 def mapped(X, folder, mode="r"):
@@ -144,6 +153,21 @@ def test_buffers_turn_into_units_when_rows_are_taken(monkeypatch):
         np.testing.assert_array_equal(units[where][:, 0], batch + 1000)
 
 
+def test_labels_stand_behind_the_units_of_their_rows(monkeypatch):
+    """Also in buffers of rows from many places, of which some are held out."""
+    labels = DiskLabels.of(np.arange(203) % 7, Numbers(203), None)
+    rows = replace(streamed(203, monkeypatch), behind=labels.behind)
+    rows = rows.without(np.array([2, 40]), np.setdiff1d(np.arange(68), [2, 40]))
+    for buffer in rows.buffers(Random(0), 10):
+        batches = [np.array([3, 1]), np.array([7, 8, 2])]
+        units, where = buffer.unpacked(batches)
+        for x in (buffer[batches[1]], units[where[1]], buffer[slice(None)]):
+            assert x.shape[1] == 4 + 7
+            positions = x[:, 0].astype(int) - 1000
+            np.testing.assert_array_equal(x[:, 4:].argmax(axis=1), positions % 7)
+            np.testing.assert_array_equal(x[:, 4:].sum(axis=1), 1)
+
+
 def test_the_next_item_is_computed_meanwhile():
     begun = {k: threading.Event() for k in range(4)}
 
@@ -236,3 +260,116 @@ def test_paths_that_cannot_be_read(tmp_path):
     (tmp_path / "text.parquet").unlink()
     with pytest.raises(ValueError, match=r"0 sample\(s\)"):
         opened(tmp_path)
+
+
+# -- labels --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.arange(203, dtype=np.int8) % 5,
+        np.array(["one", "two", "three"])[np.arange(203) % 3],
+        np.array(["a", "b"], dtype=object)[np.arange(203) % 2],
+        np.arange(203) % 2 == 0,
+        np.repeat([7, 3, 9], [100, 60, 43]),
+        pd.Series(pd.Categorical(list("ab") * 101 + ["c"])),
+        [float(k % 7) for k in range(203)],
+        -np.ones(203) + 2 * (np.arange(203) % 2),  # -1 and 1 are two classes
+    ],
+    ids=["int8", "str", "object", "bool", "sorted", "categorical", "list", "signs"],
+)
+def test_labels_are_numbered_in_one_pass(y, monkeypatch):
+    monkeypatch.setattr(_labels, "_BLOCK_ROWS", 17)
+    weight = np.arange(203) % 3.0
+    labels = DiskLabels.of(y, Numbers(203), weight)
+    classes, numbers = np.unique(np.asarray(y), return_inverse=True)
+    np.testing.assert_array_equal(labels.classes, classes)
+    assert labels.classes.dtype == classes.dtype
+    np.testing.assert_array_equal(labels.numbers, numbers)
+    assert labels.numbers.dtype == np.uint8
+    np.testing.assert_allclose(labels.masses, np.bincount(numbers, weight))
+    np.testing.assert_array_equal(labels.at([5, 100]), np.asarray(y)[[5, 100]])
+    units = labels.behind(np.zeros((2, 3), np.float32), np.array([5, 100]))
+    assert units.dtype == np.float32
+    np.testing.assert_array_equal(units[:, 3:].argmax(axis=1), numbers[[5, 100]])
+
+
+def test_labels_of_a_model_that_goes_on():
+    known = np.array([2, 5, 7])
+    labels = DiskLabels.of([5, 2, 5], Numbers(3), None, known)
+    assert labels.numbers.tolist() == [1, 0, 1]
+    assert labels.masses.tolist() == [1, 2, 0]
+    with pytest.raises(ValueError, match="labels that fit has not seen"):
+        DiskLabels.of([5, 2, 3], Numbers(3), None, known)
+
+
+@pytest.mark.parametrize(
+    ("y", "sentence"),
+    [
+        ([0, 1], "X has 3 rows, but y has 2"),
+        ([0, 1, -1], "rows without a label"),
+        (np.array(["a", None, "b"], dtype=object), "rows without a label"),
+        ([0.0, 1.0, np.nan], "Input y contains NaN"),
+        ([0.5, 1.5, 0.1], "continuous"),
+        (np.eye(3), "several labels for each row"),
+    ],
+)
+def test_labels_that_cannot_be_learned_from_disk(y, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        DiskLabels.of(y, Numbers(3), None)
+
+
+def test_balanced_classes_weigh_the_same():
+    y = np.repeat([0, 1, 2], [1, 2, 6])
+    labels = DiskLabels.of(y, Numbers(9), None)
+    np.testing.assert_allclose(
+        labels.weights("balanced", None), 3 / np.array([1, 2, 6])[y]
+    )
+    weight = np.arange(1.0, 10)
+    found = labels.weights({0: 2.0, 1: 1.0, 2: 0.5}, weight)
+    np.testing.assert_allclose(found, np.array([2, 1, 0.5])[y] * weight)
+
+
+# -- fingerprints --------------------------------------------------------------------
+
+
+def test_fingerprints_of_files(tmp_path):
+    dataset = pytest.importorskip("pyarrow.dataset")
+    frame = pd.DataFrame({"x": np.arange(50.0), "job": list("abcde") * 10})
+
+    def found(*frames):
+        for path in tmp_path.glob("*.parquet"):
+            path.unlink()
+        write(tmp_path, *frames)
+        return disk.identified(tmp_path).fingerprint()
+
+    parts = frame[:20], frame[20:]
+    prints = [found(*parts), found(*parts[::-1]), found(frame), found(frame[::-1])]
+    prints.append(found(frame[:20], frame[20:].assign(x=1.0)))
+    prints.append(found(*[part.rename(columns={"x": "y"}) for part in parts]))
+    assert len(set(prints)) == len(prints)
+    assert found(*parts) == prints[0]
+    (tmp_path / "1.parquet").rename(tmp_path / "2.parquet")
+    assert disk.identified(str(tmp_path)).fingerprint() == prints[0]
+    table = dataset.dataset(tmp_path).to_table()
+    in_memory = [disk.identified(dataset.dataset(t)) for t in (table, table[:49])]
+    assert len({rows.fingerprint() for rows in in_memory}) == 2
+    X = np.zeros(3)
+    assert disk.identified(X) is X
+
+
+def test_fingerprints_look_everywhere_in_a_file(tmp_path, monkeypatch):
+    """A byte in any of the runs makes another one, and other bytes do not."""
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr("skebm.tables.disk._parquet._RUN_BYTES", 64)
+    monkeypatch.setattr("skebm.tables.disk._parquet._RUNS", 8)
+    write(tmp_path, pd.DataFrame({"x": np.random.default_rng(0).normal(size=500)}))
+    path = tmp_path / "0.parquet"
+    data, expected = path.read_bytes(), disk.identified(path).fingerprint()
+    step = len(data) // 8
+    for place, is_read in [(3 * step + 5, True), (3 * step + 70, False)]:
+        changed = bytearray(data)
+        changed[place] ^= 1
+        path.write_bytes(changed)
+        assert (disk.identified(path).fingerprint() != expected) == is_read

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from skebm.utils._fingerprint import fingerprint
+
 
 class MappedRows:
     """Rows of a ``numpy.memmap``, which are read from its file and not from the map.
@@ -23,6 +25,7 @@ class MappedRows:
     """
 
     names = copy = None
+    as_arrays = True
 
     def __init__(self, X):
         self.shape, self._X = X.shape, X
@@ -53,6 +56,10 @@ class MappedRows:
         else:
             rows = self._read_file(lo, hi)
         return rows.astype(self.dtype, order="C", copy=False)
+
+    def fingerprint(self):
+        """Return a text that depends on evenly spaced rows."""
+        return fingerprint(self._X)
 
     def _read_file(self, lo, hi):
         X = self._X

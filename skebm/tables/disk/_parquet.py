@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from skebm.tables.arrays import refuse_empty
+from skebm.utils._fingerprint import fingerprint
+from skebm.utils._validation import list_names
 
+# A fingerprint is of about so many runs of bytes, so that a file of any size takes a
+# second, and of the first rows of a dataset that has no files.
+_RUNS, _RUN_BYTES, _FIRST_ROWS = 256, 2**16, 1000
+# Labels of a block.
+_LABELS = 2**17
 _ARROW_ENDINGS = {".arrow", ".feather", ".ipc"}
 
 
@@ -25,6 +32,8 @@ class DatasetRows:
     Parameters
     ----------
     X : str, path or pyarrow.dataset.Dataset
+    label : str, default=None
+        The name of a column that is not a part of the rows, if there is one.
 
     Attributes
     ----------
@@ -33,6 +42,8 @@ class DatasetRows:
         The names of the columns.
     row_bytes : int
         About so many bytes does a row take in memory.
+    as_arrays : bool
+        Whether blocks are arrays of numbers. They are frames until this is set.
 
     Raises
     ------
@@ -43,11 +54,13 @@ class DatasetRows:
     """
 
     dtype = copy = None
+    as_arrays = False
 
-    def __init__(self, X):
+    def __init__(self, X, label=None):
         data = _opened(X)
-        self._data = _unified(data)
-        empty = self._data.schema.empty_table().to_pandas()
+        self._data, self._label = _unified(data), label
+        self._columns = [name for name in self._data.schema.names if name != label]
+        empty = self._data.schema.empty_table().select(self._columns).to_pandas()
         self.names = empty.columns
         self.shape = self._data.count_rows(), len(self.names)
         refuse_empty(self.shape)
@@ -55,17 +68,81 @@ class DatasetRows:
 
     def load(self):
         """Return all rows as a frame, as ``pandas.read_parquet`` does."""
-        frame = self._data.to_table().to_pandas()
+        frame = self._data.to_table(columns=self._columns).to_pandas()
         return frame.reset_index(drop=True)
 
+    def head(self):
+        """Return the first row as a frame."""
+        return self._data.head(1, columns=self._columns).to_pandas()
+
     def blocks(self, n_rows):
-        """Yield the rows in order, as frames of at most so many rows."""
+        """Yield the rows in order, in blocks of at most so many rows."""
+        for frame in self._frames(self._columns, n_rows):
+            yield _matrix(frame) if self.as_arrays else frame
+
+    def labels(self):
+        """Yield the labels of the rows in order, as Series.
+
+        Raises
+        ------
+        ValueError
+            If there is no column with the name that was given.
+        """
+        if self._label not in self._data.schema.names:
+            raise ValueError(
+                f"y={self._label!r} is not a column of X, whose columns are "
+                f"{list_names(self._label, self._columns)}. Name the column of the "
+                "labels, or pass the labels as an array."
+            )
+        for frame in self._frames([self._label], _LABELS):
+            yield frame.iloc[:, 0]
+
+    def _frames(self, columns, n_rows):
         batches = self._data.to_batches(
-            batch_size=n_rows, batch_readahead=1, fragment_readahead=1
+            columns=columns, batch_size=n_rows, batch_readahead=1, fragment_readahead=1
         )
         for batch in batches:
             if batch.num_rows:  # files and row groups may be empty
                 yield batch.to_pandas().reset_index(drop=True)
+
+    def fingerprint(self):
+        """Return a text that another one differs from if the rows have changed.
+
+        It depends on the schema, the number of rows, the sizes of the files, and the
+        bytes of some runs of each file. Files may have been renamed.
+        """
+        data = self._data
+        facts = [str(data.schema.remove_metadata()), str(self.shape)]
+        if not hasattr(data, "files"):  # a dataset in memory
+            return fingerprint(*facts, data.head(_FIRST_ROWS).to_pandas())
+        sizes = [info.size for info in data.filesystem.get_file_info(data.files)]
+        step = max(_RUN_BYTES, sum(sizes) // _RUNS)
+        for path, size in zip(data.files, sizes, strict=True):
+            facts.append(str(size))
+            with data.filesystem.open_input_file(path) as file:
+                for place in [*range(0, size, step), max(0, size - _RUN_BYTES)]:
+                    file.seek(place)
+                    run = np.frombuffer(file.read(_RUN_BYTES), np.uint8)
+                    facts.append(fingerprint(run))
+        return fingerprint(*facts)
+
+
+class FilesOf:
+    """A dataset as a checkpoint knows it, which is opened when that is asked for."""
+
+    def __init__(self, X):
+        self.X = X
+
+    def fingerprint(self):
+        """Return the fingerprint of :class:`DatasetRows`."""
+        return DatasetRows(self.X).fingerprint()
+
+
+def _matrix(frame):
+    """Return a frame of numbers as an array, NaN in its holes."""
+    if all(isinstance(dtype, np.dtype) for dtype in frame.dtypes):
+        return frame.to_numpy(np.result_type(*frame.dtypes))
+    return frame.to_numpy(np.float64, na_value=np.nan)
 
 
 def _opened(X):

@@ -21,14 +21,17 @@ class Buffer:
         Returns rows of ``numbers`` in the units of the layer.
     positions : ndarray of int of shape (n,)
         Where the rows are in the whole table.
+    behind : callable, default=None
+        ``behind(units, positions)`` returns rows with their labels behind the units.
     """
 
-    def __init__(self, numbers, unpack, positions):
+    def __init__(self, numbers, unpack, positions, behind=None):
         self.numbers, self.unpack, self.positions = numbers, unpack, positions
-        self.shape = numbers.shape
+        self.shape, self.behind = numbers.shape, behind
 
     def __getitem__(self, rows):
-        return self.unpack(self.numbers[rows])
+        units = self.unpack(self.numbers[rows])
+        return self.behind(units, self.positions[rows]) if self.behind else units
 
     def unpacked(self, batches):
         """Return the rows of several minibatches as one array, and where they are."""
@@ -53,6 +56,8 @@ class RowsOnDisk:
         Number or total weight of the rows.
     left_out : ndarray of int
         The positions of rows that are held out, in ascending order.
+    behind : callable or None
+        Puts labels behind the units; see :class:`Buffer`.
     """
 
     source: object
@@ -60,6 +65,7 @@ class RowsOnDisk:
     sampled: np.ndarray
     mass: float
     left_out: np.ndarray = ()
+    behind: object = None
 
     @property
     def shape(self):
@@ -108,4 +114,4 @@ class RowsOnDisk:
         if len(self.left_out):
             stays = ~np.isin(positions, self.left_out)
             numbers, positions = numbers[stays], positions[stays]
-        return Buffer(numbers, self.unpack, positions)
+        return Buffer(numbers, self.unpack, positions, self.behind)
