@@ -40,7 +40,7 @@ PARTS = "speed", "likelihood", "gradient"
 
 
 def make_table(path, n_rows, is_sorted, seed=0):
-    """Write noisy digits as a ``.npy`` file of bytes."""
+    """Write noisy digits as a ``.npy`` file of bytes, and return their labels."""
     train, _ = load_thresholded()
     with np.load(folder() / "mnist.npz") as data:
         labels = data["y_train"]
@@ -48,7 +48,7 @@ def make_table(path, n_rows, is_sorted, seed=0):
     out = np.lib.format.open_memmap(path, "w+", np.uint8, (n_rows, digits.shape[1]))
     out.flush()
     del out  # the file is written, not the map: its pages would count as memory
-    order = np.argsort(labels, kind="stable")
+    order, written = np.argsort(labels, kind="stable"), []
     with path.open("r+b") as file:
         file.seek(-n_rows * digits.shape[1], os.SEEK_END)
         for lo in range(0, n_rows, _CHUNK):
@@ -59,6 +59,8 @@ def make_table(path, n_rows, is_sorted, seed=0):
                 chosen = random.integers(0, len(digits), m)
             flips = random.random((m, digits.shape[1]), np.float32) < _FLIPPED
             file.write((digits[chosen] ^ flips).tobytes())
+            written.append(labels[chosen])
+    return np.concatenate(written)
 
 
 def make_parquet(source, path):
