@@ -49,6 +49,7 @@ FREE = {"estimators", "compat", "dask", "__init__"}  # the top of the tree
 NEIGHBOURS = {
     "dask/anomaly.py": {"density"},
     "energies/hybrid_recipe.py": {"hybrid"},
+    "energies/images/binary_recipe.py": {"ising"},
     "energies/multi_label.py": {"label_couplings", "rbm"},
     "energies/rbm/class_rbm.py": {"rbm"},
     "energies/rbm/label_rbm.py": {"class_rbm"},
@@ -317,6 +318,14 @@ def test_public_functions_have_docstrings(path):
 WHILES = {
     "energies/_label_updates.py": ["the parts of a phase, which a counter gives out"],
     "energies/bursty/_tokens.py": ["the blocks of words", "the words of a block"],
+    "energies/images/_min_cut.py": [
+        "the pixels on the way to a root",
+        "the pixels on the way to a root or to a stamp",
+        "the pixels on the way to a stamp",
+        "pixels become active when a tree changes, and the flow is bounded",
+        "each turn sends flow, which is bounded",
+        "orphans: distances to the root grow, or the tree shrinks",
+    ],
     "energies/rbm/_flips.py": ["halvings of 32", "halvings of the number of sums"],
     "energies/rbm/_minibatches.py": ["the parts of a phase, which a counter gives out"],
     "layers/columns.py": ["the layers"],
