@@ -14,27 +14,19 @@ takes the digits of MNIST from ``SKEBM_DATA``, thresholded at one half.
 
 import argparse
 import os
-import pickle
 import threading
 import time
 import warnings
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
 from skebm import RBMDensity
 from skebm.dask import DaskRBMDensity
-from skebm.dask._rounds import (
-    Carried,
-    Orders,
-    Shard,
-    do_round,
-    plan_of_shards,
-    sent,
-    settle,
-    updates_of_round,
-)
+from skebm.dask._rounds import Shard, plan_of_shards, updates_of_round
+from skebm.dask._rows import DaskRows
 from skebm.estimators import _base as fits
 from skebm.objectives import PCD
 from skebm.optimizers import SGD
@@ -129,8 +121,6 @@ def speed(options):
     """
     import dask.array as da
 
-    from skebm.dask._rows import DaskRows
-
     X, _ = digits(options.rows)
     clusters = {n: cluster_of(n) for n in options.workers}
     do_epoch, spent = DaskRows.do_epoch, []
@@ -189,39 +179,28 @@ def killed(options):
         cluster.close()
 
 
-class Simulated:
-    """The rows of shards in one process, as ``DaskRows`` has them on workers."""
+class Here:
+    """A client that does each task at once, in this process."""
 
-    mass = None
+    def submit(self, function, *arguments, pure):
+        """Return the result."""
+        return function(*arguments)
 
-    def __init__(self, X, n_shards, updates_per_round):
-        edges = np.arange(n_shards + 1) * len(X) // n_shards
-        parts = np.split(X, edges[1:-1])
-        self.shape, self.shards = X.shape, [Shard(part, None) for part in parts]
-        self.updates_per_round = updates_per_round
+    def gather(self, results):
+        """Return the results."""
+        return results
 
-    def do_epoch(self, training, plan, epoch, clock, visit):
-        """Do what ``DaskRows.do_epoch`` does."""
-        sizes = [shard.units.shape[0] for shard in self.shards]
-        plan, factor = plan_of_shards(plan, self.shape[0], sizes)
-        n_batches = -(-max(sizes) // plan.batch_size)
-        n_updates = self.updates_per_round or updates_of_round(len(sizes), factor)
-        n_rounds = max(1, -(-n_batches // n_updates))
-        if not training.shards:
-            training.shards = tuple(
-                Carried.start(training.energy, plan, visit.fold(4, s))
-                for s in range(len(sizes))
-            )
-        for number in range(n_rounds):
-            copy, results = pickle.dumps(sent(training)), []
-            for s, shard in enumerate(self.shards):
-                orders = Orders(
-                    epoch, number, n_rounds, clock.n_iter, 0.0, visit.fold(3, s)
-                )
-                facts = pickle.loads(copy), training.shards[s], shard, plan, orders
-                results.append(do_round(*facts))
-            settle(training, results, sizes)
-        return results[0][4]
+
+def simulated(X, n_shards, updates_per_round):
+    """Return the rows of shards in one process, as ``DaskRows`` has them on workers."""
+    edges = np.arange(n_shards + 1) * len(X) // n_shards
+    shards = [Shard(part, None) for part in np.split(X, edges[1:-1])]
+    sizes = [len(shard.units) for shard in shards]
+    parts = SimpleNamespace(client=Here(), shape=X.shape)
+    lost = SimpleNamespace(look=lambda: None)
+    rows = DaskRows(parts, None, None, n_shards, updates_per_round, lost)
+    vars(rows)["_shards"] = shards, sizes, sizes, [False]
+    return rows
 
 
 def simulation(options):
@@ -229,7 +208,7 @@ def simulation(options):
     X, X_test = digits(options.rows)
     for n_shards in options.workers:
         for seed in options.seeds:
-            rows = Simulated(X, n_shards, options.updates)
+            rows = simulated(X, n_shards, options.updates)
 
             def on_shards(training, Z, weight, plan, on_epoch, *more, rows=rows):
                 train(training, rows, None, plan, on_epoch, *more)
@@ -263,17 +242,31 @@ def census(options):
     cluster.close()
 
 
+def seconds_of_exchange(n_shards, n_bytes, bandwidth, options):
+    """Return the seconds between the updates of two rounds.
+
+    A task averages up to four results, of which one is of its own worker. The last
+    averages go to all workers, and each worker that has them hands them on.
+    """
+    n_left, levels = n_shards, 0
+    while n_left > 4:
+        n_left, levels = -(-n_left // 4), levels + 1
+    n_read = 3 * levels + n_left * np.log2(n_shards) if levels else n_left - 1
+    waiting = (levels + 1) * options.latency + n_shards * options.overhead
+    return n_read * n_bytes / bandwidth + waiting
+
+
 def cost(options):
     """Print what a round exchanges, and the speed of a cluster beside one machine.
 
-    A round takes the time of its updates, and for each shard the time on the wire of
-    the client and of a task. The number of updates of a round is that of the defaults,
-    or ``--updates``.
+    A round takes the time of its updates, of results on the wire, of messages to the
+    scheduler and back, and of the scheduler for each task. The number of updates of a
+    round is that of the defaults, or ``--updates``.
     """
     n_units = 784 + options.hidden
     n_parameters = 784 * options.hidden + n_units
     n_bytes = 4 * (2 * n_parameters + 100 * n_units)  # parameters, average, chains
-    print(f"a round sends {n_bytes / 1e6:.1f} MB to each shard, and gets as many")
+    print(f"the result of a round has {n_bytes / 1e6:.1f} MB")
     networks = {"1 Gb/s": 125e6, "10 Gb/s": 1.25e9, "100 Gb/s": 12.5e9}
     for (name, bandwidth), batch in product(networks.items(), (100, 1000)):
         plan = Plan(PCD(), SGD(), None, 1.0, 1, batch)
@@ -282,9 +275,8 @@ def cost(options):
             local, factor = plan_of_shards(plan, 10**8, [10**8 // n] * n)
             k = options.updates or updates_of_round(n, factor)
             computing = k * local.batch_size * options.seconds / 100
-            talking = n * (2 * n_bytes / bandwidth + options.overhead)
-            whole = n * k * local.batch_size * options.seconds / 100
-            gains[n] = whole / (computing + talking)
+            talking = seconds_of_exchange(n, n_bytes, bandwidth, options)
+            gains[n] = n * computing / (computing + talking)
         gains = ", ".join(f"{n}: {gain:.1f}" for n, gain in gains.items())
         print(f"{name}, batches of {batch}: times one machine at n shards {gains}")
 
@@ -308,7 +300,8 @@ def main():
     parser.add_argument("--after", type=float, default=60.0, help="seconds to a kill")
     parser.add_argument("--updates", type=int, help="of a round")
     parser.add_argument("--seconds", type=float, default=0.0032, help="of an update")
-    parser.add_argument("--overhead", type=float, default=0.004, help="of a task")
+    parser.add_argument("--overhead", type=float, default=0.001, help="of a task")
+    parser.add_argument("--latency", type=float, default=0.01, help="of the scheduler")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", category=UserWarning)
     parts[options.part](options)

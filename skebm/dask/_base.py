@@ -5,6 +5,7 @@ from functools import partial, wraps
 from numbers import Integral
 
 import dask.array as da
+import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 from dask import delayed
@@ -18,6 +19,19 @@ from skebm.estimators._base import fit_hooks
 from skebm.tables import FirstRows
 
 _PRIVATE = "client", "n_shards", "updates_per_round"
+# A docstring has the mark where the parameters stand that are about the cluster.
+_MARK = "{cluster}"
+_PARAMETERS = """\
+client : distributed.Client, default=None
+        The client of the cluster. None takes the default client. It is no parameter in
+        the sense of scikit-learn: :func:`sklearn.base.clone` hands it on, but it is not
+        stored.
+    n_shards : int, default=None
+        In how many shards the rows are divided. None takes the number of workers.
+    updates_per_round : int, default=None
+        Updates of a shard between two averages. None takes 100 over the number of
+        shards and over the factor of their steps, which is at most 4. More updates a
+        round take fewer messages, and may learn less."""
 
 
 class OnCluster:
@@ -28,7 +42,7 @@ class OnCluster:
     """
 
     client = n_shards = updates_per_round = None
-    # Names of lazy methods, and how many columns their results have.
+    # Names of lazy methods, and what returns their results for no rows.
     _lazy = {}
 
     def __init_subclass__(cls, local=None, **options):
@@ -36,6 +50,8 @@ class OnCluster:
         if local is None:
             return
         cls._local_class = local
+        if cls.__doc__:
+            cls.__doc__ = cls.__doc__.replace(_MARK, _PARAMETERS)
 
         def __init__(self, *args, **params):  # noqa: N807
             for name in _PRIVATE:
@@ -66,6 +82,14 @@ class OnCluster:
         vars(local).update(_without(vars(self)))
         return local
 
+    def _read(self, X):
+        _refuse_collection(X)
+        return super()._read(X)
+
+    def _check_rows(self, X, *facts, **options):
+        _refuse_collection(X)
+        return super()._check_rows(X, *facts, **options)
+
     def _ready(self, name):
         """Compute what the workers would have to compute again for each partition."""
 
@@ -94,6 +118,7 @@ class TrainsOnCluster(OnCluster):
                 "partial_fit takes rows in memory. Call fit on the collection of Dask; "
                 "warm_start=True goes on from the parameters of the last fit."
             )
+        _refuse_groups(options.get("groups"))
         self._refuse_checkpoints()
         client, n_shards, lost = self._cluster()
         self._on = client, n_shards, lost
@@ -187,6 +212,23 @@ def _without(state):
     return {name: value for name, value in state.items() if name not in _PRIVATE}
 
 
+def _refuse_collection(X):
+    if is_collection(X):
+        raise ValueError(
+            "This method takes rows in memory, and X is a collection of Dask. Give it "
+            "X.compute(), or each part of X: as by "
+            "X.map_partitions(estimator.to_local().complete)."
+        )
+
+
+def _refuse_groups(groups):
+    if groups is not None:
+        raise ValueError(
+            "groups are chains of rows, and a collection of Dask may cut them. Give "
+            "EnergyClassifier the rows in memory, as X.compute()."
+        )
+
+
 def _lazily(name, method):
     """Return a method that is lazy for collections."""
 
@@ -195,28 +237,39 @@ def _lazily(name, method):
         if not is_collection(X):
             return method(self, X, *args, **options)
         check_is_fitted(self)
+        _refuse_groups(options.get("groups"))
         self._ready(name)
-        n_columns, dtype = self._lazy[name](self, **options)
-        width = () if n_columns is None else (n_columns,)
+        empty = self._lazy[name](self, **options)
         # A worker does as many blocks at a time as it has threads.
-        model = delayed(self.to_local().set_params(n_jobs=1), pure=False)
-        X = rows_of(X)
-        of_block = partial(_of_block, name, width, dtype, args, options)
-        meta = np.empty((0, *width), dtype)
-        if not isinstance(X, da.Array):
-            return X.map_partitions(of_block, model, meta=meta)
-        chunks = X.chunks[:1] + tuple((n,) for n in width)
-        drop = [] if width else [1]
-        return X.map_blocks(
-            of_block, model, dtype=dtype, chunks=chunks, drop_axis=drop, meta=meta
-        )
+        model = self.to_local().set_params(n_jobs=1)
+        if name == "transform":
+            is_frame = isinstance(empty, pd.DataFrame)
+            model.set_output(transform="pandas" if is_frame else "default")
+        of_block = partial(_of_block, name, empty, args, options)
+        return _mapped(of_block, delayed(model, pure=False), rows_of(X), empty)
 
     return lazy
 
 
-def _of_block(name, width, dtype, args, options, block, model):
+def _mapped(of_block, model, X, empty):
+    """Return what a function says of each partition, which is like ``empty``."""
+    if not isinstance(X, da.Array):
+        return X.map_partitions(of_block, model, meta=empty)
+    if isinstance(empty, pd.DataFrame):
+        blocks = X.to_delayed().ravel()
+        parts = [delayed(of_block, pure=False)(block, model) for block in blocks]
+        return dd.from_delayed(parts, meta=empty, verify_meta=False)
+    chunks = X.chunks[:1] + tuple((n,) for n in empty.shape[1:])
+    drop, dtype = [] if empty.ndim == 2 else [1], empty.dtype
+    facts = {"dtype": dtype, "chunks": chunks, "drop_axis": drop, "meta": empty}
+    return X.map_blocks(of_block, model, **facts)
+
+
+def _of_block(name, empty, args, options, block, model):
     """Return what a method says of the rows of a partition, which may have none."""
     if not block.shape[0]:
-        return np.empty((0, *width), dtype)
+        return empty
     block = as_rows(block, "auto") if not hasattr(block, "iloc") else block
-    return getattr(model, name)(block, *args, **options).astype(dtype, copy=False)
+    result = getattr(model, name)(block, *args, **options)
+    is_array = isinstance(empty, np.ndarray)
+    return result.astype(empty.dtype, copy=False) if is_array else result

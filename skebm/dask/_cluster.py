@@ -93,7 +93,7 @@ class Lost:
             are = "worker was" if self.count == 1 else "workers were"
             warnings.warn(
                 f"{self.count} {are} lost during the fit. Others took over its rows "
-                "and repeated the last round, so the result is what it would have "
+                "and repeated the last rounds, so the result is what it would have "
                 "been.",
                 RuntimeWarning,
                 stacklevel=stacklevel + 1,

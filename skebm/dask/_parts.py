@@ -55,7 +55,8 @@ class Parts:
         Number of rows and columns.
     names : Index or None
         Names of the columns of a frame.
-    labels, weights : list of Future, or None
+    labels : list of Future, or None
+    weights : list of (Future or None)
     """
 
     client: object
@@ -64,7 +65,7 @@ class Parts:
     shape: tuple
     names: pd.Index | None
     labels: list | None = None
-    weights: list | None = None
+    weights: list = ()
 
     @classmethod
     def of(cls, client, X, y=None, sample_weight=None):
@@ -82,7 +83,9 @@ class Parts:
         self = cls(client, rows, lengths, (sum(lengths), X.shape[1]), names)
         self.labels = self._aligned(y, "y")
         self.weights = self._aligned(sample_weight, "sample_weight")
-        if self.weights:
+        if self.weights is None:
+            self.weights = [None] * len(rows)
+        else:
             ends = client.gather(client.map(_ends, self.weights, pure=False))
             check_weight(np.ravel(ends), np.ravel(ends))
         return self
@@ -120,11 +123,9 @@ class Parts:
     def summary(self, visible, reads_columns):
         """Return the :class:`Summary` of all rows, merged as a tree on the workers."""
         submit = partial(self.client.submit, pure=False)
-        n = len(self.rows)
-        weights = self.weights or [None] * n
         found = [
             submit(_summarise, *facts, visible, reads_columns)
-            for facts in zip(self.rows, weights, self.firsts, strict=True)
+            for facts in zip(self.rows, self.weights, self.firsts, strict=True)
         ]
         return submit(_compact, _tree(submit, found)).result()
 
@@ -134,8 +135,7 @@ class Parts:
             partial(self.client.submit, pure=False),
             sample_size(self.shape[1]),
         )
-        weights = self.weights or [None] * len(self.rows)
-        facts = zip(self.rows, weights, self.firsts, strict=True)
+        facts = zip(self.rows, self.weights, self.firsts, strict=True)
         found = [submit(_sample, *part, size) for part in facts]
         sample = submit(_compact, _tree(submit, found)).result()
         return sample.rows, sample.numbers, sample.weight
@@ -151,8 +151,7 @@ class Parts:
 
     def label_masses(self):
         """Return all labels that occur, and the weight of each."""
-        weights = self.weights or [None] * len(self.labels)
-        counts = self.client.map(_masses, self.labels, weights, pure=False)
+        counts = self.client.map(_masses, self.labels, self.weights, pure=False)
         values, masses = zip(*self.client.gather(counts), strict=True)
         values, position = np.unique(np.concatenate(values), return_inverse=True)
         return values, np.bincount(position, weights=np.concatenate(masses))
@@ -177,7 +176,7 @@ class Parts:
             cuts = [(where[number], lo, hi) for number, lo, hi in pieces]
             parts = [self.rows[i] for i in k]
             labels = self.labels and [self.labels[i] for i in k]
-            weights = self.weights and [self.weights[i] for i in k]
+            weights = [self.weights[i] for i in k]
             firsts = [self.firsts[i] for i in k]
             facts = parts, labels, weights, firsts, cuts, reader, left_out
             worker = workers[s % len(workers)]
@@ -277,7 +276,7 @@ def _shard(parts, labels, weights, firsts, cuts, reader, left_out):
         stays = np.ones(hi - lo, bool)
         edges = np.searchsorted(left_out, [firsts[k] + lo, firsts[k] + hi])
         stays[np.asarray(left_out[slice(*edges)], int) - firsts[k] - lo] = False
-        if weights is not None:
+        if weights[k] is not None:
             stays &= np.asarray(weights[k][lo:hi]) > 0
         if not stays.any():
             continue
@@ -285,8 +284,8 @@ def _shard(parts, labels, weights, firsts, cuts, reader, left_out):
         part = parts[k]
         part = part.iloc[chosen] if hasattr(part, "iloc") else part[chosen]
         y, weight = (
-            None if values is None else np.asarray(values[k])[chosen]
-            for values in (labels, weights)
+            None if values is None else np.asarray(values)[chosen]
+            for values in (labels and labels[k], weights[k])
         )
         Z, mass = reader(part, y, weight)
         units.append(Z)

@@ -1,11 +1,13 @@
 """A round of a training on several machines: local updates, then an average.
 
 Nothing in this file knows Dask. A shard is the rows of one worker. A round of a shard
-is a pure function of the model after the last averaging, of what the shard carries
-itself (chains, offsets, the state of the optimizer), of its rows, and of a random key.
-So a round that was lost is run again, anywhere, with the same result.
+is a pure function of the results of all shards in the round before, of which it takes
+the average; of what the shard carries itself (chains, offsets, the state of the
+optimizer); of its rows; and of a random key. So a round that was lost is run again,
+anywhere, with the same result.
 """
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -18,6 +20,7 @@ from skebm.inference import FreshCompletion
 from skebm.tables.disk import Buffer
 from skebm.updates import Span, visit_rows
 from skebm.utils._clock import Clock
+from skebm.utils._math import fill_average
 from skebm.utils._parallel import use_threads
 
 # A shard takes smaller minibatches, so that all of them do as many updates as one
@@ -159,6 +162,33 @@ class RoundClock(Clock):
         return self._before
 
 
+class Result(NamedTuple):
+    """The result of a round: of one shard, or the average over several.
+
+    It is read by several tasks, and none of them changes it.
+
+    Attributes
+    ----------
+    params, average : dict of str to ndarray
+        The parameters after the last update, and their moving average.
+    count : int
+        Number of updates that the moving average has seen.
+    mass : float
+        Number or total weight of the rows.
+    rate : float
+        The last learning rate.
+    carried : Carried, default=None
+        None if it is an average.
+    """
+
+    params: dict
+    average: dict
+    count: int
+    mass: float
+    rate: float
+    carried: Carried | None = None
+
+
 def do_round(training, carried, shard, plan, orders, n_threads=None):
     """Do the updates of a round of one shard.
 
@@ -175,21 +205,27 @@ def do_round(training, carried, shard, plan, orders, n_threads=None):
 
     Returns
     -------
-    params, average : dict of str to ndarray
-    count : int
-        Number of updates that the average has seen.
-    carried : Carried
-    rate : float
-        The last learning rate.
+    Result
     """
-    training.objective_state, training.optimizer_state = carried
-    n_rows = shard.units.shape[0]
+    training.objective_state, training.optimizer_state = deepcopy(carried)
+    n_rows, rate = shard.units.shape[0], 0.0
     order = orders.random.fold(0).permutation(n_rows)
     edges = [n_rows * (orders.number + k) // orders.n_rounds for k in (0, 1)]
     rows = np.sort(order[slice(*edges)])
-    if not len(rows):
-        return (*_parameters(training), carried, 0.0)
-    X, weight = shard.units[rows], shard.weight
+    if len(rows):
+        with (
+            use_threads(granted=n_threads),
+            np.errstate(over="ignore", invalid="ignore"),
+        ):
+            rate = _visit(training, shard, rows, plan, orders)
+    carried = Carried(training.objective_state, training.optimizer_state)
+    params, average = training.energy.params, training.average
+    return Result(params, average.params, average.count, shard.mass, rate, carried)
+
+
+def _visit(training, shard, rows, plan, orders):
+    """Visit the rows of a round, and return the last learning rate."""
+    n_rows, X, weight = shard.units.shape[0], shard.units[rows], shard.weight
     weight = None if weight is None else weight[rows]
     length, clock = 1 / orders.n_rounds, RoundClock(orders)
     random = orders.random.fold(1, orders.number)
@@ -202,48 +238,39 @@ def do_round(training, carried, shard, plan, orders, n_threads=None):
     start = orders.number * length
     span = Span(orders.epoch, random, completion, 0, 0, start, length, mass)
     place = Place(training, clock, completion, None, None)
-    with use_threads(granted=n_threads), np.errstate(over="ignore", invalid="ignore"):
-        rate = visit_rows(training, X, weight, plan, span, place)
-    carried = Carried(training.objective_state, training.optimizer_state)
-    return (*_parameters(training), carried, rate)
+    return visit_rows(training, X, weight, plan, span, place)
 
 
 def _same(rows):
     return rows
 
 
-def _parameters(training):
-    average = training.average
-    return training.energy.params, average.params, average.count
+def averaged(results):
+    """Return the mean of the results of shards, weighted by their masses.
 
-
-def settle(training, results, masses):
-    """Set the parameters of a training to the mean over the shards.
-
-    The sums are in double precision and in the order of the shards, so they do not
-    depend on which shard was done first.
-
-    Parameters
-    ----------
-    training : Training
-        Updated in place.
-    results : list of tuple
-        As from :func:`do_round`.
-    masses : sequence of float
-        By which the shards count.
+    It depends on the order of the results, which is the order of the shards, and not
+    on which of them was done first.
     """
-    shares = np.asarray(masses, np.float64) / np.sum(masses)
+    first, *others = results
+    mass, count = first.mass, first.count
+    mean = [{name: v.copy() for name, v in part.items()} for part in first[:2]]
+    for other in others:
+        mass, count = mass + other.mass, max(count, other.count)
+        for target, part in zip(mean, other[:2], strict=True):
+            for name, value in target.items():
+                share = value.dtype.type(other.mass / mass)
+                fill_average(value.reshape(-1), part[name].reshape(-1), share)
+    return Result(*mean, count, mass, first.rate)
+
+
+def settle(training, result):
+    """Set the parameters of a training to those of a result."""
     targets = training.energy.params, training.average.params
-    for k, target in enumerate(targets):
+    for target, part in zip(targets, result[:2], strict=True):
         for name, value in target.items():
-            value[...] = sum(
-                share * result[k][name].astype(np.float64)
-                for share, result in zip(shares, results, strict=True)
-            )
-    training.average.count = max(result[2] for result in results)
+            value[...] = part[name]
+    training.average.count = result.count
     training.energy.project()
-    training.shards = tuple(result[3] for result in results)
-    training.objective_state = training.shards[0].objective_state
 
 
 def sent(training):

@@ -9,11 +9,11 @@ from skebm.estimators import EBMAnomalyDetector
 
 
 def _score(self, **options):
-    return None, np.dtype(np.float64)
+    return np.empty(0)
 
 
 def _side(self, **options):
-    return None, np.dtype(np.int64)
+    return np.empty(0, np.int64)
 
 
 class DaskEBMAnomalyDetector(OnCluster, EBMAnomalyDetector, local=EBMAnomalyDetector):
@@ -28,12 +28,7 @@ class DaskEBMAnomalyDetector(OnCluster, EBMAnomalyDetector, local=EBMAnomalyDete
     ----------
     density, contamination, ...
         As for :class:`skebm.EBMAnomalyDetector`.
-    client : distributed.Client, default=None
-        The client of the cluster. None takes the default client.
-    n_shards : int, default=None
-        In how many shards the rows are divided. None takes the number of workers.
-    updates_per_round : int, default=None
-        Updates of a shard between two averages; see :class:`DaskRBMDensity`.
+    {cluster}
 
     Attributes
     ----------
@@ -41,7 +36,12 @@ class DaskEBMAnomalyDetector(OnCluster, EBMAnomalyDetector, local=EBMAnomalyDete
         As for :class:`skebm.EBMAnomalyDetector`.
     """
 
-    _lazy = {"score_samples": _score, "decision_function": _score, "predict": _side}
+    _lazy = {
+        "score_samples": _score,
+        "decision_function": _score,
+        "anomaly_proba": _score,
+        "predict": _side,
+    }
 
     def fit(self, X, y=None, sample_weight=None):
         """Fit the density and the threshold; see :meth:`EBMAnomalyDetector.fit`.

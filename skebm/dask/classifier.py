@@ -9,16 +9,15 @@ from skebm.tables import check_classes, is_labelled, label_numbers, settled_clas
 
 
 def _label(self, **options):
-    return None, self.classes_.dtype
+    return np.empty(0, self.classes_.dtype)
 
 
-def _classes(self, **options):
-    return len(self.classes_), np.dtype(np.float64)
+def _of_classes(self, **options):
+    return np.empty((0, len(self.classes_)))
 
 
 def _decision(self, **options):
-    n_classes = len(self.classes_)
-    return (None if n_classes == 2 else n_classes), np.dtype(np.float64)
+    return np.empty(0) if len(self.classes_) == 2 else _of_classes(self)
 
 
 class DaskEnergyClassifier(TrainsOnCluster, EnergyClassifier, local=EnergyClassifier):
@@ -30,12 +29,7 @@ class DaskEnergyClassifier(TrainsOnCluster, EnergyClassifier, local=EnergyClassi
     ----------
     n_components, energy, loss, ...
         As for :class:`skebm.EnergyClassifier`.
-    client : distributed.Client, default=None
-        The client of the cluster. None takes the default client.
-    n_shards : int, default=None
-        In how many shards the rows are divided. None takes the number of workers.
-    updates_per_round : int, default=None
-        Updates of a shard between two averages; see :class:`DaskRBMDensity`.
+    {cluster}
 
     Attributes
     ----------
@@ -45,12 +39,18 @@ class DaskEnergyClassifier(TrainsOnCluster, EnergyClassifier, local=EnergyClassi
 
     _lazy = {
         "predict": _label,
-        "predict_proba": _classes,
-        "predict_log_proba": _classes,
+        "predict_proba": _of_classes,
+        "predict_log_proba": _of_classes,
         "decision_function": _decision,
     }
 
     def _prepare(self, parts, go_on, first):
+        if getattr(self.energy, "is_structured", False):
+            raise ValueError(
+                f"energy={self.energy!r} is for labels that depend on each other, and "
+                "on a cluster each row has a label of its own. Give EnergyClassifier "
+                "the rows in memory, as X.compute()."
+            )
         values, masses = parts.label_masses()
         if is_labelled(values, self.classes_ if go_on else None) is not None:
             raise ValueError(
@@ -79,7 +79,8 @@ class DaskEnergyClassifier(TrainsOnCluster, EnergyClassifier, local=EnergyClassi
     def score(self, X, y, sample_weight=None, *, groups=None):
         """Return the accuracy of the labels of lowest energy, computed at once."""
         if is_collection(X):
-            X, y, sample_weight = self.predict(X), computed(y), computed(sample_weight)
+            X = self.predict(X, groups=groups)
+            y, sample_weight = computed(y), computed(sample_weight)
             right = np.asarray(X) == np.asarray(y)
             return float(np.average(right, weights=sample_weight))
         return super().score(X, y, sample_weight, groups=groups)

@@ -1,21 +1,34 @@
 """Density estimation on a cluster of Dask."""
 
 import numpy as np
+import pandas as pd
 
 from skebm.dask._base import TrainsOnCluster
 from skebm.estimators import RBMDensity
 
 
 def _one(self, **options):
-    return None, np.dtype(np.float64)
+    return np.empty(0)
 
 
 def _of_columns(self, per_feature=False):
-    return (self.n_features_in_ if per_feature else None), np.dtype(np.float64)
+    return np.empty((0, self.n_features_in_) if per_feature else 0)
 
 
-def _of_units(self, **options):
-    return len(self.components_), self._energy.dtype
+def _like_rows(self):
+    """Return no rows in the form of the rows of ``fit``."""
+    return self._as_input(self._a_row)[:0]
+
+
+def _of_units(self):
+    """Return no rows of hidden units, as an array or as ``set_output`` has it."""
+    found = self.to_local().transform(self._as_input(self._a_row))[:0]
+    if not isinstance(found, np.ndarray | pd.DataFrame):
+        raise ValueError(
+            "Dask has no frames of this library. Call set_output(transform='pandas') "
+            "or set_output(transform='default')."
+        )
+    return found
 
 
 class DaskRBMDensity(TrainsOnCluster, RBMDensity, local=RBMDensity):
@@ -30,16 +43,7 @@ class DaskRBMDensity(TrainsOnCluster, RBMDensity, local=RBMDensity):
     ----------
     n_components, visible, hidden, couplings, ...
         As for :class:`skebm.RBMDensity`.
-    client : distributed.Client, default=None
-        The client of the cluster. None takes the default client. It is no parameter in
-        the sense of scikit-learn: :func:`sklearn.base.clone` hands it on, but it is not
-        stored.
-    n_shards : int, default=None
-        In how many shards the rows are divided. None takes the number of workers.
-    updates_per_round : int, default=None
-        Updates of a shard between two averages. None takes 100 over the number of
-        shards and over the factor of their steps, which is at most 4. More updates a
-        round take fewer messages, and may learn less.
+    {cluster}
 
     Attributes
     ----------
@@ -71,8 +75,17 @@ chunktype=numpy.ndarray>
         "energy_samples": _one,
         "score_samples": _one,
         "pseudo_log_likelihood": _of_columns,
+        "reconstruct": _like_rows,
         "transform": _of_units,
     }
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the hidden units, as the ordinary estimator has them."""
+        return self.to_local().get_feature_names_out(input_features)
+
+    @property
+    def _a_row(self):
+        return np.zeros((1, len(self.unit_names_)), self._energy.dtype)
 
     def _ready(self, name):
         if name == "score_samples":

@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from pandas.testing import assert_frame_equal
 from scipy.sparse import csr_matrix
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -20,7 +22,9 @@ from skebm import EBMAnomalyDetector, EnergyClassifier, RBMDensity
 from skebm.callbacks import Checkpoint
 from skebm.dask import DaskEBMAnomalyDetector, DaskEnergyClassifier, DaskRBMDensity
 from skebm.dask import _cluster as of_cluster
+from skebm.dask import _rows as rows_of_cluster
 from skebm.dask._rows import DaskRows
+from skebm.energies import ClassChain
 from skebm.utils._parallel import resolve_n_jobs
 
 pytestmark = [
@@ -119,6 +123,37 @@ def test_a_lost_worker_costs_a_round_and_changes_no_bit(bits, monkeypatch):
     assert_array_equal(rbm.components_, whole.components_)
 
 
+@pytest.mark.parametrize("n_shards", [2, 6])
+def test_rounds_ahead_change_no_bit(client, bits, monkeypatch, n_shards):
+    X = da.from_array(bits, chunks=(50, 7))
+    rbm = small(DaskRBMDensity, client=client, n_shards=n_shards, batch_size=20)
+    rbm.updates_per_round = 1
+    ahead = clone(rbm).fit(X)
+    monkeypatch.setattr(rows_of_cluster, "_ROUNDS_AHEAD", 1)
+    assert_array_equal(rbm.fit(X).components_, ahead.components_)
+
+
+def test_a_worker_lost_between_rounds_changes_no_bit(bits, monkeypatch):
+    X = da.from_array(bits, chunks=(50, 7))
+    do_round, calls = rows_of_cluster.do_round, []
+    with new_cluster() as cluster, distributed.Client(cluster) as client:
+        rbm = small(DaskRBMDensity, client=client, n_shards=2, batch_size=10)
+        rbm.updates_per_round = 1
+        whole = clone(rbm).fit(X)
+
+        def loses_a_worker(*facts):
+            calls.append(facts)
+            if len(calls) == 7:
+                client.loop.add_callback(cluster.workers[0].close, nanny=False)
+            return do_round(*facts)
+
+        monkeypatch.setattr(rows_of_cluster, "do_round", loses_a_worker)
+        with pytest.warns(RuntimeWarning, match="1 worker was lost"):
+            rbm.fit(X)
+        assert len(client.nthreads()) == 1
+    assert_array_equal(rbm.components_, whole.components_)
+
+
 def test_predictions_are_lazy_and_those_of_the_ordinary_estimator(client, bits):
     X = da.from_array(bits, chunks=(50, 7))
     rbm = small(DaskRBMDensity, client=client).fit(X)
@@ -143,6 +178,33 @@ def test_predictions_are_lazy_and_those_of_the_ordinary_estimator(client, bits):
     assert stored.client is None
     assert_array_equal(stored.components_, rbm.components_)
     assert not rbm._training.shards
+
+
+def test_units_and_rows_as_frames(client, frame):
+    X = dd.from_pandas(frame, npartitions=3)
+    rbm = small(DaskRBMDensity, client=client).fit(X)
+    local = rbm.to_local()
+    rows = rbm.reconstruct(X)
+    assert_frame_equal(rows.compute(), local.reconstruct(frame))
+    assert_frame_equal(rows._meta, local.reconstruct(frame)[:0])
+    with config_context(transform_output="pandas"):
+        assert isinstance(rbm.transform(X), dd.DataFrame)
+    units = rbm.set_output(transform="pandas").transform(X)
+    expected = local.set_output(transform="pandas").transform(frame)
+    assert list(units.columns) == list(expected.columns)
+    assert_frame_equal(units.compute(), expected)
+    rbm.set_output(transform="default")
+    assert_allclose(rbm.transform(X).compute(), expected)
+
+
+def test_units_of_arrays_as_frames(client, bits):
+    X = da.from_array(bits, chunks=(50, 7))
+    rbm = small(DaskRBMDensity, client=client).fit(X)
+    local = rbm.to_local()
+    assert_allclose(rbm.reconstruct(X).compute(), local.reconstruct(bits), rtol=1e-6)
+    units = rbm.set_output(transform="pandas").transform(X).compute()
+    assert list(units.columns) == list(rbm.get_feature_names_out())
+    assert_allclose(units, local.transform(bits), rtol=1e-6)
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -281,6 +343,22 @@ def test_a_search_takes_the_thread_of_its_task(client, bits):
             "at least two classes",
         ),
         (lambda X: DaskEnergyClassifier().fit(X, np.arange(211) % 3 - 1), "without a"),
+        (
+            lambda X: DaskEnergyClassifier(energy=ClassChain()).fit(
+                X, np.arange(211) % 2, groups=np.arange(211)
+            ),
+            "a collection of Dask may cut",
+        ),
+        (
+            lambda X: DaskEnergyClassifier(energy=ClassChain()).fit(
+                X, np.arange(211) % 2
+            ),
+            "each row has a label of its own",
+        ),
+        (
+            lambda X: small(DaskRBMDensity).fit(np.eye(7)).complete(X),
+            "takes rows in memory",
+        ),
     ],
 )
 def test_bad_input_gets_a_sentence(client, bits, fit, message):

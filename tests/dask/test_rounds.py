@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from skebm.dask._parts import shared_out
-from skebm.dask._rounds import plan_of_shards, settle, updates_of_round
+from skebm.dask._rounds import Result, averaged, plan_of_shards, updates_of_round
 from skebm.objectives import PCD
 from skebm.optimizers import SGD, Adam
 from skebm.training import Plan
@@ -54,33 +54,30 @@ def test_a_batch_of_all_rows_stays_whole():
     assert (plan.batch_size, plan.learning_rate) == (200, 0.1)
 
 
-class _Model:
-    def __init__(self, params):
-        self.params, self.is_projected = params, False
-
-    def project(self):
-        self.is_projected = True
-
-
-def test_the_average_is_weighted_by_rows():
+def some_results(n_shards, dtype=np.float32):
     random = np.random.default_rng(0)
-    draws = random.normal(size=(3, 2, 5, 2)).astype(np.float32)
+    draws = random.normal(size=(n_shards, 2, 5, 3)).astype(dtype)
+    masses = np.arange(2.0, 2 + n_shards)
+    facts = enumerate(zip(draws, masses, strict=True))
+    return [Result({"w": a}, {"w": b}, k, mass, 0.1) for k, ((a, b), mass) in facts]
 
-    class _Carried:
-        objective_state = "chains"
 
-    class _Training:
-        energy = _Model({"w": np.zeros((5, 2), np.float32)})
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_average_is_weighted_by_rows(dtype):
+    results = some_results(3, dtype)
+    before = [part["w"].copy() for result in results for part in result[:2]]
+    mean = averaged(results)
+    for k in (0, 1):
+        one, two, three = (result[k]["w"] for result in results)
+        assert_allclose(mean[k]["w"], (2 * one + 3 * two + 4 * three) / 9, atol=1e-6)
+        assert mean[k]["w"].dtype == dtype
+    assert (mean.count, mean.mass) == (2, 9)
+    after = [part["w"] for result in results for part in result[:2]]
+    assert_array_equal(after, before)
 
-        class average:  # noqa: N801
-            params = {"w": np.zeros((5, 2), np.float32)}
-            count = 0
 
-    results = [({"w": a}, {"w": b}, k, _Carried, 0.1) for k, (a, b) in enumerate(draws)]
-    settle(_Training, results, [2, 3, 5])
-    for k, target in enumerate((_Training.energy.params, _Training.average.params)):
-        naive = (2 * draws[0, k] + 3 * draws[1, k] + 5 * draws[2, k]) / 10
-        assert_allclose(target["w"], naive, rtol=1e-6)
-    assert _Training.energy.is_projected
-    assert _Training.average.count == 2
-    assert _Training.objective_state == "chains"
+def test_averages_of_averages_are_averages():
+    results = some_results(7)
+    tree = averaged([averaged(results[:4]), averaged(results[4:])])
+    assert_allclose(tree.params["w"], averaged(results).params["w"], atol=1e-6)
+    assert tree.mass == averaged(results).mass
