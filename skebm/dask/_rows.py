@@ -107,27 +107,25 @@ class DaskRows:
                 Carried.start(training.energy, plan, visit.fold(4, s))
                 for s in range(len(shards))
             )
+        randoms = [visit.fold(3, s) for s in range(len(shards))]
         rate, number = 0.0, 0
         n_ahead = _ROUNDS_AHEAD if clock.max_time is None else 1
-        while number < n_rounds:
+        for _ in range(n_rounds):
             progress = clock.progress(epoch + number / n_rounds)
-            if progress == 1:
+            if progress == 1 or number == n_rounds:
                 break
-            started, end = time.perf_counter(), min(number + n_ahead, n_rounds)
+            ahead = range(number, min(number + n_ahead, n_rounds))
+            facts, started = (n_rounds, clock.n_iter, progress), time.perf_counter()
             orders = [
-                [
-                    Orders(epoch, k, n_rounds, clock.n_iter, progress, visit.fold(3, s))
-                    for s in range(len(shards))
-                ]
-                for k in range(number, end)
+                [Orders(epoch, k, *facts, random) for random in randoms] for k in ahead
             ]
             with dask.config.set(_ANY_SIZE):
                 rate = do_rounds(client, training, plan, shards, orders)
             if clock.max_time is not None:
-                seconds = (time.perf_counter() - started) / (end - number)
-                n_ahead = int(_SHARE_OF_TIME * clock.max_time / seconds)
-                n_ahead = min(max(1, n_ahead), _ROUNDS_AHEAD)
-            number = end
+                seconds = (time.perf_counter() - started) / len(ahead)
+                in_time = int(_SHARE_OF_TIME * clock.max_time / seconds)
+                n_ahead = min(max(1, in_time), _ROUNDS_AHEAD)
+            number = ahead.stop
         self.lost.look()
         return rate
 
@@ -157,7 +155,9 @@ def do_rounds(client, training, plan, shards, orders):
         facts = zip(results, shards, map(cloudpickle.dumps, of_round), strict=True)
         results = [submit(_round, start, means, *fact) for fact in facts]
         means = results
-        while len(means) > _FAN_IN:
+        for _ in results:
+            if len(means) <= _FAN_IN:
+                break
             groups = range(0, len(means), _FAN_IN)
             means = [submit(averaged, means[k : k + _FAN_IN]) for k in groups]
     carried = [submit(_carried, result) for result in results]
