@@ -245,13 +245,15 @@ def census(options):
 def seconds_of_exchange(n_shards, n_bytes, bandwidth, options):
     """Return the seconds between the updates of two rounds.
 
-    A task averages up to four results, of which one is of its own worker. The last
-    averages go to all workers, and each worker that has them hands them on.
+    A task averages up to four results, of which one is of its own worker. Of more
+    shards all workers need the last average: those that have it hand it on.
     """
-    n_left, levels = n_shards, 0
-    while n_left > 4:
-        n_left, levels = -(-n_left // 4), levels + 1
-    n_read = 3 * levels + n_left * np.log2(n_shards) if levels else n_left - 1
+    n_left, levels, n_read = n_shards, 0, min(n_shards, 4) - 1
+    if n_shards > 4:
+        n_read = np.log2(n_shards)
+        while n_left > 1:
+            n_read += min(n_left, 4) - 1
+            n_left, levels = -(-n_left // 4), levels + 1
     waiting = (levels + 1) * options.latency + n_shards * options.overhead
     return n_read * n_bytes / bandwidth + waiting
 

@@ -28,8 +28,8 @@ _ROUNDS_AHEAD = 16
 _SHARE_OF_TIME = 0.01
 # Dask warns of large arguments. These are sent once for all workers and many rounds.
 _ANY_SIZE = {"distributed.admin.large-graph-warning-threshold": "1TB"}
-# Results that one task averages. So many shards read the results of all the others, and
-# more of them are averaged as a tree.
+# Results that one task averages. So many shards read the results of all the others.
+# Results of more shards are averaged as a tree, and all of them read its root.
 _FAN_IN = 4
 
 
@@ -156,7 +156,7 @@ def do_rounds(client, training, plan, shards, orders):
         results = [submit(_round, start, means, *fact) for fact in facts]
         means = results
         for _ in results:
-            if len(means) <= _FAN_IN:
+            if len(results) <= _FAN_IN or len(means) == 1:
                 break
             groups = range(0, len(means), _FAN_IN)
             means = [submit(averaged, means[k : k + _FAN_IN]) for k in groups]
