@@ -29,9 +29,9 @@ client : distributed.Client, default=None
     n_shards : int, default=None
         In how many shards the rows are divided. None takes the number of workers.
     updates_per_round : int, default=None
-        Updates of a shard between two averages. None takes 100 over the number of
-        shards and over the factor of their steps, which is at most 4. More updates a
-        round take fewer messages, and may learn less."""
+        Updates of a shard between two averages. None takes 70 over the number of the
+        other shards and over the factor of their steps, which is at most 4. More
+        updates a round take fewer messages, and may learn less."""
 
 
 class OnCluster:

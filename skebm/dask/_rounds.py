@@ -29,15 +29,16 @@ _FEWEST_ROWS = 25
 # Instead of smaller minibatches a shard takes larger steps, up to this factor, which
 # learn as much in an epoch, and take less time if the minibatches would be very small.
 # Four shards of 784-500 on 20,000 digits lose 0.3 nats of pseudo-likelihood with steps
-# that are four times as long, and half of that with twice (dask_training.py).
+# that are four times as long, and 0.1 with twice (dask_training.py).
 _USUAL_FACTOR = 2.0
 # With minibatches of the fewest rows the factor may be larger, but at 8 the chains fall
 # behind: of 784-100 that costs 2 nats.
 _LARGEST_FACTOR = 4.0
 # Updates of a round, times the number of other shards, times the factor of their steps.
 # What one shard has learned is diluted among all of them at the average. Of 784-500 on
-# 20,000 digits, two shards lose 0.2 nats of pseudo-likelihood at 100, and nothing that
-# can be measured at 70; 280 costs one nat with 8 shards (dask_training.py).
+# 20,000 digits, two shards lose 0.2 nats of pseudo-likelihood at 100 and nothing at 70,
+# and 1.3 and 0.9 nats of likelihood; 280 costs one nat with 8 shards
+# (dask_training.py).
 _MOST_DRIFT = 70.0
 
 

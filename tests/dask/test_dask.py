@@ -189,6 +189,8 @@ def test_units_and_rows_as_frames(client, frame):
     assert_frame_equal(rows._meta, local.reconstruct(frame)[:0])
     with config_context(transform_output="pandas"):
         assert isinstance(rbm.transform(X), dd.DataFrame)
+    whole = X.map_partitions(local.complete, random_state=0, meta=X)
+    assert_frame_equal(whole.compute(), frame, check_dtype=False)
     units = rbm.set_output(transform="pandas").transform(X)
     expected = local.set_output(transform="pandas").transform(frame)
     assert list(units.columns) == list(expected.columns)
