@@ -63,9 +63,8 @@ class DaskRBMDensity(TrainsOnCluster, RBMDensity, local=RBMDensity):
     >>> client = Client(n_workers=2, threads_per_worker=1, processes=False)
     >>> X = da.from_array((load_digits().data > 7).astype(float), chunks=(500, 64))
     >>> rbm = DaskRBMDensity(16, n_iter=5, random_state=0, client=client).fit(X)
-    >>> rbm.score_samples(X)
-    dask.array<concatenate, shape=(1797,), dtype=float64, chunksize=(500,), \
-chunktype=numpy.ndarray>
+    >>> rbm.score_samples(X).chunks
+    ((500, 500, 500, 297),)
     >>> type(rbm.to_local()).__name__
     'RBMDensity'
     >>> client.close()
