@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp
+from scipy.special import log_softmax
 
 from skebm.layers._normal_holes import NormalsGiven, Quadratics
+from skebm.utils._math import log_sum_exp
 
 # At most this many rows are used. More of them change little and cost time.
 _MAX_ROWS, _MAX_ROWS_WITH_HOLES = 10_000, 5000
@@ -24,6 +25,8 @@ _FLOOR = 1e-6
 # The covariance of the wide component is this factor times the covariance of all rows,
 # plus this ridge. It takes outliers, which would spoil the other components.
 _WIDE_FACTOR, _WIDE_RIDGE = 4.0, 1.0
+# Numbers in the rows that all components look at together.
+_NUMBERS = 500_000
 
 
 class Mixture(NamedTuple):
@@ -124,23 +127,24 @@ class Rows(NamedTuple):
 
     def log_density(self, model):
         """Return the log density of the observed cells of each row."""
-        return logsumexp(self.log_joint(model), axis=1)
+        return log_sum_exp(self.log_joint(model))
 
     def log_joint(self, model):
         """Return the logs of weight times density of each component."""
         return self.by_component(model)[0]
 
     def by_component(self, model):
-        """Return the logs of weight times density, and rows with their holes filled.
+        """Return the logs of weight times density, and what is known of the holes.
 
-        The rows are None if there are no holes.
+        These are their distribution and the rows with their holes filled, or None if
+        there are no holes.
         """
         extra = self.states @ model.log_states.T
         if not self.holes.any():
             return component_densities(self.X, model) + extra, None
         given = model.given(self.X, self.holes)
         log_weight, filled = given.by_component(np.zeros(self.X.shape))
-        return log_weight + extra, filled
+        return log_weight + extra, (given, filled)
 
 
 def _by_holes(X, numbers, weight):
@@ -189,10 +193,9 @@ def em(rows, filled, shares, n_iter, wide_share, shrinkage):
     mean, covariance = weighted_moments(filled, rows.weight)
     wide = mean, _WIDE_FACTOR * covariance + _WIDE_RIDGE * np.eye(len(mean))
     weighted = shares * rows.weight[:, None]
-    second = np.stack([(filled * w[:, None]).T @ filled for w in weighted.T])
-    total = weighted.sum(axis=0)
-    states = weighted.T @ rows.states
-    sums = Sums(-np.inf, shares, total, weighted.T @ filled, second, states, wide_share)
+    total, first = weighted.sum(axis=0), weighted.T @ filled
+    second, states = _squares(filled, weighted), weighted.T @ rows.states
+    sums = Sums(-np.inf, shares, total, first, second, states, wide_share)
     for _ in range(n_iter):
         model, before = _maximised(sums, wide, shrinkage), sums.log_likelihood
         sums = _expected(rows, model)
@@ -205,24 +208,27 @@ def _maximised(sums, wide, shrinkage):
     """Return the mixture at the mode of the posterior given expected sums."""
     _, _, *parts, wide_share = sums
     kept = sums.total > min(1e-2, sums.total.max() / 2)
-    total, first, second, states = (part[kept] for part in parts)
-    n_units = first.shape[1]
+    if not kept.all():
+        parts = [part[kept] for part in parts]
+    total, first, second, states = parts
+    n_components, n_units = first.shape
     means = first / total[:, None]
-    scatter = second - total[:, None, None] * means[:, :, None] * means[:, None]
+    scatter = second - first[:, :, None] * means[:, None]
     pooled = scatter.sum(axis=0) / total.sum()
-    pooled += shrinkage * (np.diag(np.diag(pooled)) - pooled)
-    floor = _FLOOR * np.eye(n_units)
-    if len(total) == 1:
-        covariances = pooled[None] + floor
+    if shrinkage:
+        pooled += shrinkage * (np.diag(np.diag(pooled)) - pooled)
+    covariances = np.empty((n_components + 1, n_units, n_units))
+    if n_components == 1:
+        covariances[0] = pooled
     else:
-        variance = np.maximum(np.diag(pooled), 1e-12)
-        own = np.einsum("kii->ki", scatter) + _PRIOR_ROWS_OF_SCALES * variance
+        variance = np.maximum(pooled.diagonal(), 1e-12)
+        own = scatter.diagonal(axis1=1, axis2=2) + _PRIOR_ROWS_OF_SCALES * variance
         own = np.maximum(own / (total + _PRIOR_ROWS_OF_SCALES)[:, None], 0)
-        scale = np.sqrt(own / variance)
-        prior = pooled * scale[:, :, None] * scale[:, None]
-        n_prior = _PRIOR_ROWS * n_units
-        covariances = scatter + n_prior * prior
-        covariances = covariances / (total + n_prior)[:, None, None] + floor
+        scale, n_prior = np.sqrt(own / variance), _PRIOR_ROWS * n_units
+        prior = pooled * (n_prior * scale[:, :, None] * scale[:, None])
+        covariances[:-1] = (scatter + prior) / (total + n_prior)[:, None, None]
+    covariances.reshape(n_components + 1, -1)[:, :: n_units + 1] += _FLOOR
+    covariances[-1] = wide[1]
     wide_share = min(wide_share, 0.5)
     weights = (total + 1) / (total + 1).sum() * (1 - wide_share)
     # Counts are smoothed by the frequencies in all rows, which the wide component has.
@@ -232,24 +238,24 @@ def _maximised(sums, wide, shrinkage):
     return Mixture(
         np.append(weights, wide_share),
         np.vstack([means, wide[0]]),
-        np.concatenate([covariances, wide[1][None]]),
+        covariances,
         np.log(smoothed / masses[:, None]),
     )
 
 
 def _expected(rows, model):
     """Return the expected sums under a mixture."""
-    mass, (joint, filled) = rows.weight.sum(), rows.by_component(model)
-    log_density = logsumexp(joint, axis=1)
+    mass, (joint, of_holes) = rows.weight.sum(), rows.by_component(model)
+    log_density = log_sum_exp(joint)
     shares = np.exp(joint - log_density[:, None])
     weighted = shares * rows.weight[:, None]
-    if rows.holes.any():
-        given = model.given(rows.X, rows.holes)
+    if of_holes:
+        given, filled = of_holes
         first, second = given.moments(weighted, filled)
         first, second = first[:-1], second[:-1]
     else:
         first = weighted[:, :-1].T @ rows.X
-        second = np.stack([(rows.X * w[:, None]).T @ rows.X for w in weighted.T[:-1]])
+        second = _squares(rows.X, weighted[:, :-1])
     total = weighted.sum(axis=0)
     return Sums(
         log_likelihood=rows.weight @ log_density / mass,
@@ -262,16 +268,27 @@ def _expected(rows, model):
     )
 
 
+def _squares(X, weighted):
+    """Return the sums of the products of columns, (n_components, n_units, n_units)."""
+    n_components, n_units = weighted.shape[1], X.shape[1]
+    out, n = 0.0, max(_NUMBERS // max(n_components * n_units, 1), 1)
+    for first in range(0, len(X), n):
+        some = X[first : first + n]
+        out = out + (weighted[first : first + n].T[:, None] * some.T) @ some
+    return out
+
+
 def component_densities(X, model):
     """Return the logs of weight times density of each component, (n, n_components)."""
     lower = np.linalg.cholesky(model.covariances)
     inverse = np.linalg.inv(lower)
     constant = np.log(np.einsum("kii->ki", inverse)).sum(axis=1)
     constant += np.log(model.weights) - X.shape[1] * np.log(2 * np.pi) / 2
-    out = np.empty((len(X), len(constant)))
-    for k, matrix in enumerate(inverse):
-        z = (X - model.means[k]) @ matrix.T
-        out[:, k] = constant[k] - np.einsum("ij,ij->i", z, z) / 2
+    out, n = np.empty((len(X), len(constant))), max(_NUMBERS // model.means.size, 1)
+    for first in range(0, len(X), n):
+        away = X[first : first + n] - model.means[:, None]
+        z = away @ inverse.transpose(0, 2, 1)
+        out[first : first + n] = constant - np.einsum("kij,kij->ik", z, z) / 2
     return out
 
 
