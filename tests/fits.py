@@ -52,11 +52,14 @@ TEXTS = np.array([["a", "b"], ["b", "c"], ["c", "b"]] * 20, dtype=object)
 _SMALL = {"n_components": 3, "n_iter": 2, "random_state": 0}
 _MLP = MLP((3,), n_networks=2)
 # The exact log Z where there is one, else a rough one: many tests score these fits.
-_ROUGH = Auto(ais=AIS(7, tolerance=5.0, max_temperatures=100))
+ROUGH = Auto(ais=AIS(7, tolerance=5.0, max_temperatures=100))
+ROUGH_TILT = Auto(
+    ais=AIS(7, tolerance=5.0, max_temperatures=100, kernel="independence")
+)
 
 
 def _rbm(**options):
-    return RBMDensity(**{"partition": _ROUGH, **_SMALL, **options})
+    return RBMDensity(**{"partition": ROUGH, **_SMALL, **options})
 
 
 # The estimator and the arguments of its fit, by the kind of the fit.
@@ -80,13 +83,13 @@ FITS = {
     ),
     "held out": (_rbm(early_stopping=True), BITS),
     "frame": (_rbm(), FRAME),
-    "frame with holes": (_rbm(), HOLEY),
+    "frame with holes": (_rbm(n_clusters=2), HOLEY),
     "uncoupled frame": (_rbm(couplings="none", hidden="gaussian"), FRAME),
     "names of levels": (_rbm(), WITH_LEVELS),
     "numbered names": (_rbm(), FRAME[["text", "real"]].set_axis([3, 1], axis=1)),
     "texts": (_rbm(visible="categorical"), TEXTS),
     "recipe": (
-        EnergyDensity(RBMRecipe(3), n_iter=2, partition=_ROUGH, random_state=0),
+        EnergyDensity(RBMRecipe(3), n_iter=2, partition=ROUGH, random_state=0),
         FRAME,
     ),
     "pairwise": (EnergyDensity("pairwise", n_iter=2, random_state=0), BITS),

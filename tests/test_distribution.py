@@ -1,6 +1,7 @@
 """What the distribution declares, and what an import brings."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ADDRESS = "https://github.com/skebm/skebm"
 # What `import skebm` must not bring: it takes long, and few methods need it.
 HEAVY = ("linear_model", "svm", "ensemble", "neighbors", "impute", "decomposition")
+UNWANTED = {*(f"sklearn.{name}" for name in HEAVY), "matplotlib", "polars"}
 # Imported only where a plot, a progress bar or a file of TensorBoard is asked for, or
 # where rows come from it.
 OPTIONAL = {"skops", "matplotlib", "rich", "tensorboardX", "polars", "pyarrow", "pyod"}
@@ -30,14 +32,32 @@ def requirements(lines):
     return {name: bounds.replace(" ", "") for name, bounds in pairs}
 
 
-def test_import_is_light():
-    code = "import sys, skebm; print(*sys.modules)"
+@pytest.fixture(scope="module")
+def loaded():
+    """The modules after each of three imports, by one process for all of them."""
+    # scikit-learn's callbacks load their progress bar, where that is installed.
+    imports = ("sklearn.base, sklearn.callback, numba", "skebm", "skebm.inspection")
+    code = "import json, sys"
+    for names in imports:
+        code += f"\nimport {names}\nprint(json.dumps([*sys.modules]))"
     command = [sys.executable, "-c", code]
-    loaded = subprocess.run(command, capture_output=True, check=True, text=True)
-    loaded = loaded.stdout.split()
-    assert "skebm.estimators.documents" in loaded
-    names = [f"sklearn.{name}" for name in HEAVY] + ["matplotlib", "polars"]
-    assert not [name for name in names if name in loaded]
+    run = subprocess.run(command, capture_output=True, check=True, text=True)
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+def test_import_is_light(loaded):
+    before, after, _ = loaded
+    assert "skebm.estimators.documents" in after
+    assert not [name for name in after if name in UNWANTED]
+    added = {name.split(".")[0] for name in after}
+    added -= {name.split(".")[0] for name in before} | {"skebm"}
+    assert not {name for name in added if name not in sys.stdlib_module_names}
+    assert not {"matplotlib", "dask", "polars", "IPython", "torch"} & added
+
+
+def test_matplotlib_is_imported_by_plots_only(loaded):
+    assert "skebm.inspection" in loaded[-1]
+    assert "matplotlib" not in loaded[-1]
 
 
 def test_imports_are_declared():

@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 
 import numpy as np
 import pandas as pd
@@ -186,65 +185,68 @@ def test_interruption_before_the_first_epoch_ends(make, data):
     assert np.isfinite(scores(model, data[0])).all()
 
 
+SIGNALS = """
+import os, signal, sys, warnings
+import numpy as np
+from skebm import EnergyClassifier, RBMDensity
+from tests.models import rbm_detector
+
+class Ready:
+    n_epochs = 0
+    def setup(self, estimator, context): pass
+    def teardown(self, estimator, context): pass
+    max_propagation_depth = None
+    def on_fit_task_begin(self, estimator, context): pass
+    def on_fit_task_end(self, estimator, context):
+        self.n_epochs += 1
+        if self.n_epochs == 3:
+            print("ready", flush=True)
+
+X = np.random.default_rng(0).integers(0, 2, (2003, 29)).astype(float)
+for make in (RBMDensity, EnergyClassifier, rbm_detector):
+    model = make(n_components=31, n_iter=10**6, random_state=0)
+    model.set_callbacks(Ready())
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.fit(X, X[:, 0])
+    except KeyboardInterrupt:
+        pass
+    else:
+        sys.exit("no KeyboardInterrupt")
+    assert any("interrupted" in str(w.message) for w in caught), caught
+    assert model.n_iter_ >= 2  # the third may end after its callback
+    density = getattr(model, "density_", model)
+    assert np.isfinite(density.components_).all()
+    model.predict(X) if hasattr(model, "predict") else model.transform(X)
+    density.set_callbacks()
+    if hasattr(model, "partial_fit"):
+        n_iter = model.n_iter_
+        model.partial_fit(X, X[:, 0])
+        assert model.n_iter_ == n_iter + 1
+    print("done", flush=True)
+"""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals differ there")
-@pytest.mark.parametrize("make", ALL)
-def test_ctrl_c(make):
-    script = f"""
-        import os, signal, sys, warnings
-        import numpy as np
-        from skebm import EnergyClassifier, RBMDensity
-        from tests.models import rbm_detector
-
-        class Ready:
-            n_epochs = 0
-            def setup(self, estimator, context): pass
-            def teardown(self, estimator, context): pass
-            max_propagation_depth = None
-            def on_fit_task_begin(self, estimator, context): pass
-            def on_fit_task_end(self, estimator, context):
-                self.n_epochs += 1
-                if self.n_epochs == 3:
-                    print("ready", flush=True)
-
-        X = np.random.default_rng(0).integers(0, 2, (2003, 29)).astype(float)
-        model = {make.__name__}(n_components=31, n_iter=10**6, random_state=0)
-        model.set_callbacks(Ready())
-        try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                model.fit(X, X[:, 0])
-        except KeyboardInterrupt:
-            pass
-        else:
-            sys.exit("no KeyboardInterrupt")
-        assert any("interrupted" in str(w.message) for w in caught), caught
-        assert model.n_iter_ >= 2  # the third may end after its callback
-        density = getattr(model, "density_", model)
-        assert np.isfinite(density.components_).all()
-        model.predict(X) if hasattr(model, "predict") else model.transform(X)
-        density.set_callbacks()
-        if hasattr(model, "partial_fit"):
-            n_iter = model.n_iter_
-            model.partial_fit(X, X[:, 0])
-            assert model.n_iter_ == n_iter + 1
-        print("done")
-    """
+def test_ctrl_c():
     environment = {
         **os.environ,
         "PYTHONPATH": os.path.dirname(os.path.dirname(skebm.__file__)),
     }
     process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script)],
+        [sys.executable, "-c", SIGNALS],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
     )
     try:
-        assert process.stdout.readline().strip() == "ready", process.stderr.read()
-        process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=60)
+        for _ in ALL:
+            assert process.stdout.readline().strip() == "ready", process.stderr.read()
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline().strip() == "done", process.stderr.read()
+        _, error = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 0, error
-    assert out.strip() == "done"

@@ -1,7 +1,6 @@
 """The other displays, and all of them for every estimator."""
 
 import doctest
-import subprocess
 import sys
 import warnings
 
@@ -319,13 +318,6 @@ def test_examples(display):
 
 
 # -- matplotlib ----------------------------------------------------------------------
-
-
-def test_matplotlib_is_imported_by_plot_only():
-    code = "import sys, skebm.inspection; print('matplotlib' in sys.modules)"
-    command = [sys.executable, "-c", code]
-    run = subprocess.run(command, capture_output=True, check=True, text=True)
-    assert run.stdout.strip() == "False"
 
 
 def test_missing_matplotlib(monkeypatch, digits_like):
