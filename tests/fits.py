@@ -62,7 +62,8 @@ def _rbm(**options):
     return RBMDensity(**{"partition": ROUGH, **_SMALL, **options})
 
 
-# The estimator and the arguments of its fit, by the kind of the fit.
+# The estimator and the arguments of its fit, by the kind of the fit. Some rows choose
+# the number of clusters, which takes most of the time of a fit to few rows.
 FITS = {
     "bits": (_rbm(), BITS),
     "single precision": (_rbm(), REALS.astype(np.float32)),
@@ -85,11 +86,16 @@ FITS = {
     "frame": (_rbm(), FRAME),
     "frame with holes": (_rbm(n_clusters=2), HOLEY),
     "uncoupled frame": (_rbm(couplings="none", hidden="gaussian"), FRAME),
-    "names of levels": (_rbm(), WITH_LEVELS),
-    "numbered names": (_rbm(), FRAME[["text", "real"]].set_axis([3, 1], axis=1)),
+    "names of levels": (_rbm(n_clusters=2), WITH_LEVELS),
+    "numbered names": (
+        _rbm(n_clusters=2),
+        FRAME[["text", "real"]].set_axis([3, 1], axis=1),
+    ),
     "texts": (_rbm(visible="categorical"), TEXTS),
     "recipe": (
-        EnergyDensity(RBMRecipe(3), n_iter=2, partition=ROUGH, random_state=0),
+        EnergyDensity(
+            RBMRecipe(3, n_clusters=2), n_iter=2, partition=ROUGH, random_state=0
+        ),
         FRAME,
     ),
     "pairwise": (EnergyDensity("pairwise", n_iter=2, random_state=0), BITS),
@@ -113,7 +119,10 @@ FITS = {
     ),
     "detector": (EBMAnomalyDetector("rbm", **_SMALL), FRAME),
     "detector of reals": (EBMAnomalyDetector("rbm", **_SMALL), REALS),
-    "imputer": (EnergyImputer(add_indicator=True, **_SMALL), HOLEY),
+    "imputer": (
+        EnergyImputer(_rbm(n_clusters=2), add_indicator=True, random_state=0),
+        HOLEY,
+    ),
     "imputer of reals": (EnergyImputer(**_SMALL), HOLES),
     "classifier": (EnergyClassifier(**_SMALL), BITS, LABELS),
     "named classes": (EnergyClassifier(**_SMALL), FRAME, NAMES),

@@ -114,13 +114,14 @@ def test_a_fit_finds_the_energy():
 @pytest.mark.parametrize("unit", [1e-3, 1e4])
 def test_a_fit_is_the_same_in_any_units(unit):
     options = {"n_iter": 3, "partition": ROUGH_TILT, "random_state": 0}
-    one = EnergyDensity(Well(), **options).fit(X)
-    other = EnergyDensity(Well(unit=unit), **options).fit(X * unit)
+    x = X[:211]
+    one = EnergyDensity(Well(), **options).fit(x)
+    other = EnergyDensity(Well(unit=unit), **options).fit(x * unit)
     np.testing.assert_allclose(
         other.energy_.params["theta"], one.energy_.params["theta"], rtol=1e-6
     )
-    expected = one.score_samples(X) - np.log(unit)
-    np.testing.assert_allclose(other.score_samples(X * unit), expected, atol=1e-5)
+    expected = one.score_samples(x) - np.log(unit)
+    np.testing.assert_allclose(other.score_samples(x * unit), expected, atol=1e-5)
     drawn = [model.sample(2000, random_state=0).std() for model in (one, other)]
     np.testing.assert_allclose(drawn[1] / unit, drawn[0], rtol=0.1)
 
@@ -128,10 +129,11 @@ def test_a_fit_is_the_same_in_any_units(unit):
 def test_fits_start_from_the_same_values_and_can_be_stored():
     mine = Well()
     density = EnergyDensity(mine, n_iter=2, partition=ROUGH_TILT, random_state=0)
-    first = density.fit(X).score(X)
-    assert clone(density).fit(X).score(X) == first
-    assert density.fit(X).score(X) == first
-    assert pickle.loads(pickle.dumps(density)).score(X) == first
+    x = X[:211]
+    first = density.fit(x).score(x)
+    assert clone(density).fit(x).score(x) == first
+    assert density.fit(x).score(x) == first
+    assert pickle.loads(pickle.dumps(density)).score(x) == first
     assert density.energy is mine
     np.testing.assert_array_equal(mine.theta, [1, 1, 0])
 

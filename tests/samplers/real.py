@@ -1,5 +1,7 @@
 """Checks of samplers of real columns, against what is known of the energies."""
 
+from functools import cache
+
 import numpy as np
 from scipy.stats import chisquare
 
@@ -9,6 +11,7 @@ from tests.models import RealEnergy
 
 # Quantiles at which chains are compared with exact draws.
 LEVELS = 0.05, 0.25, 0.5, 0.75, 0.95
+N_EXACT = 1_000_003
 
 
 def figures(x, cuts):
@@ -34,17 +37,24 @@ def run(sampler, energy, start, n_chains=101, n_steps=400, n_burn_in=150):
 
 def check_known(sampler, energy, start):
     """Compare means with exact draws, in standard errors by the chains' own ESS."""
-    exact = energy.draws(1_000_003, seed=1)
+    scale, cuts, mean, variance = exact_figures(type(energy))
+    chains = figures(run(sampler, energy, start) / scale, cuts)
+    size = ess(chains, "mean")
+    assert size.min() > 100
+    error = np.sqrt(variance * (1 / size + 1 / N_EXACT))
+    distance = np.abs(chains.mean(axis=(0, 1)) - mean) / error
+    assert distance.max() < 4
+
+
+@cache
+def exact_figures(kind):
+    """Return scale, cuts, and the means and variances of figures, by exact draws."""
+    exact = kind().draws(N_EXACT, seed=1)
     scale = exact.std(axis=0)
     exact = exact / scale
     cuts = np.quantile(exact, LEVELS, axis=0)
-    chains = figures(run(sampler, energy, start) / scale, cuts)
     exact = figures(exact, cuts)
-    size = ess(chains, "mean")
-    assert size.min() > 100
-    variance = exact.var(axis=0) * (1 / size + 1 / len(exact))
-    distance = np.abs(chains.mean(axis=(0, 1)) - exact.mean(axis=0)) / np.sqrt(variance)
-    assert distance.max() < 4
+    return scale, cuts, exact.mean(axis=0), exact.var(axis=0)
 
 
 class Posterior(RealEnergy):
