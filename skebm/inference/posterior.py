@@ -74,7 +74,9 @@ def _exact(clamped, x, holes, n_draws, random, look, summary):
     if look is None:
         return clamped.posterior_means(x, holes)
     *means, draws = clamped.posterior_means(x, holes, n_draws, random)
-    collected = np.stack([look(draws[:, k]) for k in range(n_draws)])
+    # One call for all draws: a call takes far longer than a few rows.
+    seen = look(draws.swapaxes(0, 1).reshape(-1, draws.shape[2]))
+    collected = seen.reshape(n_draws, len(draws), *seen.shape[1:])
     return [*means, summary(collected, axis=0)]
 
 
