@@ -6,6 +6,9 @@ import pytest
 
 import skebm
 
+# Files of single tests that take several seconds.
+LONG = {"test_user_guide.py", "test_types.py", "test_guide.py"}
+
 
 def drop_stale_kernels():
     """Forget compiled kernels that are older than a kernel which they may call.
@@ -27,3 +30,15 @@ drop_stale_kernels()
 @pytest.fixture
 def rng():
     return np.random.default_rng(7)
+
+
+def pytest_collection_modifyitems(items):
+    """Put files of long tests in the middle, where most kernels are compiled.
+
+    Several workers then end together, and do not wait for one that begins a test of
+    half a minute as its last.
+    """
+    long = [item for item in items if item.path.name in LONG]
+    others = [item for item in items if item.path.name not in LONG]
+    half = len(others) // 2
+    items[:] = [*others[:half], *long, *others[half:]]
