@@ -1,9 +1,25 @@
-"""Energies of images: how natural an image is, and the image of lowest energy."""
+"""Energies of images, and their recipes by the names that `energy=` takes."""
 
 from skebm.energies.images._base import Restoration
 from skebm.energies.images._context import Context
 from skebm.energies.images._levels import Levels
 from skebm.energies.images.binary_recipe import BinaryRecipe
 from skebm.energies.images.ising import GridIsing
+from skebm.energies.images.pretrained import as_text, photographs
+from skebm.energies.images.ridge import Ridge, RidgeRecipe
 
-__all__ = ["BinaryRecipe", "Context", "GridIsing", "Levels", "Restoration"]
+# Energies of black-and-white images are learned and used on their own.
+IMAGE_ENERGIES = {"ridge": RidgeRecipe}
+
+__all__ = [
+    "IMAGE_ENERGIES",
+    "BinaryRecipe",
+    "Context",
+    "GridIsing",
+    "Levels",
+    "Restoration",
+    "Ridge",
+    "RidgeRecipe",
+    "as_text",
+    "photographs",
+]

@@ -1,0 +1,207 @@
+"""The base of energies that sum potentials of the responses of filters."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from skebm.energies._base import Energy
+from skebm.energies.images._filters import (
+    Bank,
+    fill_energies,
+    fill_folded,
+    fill_slope,
+)
+from skebm.energies.images._learning import LearnsByPatches, mirrored
+from skebm.energies.images._patches import restore_patch
+from skebm.energies.images._waves import basis
+from skebm.utils._parallel import map_parts
+
+# Frequencies at which the gain of filters is computed, in each direction. Between them
+# the gain is higher by less than this factor.
+_N_FREQUENCIES, _BETWEEN = 48, 1.02
+# Rows of an image that one thread does at a time.
+_STRIP = 64
+
+
+class FilterBank(LearnsByPatches, Energy):
+    """Base of energies that sum potentials of the responses of filters.
+
+    ``E(x) = sum_f sum_p psi_f((w_f * x)_p) / sigma^2``, where the potentials depend on
+    ``sigma``, the standard deviation of the noise that the energy was learned to
+    remove. The filters ``w_f`` sum to zero, so that brightness has no energy.
+
+    Images have shape (n, height, width) and brightness from 0 to 1. A subclass has
+    ``bank(sigma)`` and ``_pulled(sigma, sums)``.
+
+    Parameters
+    ----------
+    coefficients : ndarray of shape (n_filters, size ** 2 - 1), float32
+        Filters in terms of the patterns of the cosine transform, times their size. So
+        all patterns with the coefficient 1 keep the size of an image.
+    scales : ndarray of shape (n_levels, n_filters), float32
+        Logarithms of the scale of responses, in terms of the noise.
+    levels : ndarray of shape (n_levels,)
+        The values of ``sigma`` at which parameters are stored. Between two of them the
+        parameters are linear in ``log(sigma)``.
+    """
+
+    def __init__(self, coefficients, scales, levels):
+        self.coefficients, self.scales = coefficients, scales
+        self.levels = np.asarray(levels, np.float64)
+
+    @property
+    def size(self):
+        """Height and width of the filters."""
+        return round(np.sqrt(self.coefficients.shape[1] + 1))
+
+    @property
+    def filters(self):
+        """The filters, shape (n_filters, size, size)."""
+        filters = self.coefficients @ basis(self.size) / np.float32(self.size)
+        return filters.reshape(-1, self.size, self.size)
+
+    @property
+    def dtype(self):
+        """The dtype of parameters, and of the arithmetic."""
+        return self.coefficients.dtype
+
+    @property
+    def starts_anywhere(self):
+        """Without any filters, images are as probable as noise."""
+        return True
+
+    def shares(self, sigma):
+        """Return the share that each level has in the parameters at ``sigma``."""
+        logs = np.log(self.levels)
+        at = np.clip(np.log(sigma), logs[0], logs[-1])
+        shares = [np.interp(at, logs, one) for one in np.eye(len(logs))]
+        return np.array(shares, self.dtype)
+
+    def gains(self):
+        """Return the gain of each filter at each frequency, (n_filters, n)."""
+        shape = _N_FREQUENCIES, _N_FREQUENCIES
+        spectrum = np.fft.rfft2(self.filters, shape).reshape(len(self.scales[0]), -1)
+        return spectrum.real**2 + spectrum.imag**2
+
+    def curvature(self, sigma, gains=None):
+        """Return an upper bound of the curvature of ``sigma ** 2`` times the energy."""
+        bank, gains = self.bank(sigma), self.gains() if gains is None else gains
+        largest = np.maximum(bank.slope.max(axis=1), 0) * bank.gain * bank.rate
+        return _BETWEEN * float((largest @ gains).max())
+
+    def _tables(self, scales, values, sigma, weights=1.0):
+        """Return the :class:`Bank` of these scales and slopes of intervals."""
+        filters = self.filters.reshape(len(scales), -1)
+        start = np.zeros((len(values), 1), values.dtype)
+        derivative = np.concatenate([start, values.cumsum(axis=1)[:, :-1]], axis=1)
+        intercept = derivative - values * np.arange(values.shape[1], dtype=values.dtype)
+        parts = derivative + values / 2
+        value = np.concatenate([start, parts.cumsum(axis=1)[:, :-1]], axis=1)
+        rate = np.exp(scales) / np.float32(sigma)
+        tables = (
+            np.ascontiguousarray(np.broadcast_to(t, (len(scales), t.shape[1])))
+            for t in (value, intercept, values)
+        )
+        gain = (weights / rate).astype(self.dtype)
+        transposed = np.ascontiguousarray(filters.T)
+        return Bank(filters, transposed, rate, gain, *tables, self.size // 2)
+
+    # -- images ------------------------------------------------------------------------
+
+    def _middle(self, sigma):
+        """Return ``sigma``, or the level in the middle."""
+        return self.levels[len(self.levels) // 2] if sigma is None else sigma
+
+    def energy(self, x, sigma=None):
+        """Return the energy of each image, in nats, float64, shape (n,)."""
+        return np.array([self.energy_map(one, sigma).sum() for one in x])
+
+    def energy_map(self, image, sigma=None):
+        """Return what each pixel's neighbourhood gives of the energy, in nats."""
+        sigma, out = self._middle(sigma), np.zeros(image.shape)
+        bank = self.bank(sigma)
+        margined = mirrored(image.astype(self.dtype, copy=False), bank.radius)
+
+        def fill(rows):
+            fill_energies(margined, *rows, bank, out)
+
+        map_parts(fill, strips(len(image)))
+        return out / sigma**2
+
+    def potentials(self, responses, sigma=None):
+        """Return the potential of each filter at some responses, in nats.
+
+        Parameters
+        ----------
+        responses : ndarray of shape (n,)
+            In units of brightness.
+        sigma : float, default=None
+
+        Returns
+        -------
+        ndarray of shape (n_filters, n), float64
+        """
+        sigma = self._middle(sigma)
+        bank, out = self.bank(sigma), []
+        last = bank.slope.shape[1] - 1
+        for f in range(len(bank.filters)):
+            u = np.abs(np.asarray(responses, np.float64)) * bank.rate[f]
+            i = np.minimum(u.astype(int), last)
+            mean = bank.intercept[f, i] + bank.slope[f, i] * (u + i) / 2
+            value = bank.value[f, i] + mean * (u - i)
+            out.append(value * bank.gain[f] / bank.rate[f] / sigma**2)
+        return np.array(out)
+
+    def grad_x(self, x, sigma=None):
+        """Return d energy / d x, shape (n, height, width)."""
+        sigma = self._middle(sigma)
+        return np.stack([self.slope(one, sigma) / sigma**2 for one in x])
+
+    def slope(self, image, sigma):
+        """Return ``sigma ** 2`` times d energy / d image."""
+        bank = self.bank(sigma)
+        margined = mirrored(image.astype(self.dtype, copy=False), bank.radius)
+        out = np.zeros_like(margined)
+        parts = strips(len(image))
+        # Strips change rows of the next strip, so every other strip waits.
+        for turn in (0, 1):
+            map_parts(
+                lambda rows: fill_slope(margined, *rows, bank, out), parts[turn::2]
+            )
+        folded = np.empty(image.shape, self.dtype)
+        fill_folded(out, bank.radius, folded)
+        return folded
+
+    def restored(self, noisy, sigma, tol, n_iter):
+        """Return the minimum of ``|x - noisy|^2 / (2 sigma^2) + energy(x, sigma)``.
+
+        It takes one thread, and is the fastest way where several images wait.
+
+        Parameters
+        ----------
+        noisy : ndarray of shape (height, width)
+        sigma : float
+        tol : float
+            The root of the mean square of the gradient, as a share of ``sigma``.
+        n_iter : int
+
+        Returns
+        -------
+        image : ndarray of shape (height, width)
+        n_iter : int
+        gradient_norm : float
+            As a share of ``sigma``.
+        """
+        noisy = np.ascontiguousarray(noisy, dtype=self.dtype)
+        image, facts = noisy.copy(), (self.bank(sigma), 1 + self.curvature(sigma))
+        n, norm = restore_patch(noisy, *facts, tol * sigma, n_iter, image)
+        return image, n, norm / sigma
+
+    def _by_coefficient(self, filters):
+        return filters @ basis(self.size).T / self.size
+
+
+def strips(n_rows):
+    """Return pairs of the first row and the end of strips of an image."""
+    edges = [*range(0, max(n_rows - _STRIP // 2, 1), _STRIP), n_rows]
+    return list(pairwise(edges))
