@@ -7,6 +7,7 @@ from skebm.monitoring.complaints import complaint
 from skebm.monitoring.density import DensityMonitor
 from skebm.monitoring.documents import DocumentMonitor
 from skebm.monitoring.epochs import Epochs
+from skebm.monitoring.images import ImageMonitor
 from skebm.monitoring.likelihood import FEWEST_ROWS as FEWEST_ROWS
 from skebm.monitoring.likelihood import LikelihoodMonitor
 from skebm.monitoring.misfit import Misfit
@@ -18,6 +19,7 @@ MONITORS = {
     "density": DensityMonitor,
     "classes": ClassMonitor,
     "documents": DocumentMonitor,
+    "images": ImageMonitor,
     "likelihood": LikelihoodMonitor,
     "structured": StructuredMonitor,
 }
@@ -29,6 +31,7 @@ __all__ = [
     "DensityMonitor",
     "DocumentMonitor",
     "Epochs",
+    "ImageMonitor",
     "LikelihoodMonitor",
     "Misfit",
     "Mixing",

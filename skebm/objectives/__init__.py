@@ -1,5 +1,6 @@
 """Objectives, which estimate the gradient of the parameters from a minibatch."""
 
+from skebm.objectives.bilevel import Bilevel, NoisePrediction
 from skebm.objectives.conditional import Conditional, Hybrid
 from skebm.objectives.contrastive import CD, PCD
 from skebm.objectives.losses import (
@@ -38,14 +39,19 @@ OBJECTIVES = {
     "denoising": DenoisingScoreMatching,
 }
 
+# Objectives of an energy of images by name.
+IMAGE_OBJECTIVES = {"bilevel": Bilevel, "denoising": NoisePrediction}
+
 __all__ = [
     "CD",
+    "IMAGE_OBJECTIVES",
     "LOSSES",
     "LVQ2",
     "MCE",
     "NCE",
     "OBJECTIVES",
     "PCD",
+    "Bilevel",
     "Conditional",
     "DenoisingScoreMatching",
     "Hinge",
@@ -55,6 +61,7 @@ __all__ = [
     "MinimumEmpiricalError",
     "MinimumProbabilityFlow",
     "NegativeLogLikelihood",
+    "NoisePrediction",
     "Perceptron",
     "PseudoLikelihood",
     "RatioMatching",
