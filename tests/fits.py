@@ -8,11 +8,13 @@ from skebm import (
     DocumentDensity,
     EBMAnomalyDetector,
     EnergyClassifier,
+    EnergyDenoiser,
     EnergyDensity,
     EnergyImputer,
     RBMDensity,
 )
 from skebm.energies import MLP, ClassChain, ClassMLP, RBMRecipe
+from skebm.energies.images import RidgeRecipe
 from skebm.objectives import PCD, Hinge
 from skebm.partition import AIS, Auto
 from skebm.samplers import ParallelTempering
@@ -24,6 +26,7 @@ REALS = _RNG.normal(size=(_N, 3)) @ _RNG.normal(size=(3, 3))
 COUNTS = _RNG.poisson(2.0, (_N, 3)).astype(float)
 HOLES = np.where(_RNG.random((_N, 3)) < 0.2, np.nan, REALS)
 WORDS = _RNG.poisson(1.0, (_N, 7)) + np.eye(7, dtype=int)[0]
+IMAGES = _RNG.random((5, 17, 19)).astype(np.float32)
 LABELS = np.arange(_N) % 3
 LABEL_SETS = (np.arange(_N)[:, None] % (2, 3) == 0).astype(int)
 NAMES = np.array(["no", "yes"], dtype=object)[np.arange(_N) % 2]
@@ -143,6 +146,12 @@ FITS = {
     "documents": (DocumentDensity(**_SMALL), WORDS),
     "sparse documents": (DocumentDensity(**_SMALL), csr_matrix(WORDS)),
     "replicated softmax": (DocumentDensity(words="multinomial", **_SMALL), WORDS),
+    "images": (
+        EnergyDenoiser(
+            RidgeRecipe(4, 3), sigma=0.1, patch_size=8, n_iter=2, random_state=0
+        ),
+        IMAGES,
+    ),
     "documents of a frame": (
         DocumentDensity(**_SMALL),
         pd.DataFrame(WORDS, columns=list("abcdefg")),

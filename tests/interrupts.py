@@ -26,11 +26,13 @@ from skebm import (
     DocumentDensity,
     EBMAnomalyDetector,
     EnergyClassifier,
+    EnergyDenoiser,
     EnergyDensity,
     EnergyImputer,
     RBMDensity,
 )
 from skebm.energies import RBMRecipe
+from skebm.energies.images import RidgeRecipe
 
 # Seconds after which a call that does not return ends the process.
 _HANGS = 60
@@ -44,6 +46,7 @@ BITS = (_rng.random((101, 13)) < 0.4).astype(float)
 MANY = (_rng.random((307, 71)) < 0.3).astype(np.float32)
 REALS = _rng.normal(size=(61, 3)) @ _rng.normal(size=(3, 3))
 WORDS = _rng.poisson(1.0, (31, 7)) + np.eye(7, dtype=int)[0]
+IMAGES = _rng.random((3, 33, 35)).astype(np.float32)
 LABELS = np.array(["a", "b", "c"])[np.arange(101) % 3]
 FRAME = pd.DataFrame({"real": REALS[:, 0], "text": _rng.choice(["x", "y"], 61)})
 
@@ -71,6 +74,10 @@ CASES = {
     ),
     "EBMAnomalyDetector": (EBMAnomalyDetector("rbm", **_FEW), [REALS]),
     "EnergyImputer": (EnergyImputer(**_FEW), [FRAME]),
+    "EnergyDenoiser": (
+        EnergyDenoiser(RidgeRecipe(5, 3), **_FEW, sigma=0.1, patch_size=8),
+        [IMAGES],
+    ),
     "DocumentDensity": (DocumentDensity(**_SMALL), [WORDS]),
 }
 FITS = ("fit", "partial_fit", "fit_transform", "fit_predict")
@@ -82,10 +89,12 @@ OPTIONS = {
     "complete": {"random_state": 0},
     "conditional_log_prob": {"given": [0]},
 }
+WITHOUT_HOLES = ("EnergyClassifier", "DocumentDensity", "EnergyDenoiser")
+OF_ONE_IMAGE = ("energy_map", "restore")
 WITHOUT_ROWS = ("sample", "topics", "get_feature_names_out")
 # scikit-learn's, which compute nothing; and an alternative to ``fit`` that only stores.
 LEFT_OUT = ("get_params", "set_params", "set_output", "set_callbacks")
-LEFT_OUT += ("get_metadata_routing", "from_parameters")
+LEFT_OUT += ("get_metadata_routing", "from_parameters", "pretrained")
 
 
 class NotUsableError(Exception):
@@ -120,13 +129,15 @@ def calls_of(name):
             calls[method] = partial(_read, name=method)
         elif method in WITHOUT_ROWS:
             calls[method] = _called(method, [])
+        elif method in OF_ONE_IMAGE:
+            calls[method] = _called(method, [arguments[0][0]])
         elif method in FITS:
             calls[method] = _called(method, arguments)
         else:
             takes_labels = method == "score" and len(arguments) == 2
             calls[method] = _called(method, arguments[: 1 + takes_labels])
     for method in set(OF_HOLES) & set(calls):
-        if not name.startswith(("EnergyClassifier", "DocumentDensity")):
+        if not name.startswith(WITHOUT_HOLES):
             rows = _with_holes(arguments[0])
             calls[f"{method} of holes"] = _called(method, [rows])
     return calls, *pickles

@@ -48,6 +48,7 @@ FREE = {"estimators", "compat", "dask", "__init__"}  # the top of the tree
 # or a special case.
 NEIGHBOURS = {
     "dask/anomaly.py": {"density"},
+    "energies/images/pretrained.py": {"ridge"},
     "energies/hybrid_recipe.py": {"hybrid"},
     "energies/images/binary_recipe.py": {"ising"},
     "energies/multi_label.py": {"label_couplings", "rbm"},
@@ -257,7 +258,8 @@ def test_estimators_are_thin():
     assert np.median(lengths) < 140
     estimators = zip(FILES, lengths, strict=True)
     # The documentation of parameters and methods is more than half of it.
-    assert sum(n for path, n in estimators if part_of(path) == "estimators") <= 4500
+    n_lines = sum(n for path, n in estimators if part_of(path) == "estimators")
+    assert n_lines <= 670 * len(skebm.__all__)
 
 
 # Whoever stands above energies asks an energy, and does not look inside.
@@ -268,7 +270,7 @@ ABOVE = {
 }
 INSIDE = {"weights", "hidden", "visible", "inputs", "coupling"}
 VALUES = {"ndarray", "str", "list", "dict", "tuple", "slice", "Mapping", "DataFrame"}
-VALUES |= {"Series", "KeyboardInterrupt", "Integral", "Rows"}
+VALUES |= {"Series", "KeyboardInterrupt", "Integral", "Rows", "LinearOperator"}
 
 
 @every_file

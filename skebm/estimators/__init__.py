@@ -2,6 +2,7 @@
 
 from skebm.estimators.anomaly import EBMAnomalyDetector
 from skebm.estimators.classifier import EnergyClassifier
+from skebm.estimators.denoiser import EnergyDenoiser
 from skebm.estimators.density import RBMDensity
 from skebm.estimators.documents import DocumentDensity
 from skebm.estimators.energy_density import EnergyDensity
@@ -11,6 +12,7 @@ __all__ = [
     "DocumentDensity",
     "EBMAnomalyDetector",
     "EnergyClassifier",
+    "EnergyDenoiser",
     "EnergyDensity",
     "EnergyImputer",
     "RBMDensity",

@@ -32,6 +32,11 @@ from skebm.tables.frames import (
     names_of,
     take_columns,
 )
+from skebm.tables.images import (
+    Images,
+    as_brightness,
+    patches_of,
+)
 from skebm.tables.kinds import KINDS, Kind, with_dense_reals
 from skebm.tables.labels import (
     check_classes,
@@ -77,6 +82,7 @@ __all__ = [
     "DiskLabels",
     "Encoding",
     "FirstRows",
+    "Images",
     "Indicators",
     "Kind",
     "Reservoir",
@@ -85,6 +91,7 @@ __all__ = [
     "Table",
     "TrainingRows",
     "as_array",
+    "as_brightness",
     "as_documents",
     "as_floats",
     "as_frame",
@@ -113,6 +120,7 @@ __all__ = [
     "named_as",
     "names_of",
     "partial_rows",
+    "patches_of",
     "plain_labels",
     "positive",
     "read_documents",

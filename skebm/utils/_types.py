@@ -29,6 +29,11 @@ class Declared:
     if TYPE_CHECKING:
         average: Any
         batch_size: Any
+        gradient_tol: Any
+        max_iter: Any
+        max_patches: Any
+        patch_size: Any
+        sigma: Any
         class_weight: Any
         contamination: Any
         couplings: Any
@@ -82,6 +87,7 @@ class Declared:
         couplings_: str
         density_: Any
         energy: Any
+        filters_: Any
         energy_: Any
         feature_names_in_: np.ndarray
         gain_: tuple[float, float]

@@ -15,11 +15,13 @@ from skebm import (
     DocumentDensity,
     EBMAnomalyDetector,
     EnergyClassifier,
+    EnergyDenoiser,
     EnergyDensity,
     EnergyImputer,
     RBMDensity,
 )
 from skebm.energies import RBMRecipe
+from skebm.energies.images import RidgeRecipe
 from tests.models import heavy
 
 # Fewer epochs and units than by default: the checks fit some hundred times.
@@ -31,6 +33,7 @@ ESTIMATORS = [
     EnergyImputer(n_components=5, n_iter=3),
     DocumentDensity(n_components=5, n_iter=7),
     EnergyDensity(RBMRecipe(5), n_iter=7),
+    EnergyDenoiser(RidgeRecipe(3, 3), patch_size=8, n_iter=1),
 ]
 
 
@@ -50,10 +53,11 @@ def test_no_tag_opts_out(estimator):
     assert not tags.no_validation
     assert not tags.non_deterministic
     assert not tags._skip_test
-    whole = isinstance(estimator, EnergyClassifier | DocumentDensity)
+    whole = isinstance(estimator, EnergyClassifier | DocumentDensity | EnergyDenoiser)
     assert tags.input_tags.allow_nan != whole
     # There are no holes in sparse rows: zeros are values.
-    assert tags.input_tags.sparse or isinstance(estimator, EnergyImputer)
+    dense = isinstance(estimator, EnergyImputer | EnergyDenoiser)
+    assert tags.input_tags.sparse != dense
     assert not getattr(tags.classifier_tags, "poor_score", False)
 
 
@@ -61,6 +65,8 @@ def test_tags_tell_who_takes_categories_and_text():
     frame = pd.DataFrame({"text": ["a", "b", "c"] * 7, "number": np.arange(21.0)})
     for estimator in ESTIMATORS:
         tags = get_tags(estimator).input_tags
+        if tags.three_d_array:
+            continue
         assert tags.categorical == tags.string
         assert tags.string == (type(estimator) is not DocumentDensity)
         model = clone(estimator).set_params(n_iter=1)

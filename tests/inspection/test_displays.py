@@ -68,8 +68,15 @@ def digits_like():
     return RBMDensity(3, n_iter=4, random_state=0).fit(BITS)
 
 
+def test_curves_of_images():
+    model, images = FITS["images"]
+    display = TrainingCurveDisplay.from_estimator(clone(model).fit(images))
+    assert display.figure_ is display.ax_.figure
+    plt.close("all")
+
+
 @heavy
-@pytest.mark.parametrize("kind", FITS)
+@pytest.mark.parametrize("kind", [kind for kind in FITS if kind != "images"])
 def test_every_estimator_has_every_display_or_a_sentence(kind):
     model, *arguments = FITS[kind]
     with warnings.catch_warnings(action="ignore"):
