@@ -63,7 +63,7 @@ class EnergyDenoiser(RestorationMixin, TransformerMixin, EnergyEstimator):
         Height and width of the patches that are learned from.
     max_patches : int, default=20000
         Largest number of patches. They cover the images without overlap.
-    gradient_tol : float, default=1e-3
+    gradient_tol : float, default=5e-3
         A restoration ends where the root of the mean square of the gradient is below
         this share of ``sigma``.
     max_iter : int, default=1000
@@ -158,7 +158,7 @@ class EnergyDenoiser(RestorationMixin, TransformerMixin, EnergyEstimator):
         average: float = 0.99,
         patch_size: int = 40,
         max_patches: int = 20_000,
-        gradient_tol: float = 1e-3,
+        gradient_tol: float = 5e-3,
         max_iter: int = 1000,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
