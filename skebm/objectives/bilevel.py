@@ -105,7 +105,7 @@ class NoisePrediction(Bilevel):
     """Denoising score matching: the slope of the energy of a noisy image is its noise.
 
     The loss is minus the peak signal-to-noise ratio of ``noisy - sigma^2 slope``, the
-    mean of clean images given a noisy one [1]_. An update costs a twentieth of an
+    mean of clean images given a noisy one [1]_. An update costs about a tenth of an
     update of :class:`Bilevel`. But what is learned is the density of noisy images, and
     its mean is not where energy and noise together are lowest.
 
