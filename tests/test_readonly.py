@@ -13,11 +13,7 @@ from tests.models import heavy
 from tests.test_files import assert_same
 
 pytestmark = [heavy, pytest.mark.filterwarnings("ignore")]
-# log Z of a perceptron takes seconds, and "recipe" is read in the same way.
-_SLOW = {"perceptron", "chains of a perceptron"}
-every_fit = pytest.mark.parametrize(
-    "kind", [kind for kind in FITS if kind not in _SLOW]
-)
+every_fit = pytest.mark.parametrize("kind", FITS)
 # Those of the other methods that read rows.
 _MORE = ("posterior_mean", "reconstruct", "pseudo_log_likelihood", "decision_function")
 
@@ -49,8 +45,7 @@ def assert_all_same(found, expected):
 
 
 @every_fit
-def test_rows_and_models_that_are_mapped_to_memory(kind, tmp_path):
-    """Fits, scores, draws and further training are those of arrays in memory."""
+def test_rows_and_weights_that_are_mapped_to_memory(kind, tmp_path):
     model, *arguments = FITS[kind]
     weight = np.linspace(0.5, 2, arguments[0].shape[0])
     *rows, frozen = mapped(tmp_path, *arguments, weight)
@@ -61,13 +56,21 @@ def test_rows_and_models_that_are_mapped_to_memory(kind, tmp_path):
             assert not values.flags.writeable
     expected = clone(model).fit(*arguments, sample_weight=weight)
     found = clone(model).fit(*rows, sample_weight=frozen)
-    joblib.dump(found, tmp_path / "model.joblib")
+    assert_all_same(all_results(found, *rows), all_results(expected, *arguments))
+
+
+@every_fit
+def test_models_that_are_mapped_to_memory(kind, tmp_path):
+    """Scores, draws and further training are those of the model in memory."""
+    model, *arguments = FITS[kind]
+    model = clone(model).fit(*arguments)
+    joblib.dump(model, tmp_path / "model.joblib")
     found = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
     holder = getattr(found, "density_", found)
     if hasattr(holder, "_training"):  # the experts are fitted at once
         params = holder._training.energy.params.values()
         assert not any(value.flags.writeable for value in params)
-    assert_all_same(all_results(found, *rows), all_results(expected, *arguments))
+    assert_all_same(all_results(found, *arguments), all_results(model, *arguments))
 
 
 def test_file_of_a_model_does_not_change(tmp_path):

@@ -46,10 +46,9 @@ class Bend(Energy):
         return x * self.curvature
 
 
-def normal(kind=Hybrid, learned=True):
+def normal(kind=Hybrid):
     """Return an energy whose density is a normal distribution, and its precision."""
-    mixture = np.ones(1), np.zeros((1, 2)), ROTATION[None]
-    layer = Normals.from_mixture(*mixture, learned=learned)
+    layer = Normals.from_mixture(np.ones(1), np.zeros((1, 2)), ROTATION[None])
     if kind is Hybrid:
         precision = np.linalg.inv(ROTATION) + np.diag([0.5, 1.5])
         return Hybrid(Independent(layer), Bend([0.5, 1.5]), layer), precision
@@ -89,7 +88,7 @@ def test_strength():
 @heavy
 @both
 def test_log_partition(kind):
-    energy, precision = normal(kind, learned=False)
+    energy, precision = normal(kind)
     exact = np.log(2 * np.pi) - np.linalg.slogdet(precision)[1] / 2
     if kind is Hybrid:  # the energy of the reference has no constant of its own
         start = energy.reference

@@ -34,7 +34,7 @@ def model(frame):
     pierced = frame.astype({"flag": object})
     pierced = pierced.mask(np.random.default_rng(1).random(frame.shape) < 0.2)
     pierced["kind"] = pierced["kind"].astype(frame["kind"].dtype)
-    model = RBMDensity(6, n_iter=100, learning_rate=0.2, random_state=0)
+    model = RBMDensity(6, n_iter=500, learning_rate=0.2, random_state=0)
     return model.fit(pierced)
 
 

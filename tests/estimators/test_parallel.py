@@ -3,7 +3,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import warnings
 
 import numpy as np
 import pytest
@@ -118,31 +117,30 @@ def test_grid_search_gives_equal_results_on_every_backend(make, backend, rows):
 
 @heavy
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_fit_in_a_forked_child_after_a_fit_in_the_parent():
+@pytest.mark.parametrize("make", ALL)
+def test_fit_in_a_forked_child_after_a_fit_in_the_parent(make):
     run(
-        """
+        f"""
         import multiprocessing, warnings
         warnings.simplefilter("ignore")
         from skebm import EnergyClassifier, RBMDensity
         from tests.models import rbm_detector
         wide = np.tile(X, (3, 20)).astype(np.float32)
 
-        def work(make):
-            model = make(
-                n_components=7 if make is rbm_detector else 401,
+        def work():
+            model = {make.__name__}(
+                n_components={7 if make is rbm_detector else 401},
                 n_iter=2, n_jobs=2, random_state=0,
             )
             model.fit(wide, np.tile(y, 3))
             return getattr(model, "density_", model).components_
 
         if __name__ == "__main__":
-            for make in (RBMDensity, EnergyClassifier, rbm_detector):
-                expected = work(make)
-                with multiprocessing.get_context("fork").Pool(2) as pool:
-                    results = [pool.apply_async(work, [make]) for _ in range(2)]
-                    for result in results:
-                        found = result.get(timeout=60)
-                        np.testing.assert_array_equal(found, expected, str(make))
+            expected = work()
+            with multiprocessing.get_context("fork").Pool(2) as pool:
+                results = [pool.apply_async(work) for _ in range(2)]
+                for result in results:
+                    np.testing.assert_array_equal(result.get(timeout=60), expected)
         """
     )
 
@@ -218,34 +216,16 @@ print(components.astype(float).tobytes().hex())
 
 @heavy
 def test_interpreted_kernels_give_the_same_parameters():
-    interpreted = np.frombuffer(bytes.fromhex(run(FIT, NUMBA_DISABLE_JIT="1")))
-    found = {}
-    with warnings.catch_warnings():
-        exec(ROWS + FIT, found)
-    compiled = found["components"].astype(float)
+    compiled, interpreted = (
+        np.frombuffer(bytes.fromhex(run(FIT, NUMBA_DISABLE_JIT=flag)))
+        for flag in ("0", "1")
+    )
     np.testing.assert_allclose(interpreted, compiled, rtol=1e-5, atol=1e-9)
 
 
-COMPILED = """
-import sys
-from numba.core.registry import CPUDispatcher
-kernels = {
-    f"{module}.{name}": value
-    for module, contents in list(sys.modules.items())
-    if module.startswith("skebm")
-    for name, value in vars(contents).items()
-    if isinstance(value, CPUDispatcher)
-}
-assert kernels
-missed = {k: v.stats.cache_misses for k, v in kernels.items()}
-print({k: n for k, v in missed.items() if (n := sum(v.values()))})
-"""
-
-
 @heavy
-def test_a_second_process_compiles_nothing():
-    """With the cache of all tests, which other processes write to meanwhile."""
-    script = FIT + textwrap.dedent("""
+def test_a_second_process_compiles_nothing(tmp_path):
+    script = """
     for model in models:
         rows = X[:, :5]
         for name in ("energy_samples", "score_samples", "transform", "sample", "gibbs",
@@ -253,18 +233,21 @@ def test_a_second_process_compiles_nothing():
             if hasattr(model, name):
                 call = getattr(model, name)
                 call() if name == "sample" else call(rows)
-    """)
-    compiled = [run(script + COMPILED)]
-    while compiled[-1] != "{}" and len(compiled) < 4:
-        compiled.append(run(script + COMPILED))
-    assert compiled[-1] == "{}", compiled
-
-
-@heavy
-def test_kernels_that_are_compiled_are_found(tmp_path):
-    script = (
-        "from skebm.layers import Bernoulli\nBernoulli(np.zeros(3)).mean(X[:, :3])\n"
-    )
+    import sys
+    from numba.core.registry import CPUDispatcher
+    kernels = {
+        f"{module}.{name}": value
+        for module, contents in list(sys.modules.items())
+        if module.startswith("skebm")
+        for name, value in vars(contents).items()
+        if isinstance(value, CPUDispatcher)
+    }
+    assert kernels
+    missed = {k: v.stats.cache_misses for k, v in kernels.items()}
+    compiled = {k: n for k, v in missed.items() if (n := sum(v.values()))}
+    print(compiled)
+    """
+    script = FIT + textwrap.dedent(script)
     cache = {"NUMBA_CACHE_DIR": str(tmp_path)}
-    assert run(script + COMPILED, **cache) != "{}"
-    assert run(script + COMPILED, **cache) == "{}"
+    assert run(script, **cache) != "{}"
+    assert run(script, **cache) == "{}"

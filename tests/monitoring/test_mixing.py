@@ -145,7 +145,7 @@ def test_short_fits_and_single_passes_are_left_alone(two_clusters):
 @pytest.mark.parametrize("couplings", ["none", "auto"])
 @pytest.mark.parametrize("load", [load_digits, load_iris])
 def test_healthy_fits_do_not_warn(load, couplings):
-    X = load().data[:600]
+    X = load().data
     model = RBMDensity(16, couplings=couplings, random_state=0)
     assert not fit_with_warnings(model, X > 7 if load is load_digits else X)
     assert model._mixing.is_measured or couplings == "auto"

@@ -98,7 +98,7 @@ def sandwich(objective, model, x):
     def slopes(rows):
         return objective.gradient(model, rows, None, state, Random(5))[0]["theta"]
 
-    each = np.array([slopes(rows) for rows in x[:500, None]])
+    each = np.array([slopes(rows) for rows in x[:2000, None]])
     theta, bend = model.theta, []
     for j in range(len(theta)):
         kept, ends = theta[j], []

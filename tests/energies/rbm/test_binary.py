@@ -47,18 +47,8 @@ def test_a_sweep_draws_what_the_layers_draw(pair, dtype):
 @pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("centered", [True, False])
 @pytest.mark.parametrize("make", [CD, PCD])
-def test_an_update_is_the_same_step_by_step(pair, centered, make):
-    compare_gradients(pair, centered, make, (5, 3))
-
-
-@pytest.mark.parametrize("k", range(4))
-@pytest.mark.parametrize("make", [CD, PCD])
-def test_an_update_of_a_large_model_is_the_same_step_by_step(k, make):
-    """Every two of the three settings meet."""
-    compare_gradients(PAIRS[k], (k % 2 == 0) == (make is CD), make, (307, 251))
-
-
-def compare_gradients(pair, centered, make, shape):
+@pytest.mark.parametrize("shape", [(5, 3), (307, 251)])
+def test_an_update_is_the_same_step_by_step(pair, centered, make, shape):
     energy = random_rbm(pair, *shape).interpolate(0.7)
     X = energy.reference.sample(101, Random(3))
     weight = np.arange(1.0, 102.0) / np.arange(1, 102).sum()
@@ -84,25 +74,25 @@ def compare_gradients(pair, centered, make, shape):
                 np.testing.assert_allclose(mine, naive, atol=1e-12)
 
 
-def compare_trainings(pair, shape, make, rate, n_batches, *, centered, resample):
+def compare_trainings(pair, shape, make, rate, n_iter, *, centered, resample):
     """Train with many updates in a call, and one by one with none of their kernels."""
 
     def trained(sampler):
         energy = random_rbm(pair, *shape, scale=1.5 / np.sqrt(shape[0]))
-        X = energy.reference.sample(11 * n_batches - 9, Random(3))
+        X = energy.reference.sample(101, Random(3))
         if resample:
             X = np.random.default_rng(5).random(X.shape)
         options = {"centered": centered, "n_steps": 2, "sampler": sampler}
         if make is PCD:
             options["n_chains"] = 13
         plan = Plan(
-            make(**options), SGD(), linear, rate, 3, 11, resample_inputs=resample
+            make(**options), SGD(), linear, rate, n_iter, 11, resample_inputs=resample
         )
         training = Training.start(energy, plan, Random(7))
         return train(training, X, None, plan, lambda *_: None)
 
     fast, slow = trained(Gibbs(2)), trained(StepByStep(2))
-    assert fast.average.count == slow.average.count == 3 * n_batches
+    assert fast.average.count == slow.average.count == 10 * n_iter
     for name, value in slow.energy.params.items():
         np.testing.assert_allclose(fast.energy.params[name], value, atol=1e-10)
         best = fast.best.params[name]
@@ -121,14 +111,14 @@ def compare_trainings(pair, shape, make, rate, n_batches, *, centered, resample)
 @pytest.mark.parametrize("resample", [True, False])
 def test_many_updates_in_a_call_are_the_same_one_by_one(pair, make, centered, resample):
     options = {"centered": centered, "resample": resample}
-    compare_trainings(pair, (7, 5), make, 0.1, 10, **options)
+    compare_trainings(pair, (7, 5), make, 0.1, 3, **options)
 
 
 @pytest.mark.parametrize("make", [CD, PCD])
 @pytest.mark.parametrize("resample", [True, False])
 def test_many_updates_of_a_large_model_are_the_same_one_by_one(make, resample):
     options = {"centered": True, "resample": resample}
-    compare_trainings(PAIRS[0], (307, 2003), make, 0.01, 2, **options)
+    compare_trainings(PAIRS[0], (307, 2003), make, 0.01, 1, **options)
 
 
 @pytest.mark.parametrize("make", [CD, PCD])
