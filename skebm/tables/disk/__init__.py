@@ -99,22 +99,27 @@ def labelled(X, y):
     if not isinstance(y, str):
         X, source = opened(X)
         return X, y, source
-    X, labels = beside(X, y)
-    X, source = opened(X)
-    return X, (labels if source is None else y), source
+    rows = _without_column(X, y)
+    X, source = opened(rows)
+    return X, (all_labels(y, rows) if source is None else y), source
 
 
 def beside(X, y):
     """Return rows, and their labels as an array, which may be a column of X."""
     if not isinstance(y, str):
         return X, y
+    source = _without_column(X, y)
+    return source, all_labels(y, source)
+
+
+def _without_column(X, y):
+    """Return the rows of a dataset without the column of this name."""
     if not is_dataset(X):
         raise ValueError(
             f"y={y!r} is the name of a column, so X must be the path of Parquet or "
             "Arrow files, or a dataset. For rows in memory, pass the labels."
         )
-    source = DatasetRows(X, y)
-    return source, all_labels(y, source)
+    return DatasetRows(X, y)
 
 
 def identified(X):
