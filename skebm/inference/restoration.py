@@ -131,10 +131,10 @@ def minimise(energy, level, weight, measured, sigma, forward, start, tol, max_it
     """
     x, ahead, momentum = start.copy(), start.copy(), 1.0
     curvature = forward.curvature + weight * energy.curvature(level)
-    step = np.asarray(1 / curvature, x.dtype)
+    step, slope = np.asarray(1 / curvature, x.dtype), energy.slope_at(level)
     norm, n_iter = np.inf, 0
     for _ in range(max_iter):
-        gradient = energy.slope(ahead, level)
+        gradient = slope(ahead)
         gradient *= x.dtype.type(weight)
         gradient += forward.adjoint(forward(ahead) - measured)
         gradient = forward.free(gradient)

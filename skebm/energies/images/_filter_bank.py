@@ -1,26 +1,20 @@
 """The base of energies that sum potentials of the responses of filters."""
 
-from itertools import pairwise
+from functools import partial
 
 import numpy as np
 
 from skebm.energies._base import Energy
-from skebm.energies.images._filters import (
-    Bank,
-    fill_energies,
-    fill_folded,
-    fill_slope,
-)
-from skebm.energies.images._learning import LearnsByPatches, mirrored
+from skebm.energies.images._filters import Bank, fill_energies
+from skebm.energies.images._learning import LearnsByPatches
 from skebm.energies.images._patches import restore_patch
+from skebm.energies.images._planes import mirrored, slope_of, strips
 from skebm.energies.images._waves import basis
 from skebm.utils._parallel import map_parts
 
 # Frequencies at which the gain of filters is computed, in each direction. Between them
 # the gain is higher by less than this factor.
 _N_FREQUENCIES, _BETWEEN = 48, 1.02
-# Rows of an image that one thread does at a time.
-_STRIP = 64
 
 
 class FilterBank(LearnsByPatches, Energy):
@@ -155,22 +149,12 @@ class FilterBank(LearnsByPatches, Energy):
     def grad_x(self, x, sigma=None):
         """Return d energy / d x, shape (n, height, width)."""
         sigma = self._middle(sigma)
-        return np.stack([self.slope(one, sigma) / sigma**2 for one in x])
+        slope = self.slope_at(sigma)
+        return np.stack([slope(one) / sigma**2 for one in x])
 
-    def slope(self, image, sigma):
-        """Return ``sigma ** 2`` times d energy / d image."""
-        bank = self.bank(sigma)
-        margined = mirrored(image.astype(self.dtype, copy=False), bank.radius)
-        out = np.zeros_like(margined)
-        parts = strips(len(image))
-        # Strips change rows of the next strip, so every other strip waits.
-        for turn in (0, 1):
-            map_parts(
-                lambda rows: fill_slope(margined, *rows, bank, out), parts[turn::2]
-            )
-        folded = np.empty(image.shape, self.dtype)
-        fill_folded(out, bank.radius, folded)
-        return folded
+    def slope_at(self, sigma):
+        """Return the function of an image that is ``sigma ** 2`` d energy / d image."""
+        return partial(slope_of, bank=self.bank(sigma))
 
     def restored(self, noisy, sigma, tol, n_iter):
         """Return the minimum of ``|x - noisy|^2 / (2 sigma^2) + energy(x, sigma)``.
@@ -199,9 +183,3 @@ class FilterBank(LearnsByPatches, Energy):
 
     def _by_coefficient(self, filters):
         return filters @ basis(self.size).T / self.size
-
-
-def strips(n_rows):
-    """Return pairs of the first row and the end of strips of an image."""
-    edges = [*range(0, max(n_rows - _STRIP // 2, 1), _STRIP), n_rows]
-    return list(pairwise(edges))

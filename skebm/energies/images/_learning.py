@@ -4,14 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skebm.energies.images._filters import (
-    fill_bends,
-    fill_folded,
-    fill_mirrored,
-    fill_slope,
-    fill_sums,
-)
+from skebm.energies.images._filters import fill_bends, fill_sums
 from skebm.energies.images._patches import adjoint_patch, restore_patch
+from skebm.energies.images._planes import mirrored, slope_of
 from skebm.utils._parallel import map_blocks
 
 # Conjugate gradients go on to this share of the first residual, or for so many steps:
@@ -19,14 +14,6 @@ from skebm.utils._parallel import map_blocks
 _ADJOINT_TOL, _ADJOINT_STEPS = 0.03, 40
 # Multiply-adds of a restored patch, for each pixel and number of the filters.
 _WORK = 100
-
-
-def mirrored(image, radius):
-    """Return the image with a margin of this width, in which it is mirrored."""
-    height, width = image.shape
-    out = np.empty((height + 2 * radius, width + 2 * radius), image.dtype)
-    fill_mirrored(image, radius, out)
-    return out
 
 
 class Sums(NamedTuple):
@@ -114,11 +101,7 @@ class LearnsByPatches:
         banks, means = [self.bank(level) for level in sigma], noisy.copy()
 
         def subtract(k):
-            margined = mirrored(noisy[k], banks[k].radius)
-            slopes, folded = np.zeros_like(margined), np.empty_like(noisy[k])
-            fill_slope(margined, 0, len(noisy[k]), banks[k], slopes)
-            fill_folded(slopes, banks[k].radius, folded)
-            means[k] -= folded
+            means[k] -= slope_of(noisy[k], banks[k])
 
         self._map_patches(subtract, noisy)
 
