@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from skebm.energies.images import Restoration
 from skebm.inference import denoise_planes, forward_of, noise_of, restore_plane
 from skebm.metrics import psnr
-from skebm.tables import Images, as_brightness
+from skebm.tables import Images, as_brightness, with_levels
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 
@@ -41,8 +41,9 @@ class RestorationMixin:
         """
         check_is_fitted(self)
         images = self._read(X)
-        levels = self._levels(images)
-        facts = *images.planes(levels), self.gradient_tol, self.max_iter
+        planes = images.planes
+        levels = self._levels(images, planes)
+        facts = *with_levels(planes, levels), self.gradient_tol, self.max_iter
         with use_threads(self.n_jobs):
             restored = denoise_planes(self._energy, *facts)
         self._complain(restored)
@@ -92,22 +93,17 @@ class RestorationMixin:
         image, is_exact = images.arrays[0], sigma is None and operator is None
         is_exact &= mask is not None
         forward = forward_of(image.shape[:2], shape, operator, mask, is_exact)
-        if is_exact:
-            levels = np.ones(1)
-        else:
-            levels = self._levels(images) if sigma is None else images.levels(sigma)
+        planes, levels = images.planes, np.ones(1)
+        if sigma is not None:
+            levels = images.levels(sigma)
+        elif not is_exact:
+            levels = self._levels(images, planes)
             levels = np.where(levels == 0, _LEAST, levels)
+        facts = forward, self.gradient_tol, self.max_iter
         with use_threads(self.n_jobs):
             parts = [
-                restore_plane(
-                    self._energy,
-                    plane,
-                    noise,
-                    forward,
-                    self.gradient_tol,
-                    self.max_iter,
-                )
-                for plane, noise in zip(*images.planes(levels), strict=True)
+                restore_plane(self._energy, plane, noise, *facts)
+                for plane, noise in zip(*with_levels(planes, levels), strict=True)
             ]
         self._complain(parts)
         [restored] = images.joined([part.pixels for part in parts])
@@ -210,18 +206,12 @@ class RestorationMixin:
             In units of the pixels of the image.
         """
         images = self._read(X)
-        return self._estimated(images) * [form.largest for form in images.formats]
+        return _estimated(images.planes) * [form.largest for form in images.formats]
 
-    @staticmethod
-    def _estimated(images):
-        pairs = zip(images.formats, images.arrays, strict=True)
-        parts = [zip(*form.planes(array), strict=True) for form, array in pairs]
-        return np.array([noise_of(*part) for part in parts])
-
-    def _levels(self, images):
+    def _levels(self, images, planes):
         """Return the noise of each image with white at 1."""
         if isinstance(self.sigma, str):
-            return self._estimated(images)
+            return _estimated(planes)
         return images.levels(self.sigma)
 
     def _complain(self, restored):
@@ -234,3 +224,8 @@ class RestorationMixin:
                 ConvergenceWarning,
                 stacklevel=3,
             )
+
+
+def _estimated(planes):
+    """Return the noise of images, from the planes of each."""
+    return np.array([noise_of(*zip(*parts, strict=True)) for parts in planes])

@@ -228,10 +228,8 @@ class EnergyDenoiser(RestorationMixin, TransformerMixin, EnergyEstimator):
     def _training_rows(self, X, y, sample_weight, go_on, is_stream):
         planes = self._read(X).brightness
         patches, sources = patches_of(planes, self.patch_size, self.max_patches)
-        weight, hooks = (
-            check_weight(sample_weight, X),
-            fit_hooks(X, None, sample_weight),
-        )
+        hooks = fit_hooks(X, None, sample_weight)
+        weight = check_weight(sample_weight, X)
         if weight is not None:
             patches, weight = patches[weight[sources] > 0], weight[sources]
             weight = weight[weight > 0]

@@ -36,6 +36,7 @@ from skebm.tables.images import (
     Images,
     as_brightness,
     patches_of,
+    with_levels,
 )
 from skebm.tables.kinds import KINDS, Kind, with_dense_reals
 from skebm.tables.labels import (
@@ -139,6 +140,7 @@ __all__ = [
     "with_columns",
     "with_dense_reals",
     "with_labels",
+    "with_levels",
     "with_rejections",
     "without_anomalies",
     "without_missing",

@@ -125,8 +125,7 @@ class Images(NamedTuple):
     @property
     def brightness(self):
         """The planes of brightness."""
-        pairs = zip(self.formats, self.arrays, strict=True)
-        return [form.planes(array)[0].pixels for form, array in pairs]
+        return [parts[0].pixels for parts in self.planes]
 
     def levels(self, sigma):
         """Return the noise of each image with white at 1.
@@ -145,19 +144,11 @@ class Images(NamedTuple):
             )
         return levels / [form.largest for form in self.formats]
 
-    def planes(self, levels):
-        """Return the planes of all images, and the noise of each plane.
-
-        Parameters
-        ----------
-        levels : ndarray of shape (n,)
-        """
-        pixels, noise = [], []
-        for array, form, level in zip(self.arrays, self.formats, levels, strict=True):
-            parts = form.planes(array)
-            pixels += [part.pixels for part in parts]
-            noise += [level * part.noise for part in parts]
-        return pixels, noise
+    @property
+    def planes(self):
+        """The planes of each image, a list of lists of :class:`Plane`."""
+        pairs = zip(self.formats, self.arrays, strict=True)
+        return [form.planes(array) for form, array in pairs]
 
     def joined(self, planes):
         """Return images made of such planes, in the type in which they came."""
@@ -177,6 +168,22 @@ class Images(NamedTuple):
                 zip(self.arrays, self.formats, levels, strict=True)
             )
         ]
+
+
+def with_levels(planes, levels):
+    """Return the pixels of all planes of images, and the noise of each plane.
+
+    Parameters
+    ----------
+    planes : list of lists of Plane
+    levels : ndarray of shape (n_images,)
+    """
+    pairs = [
+        (part.pixels, level * part.noise)
+        for parts, level in zip(planes, levels, strict=True)
+        for part in parts
+    ]
+    return [list(column) for column in zip(*pairs, strict=True)]
 
 
 def as_brightness(image):
