@@ -2,12 +2,15 @@
 
 import numpy as np
 
+from skebm.metrics import psnr
 from skebm.monitoring._base import Look, Monitor, mean, subsample
 
 # Largest number of patches that are watched, of the training and of held-out ones.
 _MAX_PATCHES = 32
 # Iterations after which a restoration changes little that a figure could show.
 _TOL, _MAX_ITER = 1e-2, 100
+# Decibels of a patch that is restored exactly.
+_HIGHEST = 120.0
 # A look restores once what an update restores and goes back from.
 _COST = 0.6
 
@@ -51,5 +54,5 @@ class ImageMonitor(Monitor):
         noise = self.noise[: len(patches)]
         noisy = patches + sigma.astype(patches.dtype)[:, None, None] * noise
         restored, _ = energy.restoration_pullback(noisy, sigma, _TOL, _MAX_ITER)
-        error = np.square(restored - patches, dtype=np.float64).mean(axis=(1, 2))
-        return -10 * np.log10(np.maximum(error, 1e-12))
+        pairs = zip(patches, restored, strict=True)
+        return np.minimum([psnr(*pair) for pair in pairs], _HIGHEST)

@@ -13,7 +13,59 @@ _LEAST_ERROR = 1e-5
 _DECIBELS = 10 / np.log(10)
 
 
-class Bilevel(BaseEstimator):
+class _Restorations(BaseEstimator):
+    """Base of objectives of what is restored from noise.
+
+    A subclass has ``_restored(energy, noisy, sigma)``, which returns restored images,
+    and the function that makes gradients of them.
+    """
+
+    # Adam suits an exact gradient. This is its learning rate.
+    adam_rate = 0.03
+
+    def init(self, energy, random):
+        """Return the state before the first minibatch, which is empty."""
+        if not 0 < self.low <= self.high < np.inf:
+            raise ValueError(
+                "low and high are standard deviations above 0, and low is not above "
+                f"high; got {self.low!r} and {self.high!r}."
+            )
+        return ()
+
+    def gradient(self, energy, X, weight, state, random):
+        """Return the gradient of the mean loss of images, and the state.
+
+        Parameters
+        ----------
+        energy : energy of images
+        X : ndarray of shape (n, height, width)
+            Brightness from 0 to 1.
+        weight : ndarray of shape (n,) or None
+            Sums to one. None weighs all images alike.
+        state : tuple
+        random : Random
+        """
+        restored, pullback = self._restored(energy, *self._noisy(X, random))
+        errors = _errors(restored, X)
+        shares = _DECIBELS * row_weights(weight, len(X)) / errors / X[0].size
+        return pullback(shares[:, None, None] * 2 * (restored - X)), state
+
+    def loss(self, energy, X, weight, random):
+        """Return the loss whose gradient :meth:`gradient` is."""
+        restored, _ = self._restored(energy, *self._noisy(X, random))
+        losses = _DECIBELS * np.log(_errors(restored, X))
+        return float(row_weights(weight, len(X)) @ losses)
+
+    def _noisy(self, X, random):
+        """Return noisy images, and the noise of each."""
+        ends = np.log([self.low / 255, self.high / 255])
+        position = random.fold(0).uniform(len(X))
+        sigma = np.exp(ends[0] + position * (ends[1] - ends[0]))
+        noise = random.fold(1).normal(X.shape, X.dtype)
+        return X + sigma.astype(X.dtype)[:, None, None] * noise, sigma
+
+
+class Bilevel(_Restorations):
     """Bilevel learning: the minimum of the energy of a noisy image is its original.
 
     Each visit of an image ``x`` draws a level of noise ``sigma``, evenly on a
@@ -41,8 +93,6 @@ class Bilevel(BaseEstimator):
     """
 
     requires = ("restoration_pullback",)
-    # Adam suits an exact gradient. This is its learning rate.
-    adam_rate = 0.03
 
     def __init__(self, low=5.0, high=55.0, tol=3e-3, max_iter=100):
         self.low = low
@@ -52,56 +102,17 @@ class Bilevel(BaseEstimator):
 
     def init(self, energy, random):
         """Return the state before the first minibatch, which is empty."""
-        if not 0 < self.low <= self.high < np.inf:
-            raise ValueError(
-                "low and high are standard deviations above 0, and low is not above "
-                f"high; got {self.low!r} and {self.high!r}."
-            )
         if not (isinstance(self.max_iter, Integral) and self.max_iter > 0):
             raise ValueError(
                 f"max_iter must be a whole number above 0; got {self.max_iter!r}."
             )
-        return ()
-
-    def gradient(self, energy, X, weight, state, random):
-        """Return the gradient of the mean loss of images, and the state.
-
-        Parameters
-        ----------
-        energy : energy of images
-            With ``restoration_pullback``.
-        X : ndarray of shape (n, height, width)
-            Brightness from 0 to 1.
-        weight : ndarray of shape (n,) or None
-            Sums to one. None weighs all images alike.
-        state : tuple
-        random : Random
-        """
-        restored, pullback = self._restored(energy, *self._noisy(X, random))
-        errors = _errors(restored, X)
-        shares = _DECIBELS * row_weights(weight, len(X)) / errors / X[0].size
-        return pullback(shares[:, None, None] * 2 * (restored - X)), state
-
-    def loss(self, energy, X, weight, random):
-        """Return the loss whose gradient :meth:`gradient` is."""
-        restored, _ = self._restored(energy, *self._noisy(X, random))
-        losses = _DECIBELS * np.log(_errors(restored, X))
-        return float(row_weights(weight, len(X)) @ losses)
+        return super().init(energy, random)
 
     def _restored(self, energy, noisy, sigma):
-        """Return restored images, and the function that makes gradients of them."""
         return energy.restoration_pullback(noisy, sigma, self.tol, self.max_iter)
 
-    def _noisy(self, X, random):
-        """Return noisy images, and the noise of each."""
-        ends = np.log([self.low / 255, self.high / 255])
-        position = random.fold(0).uniform(len(X))
-        sigma = np.exp(ends[0] + position * (ends[1] - ends[0]))
-        noise = random.fold(1).normal(X.shape, X.dtype)
-        return X + sigma.astype(X.dtype)[:, None, None] * noise, sigma
 
-
-class NoisePrediction(Bilevel):
+class NoisePrediction(_Restorations):
     """Denoising score matching: the slope of the energy of a noisy image is its noise.
 
     The loss is minus the peak signal-to-noise ratio of ``noisy - sigma^2 slope``, the
@@ -125,8 +136,6 @@ class NoisePrediction(Bilevel):
     def __init__(self, low=5.0, high=55.0):
         self.low = low
         self.high = high
-
-    max_iter = 1  # there is no minimum to be found
 
     def _restored(self, energy, noisy, sigma):
         return energy.denoised_pullback(noisy, sigma)
