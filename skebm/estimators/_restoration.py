@@ -80,7 +80,8 @@ class RestorationMixin:
         -------
         ndarray or Restoration
             The restored image, or with ``details`` a
-            :class:`~skebm.energies.images.Restoration`, which holds it.
+            :class:`~skebm.energies.images.Restoration`, which holds it. Its ``energy``
+            is what :meth:`energy_samples` says of it.
 
         Raises
         ------

@@ -16,8 +16,8 @@ class Restoration(NamedTuple):
     image : ndarray
         Of the shape and dtype of the image that was restored.
     energy : float
-        What was minimised, in nats: the energy of the image, and of the noise that it
-        leaves.
+        In nats. Of a :class:`GridIsing` it is what was minimised, and counts the noise
+        that the image leaves; of ``EnergyDenoiser`` it is the energy of the image.
     n_iter : int
         Number of iterations.
     gradient_norm : float
