@@ -1,0 +1,7 @@
+"""Ratings of items by users: as a matrix that energies read, and as a table of rows."""
+
+from skebm.tables.ratings._read import read_ratings
+from skebm.tables.ratings._table import RatingTable
+from skebm.tables.ratings._value import Ratings
+
+__all__ = ["RatingTable", "Ratings", "read_ratings"]
