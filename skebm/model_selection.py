@@ -96,8 +96,8 @@ class RatingKFold(KFold):
         n = len(users)
         if n < self.n_splits:
             raise ValueError(
-                f"n_splits={self.n_splits} is more than the {n} ratings of X. Choose at "
-                "most as many folds."
+                f"n_splits={self.n_splits} is more than the {n} ratings of X. Choose "
+                "at most as many folds."
             )
         order = np.arange(n)
         if self.shuffle:

@@ -179,8 +179,8 @@ def _hits(held_out, recommended, k):
     recommended = np.asarray(recommended)
     if recommended.ndim != 2 or len(recommended) != held_out.shape[0]:
         raise ValueError(
-            f"recommended has the shape {recommended.shape}, but it must have a row for "
-            f"each of the {held_out.shape[0]} users of held_out."
+            f"recommended has the shape {recommended.shape}, but it must have a row "
+            f"for each of the {held_out.shape[0]} users of held_out."
         )
     if not 1 <= k <= recommended.shape[1]:
         raise ValueError(
@@ -190,7 +190,8 @@ def _hits(held_out, recommended, k):
     first, n_items = recommended[:, :k].astype(np.int64), held_out.shape[1]
     if first.size and not -1 <= first.min() <= first.max() < n_items:
         raise ValueError(
-            f"recommended must hold columns of held_out, from 0 to {n_items - 1}, or -1."
+            f"recommended must hold columns of held_out, from 0 to {n_items - 1}, or "
+            "-1."
         )
     held_out = csr_array(held_out)
     users = np.repeat(np.arange(held_out.shape[0]), np.diff(held_out.indptr))

@@ -12,8 +12,8 @@ def fill_top(scores, indptr, indices, items, best):
 
     The scores of columns that are left out become -inf. Of equal scores, the column
     with the lower number comes first. Where fewer columns are left, -1 and -inf stand.
-    ``np.argpartition`` and a sort took 15 times as long for 10 of 27,000 columns, 3 times
-    for 100 of them, and half as long for 100 of 1,682.
+    ``np.argpartition`` and a sort took 15 times as long for 10 of 27,000 columns, 3
+    times for 100 of them, and half as long for 100 of 1,682.
 
     Parameters
     ----------

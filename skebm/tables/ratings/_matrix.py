@@ -49,9 +49,7 @@ def canonical(X):
     return matrix
 
 
-_SUM = (
-    "Sum them with X.sum_duplicates() if they are counts, and else keep one of them."
-)
+_SUM = "Sum them with X.sum_duplicates() if they are counts, and else keep one of them."
 
 
 def refuse_duplicates(users, items, user_ids, item_ids, remedy):
@@ -83,14 +81,14 @@ def _refuse_others(X):
     """Raise a sentence if X is no sparse matrix of real numbers."""
     if not issparse(X):
         raise TypeError(
-            f"Ratings must be a sparse matrix of users x items; got "
-            f"{type(X).__name__}. Make one with scipy.sparse.csr_array, or read a frame "
-            "of (user, item, rating) with RatingTable.from_frame."
+            "Ratings must be a sparse matrix of users x items; got "
+            f"{type(X).__name__}. Make one with scipy.sparse.csr_array, or read a "
+            "frame of (user, item, rating) with RatingTable.from_frame."
         )
     if X.format in _FILLED:
         raise ValueError(
-            f"X is in {X.format.upper()} format, which does not tell a stored zero from "
-            "a cell without a rating. Pass a CSR, CSC or COO matrix."
+            f"X is in {X.format.upper()} format, which does not tell a stored zero "
+            "from a cell without a rating. Pass a CSR, CSC or COO matrix."
         )
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(

@@ -41,8 +41,8 @@ def read_ratings(X, y=None, *, feedback, levels=None, n_items=None):
     matrix = matrix_of(X, y)
     if n_items is not None and matrix.shape[1] != n_items:
         raise ValueError(
-            f"X has {matrix.shape[1]} items, but the model was fitted to {n_items}. The "
-            "columns must be the items of fit, in the same order."
+            f"X has {matrix.shape[1]} items, but the model was fitted to {n_items}. "
+            "The columns must be the items of fit, in the same order."
         )
     if feedback == "implicit":
         _refuse_negative(matrix)
@@ -53,8 +53,8 @@ def read_ratings(X, y=None, *, feedback, levels=None, n_items=None):
     elif len(unknown := np.setdiff1d(found, levels)):
         raise ValueError(
             f"X holds the rating {unknown[0]:g}, but the ratings of fit are "
-            f"{_listed(levels)}. Refit the model with that rating, or round it to one of "
-            "these."
+            f"{_listed(levels)}. Refit the model with that rating, or round it to one "
+            "of these."
         )
     return Ratings.from_csr(matrix, levels)
 
@@ -84,7 +84,8 @@ def _cells(X):
         ) from None
     if array.ndim != 2:
         raise ValueError(
-            f"X has {array.ndim} dimension(s), but ratings are a matrix of users x items."
+            f"X has {array.ndim} dimension(s), but ratings are a matrix of users x "
+            "items."
         )
     if not np.isnan(array).any():
         raise ValueError(
@@ -104,9 +105,9 @@ def _checked_levels(found):
         )
     if len(found) > MOST_LEVELS:
         raise ValueError(
-            f"X holds {len(found)} distinct ratings, from {found[0]:g} to {found[-1]:g}, "
-            f"and explicit ratings have at most {MOST_LEVELS} levels. Round them, as in "
-            'np.round(2 * X.data) / 2, or set feedback="implicit" if they are counts.'
+            f"X holds {len(found)} distinct ratings, from {found[0]:g} to "
+            f"{found[-1]:g}, and explicit ratings have at most {MOST_LEVELS} levels. "
+            'Round them, as in np.round(2 * X.data) / 2, or set feedback="implicit" if they are counts.'
         )
     return found
 
@@ -114,11 +115,13 @@ def _checked_levels(found):
 def _refuse_negative(matrix):
     """Raise a sentence if a count is below 0."""
     if not matrix.nnz:
-        raise ValueError("X has no count. Stored entries are counts, and X stores none.")
+        raise ValueError(
+            "X has no count. Stored entries are counts, and X stores none."
+        )
     if (least := matrix.data.min()) < 0:
         raise ValueError(
-            f"X holds the count {least:g}, but counts of implicit feedback are at least "
-            '0. Set feedback="explicit" if X holds ratings.'
+            f"X holds the count {least:g}, but counts of implicit feedback are at "
+            'least 0. Set feedback="explicit" if X holds ratings.'
         )
 
 

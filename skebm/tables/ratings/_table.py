@@ -1,13 +1,14 @@
 """Ratings as a table with one row a rating, which is what cross-validation divides.
 
-Scikit-learn divides ``X`` by ``X[train]`` and ``X[test]``. The rows of a matrix of users
-x items are users, so a splitter of scikit-learn hides users, whatever indices it yields:
-a plain matrix has no place for "this user, without this item". A table with one row a
-rating has. It remembers the numbers of users and items, so that a part of the ratings
-has the same users and items as the whole. Hence every splitter, search and score of
-scikit-learn divides ratings without code of ours. The alternatives were a subclass of
-SciPy's matrices whose ``X[rows]`` is not what SciPy promises, and a plain array of pairs,
-which forgets users and items that a part has no rating of.
+Scikit-learn divides ``X`` by ``X[train]`` and ``X[test]``. The rows of a matrix of
+users x items are users, so a splitter hides users, whatever indices it yields: a plain
+matrix has no place for "this user, without this item". A table with one row a rating
+has. It remembers the numbers of users and items, so a part of the ratings has the users
+and items of the whole. Every splitter, search and score of scikit-learn can divide it.
+
+Two alternatives were left. A subclass of SciPy's matrices would have an ``X[rows]`` that
+is not what SciPy promises. A plain array of pairs forgets the users and items that a
+part has no rating of.
 """
 
 from numbers import Integral
@@ -161,8 +162,8 @@ class RatingTable:
         ratings = np.asarray(ratings, dtype=np.float64)
         if ratings.shape != self.users.shape:
             raise ValueError(
-                f"y has the shape {ratings.shape}, but it must have one rating for each "
-                f"of the {len(self)} rows of the table."
+                f"y has the shape {ratings.shape}, but it must have one rating for "
+                f"each of the {len(self)} rows of the table."
             )
         other = self[:]
         other.ratings = ratings
@@ -220,9 +221,11 @@ def _columns(frame, names):
 def _numbers(column):
     """Return a column of ratings as float64, or raise a sentence."""
     try:
-        return column.astype(str if column.dtype == "category" else object).astype(
-            np.float64
-        ).to_numpy()
+        return (
+            column.astype(str if column.dtype == "category" else object)
+            .astype(np.float64)
+            .to_numpy()
+        )
     except (TypeError, ValueError):
         first = column.iloc[0]
         raise ValueError(

@@ -94,7 +94,7 @@ class Ratings:
         return Ratings(*parts, self.shape, self.levels)
 
     def joined(self, other):
-        """Return these ratings with other ratings, which replace those of the same pair.
+        """Return these ratings and others, which replace ratings of the same pair.
 
         Parameters
         ----------
