@@ -2,8 +2,8 @@
 
 ``--part explicit`` has the folds of Surprise, which are the folds of ``KFold(5,
 shuffle=True, random_state=0)`` over the entries in file order. ``--part u1`` has the
-official first fold. Parameters are chosen on a tenth of the training entries of the first
-fold, never on test entries.
+official first fold. Parameters are chosen on a tenth of the training entries of the
+first fold, never on test entries.
 
 ``--part implicit`` takes ratings of 4 and 5 as 1, hides a fifth of the entries of each
 user, and chooses parameters on a fifth of the remaining entries that is hidden in the

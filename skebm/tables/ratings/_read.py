@@ -107,7 +107,8 @@ def _checked_levels(found):
         raise ValueError(
             f"X holds {len(found)} distinct ratings, from {found[0]:g} to "
             f"{found[-1]:g}, and explicit ratings have at most {MOST_LEVELS} levels. "
-            'Round them, as in np.round(2 * X.data) / 2, or set feedback="implicit" if they are counts.'
+            "Round them, as in np.round(2 * X.data) / 2, or set "
+            'feedback="implicit" if they are counts.'
         )
     return found
 

@@ -6,9 +6,9 @@ matrix has no place for "this user, without this item". A table with one row a r
 has. It remembers the numbers of users and items, so a part of the ratings has the users
 and items of the whole. Every splitter, search and score of scikit-learn can divide it.
 
-Two alternatives were left. A subclass of SciPy's matrices would have an ``X[rows]`` that
-is not what SciPy promises. A plain array of pairs forgets the users and items that a
-part has no rating of.
+Two alternatives were left. A subclass of SciPy's matrices would have an ``X[rows]``
+that is not what SciPy promises. A plain array of pairs forgets the users and items that
+a part has no rating of.
 """
 
 from numbers import Integral
