@@ -239,10 +239,10 @@ IMPLICIT = {
     "BPR": (
         scores_of_bpr,
         combinations(
-            factors=[32, 64, 128],
-            learning_rate=[0.01, 0.05],
-            regularization=[0.003, 0.01, 0.03],
-            iterations=[100, 300],
+            factors=[32, 128],
+            learning_rate=[0.003, 0.01, 0.03],
+            regularization=[0.01, 0.03, 0.1],
+            iterations=[50, 100, 300],
         ),
     ),
     "EASE": (scores_of_ease, combinations(l2=[50, 100, 200, 300, 500, 700, 1000])),

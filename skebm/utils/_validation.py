@@ -43,6 +43,12 @@ def is_auto(value):
     return isinstance(value, str) and value == "auto"
 
 
+def check_positive(value, name):
+    """Raise a sentence if an argument is no whole number above 0."""
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} must be a whole number from 1 on; got {value!r}.")
+
+
 def refuse_paths(X):
     """Raise a sentence if X is a path or a dataset, which few estimators read."""
     if isinstance(X, str | PathLike) or hasattr(X, "get_fragments"):

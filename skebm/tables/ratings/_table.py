@@ -169,6 +169,22 @@ class RatingTable:
         other.ratings = ratings
         return other
 
+    def renumbered(self, users, items, matrix_shape):
+        """Return the table with other numbers of its users and items, and no ids.
+
+        Parameters
+        ----------
+        users, items : ndarray of int
+            The new number of each user, and of each item.
+        matrix_shape : tuple of int
+            The new numbers of users and of items.
+        """
+        other = object.__new__(type(self))
+        parts = users[self.users], items[self.items], self.ratings
+        other._set(*parts, matrix_shape)
+        other.user_ids, other.item_ids = map(np.arange, matrix_shape)
+        return other
+
     def to_csr(self):
         """Return the ratings as a CSR array of users x items, with stored zeros.
 

@@ -1,0 +1,428 @@
+"""Recommendations with energies of the ratings of items by users."""
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from skebm.energies.ratings import IMPLICIT_ENERGIES, RATING_ENERGIES
+from skebm.inference.recommendation import best_items, rank_log_likelihood
+from skebm.tables.ratings import Ids, RatingTable, read_features, read_ratings
+from skebm.utils._parallel import use_threads
+from skebm.utils._random import Random
+from skebm.utils._sklearn import HasMethods, StrOptions, fit_context
+from skebm.utils._stored import Versioned
+from skebm.utils._types import Seed, Self, Spec
+from skebm.utils._validation import check_positive, resolve
+
+_NEW_USER = "Pass the ratings of new users as rows of a sparse matrix."
+_NEW_ITEM = "Refit the model with that item."
+
+
+class EnergyRecommender(Versioned, BaseEstimator):
+    """Recommender with an energy of the ratings of items by users.
+
+    The model gives probabilities to the ratings of a user, conditional on which items
+    the user rated. Ratings that are not stored are not known, and are not taken for
+    zeros. The numbers of users and items are the rows and columns of a sparse matrix; a
+    :class:`skebm.model_selection.RatingTable` has ids of any kind, and makes
+    cross-validation hide ratings in place of users.
+
+    Parameters
+    ----------
+    energy : str or recipe, default="neighbours"
+        The energy of the ratings of a user:
+
+        - ``"neighbours"``: couplings between items, in closed form;
+        - ``"rbm"``: hidden units that are shared by all items;
+        - ``"both"``: both together.
+    feedback : {"explicit", "implicit"}, default="explicit"
+        What the values of ``X`` are. ``"explicit"``: ratings, whose order counts. At
+        most 50 distinct ratings are the levels. ``"implicit"``: counts, such as plays.
+        A stored 0 is an item that the user has seen and did not choose: it is not
+        recommended again, and says nothing else.
+    n_jobs : int, default=None
+        Number of threads. None means all cores, -1 too.
+    random_state : int, RandomState or None, default=None
+        Seed of the training.
+
+    Attributes
+    ----------
+    levels_ : ndarray of shape (n_levels,) or None
+        The distinct ratings of ``fit``; None with implicit feedback.
+    user_ids_ : ndarray of shape (n_users,)
+        What users are called: row numbers, or the ids of a table.
+    item_ids_ : ndarray of shape (n_items,)
+        What items are called: column numbers, or the ids of a table.
+    energy_ : energy
+        The fitted energy.
+    n_features_in_ : int
+        Number of items.
+    """
+
+    _parameter_constraints: dict = {
+        "energy": [str, HasMethods(["fit"])],
+        "feedback": [StrOptions({"explicit", "implicit"})],
+        "n_jobs": [int, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        energy: Spec = "neighbours",
+        *,
+        feedback: str = "explicit",
+        n_jobs: int | None = None,
+        random_state: Seed = None,
+    ):
+        self.energy = energy
+        self.feedback = feedback
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @staticmethod
+    def from_frame(frame, *, user="user", item="item", rating="rating", aggfunc=None):
+        """Return a frame with one row a rating as ``X`` of the other methods.
+
+        This is :meth:`skebm.model_selection.RatingTable.from_frame`.
+
+        Parameters
+        ----------
+        frame : DataFrame
+        user, item : str, default="user" and "item"
+            Columns with the ids.
+        rating : str or None, default="rating"
+            Column with the ratings or counts. None counts the rows of each pair.
+        aggfunc : str, default=None
+            What to make of several ratings of an item by a user, such as ``"mean"``.
+
+        Returns
+        -------
+        RatingTable
+        """
+        names = {"user": user, "item": item, "rating": rating}
+        return RatingTable.from_frame(frame, **names, aggfunc=aggfunc)
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, *, item_features=None, user_features=None) -> Self:
+        """Fit the energy to ratings.
+
+        Parameters
+        ----------
+        X : {sparse matrix, RatingTable} of shape (n_users, n_items)
+            Stored entries are ratings, also stored zeros. An array or a frame of users
+            x items may have NaN where a rating is not known.
+        y : array-like of shape (n_ratings,), default=None
+            Ratings in place of the ratings of a table.
+        item_features : {array-like, DataFrame} of shape (n_items, n), default=None
+            What is known of items, such as genres. Items without a rating get their
+            scores from it.
+        user_features : {array-like, DataFrame} of shape (n_users, n), default=None
+            What is known of users.
+
+        Returns
+        -------
+        self : EnergyRecommender
+        """
+        ratings = read_ratings(X, y, feedback=self.feedback)
+        known = {"item_features": item_features, "user_features": user_features}
+        sizes = ratings.shape[::-1]
+        features = {
+            name: read_features(values, n, name)
+            for (name, values), n in zip(known.items(), sizes, strict=True)
+        }
+        ids = tuple(map(np.arange, ratings.shape))
+        if isinstance(X, RatingTable):
+            ids = X.user_ids, X.item_ids
+        registry = RATING_ENERGIES if ratings.levels is not None else IMPLICIT_ENERGIES
+        recipe = resolve(self.energy, registry, "energy")
+        with use_threads(self.n_jobs):
+            energy = recipe.fit(
+                ratings.positive() if ratings.levels is None else ratings,
+                **features,
+                random=Random.from_state(self.random_state),
+                n_jobs=self.n_jobs,
+            )
+        return self._set(energy, ratings, *ids, features["user_features"])
+
+    def _set(self, energy, ratings, user_ids, item_ids, user_features):
+        """Set the fitted attributes at once."""
+        heard = ratings.positive() if ratings.levels is None else ratings
+        with use_threads(self.n_jobs):
+            people = energy.fold_in(heard, user_features)
+        fitted = {"energy_": energy, "levels_": ratings.levels, "user_ids_": user_ids}
+        fitted |= {"item_ids_": item_ids, "n_features_in_": ratings.shape[1]}
+        private = {"_ratings": ratings, "_people": people, "_features": user_features}
+        vars(self).update(fitted | private)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y=None) -> Self:
+        """Go on with new ratings, which replace ratings of the same user and item.
+
+        Parameters
+        ----------
+        X : {sparse matrix, RatingTable} of shape (n_users, n_items)
+            A matrix may have more rows than ``fit`` had users. A table may have ids of
+            new users, but of no new items.
+        y : array-like of shape (n_ratings,), default=None
+            Ratings in place of the ratings of a table.
+
+        Returns
+        -------
+        self : EnergyRecommender
+        """
+        if not hasattr(self, "energy_"):
+            return self.fit(X, y)
+        if self._features is not None:
+            raise ValueError(
+                "partial_fit does not know the features of new users. Call fit with all "
+                "ratings and user_features."
+            )
+        users = Ids(self.user_ids_, "user")
+        if isinstance(X, RatingTable):
+            users = users.extended(X.user_ids)
+        new = self._known(X, y, users)
+        if len(new) > len(users.names):
+            users = Ids(np.arange(len(new)), "user")
+        ratings = self._ratings.joined(new)
+        with use_threads(self.n_jobs):
+            heard = ratings.positive() if ratings.levels is None else ratings
+            energy = self.energy_.update(heard)
+        return self._set(energy, ratings, users.names, self.item_ids_, None)
+
+    # -- single ratings ----------------------------------------------------------------
+
+    def predict(self, users, items=None) -> np.ndarray:
+        """Return the expected rating of each pair of user and item.
+
+        Parameters
+        ----------
+        users : array-like of shape (n,), sparse matrix of shape (n, n_items) or \
+RatingTable
+            Ids of known users; or the ratings of new users, one row for each item of
+            ``items``; or a table, whose own pairs are predicted.
+        items : array-like of shape (n,), default=None
+            Ids of items. None if ``users`` is a table.
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+            Expected ratings, or scores in nats with implicit feedback.
+        """
+        people, rows, columns = self._pairs(users, items)
+        with use_threads(self.n_jobs):
+            return np.asarray(self.energy_.expected(people, rows, columns), float)
+
+    def predict_proba(self, users, items=None) -> np.ndarray:
+        """Return the probability of each level for each pair of user and item.
+
+        Parameters
+        ----------
+        users, items
+            As for :meth:`predict`.
+
+        Returns
+        -------
+        ndarray of shape (n, n_levels), float64
+            In the order of ``levels_``.
+        """
+        return np.exp(self._log_proba(*self._pairs(users, items)))
+
+    def _log_proba(self, people, rows, columns):
+        if self.levels_ is None:
+            raise ValueError(
+                "Counts have no levels, so there are no probabilities of levels. Use "
+                'recommend, or set feedback="explicit" if X holds ratings.'
+            )
+        with use_threads(self.n_jobs):
+            return np.asarray(self.energy_.log_proba(people, rows, columns), float)
+
+    def score(self, X, y=None) -> float:
+        """Return the mean log-probability of ratings of known users.
+
+        The ratings should not be ratings of ``fit``, which the model has seen.
+
+        Parameters
+        ----------
+        X : {RatingTable, sparse matrix} of shape (n_users, n_items)
+            Rows of a matrix are the users of ``fit``.
+        y : array-like of shape (n_ratings,), default=None
+            Ratings in place of the ratings of a table.
+
+        Returns
+        -------
+        float
+            Nats a rating. With implicit feedback, an item competes with all items that
+            the user had not seen.
+        """
+        check_is_fitted(self)
+        users = Ids(self.user_ids_, "user")
+        held_out = self._known(X, y, users)
+        if len(held_out) > len(users.names):
+            raise ValueError(
+                f"X has {len(held_out)} users, but fit had {len(users.names)}. "
+                f"{_NEW_USER}"
+            )
+        if self.levels_ is None:
+            parts = self._people, held_out.positive(), self._ratings
+            with use_threads(self.n_jobs):
+                return rank_log_likelihood(self.energy_, *parts)
+        log_p = self._log_proba(self._people, held_out.users, held_out.items)
+        return float(log_p[np.arange(len(log_p)), held_out.codes].mean())
+
+    # -- items -------------------------------------------------------------------------
+
+    def recommend(self, X=None, n: int = 10, *, filter_seen: bool = True):
+        """Return the best items of each user, with their scores.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_users,) or sparse matrix, default=None
+            Ids of known users, or the ratings of new users, which need no refitting.
+            None takes all users of ``fit``.
+        n : int, default=10
+            Number of items.
+        filter_seen : bool, default=True
+            Whether to leave out the items that a user has rated.
+
+        Returns
+        -------
+        items : ndarray of shape (n_users, n)
+            Ids, the best first. Where no item is left, -1, or None if ids are no ints.
+        scores : ndarray of shape (n_users, n), float64
+            What :meth:`predict` returns; -inf where no item is left.
+        """
+        check_is_fitted(self)
+        numbers, best = self._best(X, n, filter_seen)
+        return Ids(self.item_ids_, "item").called(numbers), best
+
+    def _best(self, X, n, filter_seen):
+        """Return the numbers of the best items, and their scores."""
+        check_positive(n, "n")
+        if issparse(X):
+            seen = self._known(X)
+            people, rows = self._folded(seen), np.arange(len(seen))
+        else:
+            people, seen = self._people, self._ratings
+            rows = np.arange(len(seen))
+            if X is not None:
+                rows = Ids(self.user_ids_, "user").numbers(X, _NEW_USER)
+                seen = seen.take(rows)
+        n = min(n, self.n_features_in_)
+        seen = seen if filter_seen else None
+        with use_threads(self.n_jobs):
+            return best_items(self.energy_, people, rows, n, seen)
+
+    def similar_items(self, item, n: int = 10):
+        """Return the items that are most similar to an item, with their similarities.
+
+        Parameters
+        ----------
+        item : id
+        n : int, default=10
+            Number of items.
+
+        Returns
+        -------
+        items : ndarray of shape (n,)
+            Ids, the most similar first, without the item itself.
+        similarities : ndarray of shape (n,), float64
+        """
+        check_is_fitted(self)
+        check_positive(n, "n")
+        ids = Ids(self.item_ids_, "item")
+        number = int(ids.numbers(item, _NEW_ITEM)[0])
+        similarity = np.array(self.energy_.similarities(number), dtype=np.float64)
+        similarity[number] = -np.inf
+        best = np.argsort(-similarity, kind="stable")[: min(n, len(similarity) - 1)]
+        return ids.called(best), similarity[best]
+
+    def explain(self, user, item) -> pd.DataFrame:
+        """Return which ratings of a user speak for an item, and against it.
+
+        Parameters
+        ----------
+        user : id or sparse matrix of shape (1, n_items)
+            A known user, or the ratings of a new one.
+        item : id
+
+        Returns
+        -------
+        DataFrame
+            One row for each rating of the user, with the columns ``rating`` and
+            ``contribution``, the largest contributions first. Its last row is the
+            prediction without any rating. The contributions sum to what
+            :meth:`predict` returns.
+        """
+        people, rows, columns = self._pairs(user, item)
+        if len(rows) != 1:
+            raise ValueError(f"explain takes one user and one item; got {len(rows)}.")
+        pair = int(rows[0]), int(columns[0])
+        items, parts, baseline = self.energy_.explain(people, *pair)
+        rated = self._known(user) if issparse(user) else self._ratings.take(rows)
+        place = np.searchsorted(rated.items, items)
+        order = np.argsort(-np.abs(parts), kind="stable")
+        names = Ids(self.item_ids_, "item").called(np.asarray(items)[order])
+        table = {
+            "rating": np.append(rated.values[place][order], np.nan),
+            "contribution": np.append(np.asarray(parts)[order], baseline),
+        }
+        index = pd.Index([*names, "(no rating)"], name="item", dtype=object)
+        return pd.DataFrame(table, index=index)
+
+    # -- what is asked -----------------------------------------------------------------
+
+    def _pairs(self, users, items):
+        """Return people, and the numbers of a user and of an item for each pair."""
+        check_is_fitted(self)
+        user_ids, item_ids = Ids(self.user_ids_, "user"), Ids(self.item_ids_, "item")
+        if isinstance(users, RatingTable):
+            rows = user_ids.numbers(users.user_ids, _NEW_USER)[users.users]
+            columns = item_ids.numbers(users.item_ids, _NEW_ITEM)[users.items]
+            return self._people, rows, columns
+        if items is None:
+            raise ValueError(
+                "items is missing: pass ids of users and as many ids of items, or a "
+                "RatingTable alone. For all items of a user, call recommend."
+            )
+        columns = item_ids.numbers(items, _NEW_ITEM)
+        if issparse(users):
+            new = self._known(users)
+            people, rows = self._folded(new), np.arange(len(new))
+        else:
+            people, rows = self._people, user_ids.numbers(users, _NEW_USER)
+        if len(rows) != len(columns) and 1 not in (len(rows), len(columns)):
+            raise ValueError(
+                f"users has {len(rows)} entries, but items has {len(columns)}. Each "
+                "pair needs one of both."
+            )
+        return (people, *map(np.ascontiguousarray, np.broadcast_arrays(rows, columns)))
+
+    def _known(self, X, y=None, users=None):
+        """Return ratings with the levels and in the order of the items of fit."""
+        if isinstance(X, RatingTable):
+            rows = users.numbers(X.user_ids, _NEW_USER)
+            columns = Ids(self.item_ids_, "item").numbers(X.item_ids, _NEW_ITEM)
+            X = X.renumbered(rows, columns, (len(users.names), self.n_features_in_))
+        facts = {"levels": self.levels_, "n_items": self.n_features_in_}
+        return read_ratings(X, y, feedback=self.feedback, **facts)
+
+    def _folded(self, ratings):
+        """Return people for new users."""
+        if self._features is not None:
+            features = np.tile(self._features.mean(axis=0), (len(ratings), 1))
+        else:
+            features = None
+        heard = ratings.positive() if ratings.levels is None else ratings
+        with use_threads(self.n_jobs):
+            return self.energy_.fold_in(heard, features)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        # A dense matrix cannot say which ratings are not known, unless by NaN.
+        tags.input_tags.two_d_array = False
+        tags.input_tags.allow_nan = True
+        return tags
