@@ -48,6 +48,7 @@ from skebm.tables.labels import (
 )
 from skebm.tables.observed import keep_observed
 from skebm.tables.partial import column_positions, partial_rows
+from skebm.tables.ratings import Ratings
 from skebm.tables.rejected import checked_thresholds, with_rejections
 from skebm.tables.reservoir import Reservoir
 from skebm.tables.robust import RobustUnits
@@ -86,6 +87,7 @@ __all__ = [
     "Images",
     "Indicators",
     "Kind",
+    "Ratings",
     "Reservoir",
     "RobustUnits",
     "Rows",

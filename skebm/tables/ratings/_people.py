@@ -48,6 +48,15 @@ class Ids:
         new = ~np.isin(names, self.names)
         return Ids(np.concatenate([self.names, np.asarray(names)[new]]), self.what)
 
+    def lengthened(self, n):
+        """Return ids of n rows of a matrix, which has more rows than there are ids."""
+        if not np.array_equal(self.names, np.arange(len(self.names))):
+            raise ValueError(
+                f"X has {n} rows, but fit had {len(self.names)} {self.what}s, and the "
+                f"others have no ids. Pass a RatingTable with {self.what}_ids."
+            )
+        return Ids(np.arange(n), self.what)
+
 
 def read_features(features, n, name):
     """Return features of users or items as numbers, or None.
