@@ -35,6 +35,7 @@ ALLOWED = {
     "training": _LEARNED | {"updates", "checkpoints"},
     "partition": _LEARNED | {"training"},
     "metrics": {"utils"},
+    "model_selection": {"utils", "tables"},
     "monitoring": _LEARNED | {"training", "metrics"},
     "planning": _LEARNED | {"training", "monitoring"},
     # Of fitted estimators it uses public attributes only.

@@ -8,7 +8,13 @@ from sklearn.utils.validation import check_is_fitted
 from skebm.energies.ratings import IMPLICIT_ENERGIES, RATING_ENERGIES
 from skebm.estimators._recommendations import NEW_ITEM, NEW_USER, RecommendationsMixin
 from skebm.inference.recommendation import rank_log_likelihood
-from skebm.tables.ratings import Ids, RatingTable, read_features, read_ratings
+from skebm.tables.ratings import (
+    Ids,
+    RatingTable,
+    is_table,
+    read_features,
+    read_ratings,
+)
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import HasMethods, StrOptions, fit_context
@@ -52,6 +58,8 @@ class EnergyRecommender(RecommendationsMixin, Versioned, BaseEstimator):
         What users are called: row numbers, or the ids of a table.
     item_ids_ : ndarray of shape (n_items,)
         What items are called: column numbers, or the ids of a table.
+    item_counts_ : ndarray of int of shape (n_items,)
+        Numbers of the ratings of items.
     energy_ : energy
         The fitted energy.
     n_features_in_ : int
@@ -130,7 +138,7 @@ class EnergyRecommender(RecommendationsMixin, Versioned, BaseEstimator):
             for (name, values), n in zip(known.items(), sizes, strict=True)
         }
         ids = tuple(map(np.arange, ratings.shape))
-        if isinstance(X, RatingTable):
+        if is_table(X):
             ids = X.user_ids, X.item_ids
         registry = RATING_ENERGIES if ratings.levels is not None else IMPLICIT_ENERGIES
         recipe = resolve(self.energy, registry, "energy")
@@ -149,6 +157,7 @@ class EnergyRecommender(RecommendationsMixin, Versioned, BaseEstimator):
         with use_threads(self.n_jobs):
             people = energy.fold_in(heard, user_features)
         fitted = {"energy_": energy, "levels_": ratings.levels, "user_ids_": user_ids}
+        fitted["item_counts_"] = ratings.popularity
         fitted |= {"item_ids_": item_ids, "n_features_in_": ratings.shape[1]}
         private = {"_ratings": ratings, "_people": people, "_features": user_features}
         vars(self).update(fitted | private)
@@ -178,7 +187,7 @@ class EnergyRecommender(RecommendationsMixin, Versioned, BaseEstimator):
                 "all ratings and user_features."
             )
         users = Ids(self.user_ids_, "user")
-        if isinstance(X, RatingTable):
+        if is_table(X):
             users = users.extended(X.user_ids)
         new = self._known(X, y, users)
         if len(new) > len(users.names):
@@ -275,7 +284,7 @@ RatingTable
         """Return people, and the numbers of a user and of an item for each pair."""
         check_is_fitted(self)
         user_ids, item_ids = Ids(self.user_ids_, "user"), Ids(self.item_ids_, "item")
-        if isinstance(users, RatingTable):
+        if is_table(users):
             rows = user_ids.numbers(users.user_ids, NEW_USER)[users.users]
             columns = item_ids.numbers(users.item_ids, NEW_ITEM)[users.items]
             return self._people, rows, columns
@@ -299,7 +308,7 @@ RatingTable
 
     def _known(self, X, y=None, users=None):
         """Return ratings with the levels and in the order of the items of fit."""
-        if isinstance(X, RatingTable):
+        if is_table(X):
             rows = users.numbers(X.user_ids, NEW_USER)
             columns = Ids(self.item_ids_, "item").numbers(X.item_ids, NEW_ITEM)
             X = X.renumbered(rows, columns, (len(users.names), self.n_features_in_))

@@ -2,6 +2,7 @@
 
 from skebm.inspection.chains import ChainDisplay
 from skebm.inspection.explanation import ExplanationDisplay
+from skebm.inspection.exposure import audit_recommendations
 from skebm.inspection.filters import FilterDisplay
 from skebm.inspection.gap import EnergyGapDisplay
 from skebm.inspection.landscape import EnergyLandscapeDisplay
@@ -17,5 +18,6 @@ __all__ = [
     "FilterDisplay",
     "SampleDisplay",
     "TrainingCurveDisplay",
+    "audit_recommendations",
     "write_tensorboard",
 ]

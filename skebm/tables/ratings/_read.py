@@ -59,9 +59,14 @@ def read_ratings(X, y=None, *, feedback, levels=None, n_items=None):
     return Ratings.from_csr(matrix, levels)
 
 
+def is_table(X):
+    """Tell whether ratings are a table with one row a rating."""
+    return isinstance(X, RatingTable)
+
+
 def matrix_of(X, y=None):
     """Return ratings in any of the forms that are read as a CSR array."""
-    if isinstance(X, RatingTable):
+    if is_table(X):
         return (X if y is None else X.with_ratings(y)).to_csr()
     if y is not None:
         raise ValueError(
