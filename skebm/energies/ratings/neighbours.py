@@ -1,0 +1,355 @@
+"""Couplings between the items that a user rated, as a normal distribution."""
+
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from skebm.energies.ratings._exposure import Content, Exposure, design
+from skebm.energies.ratings._gaussian import (
+    ITEM_VARIANCE,
+    USER_VARIANCE,
+    Factors,
+    all_pairs,
+    left_out_pairs,
+    pairs,
+)
+from skebm.energies.ratings._levels import Levels
+from skebm.utils._sklearn import Interval
+from skebm.utils._stored import public
+
+# Standard deviation of the first factors of items.
+_START = 0.1
+# Sweeps before priors are learned: factors are near 0 until then.
+_FIXED_SWEEPS = 4
+# Sweeps that follow new ratings.
+_UPDATE_SWEEPS = 5
+# The precision of the errors of a user is learned as if so many more ratings had the
+# precision of all.
+_NOISE_RATINGS = 30.0
+# Sweeps over the noise of a user that is folded in.
+_NOISE_SWEEPS = 2
+# Thresholds are fitted to at most so many ratings.
+_MAX_LEVEL_RATINGS = 200_000
+
+
+class People(NamedTuple):
+    """What an energy knows of users.
+
+    Attributes
+    ----------
+    factors : Factors
+    ratings : Ratings
+    """
+
+    factors: Factors
+    ratings: object
+
+
+@public("skebm.energies")
+class Neighbours:
+    """Normal ratings of a user, with couplings between all items that the user rated.
+
+    The energy of the ratings ``r`` of a user is ``(r - m)' C^-1 (r - m) / 2``, where
+    ``C = W S W' + noise`` has one row for each rated item. The factors of users are
+    integrated out; those of items, ``W``, have a normal distribution too, found by
+    variational Bayes [1]_. The means of factors are linear in features: in what is
+    known of users and items, and in which items were rated at all [2]_. A rating is the
+    interval between thresholds in which a normal number falls.
+
+    Parameters
+    ----------
+    levels : Levels
+        The thresholds.
+    items, users : Factors
+        ``users`` are those of the fit.
+    coefficients : ndarray of shape (n_features, n_factors)
+        From features of users to the prior means of their factors.
+    centre, noise : float
+        The mean rating, and the variance of its errors.
+    exposure : Exposure
+    contents : tuple of Content or None
+        The scales of the features of items and of users.
+    item_features : ndarray or None
+    recipe : NeighboursRecipe
+
+    References
+    ----------
+    .. [1] Y. Lim, Y. Teh. "Variational Bayesian approach to movie rating prediction".
+       KDD Cup 2007.
+    .. [2] Y. Koren. "Factorization meets the neighborhood". KDD 2008.
+    """
+
+    def __init__(
+        self,
+        levels,
+        items,
+        users,
+        coefficients,
+        centre,
+        noise,
+        exposure,
+        contents,
+        item_features,
+        recipe,
+    ):
+        self._levels, self.items, self.users = levels, items, users
+        self.coefficients, self.centre, self.noise = coefficients, centre, noise
+        self.exposure, self.contents = exposure, contents
+        self.item_features, self.recipe = item_features, recipe
+
+    @property
+    def levels(self):
+        """The distinct ratings, of shape (n_levels,)."""
+        return self._levels.levels
+
+    # -- users -------------------------------------------------------------------------
+
+    def fold_in(self, ratings, user_features=None):
+        """Return what is known of users with these ratings, known or new.
+
+        Parameters
+        ----------
+        ratings : Ratings of shape (n_users, n_items)
+        user_features : ndarray of shape (n_users, n_features), default=None
+
+        Returns
+        -------
+        People
+        """
+        features = self.exposure.of_users(ratings)
+        features = design(features, self.contents[1], user_features)
+        prior, values = features @ self.coefficients, ratings.values - self.centre
+        noise = np.full(len(prior), 1 / self.noise)
+        users = Factors.start(prior, self.users.precision, noise)
+        for _ in range(_NOISE_SWEEPS):
+            users = users.given(ratings, values, self.items)
+            users = _with_noise(users, ratings, values, self.items, self.noise)
+        return People(users.given(ratings, values, self.items), ratings)
+
+    # -- pairs -------------------------------------------------------------------------
+
+    def expected(self, people, rows, items):
+        """Return the expected rating of each pair, of shape (n,)."""
+        return self._levels.expected(*self._moments(people, rows, items))
+
+    def log_proba(self, people, rows, items):
+        """Return the log-probability of each level, of shape (n, n_levels)."""
+        return self._levels.log_proba(*self._moments(people, rows, items))
+
+    def scores(self, people, rows):
+        """Return the expected ratings of all items, of shape (n_rows, n_items)."""
+        mean, variance = all_pairs(people.factors, self.items, rows)
+        variance += 1 / people.factors.noise[rows][:, None]
+        return self._levels.expected(mean + self.centre, variance)
+
+    def _moments(self, people, rows, items):
+        """Return the mean and variance of the normal number of each pair."""
+        mean, variance = pairs(people.factors, self.items, rows, items)
+        return mean + self.centre, variance + 1 / people.factors.noise[rows]
+
+    # -- reasons -----------------------------------------------------------------------
+
+    def explain(self, people, row, item):
+        """Return what each rating of a user adds to the expected rating of an item.
+
+        The mean of the normal number is linear in the ratings. The expected rating is a
+        function of it, whose change is shared in proportion, as the value of Aumann and
+        Shapley on the straight line is.
+
+        Returns
+        -------
+        items : ndarray of int of shape (n,)
+            The items that the user rated.
+        contributions : ndarray of shape (n,)
+        baseline : float
+            The expected rating without any rating of the user.
+        """
+        users, ratings = people.factors, people.ratings
+        here = slice(ratings.indptr[row], ratings.indptr[row + 1])
+        rated = ratings.items[here]
+        means, covariances = self.items.mean[rated], self.items.covariance[rated].copy()
+        w, cross = means.copy(), covariances[:, 0].copy()
+        w[:, 0], cross[:, 0] = 1.0, 0.0
+        covariances[:, 0] = covariances[:, :, 0] = 0.0
+        prior = users.prior[row]
+        rest = ratings.values[here] - self.centre - means[:, 0] - w @ prior
+        speaks = rest[:, None] * w - cross - covariances @ prior
+        towards = np.append(1.0, self.items.mean[item, 1:])
+        towards = users.covariance[row] @ towards * users.noise[row]
+        parts = speaks @ towards
+        mean, variance = self._moments(people, np.array([row]), np.array([item]))
+        both = np.append(mean - parts.sum(), mean)
+        baseline, rating = self._levels.expected(both, np.repeat(variance, 2))
+        total = parts.sum()
+        share = (rating - baseline) / total if total else 0.0
+        return rated, parts * share, float(baseline)
+
+    def similarities(self, item):
+        """Return the correlation of the ratings of each item with those of one."""
+        spread = np.linalg.inv(self.users.precision)[1:, 1:]
+        means, covariances = self.items.mean[:, 1:], self.items.covariance[:, 1:, 1:]
+        own = np.einsum("ij,jk,ik->i", means, spread, means, optimize=True)
+        own += np.einsum("ijk,jk->i", covariances, spread)
+        return means @ (spread @ means[item]) / np.sqrt(own * own[item])
+
+    # -- learning ----------------------------------------------------------------------
+
+    def update(self, ratings):
+        """Return the energy after some sweeps over all ratings so far.
+
+        Parameters
+        ----------
+        ratings : Ratings
+            Of as many items. There may be more users than in ``fit``.
+
+        Returns
+        -------
+        Neighbours
+        """
+        users = design(self.exposure.of_users(ratings), None, None)
+        items = self.exposure.of_items(ratings)
+        items = design(items, self.contents[0], self.item_features)
+        learned = _Learned(self.users, self.items, self.coefficients, self.noise)
+        people = self.fold_in(ratings).factors
+        learned = learned._replace(users=people)
+        for _ in range(_UPDATE_SWEEPS):
+            learned = learned.sweep(ratings, self.centre, (users, items), self.recipe)
+        return self._with(learned, ratings)
+
+    def _with(self, learned, ratings):
+        """Return the energy with other factors, and thresholds that suit them."""
+        levels = learned.levels(ratings, self.centre)
+        kept = self.exposure, self.contents, self.item_features, self.recipe
+        factors = learned.items, learned.users, learned.coefficients
+        return Neighbours(levels, *factors, self.centre, learned.noise, *kept)
+
+
+class _Learned(NamedTuple):
+    """What sweeps change."""
+
+    users: Factors
+    items: Factors
+    coefficients: np.ndarray
+    noise: float
+
+    def sweep(self, ratings, centre, designs, recipe, learns_priors=True):
+        """Return all parts after a turn of users, items and the noise."""
+        values, turned = ratings.values - centre, ratings.transposed()
+        users = self.users.given(ratings, values, self.items)
+        coefficients, items = self.coefficients, self.items
+        if learns_priors:
+            rest = recipe.alpha, USER_VARIANCE
+            users, coefficients = users.with_prior(designs[0], *rest)
+        items = items.given(turned, turned.values - centre, users)
+        if learns_priors:
+            items, _ = items.with_prior(designs[1], recipe.alpha, ITEM_VARIANCE)
+        total = users.errors(ratings, values, items)
+        noise = max(float(total.sum() / max(ratings.n_ratings, 1)), 1e-6)
+        users = _shared(users, ratings, total, noise)
+        return _Learned(users, items, coefficients, noise)
+
+    def levels(self, ratings, centre):
+        """Return the thresholds that suit ratings that are left out."""
+        step = -(-ratings.n_ratings // _MAX_LEVEL_RATINGS)
+        chosen = slice(None, None, step)
+        rows, columns = ratings.users[chosen], ratings.items[chosen]
+        values = ratings.values[chosen] - centre
+        known = rows, columns, values
+        mean, variance = left_out_pairs(self.users, self.items, *known)
+        variance += 1 / self.users.noise[rows]
+        codes = ratings.codes[chosen].astype(np.intp)
+        return Levels.fitted(ratings.levels, mean + centre, variance, codes)
+
+
+def _with_noise(users, ratings, values, items, noise):
+    """Return users with the precisions of their own errors."""
+    return _shared(users, ratings, users.errors(ratings, values, items), noise)
+
+
+def _shared(users, ratings, errors, noise):
+    """Return users with precisions between their own and that of all."""
+    counts = np.diff(ratings.indptr) + _NOISE_RATINGS
+    return users._replace(noise=counts / (errors + _NOISE_RATINGS * noise))
+
+
+@public("skebm.energies")
+class NeighboursRecipe(BaseEstimator):
+    """Recipe of a normal distribution of ratings with couplings between items.
+
+    Parameters
+    ----------
+    n_components : int, default=12
+        The rank of the couplings.
+    n_exposure : int, default=20
+        Number of features that say which items were rated at all.
+    alpha : float, default=10
+        How strongly coefficients of features shrink: as many users, or items, speak for
+        0.
+    n_iter : int, default=40
+        Number of sweeps over the ratings.
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_exposure": [Interval(Integral, 1, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="neither")],
+        "n_iter": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(self, n_components=12, *, n_exposure=20, alpha=10.0, n_iter=40):
+        self.n_components = n_components
+        self.n_exposure = n_exposure
+        self.alpha = alpha
+        self.n_iter = n_iter
+
+    def fit(
+        self, ratings, *, item_features=None, user_features=None, random, n_jobs=None
+    ):
+        """Return the energy of ratings.
+
+        Parameters
+        ----------
+        ratings : Ratings of shape (n_users, n_items)
+        item_features : ndarray of shape (n_items, n_features), default=None
+        user_features : ndarray of shape (n_users, n_features), default=None
+        random : Random
+        n_jobs : None
+            Ignored: the caller holds the threads.
+
+        Returns
+        -------
+        Neighbours
+        """
+        self._validate_params()
+        exposure = Exposure.of(ratings, self.n_exposure, random.fold(0).seed())
+        contents = Content.of(item_features), Content.of(user_features)
+        designs = (
+            design(exposure.of_users(ratings), contents[1], user_features),
+            design(exposure.of_items(ratings), contents[0], item_features),
+        )
+        centre = float(ratings.values.mean()) if ratings.n_ratings else 0.0
+        learned = self._start(ratings, designs, random.fold(1))
+        for k in range(self.n_iter):
+            late = k >= _FIXED_SWEEPS
+            learned = learned.sweep(ratings, centre, designs, self, late)
+        kept = exposure, contents, item_features, self
+        users, items, coefficients, noise = learned
+        levels = learned.levels(ratings, centre)
+        return Neighbours(levels, items, users, coefficients, centre, noise, *kept)
+
+    def _start(self, ratings, designs, random):
+        """Return small random factors of items, and precisions to begin with."""
+        n_users, n_items = ratings.shape
+        n = self.n_components + 1
+        noise = max(float(np.var(ratings.values)) if ratings.n_ratings else 1.0, 1e-6)
+        users = Factors.start(
+            np.zeros((n_users, n)), 4 / noise * np.eye(n), np.full(n_users, 1 / noise)
+        )
+        items = Factors.start(
+            np.zeros((n_items, n)), 8 / noise * np.eye(n), np.ones(n_items)
+        )
+        items.mean[:, 1:] = _START * random.normal((n_items, n - 1))
+        coefficients = np.zeros((designs[0].shape[1], n))
+        return _Learned(users, items, coefficients, noise)
