@@ -23,12 +23,15 @@ class Exposure(NamedTuple):
         Singular values.
     log_count : float
         The mean logarithm of the numbers of ratings of users.
+    n_users : int
+        Number of users of the fit.
     """
 
     basis: np.ndarray
     shares: np.ndarray
     values: np.ndarray
     log_count: float
+    n_users: int
 
     @classmethod
     def of(cls, ratings, n, seed):
@@ -38,12 +41,12 @@ class Exposure(NamedTuple):
         n = min(n, *matrix.shape)
         _, values, basis = randomized_svd(matrix, n, n_iter=7, random_state=seed)
         log_count = np.log1p(np.diff(ratings.indptr)).mean()
-        return cls(basis.T, shares, values, float(log_count))
+        return cls(basis.T, shares, values, float(log_count), len(ratings))
 
     def of_users(self, ratings):
         """Return features of users, of shape (n_users, n + 1)."""
         # The root makes a feature as large for many users as for few.
-        scores = _scaled(ratings, self.shares) @ self.basis * np.sqrt(len(ratings))
+        scores = _scaled(ratings, self.shares) @ self.basis * np.sqrt(self.n_users)
         counts = np.log1p(np.diff(ratings.indptr)) - self.log_count
         return np.column_stack([scores, counts])
 
