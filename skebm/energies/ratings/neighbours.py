@@ -7,15 +7,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skebm.energies.ratings._exposure import Content, Exposure, design
-from skebm.energies.ratings._gaussian import (
-    ITEM_VARIANCE,
-    USER_VARIANCE,
-    Factors,
-    all_pairs,
-    left_out_pairs,
-    pairs,
-)
-from skebm.energies.ratings._levels import Levels
+from skebm.energies.ratings._gaussian import Factors, all_pairs, pairs
+from skebm.energies.ratings._gaussian_learning import Learned, with_noise
 from skebm.utils._sklearn import Interval
 from skebm.utils._stored import public
 
@@ -25,13 +18,8 @@ _START = 0.1
 _FIXED_SWEEPS = 4
 # Sweeps that follow new ratings.
 _UPDATE_SWEEPS = 5
-# The precision of the errors of a user is learned as if so many more ratings had the
-# precision of all.
-_NOISE_RATINGS = 30.0
 # Sweeps over the noise of a user that is folded in.
 _NOISE_SWEEPS = 2
-# Thresholds are fitted to at most so many ratings.
-_MAX_LEVEL_RATINGS = 200_000
 
 
 class People(NamedTuple):
@@ -125,7 +113,7 @@ class Neighbours:
         users = Factors.start(prior, self.users.precision, noise)
         for _ in range(_NOISE_SWEEPS):
             users = users.given(ratings, values, self.items)
-            users = _with_noise(users, ratings, values, self.items, self.noise)
+            users = with_noise(users, ratings, values, self.items, self.noise)
         return People(users.given(ratings, values, self.items), ratings)
 
     # -- pairs -------------------------------------------------------------------------
@@ -211,11 +199,13 @@ class Neighbours:
         users = design(self.exposure.of_users(ratings), None, None)
         items = self.exposure.of_items(ratings)
         items = design(items, self.contents[0], self.item_features)
-        learned = _Learned(self.users, self.items, self.coefficients, self.noise)
+        learned = Learned(self.users, self.items, self.coefficients, self.noise)
         people = self.fold_in(ratings).factors
         learned = learned._replace(users=people)
         for _ in range(_UPDATE_SWEEPS):
-            learned = learned.sweep(ratings, self.centre, (users, items), self.recipe)
+            learned = learned.sweep(
+                ratings, self.centre, (users, items), self.recipe.alpha
+            )
         return self._with(learned, ratings)
 
     def _with(self, learned, ratings):
@@ -224,54 +214,6 @@ class Neighbours:
         kept = self.exposure, self.contents, self.item_features, self.recipe
         factors = learned.items, learned.users, learned.coefficients
         return Neighbours(levels, *factors, self.centre, learned.noise, *kept)
-
-
-class _Learned(NamedTuple):
-    """What sweeps change."""
-
-    users: Factors
-    items: Factors
-    coefficients: np.ndarray
-    noise: float
-
-    def sweep(self, ratings, centre, designs, recipe, learns_priors=True):
-        """Return all parts after a turn of users, items and the noise."""
-        values, turned = ratings.values - centre, ratings.transposed()
-        users = self.users.given(ratings, values, self.items)
-        coefficients, items = self.coefficients, self.items
-        if learns_priors:
-            rest = recipe.alpha, USER_VARIANCE
-            users, coefficients = users.with_prior(designs[0], *rest)
-        items = items.given(turned, turned.values - centre, users)
-        if learns_priors:
-            items, _ = items.with_prior(designs[1], recipe.alpha, ITEM_VARIANCE)
-        total = users.errors(ratings, values, items)
-        noise = max(float(total.sum() / max(ratings.n_ratings, 1)), 1e-6)
-        users = _shared(users, ratings, total, noise)
-        return _Learned(users, items, coefficients, noise)
-
-    def levels(self, ratings, centre):
-        """Return the thresholds that suit ratings that are left out."""
-        step = -(-ratings.n_ratings // _MAX_LEVEL_RATINGS)
-        chosen = slice(None, None, step)
-        rows, columns = ratings.users[chosen], ratings.items[chosen]
-        values = ratings.values[chosen] - centre
-        known = rows, columns, values
-        mean, variance = left_out_pairs(self.users, self.items, *known)
-        variance += 1 / self.users.noise[rows]
-        codes = ratings.codes[chosen].astype(np.intp)
-        return Levels.fitted(ratings.levels, mean + centre, variance, codes)
-
-
-def _with_noise(users, ratings, values, items, noise):
-    """Return users with the precisions of their own errors."""
-    return _shared(users, ratings, users.errors(ratings, values, items), noise)
-
-
-def _shared(users, ratings, errors, noise):
-    """Return users with precisions between their own and that of all."""
-    counts = np.diff(ratings.indptr) + _NOISE_RATINGS
-    return users._replace(noise=counts / (errors + _NOISE_RATINGS * noise))
 
 
 @public("skebm.energies")
@@ -333,7 +275,7 @@ class NeighboursRecipe(BaseEstimator):
         learned = self._start(ratings, designs, random.fold(1))
         for k in range(self.n_iter):
             late = k >= _FIXED_SWEEPS
-            learned = learned.sweep(ratings, centre, designs, self, late)
+            learned = learned.sweep(ratings, centre, designs, self.alpha, late)
         kept = exposure, contents, item_features, self
         users, items, coefficients, noise = learned
         levels = learned.levels(ratings, centre)
@@ -352,4 +294,4 @@ class NeighboursRecipe(BaseEstimator):
         )
         items.mean[:, 1:] = _START * random.normal((n_items, n - 1))
         coefficients = np.zeros((designs[0].shape[1], n))
-        return _Learned(users, items, coefficients, noise)
+        return Learned(users, items, coefficients, noise)
