@@ -7,6 +7,7 @@ from skebm.estimators import (
     EnergyDenoiser,
     EnergyDensity,
     EnergyImputer,
+    EnergyRecommender,
     RBMDensity,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "EnergyDenoiser",
     "EnergyDensity",
     "EnergyImputer",
+    "EnergyRecommender",
     "RBMDensity",
 ]

@@ -11,6 +11,7 @@ from skebm import (
     EnergyDenoiser,
     EnergyDensity,
     EnergyImputer,
+    EnergyRecommender,
     RBMDensity,
 )
 from skebm.energies import MLP, ClassChain, ClassMLP, RBMRecipe
@@ -27,6 +28,7 @@ COUNTS = _RNG.poisson(2.0, (_N, 3)).astype(float)
 HOLES = np.where(_RNG.random((_N, 3)) < 0.2, np.nan, REALS)
 WORDS = _RNG.poisson(1.0, (_N, 7)) + np.eye(7, dtype=int)[0]
 IMAGES = _RNG.random((5, 17, 19)).astype(np.float32)
+RATINGS = csr_matrix(np.where(_RNG.random((_N, 7)) < 0.6, WORDS.clip(1, 4), 0))
 LABELS = np.arange(_N) % 3
 LABEL_SETS = (np.arange(_N)[:, None] % (2, 3) == 0).astype(int)
 NAMES = np.array(["no", "yes"], dtype=object)[np.arange(_N) % 2]
@@ -152,6 +154,7 @@ FITS = {
         ),
         IMAGES,
     ),
+    "ratings": (EnergyRecommender(random_state=0), RATINGS),
     "documents of a frame": (
         DocumentDensity(**_SMALL),
         pd.DataFrame(WORDS, columns=list("abcdefg")),

@@ -7,6 +7,7 @@ from skebm.estimators.density import RBMDensity
 from skebm.estimators.documents import DocumentDensity
 from skebm.estimators.energy_density import EnergyDensity
 from skebm.estimators.imputer import EnergyImputer
+from skebm.estimators.recommender import EnergyRecommender
 
 __all__ = [
     "DocumentDensity",
@@ -15,5 +16,6 @@ __all__ = [
     "EnergyDenoiser",
     "EnergyDensity",
     "EnergyImputer",
+    "EnergyRecommender",
     "RBMDensity",
 ]

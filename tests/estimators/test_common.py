@@ -18,6 +18,7 @@ from skebm import (
     EnergyDenoiser,
     EnergyDensity,
     EnergyImputer,
+    EnergyRecommender,
     RBMDensity,
 )
 from skebm.energies import RBMRecipe
@@ -34,6 +35,7 @@ ESTIMATORS = [
     DocumentDensity(n_components=5, n_iter=7),
     EnergyDensity(RBMRecipe(5), n_iter=7),
     EnergyDenoiser(RidgeRecipe(3, 3), patch_size=8, n_iter=1),
+    EnergyRecommender(),
 ]
 
 
@@ -65,7 +67,7 @@ def test_tags_tell_who_takes_categories_and_text():
     frame = pd.DataFrame({"text": ["a", "b", "c"] * 7, "number": np.arange(21.0)})
     for estimator in ESTIMATORS:
         tags = get_tags(estimator).input_tags
-        if tags.three_d_array:
+        if not tags.two_d_array:
             continue
         assert tags.categorical == tags.string
         assert tags.string == (type(estimator) is not DocumentDensity)
