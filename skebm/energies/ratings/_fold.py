@@ -45,23 +45,10 @@ def fold(rated, weights, items, base, pull, *, variance=None):
     n_rows, k = pull.shape
     found = np.empty((n_rows, k))
     found_moments = np.empty((n_rows if covers else 0, len(base)), dtype=np.float32)
+    data = rated.indptr, rated.items, weights, moments, means, base, pull
 
     def do(block):
-        _fold(
-            block.start,
-            block.stop,
-            rated.indptr,
-            rated.items,
-            weights,
-            moments,
-            means,
-            base,
-            pull,
-            covers,
-            scale,
-            found,
-            found_moments,
-        )
+        _fold(block.start, block.stop, *data, covers, scale, found, found_moments)
 
     map_parts(do, blocks(n_rows, _BLOCK_ROWS))
     return found, found_moments
@@ -80,24 +67,13 @@ def unpacked(triangle):
     return square + np.triu(square, 1).T
 
 
+# fmt: off
 @njit(**KERNEL)
-def _fold(
-    start,
-    stop,
-    indptr,
-    items,
-    weights,
-    moments,
-    means,
-    base,
-    pull,
-    covers,
-    scale,
-    found,
-    found_moments,
-):
-    n_packed, k = len(base), pull.shape[1]
-    precision, linear = np.empty(n_packed), np.empty(k)
+def _fold(start, stop, indptr, items, weights, moments, means, base, pull, covers,
+          scale, found, found_moments):
+    # fmt: on
+    k = pull.shape[1]
+    precision, linear = np.empty(len(base)), np.empty(k)
     root, inverse = np.empty((k, k)), np.empty((k, k))
     for row in range(start, stop):
         precision[:] = base
@@ -105,29 +81,18 @@ def _fold(
         for place in range(indptr[row], indptr[row + 1]):
             item, weight = items[place], weights[place]
             moment, mean = moments[item], means[item]
-            for x in range(n_packed):
+            for x in range(len(precision)):
                 precision[x] += weight * moment[x]
             for x in range(k):
                 linear[x] += (1 + weight) * mean[x]
         _unpack(precision, root)
         _decompose(root)
-        if not covers:
-            _solve(root, linear)
-            found[row] = linear
-            continue
-        _invert(root, inverse)
-        _fill_covariance(inverse, root)
-        for x in range(k):
-            total = 0.0
-            for y in range(k):
-                total += root[min(x, y), max(x, y)] * linear[y]
-            found[row, x] = total
-        place = 0
-        for x in range(k):
-            for y in range(x, k):
-                value = scale * root[x, y] + found[row, x] * found[row, y]
-                found_moments[row, place] = value
-                place += 1
+        if covers:
+            _invert(root, inverse)
+        _solve(root, linear)
+        found[row] = linear
+        if covers:
+            _fill_moments(inverse, scale, linear, root, found_moments[row])
 
 
 @njit(**INNER)
@@ -186,14 +151,19 @@ def _invert(root, inverse):
 
 
 @njit(**INNER)
-def _fill_covariance(inverse, covariance):
-    """Write the upper triangle of L' L of a lower triangle L."""
+def _fill_moments(inverse, scale, mean, work, moments):
+    """Write the upper triangle of ``scale * L' L + mean mean'`` of a lower triangle."""
     k = len(inverse)
     for x in range(k):
         for y in range(x, k):
-            covariance[x, y] = 0.0
+            work[x, y] = mean[x] * mean[y]
     for z in range(k):
         for x in range(z + 1):
-            share = inverse[z, x]
+            share = scale * inverse[z, x]
             for y in range(x, z + 1):
-                covariance[x, y] += share * inverse[z, y]
+                work[x, y] += share * inverse[z, y]
+    place = 0
+    for x in range(k):
+        for y in range(x, k):
+            moments[place] = work[x, y]
+            place += 1

@@ -14,7 +14,7 @@ from skebm.utils._sklearn import Interval
 from skebm.utils._stored import public
 
 # The scale of scores in nats.
-_NATS = 8.0
+_NATS = 2.5
 # Sweeps before priors are learned: factors are random until then.
 _FIXED_SWEEPS = 1
 # Sweeps that follow new choices.
