@@ -42,7 +42,7 @@ def audit_recommendations(estimator, X, *, groups=None, n=20, liked_from=None):
           in the held-out part, to compare.
     """
     held_out = _held_out(estimator, X)
-    n_users, n_items = held_out.shape
+    n_users = held_out.shape[0]
     if groups is None:
         groups = np.empty(n_users, dtype=object)
     groups = pd.Series(np.asarray(groups))
@@ -76,8 +76,8 @@ def _held_out(estimator, X):
         ]
         if not all(same):
             raise ValueError(
-                "X has other users or items than fit. Divide one RatingTable into a part "
-                "for fit and a part for the audit."
+                "X has other users or items than fit. Divide one RatingTable into a "
+                "part for fit and a part for the audit."
             )
     feedback = "implicit" if estimator.levels_ is None else "explicit"
     facts = {"levels": estimator.levels_, "n_items": len(ids[1])}

@@ -1,7 +1,12 @@
 """Energies of the ratings of items by users."""
 
-from skebm.energies.ratings.choices import Choices, ChoicesRecipe
-from skebm.energies.ratings.neighbours import Neighbours, NeighboursRecipe
+from skebm.energies.ratings._choice_factors import ChoiceFactors, Side
+from skebm.energies.ratings._couplings import Couplings
+from skebm.energies.ratings._exposure import Content, Exposure
+from skebm.energies.ratings._gaussian import Factors
+from skebm.energies.ratings._levels import Levels
+from skebm.energies.ratings.choices import Choices, ChoicesRecipe, Choosers
+from skebm.energies.ratings.neighbours import Neighbours, NeighboursRecipe, People
 
 # By the names of the parameter `energy` of a recommender, for ratings and for counts.
 RATING_ENERGIES: dict = {"neighbours": NeighboursRecipe}
@@ -10,8 +15,17 @@ IMPLICIT_ENERGIES: dict = {"neighbours": ChoicesRecipe}
 __all__ = [
     "IMPLICIT_ENERGIES",
     "RATING_ENERGIES",
+    "ChoiceFactors",
     "Choices",
     "ChoicesRecipe",
+    "Choosers",
+    "Content",
+    "Couplings",
+    "Exposure",
+    "Factors",
+    "Levels",
     "Neighbours",
     "NeighboursRecipe",
+    "People",
+    "Side",
 ]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skebm.energies.ratings._fold import fold, packed, unpacked
+from skebm.utils._stored import public
 
 # The prior of covariances of factors: so many rows, whose variances are this.
 _PRIOR_ROWS, _PRIOR_VARIANCE = 10.0, 0.1
@@ -14,6 +15,7 @@ _START, _START_VARIANCE = 0.3, 0.05
 _START_PRECISION = 3.0
 
 
+@public("skebm.energies.ratings")
 class Side(NamedTuple):
     """The factors of users, or of items.
 
@@ -84,7 +86,8 @@ class Side(NamedTuple):
         return self._replace(precision=precision, coefficients=coefficients)
 
 
-class Factors(NamedTuple):
+@public("skebm.energies.ratings")
+class ChoiceFactors(NamedTuple):
     """Both sides, and which items were ever chosen.
 
     An item that nobody has chosen is not known to be refused: its factors are the means
@@ -140,4 +143,4 @@ class Factors(NamedTuple):
             items = items.with_prior(designs[1], seen, rest[1])
         prior = designs[1] @ items.coefficients
         means = np.where(seen[:, None], items.means, prior)
-        return Factors(users, items._replace(means=means), seen)
+        return ChoiceFactors(users, items._replace(means=means), seen)

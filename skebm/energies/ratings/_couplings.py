@@ -8,12 +8,14 @@ from numba import njit
 from scipy.sparse import csr_array
 
 from skebm.utils._addresses import KERNEL
+from skebm.utils._stored import public
 
 # Exponents of the numbers of ratings: a user with many ratings says less by each of
 # them, and so does an item with many. Both were chosen on MovieLens-100K.
 _USER_SHARE, _ITEM_SHARE = 0.3, 0.3
 
 
+@public("skebm.energies.ratings")
 class Couplings(NamedTuple):
     """The minimum of the pseudo-likelihood of a normal distribution of items [1]_.
 

@@ -6,7 +6,10 @@ import numpy as np
 from scipy.sparse import csr_array
 from sklearn.utils.extmath import randomized_svd
 
+from skebm.utils._stored import public
 
+
+@public("skebm.energies.ratings")
 class Exposure(NamedTuple):
     """The main directions of the matrix that says which items were rated.
 
@@ -59,6 +62,7 @@ class Exposure(NamedTuple):
         return np.column_stack([scores * np.sqrt(len(scores)), counts - counts.mean()])
 
 
+@public("skebm.energies.ratings")
 class Content(NamedTuple):
     """The scale of known features: rows have a squared length of 1 on average.
 

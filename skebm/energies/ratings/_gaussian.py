@@ -11,6 +11,7 @@ from skebm.energies.ratings._gaussian_kernels import (
     fill_rows,
 )
 from skebm.utils._parallel import blocks, map_parts
+from skebm.utils._stored import public
 
 # Prior of covariances of factors: so many rows, whose variances are these. Items
 # differ less, since the product of both sides has one scale.
@@ -20,6 +21,7 @@ USER_VARIANCE, ITEM_VARIANCE = 0.5, 0.3
 _BLOCK = 256
 
 
+@public("skebm.energies.ratings")
 class Factors(NamedTuple):
     """Normal distributions of the factors of rows, and the prior that they share.
 

@@ -6,10 +6,13 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import ndtr
 
+from skebm.utils._stored import public
+
 # Less than this probability is not told from none.
 _TINY = 1e-12
 
 
+@public("skebm.energies.ratings")
 class Levels(NamedTuple):
     """Ordered ratings: the interval between thresholds in which a normal number falls.
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skebm.energies.ratings._choice_factors import Factors
+from skebm.energies.ratings._choice_factors import ChoiceFactors
 from skebm.energies.ratings._couplings import Couplings
 from skebm.energies.ratings._exposure import Content
 from skebm.energies.ratings._fold import unpacked
@@ -21,6 +21,7 @@ _FIXED_SWEEPS = 1
 _UPDATE_SWEEPS = 2
 
 
+@public("skebm.energies.ratings")
 class Choosers(NamedTuple):
     """What an energy knows of users.
 
@@ -36,7 +37,7 @@ class Choosers(NamedTuple):
     choices: object
 
 
-@public("skebm.energies")
+@public("skebm.energies.ratings")
 class Choices:
     """A product of two experts on the set of items that a user chose.
 
@@ -48,7 +49,7 @@ class Choices:
 
     Parameters
     ----------
-    factors : Factors
+    factors : ChoiceFactors
     couplings : Couplings
     contents : tuple of Content or None
         The scales of the features of items and of users.
@@ -182,7 +183,7 @@ class Choices:
         return self.recipe.learned(start, ratings, designs, _UPDATE_SWEEPS, kept)
 
 
-@public("skebm.energies")
+@public("skebm.energies.ratings")
 class ChoicesRecipe(BaseEstimator):
     """Recipe of an energy of the items that users choose.
 
@@ -265,7 +266,7 @@ class ChoicesRecipe(BaseEstimator):
             _design(ratings.shape[0], contents[1], user_features),
             _design(ratings.shape[1], contents[0], item_features),
         )
-        factors = Factors.start(ratings, self.n_components, designs, random)
+        factors = ChoiceFactors.start(ratings, self.n_components, designs, random)
         kept = contents, item_features
         return self.learned(factors, ratings, designs, self.n_iter, kept, _FIXED_SWEEPS)
 

@@ -22,6 +22,7 @@ _UPDATE_SWEEPS = 5
 _NOISE_SWEEPS = 2
 
 
+@public("skebm.energies.ratings")
 class People(NamedTuple):
     """What an energy knows of users.
 
@@ -35,7 +36,7 @@ class People(NamedTuple):
     ratings: object
 
 
-@public("skebm.energies")
+@public("skebm.energies.ratings")
 class Neighbours:
     """Normal ratings of a user, with couplings between all items that the user rated.
 
@@ -216,7 +217,7 @@ class Neighbours:
         return Neighbours(levels, *factors, self.centre, learned.noise, *kept)
 
 
-@public("skebm.energies")
+@public("skebm.energies.ratings")
 class NeighboursRecipe(BaseEstimator):
     """Recipe of a normal distribution of ratings with couplings between items.
 
