@@ -141,14 +141,13 @@ def minimise(energy, level, weight, measured, sigma, forward, start, tol, max_it
     )
     x, way, gradient = start.copy(), np.zeros_like(start), np.zeros_like(start)
     before, norm, n_iter = 0.0, np.inf, 0
-    while n_iter < max_iter:
+    for n_iter in range(1, max_iter + 1):
         x += way
         following = slope(x)
         following *= dtype(weight)
         following += forward.adjoint(forward(x) - measured)
         following = forward.free(following)
         norm = sqrt(_dot(following, following) / x.size) / sigma
-        n_iter += 1
         if norm <= tol:
             break
         after = _dot(following, way)

@@ -99,8 +99,8 @@ def _turn(gradient, following, bend, curvature, way):
         first = bend / square
         second = _dot(following, way) / bend
         third = first * (along - second * square) / bend
-    dtype = way.dtype.type
-    kept, back, again = dtype(first), dtype(first * second), dtype(second - third)
+    kept, back = way.dtype.type(first), way.dtype.type(first * second)
+    again = way.dtype.type(second - third)
     total = 0.0
     for i in range(way.shape[0]):
         for j in range(way.shape[1]):
