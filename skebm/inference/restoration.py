@@ -141,7 +141,8 @@ def minimise(energy, level, weight, measured, sigma, forward, start, tol, max_it
     )
     x, way, gradient = start.copy(), np.zeros_like(start), np.zeros_like(start)
     before, norm, n_iter = 0.0, np.inf, 0
-    for n_iter in range(1, max_iter + 1):
+    for _ in range(max_iter):
+        n_iter += 1
         x += way
         following = slope(x)
         following *= dtype(weight)
