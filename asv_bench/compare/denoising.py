@@ -26,6 +26,7 @@ from scipy.ndimage import convolve
 from scipy.sparse.linalg import LinearOperator
 
 from skebm import EnergyDenoiser
+from skebm.energies.images import RidgeRecipe
 from skebm.metrics import psnr
 
 LEVELS = 15, 25, 50
@@ -242,13 +243,16 @@ def main():
     parser.add_argument("--part", choices=["train", *parts], required=True)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--filters", type=int, default=48)
+    parser.add_argument("--size", type=int, default=7, help="of the filters")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--levels", type=int, nargs="+", default=LEVELS)
     arguments = parser.parse_args()
     if arguments.part == "train":
         images = np.load(folder() / "images" / "bsd_train.npz")["images"]
         options = {"n_iter": 10_000, "max_time": 60 * arguments.minutes, "verbose": 2}
-        model = EnergyDenoiser(random_state=0, **options).fit(images)
+        recipe = RidgeRecipe(arguments.filters, arguments.size)
+        model = EnergyDenoiser(recipe, random_state=0, **options).fit(images)
         arguments.model.write_bytes(pickle.dumps(model))
         return
     if arguments.model is None:
