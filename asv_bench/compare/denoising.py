@@ -16,12 +16,11 @@ the seed ``1000 * seed + number of the image``. Restored images are clipped to [
 
 import argparse
 import pickle
-import resource
 import time
 from pathlib import Path
 
 import numpy as np
-from _base import folder
+from _base import folder, peak_memory
 from scipy.ndimage import convolve
 from scipy.sparse.linalg import LinearOperator
 
@@ -111,7 +110,7 @@ def compare_speed(model, arguments):
         started = time.perf_counter()
         model.transform([noisy])
         seconds = time.perf_counter() - started
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_memory()
         print(
             f"{height} x {width}: {seconds:.2f} s, "
             f"{1e9 * seconds / noisy.size:.0f} ns a pixel, peak {peak:.0f} MiB",
