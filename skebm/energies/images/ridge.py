@@ -90,7 +90,7 @@ class Ridge(FilterBank):
         """Bring the parameters to where the minimum of data and energy is unique."""
         np.clip(self.slopes, -self.concavity, None, out=self.slopes)
         self.slopes[..., -1] = 0
-        gain = self.gains().sum(axis=0).max()
+        gain = self.beyond * self.gains().sum(axis=0).max()
         if gain > 1:
             self.coefficients /= np.sqrt(gain)
 
