@@ -63,6 +63,12 @@ def denoise_planes(energy, planes, sigmas, tol, max_iter):
     -------
     list of Restored
     """
+    if hasattr(energy, "exact_minimum"):  # nothing is iterated
+
+        def cut(pair):
+            return Restored(energy.exact_minimum(*pair), 1, 0.0)
+
+        return map_parts(cut, list(zip(planes, sigmas, strict=True)))
     out = [Restored(plane, 0, 0.0) for plane in planes]
     noisy = [k for k in range(len(planes)) if sigmas[k] >= _LEAST_NOISE]
     small = [k for k in noisy if planes[k].size <= _SMALL]
@@ -204,6 +210,14 @@ def restore_plane(energy, measured, sigma, forward, tol, max_iter):
     -------
     Restored
     """
+    if hasattr(energy, "exact_minimum"):
+        if forward.operator is not None:
+            raise ValueError(
+                "The energy of black-and-white images has an exact minimum, which an "
+                "operator does not leave. Use energy='ridge' for blurred images."
+            )
+        noise = 0.0 if forward.is_exact else sigma
+        return Restored(energy.exact_minimum(measured, noise, forward.known), 1, 0.0)
     sigma = 0.0 if forward.is_exact else max(sigma, _LEAST_NOISE)
     least, factor = _LAST_LEVEL, 1.0
     if forward.operator is not None and sigma < _LAST_OF_OPERATORS:

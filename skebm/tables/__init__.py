@@ -1,6 +1,7 @@
 """Conversion of the columns of a table to units of a layer, and back."""
 
 from skebm.tables.arrays import refuse_huge, validated
+from skebm.tables.bit_images import BitImages
 from skebm.tables.disk import (
     DiskLabels,
     as_floats,
@@ -34,7 +35,6 @@ from skebm.tables.frames import (
 )
 from skebm.tables.images import (
     Images,
-    as_brightness,
     patches_of,
     with_levels,
 )
@@ -79,6 +79,7 @@ from skebm.tables.weights import (
 __all__ = [
     "KINDS",
     "MISSING",
+    "BitImages",
     "Chains",
     "DiskLabels",
     "Encoding",
@@ -92,7 +93,6 @@ __all__ = [
     "Table",
     "TrainingRows",
     "as_array",
-    "as_brightness",
     "as_documents",
     "as_floats",
     "as_frame",

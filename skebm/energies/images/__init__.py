@@ -8,8 +8,7 @@ from skebm.energies.images.ising import GridIsing
 from skebm.energies.images.pretrained import as_text, photographs
 from skebm.energies.images.ridge import Ridge, RidgeRecipe
 
-# Energies of black-and-white images are learned and used on their own.
-IMAGE_ENERGIES = {"ridge": RidgeRecipe}
+IMAGE_ENERGIES = {"ridge": RidgeRecipe, "binary": BinaryRecipe}
 
 __all__ = [
     "IMAGE_ENERGIES",
