@@ -14,7 +14,7 @@ from skebm import (
     RBMDensity,
 )
 from skebm.energies import MLP, ClassChain, ClassMLP, RBMRecipe
-from skebm.energies.images import RidgeRecipe
+from skebm.energies.images import BinaryRecipe, ExpertsRecipe, RidgeRecipe
 from skebm.objectives import PCD, Hinge
 from skebm.partition import AIS, Auto
 from skebm.samplers import ParallelTempering
@@ -151,6 +151,18 @@ FITS = {
             RidgeRecipe(4, 3), sigma=0.1, patch_size=8, n_iter=2, random_state=0
         ),
         IMAGES,
+    ),
+    "field of experts": (
+        EnergyDenoiser(
+            ExpertsRecipe(4, 3), sigma=0.1, patch_size=8, n_iter=2, random_state=0
+        ),
+        IMAGES,
+    ),
+    "scans": (
+        EnergyDenoiser(
+            BinaryRecipe(4, (0.1,), context_size=0), sigma=0.1, random_state=0
+        ),
+        IMAGES > 0.5,
     ),
     "documents of a frame": (
         DocumentDensity(**_SMALL),

@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skebm.energies.images import Restoration
 from skebm.inference import denoise_planes, forward_of, noise_of, restore_plane
-from skebm.metrics import psnr
-from skebm.tables import BitImages, Images, with_levels
+from skebm.metrics import psnr, share_right
+from skebm.tables import reader_of, with_levels
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 
@@ -20,26 +20,11 @@ _SCORE_NOISE, _KEY = 0.1, 8191
 _LEAST = 1 / 255 / np.sqrt(12)
 
 
-def _agreement(first, second):
-    """Return the share of pixels that are the same."""
-    return np.mean(first == second)
-
-
-# How images are read, and how alike a restored one and the clean one are, by the
-# `image_kind` of an energy or a recipe.
-_KINDS = {"grey": (Images, psnr), "bits": (BitImages, _agreement)}
-
-
-def kind_of(energy):
-    """Return the reader and the score of the images of an energy or a recipe."""
-    return _KINDS[getattr(energy, "image_kind", "grey")]
-
-
 class RestorationMixin:
     """Methods of an estimator that has learned an energy of images."""
 
     def _read(self, X, missing=None, energy=None):
-        reader, _ = kind_of(self._energy if energy is None else energy)
+        reader = reader_of(self._energy if energy is None else energy)
         return reader.read(X, type(self).__name__, missing)
 
     def transform(self, X):
@@ -210,7 +195,7 @@ class RestorationMixin:
                 f"X has {len(restored)} images and y has {len(clean.arrays)}. Pass the "
                 "clean image of each noisy one."
             )
-        _, alike = kind_of(self._energy)
+        alike = share_right if clean.is_binary else psnr
         return float(np.mean(list(map(alike, clean.normalised, restored))))
 
     def estimate_sigma(self, X):

@@ -35,10 +35,11 @@ class EnergyDenoiser(RestorationMixin, TransformerMixin, EnergyEstimator):
 
     Parameters
     ----------
-    energy : {"ridge", "binary"} or recipe, default="ridge"
+    energy : {"ridge", "experts", "binary"} or recipe, default="ridge"
         ``"ridge"`` has learned potentials of learned filters [1]_, so bounded that the
         restored image is the only minimum. ``RidgeRecipe(convex=True)`` is convex on
-        its own; see :class:`skebm.energies.images.RidgeRecipe`.
+        its own; see :class:`skebm.energies.images.RidgeRecipe`. ``"experts"`` is a
+        field of experts, whose potentials are those of Student's t. It is not convex.
 
         ``"binary"`` is for images of two values, such as scans: bool, 0 and 1, or 0 and
         the largest value of an unsigned dtype. It is an Ising grid, whose lowest energy
@@ -92,8 +93,8 @@ class EnergyDenoiser(RestorationMixin, TransformerMixin, EnergyEstimator):
 
     Attributes
     ----------
-    energy_ : Ridge or GridIsing
-        The energy. ``energy_.potentials(responses)`` are the potentials of a ridge.
+    energy_ : Ridge, Experts or GridIsing
+        The energy. ``energy_.potentials(responses)`` are the potentials of filters.
     filters_ : ndarray of shape (n_filters, size, size), float32
         The filters, but not of ``energy="binary"``.
     history_ : dict of str to list

@@ -1,7 +1,7 @@
 """Conversion of the columns of a table to units of a layer, and back."""
 
 from skebm.tables.arrays import refuse_huge, validated
-from skebm.tables.bit_images import BitImages
+from skebm.tables.bit_images import reader_of
 from skebm.tables.disk import (
     DiskLabels,
     as_floats,
@@ -34,7 +34,6 @@ from skebm.tables.frames import (
     take_columns,
 )
 from skebm.tables.images import (
-    Images,
     patches_of,
     with_levels,
 )
@@ -79,12 +78,10 @@ from skebm.tables.weights import (
 __all__ = [
     "KINDS",
     "MISSING",
-    "BitImages",
     "Chains",
     "DiskLabels",
     "Encoding",
     "FirstRows",
-    "Images",
     "Indicators",
     "Kind",
     "Reservoir",
@@ -125,6 +122,7 @@ __all__ = [
     "plain_labels",
     "positive",
     "read_documents",
+    "reader_of",
     "refuse_change",
     "refuse_groups",
     "refuse_huge",

@@ -26,7 +26,7 @@ class BitImages(NamedTuple):
     is_array: bool
 
     # What `sigma` of methods is divided by.
-    scale = 1.0
+    scale, is_binary = 1.0, True
 
     @classmethod
     def read(cls, X, name, missing=None):
@@ -98,6 +98,12 @@ class BitImages(NamedTuple):
             plane ^ (random.fold(k).uniform(plane.shape) < level)
             for k, (plane, level) in enumerate(pairs)
         ]
+
+
+def reader_of(energy):
+    """Return the class that reads the images of an energy or a recipe."""
+    is_binary = getattr(energy, "image_kind", "grey") == "bits"
+    return BitImages if is_binary else Images
 
 
 def _check(array, white, what, name):

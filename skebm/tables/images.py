@@ -92,7 +92,7 @@ class Images(NamedTuple):
     is_array: bool
 
     # What `sigma` of methods is divided by.
-    scale = 255.0
+    scale, is_binary = 255.0, False
 
     @classmethod
     def read(cls, X, name, missing=None):

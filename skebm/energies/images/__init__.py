@@ -4,16 +4,23 @@ from skebm.energies.images._base import Restoration
 from skebm.energies.images._context import Context
 from skebm.energies.images._levels import Levels
 from skebm.energies.images.binary_recipe import BinaryRecipe
+from skebm.energies.images.experts import Experts, ExpertsRecipe
 from skebm.energies.images.ising import GridIsing
 from skebm.energies.images.pretrained import as_text, photographs
 from skebm.energies.images.ridge import Ridge, RidgeRecipe
 
-IMAGE_ENERGIES = {"ridge": RidgeRecipe, "binary": BinaryRecipe}
+IMAGE_ENERGIES = {
+    "ridge": RidgeRecipe,
+    "experts": ExpertsRecipe,
+    "binary": BinaryRecipe,
+}
 
 __all__ = [
     "IMAGE_ENERGIES",
     "BinaryRecipe",
     "Context",
+    "Experts",
+    "ExpertsRecipe",
     "GridIsing",
     "Levels",
     "Restoration",
