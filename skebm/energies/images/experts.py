@@ -95,7 +95,7 @@ class Experts(FilterBank):
     def project(self):
         """Keep weights above 0, and the gain of all filters at 1 or below."""
         np.maximum(self.weights, _LEAST, out=self.weights)
-        gain = self.gains().sum(axis=0).max()
+        gain = self.beyond * self.gains().sum(axis=0).max()
         if gain > 1:
             self.coefficients /= np.sqrt(gain)
 

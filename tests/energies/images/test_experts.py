@@ -42,8 +42,13 @@ def test_potentials_are_those_of_students_t(energy):
     assert np.diff(found[:, 40:], n=2, axis=1).min() < 0, "they are not convex"
 
 
-def test_curvature_bounds_the_hessian(energy):
-    x, columns, step = image(6, 7), [], 1e-3
+@pytest.mark.parametrize("key", [0, 1, 2])
+def test_curvature_bounds_the_hessian(energy, key):
+    """Of filters that are even or odd in each direction, also at the edges."""
+    waves = np.indices((3, 3)).reshape(2, -1).T[1:] % 2
+    for f, coefficients in enumerate(energy.coefficients):
+        coefficients[(waves != [f % 2, f // 2 % 2]).any(axis=1)] = 0
+    x, columns, step = image(6, 7, key=key) * key, [], 1e-3
     slope = energy.slope_at(SIGMA)
     for k in range(x.size):
         way = np.zeros(x.size, np.float32)
@@ -54,6 +59,11 @@ def test_curvature_bounds_the_hessian(energy):
     bound = energy.curvature(SIGMA)
     assert bound / 20 < values.max() <= bound
     assert values.min() >= -bound
+
+
+def test_responses_that_are_no_numbers_stay_so(energy):
+    """They do not become numbers of intervals outside the tables."""
+    assert np.isnan(energy.slope_at(SIGMA)(np.full((5, 6), np.nan, np.float32))).all()
 
 
 def test_restorations_end_at_a_stationary_point(energy):
