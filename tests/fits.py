@@ -15,7 +15,7 @@ from skebm import (
     RBMDensity,
 )
 from skebm.energies import MLP, ClassChain, ClassMLP, RBMRecipe
-from skebm.energies.images import RidgeRecipe
+from skebm.energies.images import BinaryRecipe, ExpertsRecipe, RidgeRecipe
 from skebm.objectives import PCD, Hinge
 from skebm.partition import AIS, Auto
 from skebm.samplers import ParallelTempering
@@ -154,7 +154,20 @@ FITS = {
         ),
         IMAGES,
     ),
+    "field of experts": (
+        EnergyDenoiser(
+            ExpertsRecipe(4, 3), sigma=0.1, patch_size=8, n_iter=2, random_state=0
+        ),
+        IMAGES,
+    ),
+    "scans": (
+        EnergyDenoiser(
+            BinaryRecipe(4, (0.1,), context_size=0), sigma=0.1, random_state=0
+        ),
+        IMAGES > 0.5,
+    ),
     "ratings": (EnergyRecommender(random_state=0), RATINGS),
+    "choices": (EnergyRecommender(feedback="implicit", random_state=0), RATINGS),
     "documents of a frame": (
         DocumentDensity(**_SMALL),
         pd.DataFrame(WORDS, columns=list("abcdefg")),
@@ -162,8 +175,15 @@ FITS = {
 }
 
 
+# Kinds whose fit takes no weights of rows.
+WITHOUT_WEIGHTS = "scans", "ratings", "choices"
+
+
 def results(model, X):
     """Return the results of the methods that a fitted model has."""
+    if hasattr(model, "recommend"):
+        items, scores = model.recommend(X, n=3)
+        return {"recommend": items, "scores": scores}
     methods = ("score_samples", "predict_proba", "predict", "transform")
     out = {name: getattr(model, name)(X) for name in methods if hasattr(model, name)}
     if hasattr(model, "sample") and hasattr(model, "log_partition_"):

@@ -69,6 +69,7 @@ NEIGHBOURS = {
     "objectives/conditional.py": {"losses"},
     "layers/mixed.py": {"categorical", "columns", "normals", "tree"},
     "partition/auto.py": {"ais", "exact", "trajectory"},
+    "tables/bit_images.py": {"images"},
     "tables/column.py": {"arrays", "kinds"},
     "tables/declaration.py": {"kinds"},
     "tables/encoding.py": {"kinds"},

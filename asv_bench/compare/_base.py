@@ -5,6 +5,7 @@ used, so scripts that compare with scikit-learn alone run in the environment of 
 """
 
 import os
+import resource
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,18 @@ def folder():
     if "SKEBM_DATA" not in os.environ:
         raise SystemExit("Set SKEBM_DATA to the folder with the data sets.")
     return Path(os.environ["SKEBM_DATA"])
+
+
+def peak_memory():
+    """Return the peak of the resident memory of this process, in MiB.
+
+    On Linux ``ru_maxrss`` begins with the peak of the process that started this one.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def load_mnist():

@@ -12,7 +12,6 @@ than rows a second.
 
 import argparse
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from _base import folder, load_thresholded
+from _base import folder, load_thresholded, peak_memory
 from rows_from_disk import make_table
 from sklearn.metrics import log_loss
 
@@ -70,7 +69,7 @@ def fit_once(arguments):
     used = time.process_time()
     model.fit(X, y)
     used = time.process_time() - used
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_memory()
     _, test = load_thresholded()
     flips = np.random.default_rng(1).random(test.shape) < _FLIPPED
     probability = model.predict_proba(np.abs(test - flips).astype(np.float32))

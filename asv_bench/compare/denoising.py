@@ -1,13 +1,15 @@
 """Restoration of images beside total variation, non-local means, wavelets and BM3D.
 
     SKEBM_DATA=... python asv_bench/compare/denoising.py --part train [--minutes 30]
+                   [--energy ridge] [--updates 1000]
     SKEBM_DATA=... python asv_bench/compare/denoising.py --part noise [--model FILE]
     SKEBM_DATA=... python asv_bench/compare/denoising.py --part speed
     SKEBM_DATA=... python asv_bench/compare/denoising.py --part inpainting
     SKEBM_DATA=... python asv_bench/compare/denoising.py --part blur
     SKEBM_DATA=... python asv_bench/compare/denoising.py --part starts
 
-``train`` learns an energy from ``images/bsd_train.npz`` and stores it in ``--model``.
+``train`` learns an energy from ``images/bsd_train.npz`` and stores it in ``--model``;
+with ``--updates`` it makes about so many updates, the same for each energy.
 Without ``--model`` the others take the energy that comes with the package. The peers
 are those of scikit-image and bm3d, in an environment of this benchmark's own; without
 them only skebm is measured. Noise is on the scale of 0 to 255, is not clipped, and has
@@ -16,16 +18,16 @@ the seed ``1000 * seed + number of the image``. Restored images are clipped to [
 
 import argparse
 import pickle
-import resource
 import time
 from pathlib import Path
 
 import numpy as np
-from _base import folder
+from _base import folder, peak_memory
 from scipy.ndimage import convolve
 from scipy.sparse.linalg import LinearOperator
 
 from skebm import EnergyDenoiser
+from skebm.energies.images import IMAGE_ENERGIES
 from skebm.metrics import psnr
 
 LEVELS = 15, 25, 50
@@ -110,7 +112,7 @@ def compare_speed(model, arguments):
         started = time.perf_counter()
         model.transform([noisy])
         seconds = time.perf_counter() - started
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_memory()
         print(
             f"{height} x {width}: {seconds:.2f} s, "
             f"{1e9 * seconds / noisy.size:.0f} ns a pixel, peak {peak:.0f} MiB",
@@ -241,14 +243,29 @@ def main():
     }
     parser.add_argument("--part", choices=["train", *parts], required=True)
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--energy", default="ridge")
+    parser.add_argument("--updates", type=int)
     parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--filters", type=int, default=48)
+    parser.add_argument("--size", type=int, default=7, help="of the filters")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--levels", type=int, nargs="+", default=LEVELS)
     arguments = parser.parse_args()
     if arguments.part == "train":
         images = np.load(folder() / "images" / "bsd_train.npz")["images"]
         options = {"n_iter": 10_000, "max_time": 60 * arguments.minutes, "verbose": 2}
-        model = EnergyDenoiser(random_state=0, **options).fit(images)
+        if arguments.updates:
+            # 6400 patches of 40 x 40; the estimator takes each, every other one, ...
+            every = max(1, round(6400 / (16 * arguments.updates)))
+            epochs = max(1, round(16 * arguments.updates / (6400 // every)))
+            options |= {"n_iter": epochs, "max_patches": 6400 // every}
+            options["max_time"] = None
+            print(f"{epochs * (6400 // every) // 16} updates", flush=True)
+        kind = IMAGE_ENERGIES[arguments.energy]
+        recipe = kind(n_filters=arguments.filters, filter_size=arguments.size)
+        started = time.process_time()
+        model = EnergyDenoiser(recipe, random_state=0, **options).fit(images)
+        print(f"{time.process_time() - started:.0f} s of the processor", flush=True)
         arguments.model.write_bytes(pickle.dumps(model))
         return
     if arguments.model is None:

@@ -16,11 +16,10 @@ their minimum. Noise is on the scale of 0 to 255, is not clipped, and has the se
 """
 
 import argparse
-import resource
 import time
 
 import numpy as np
-from _base import folder
+from _base import folder, peak_memory
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import dctn
 from sklearn.datasets import load_sample_images
@@ -142,13 +141,13 @@ def cost(arguments):
     """Print seconds of the processor, and the memory of a large image."""
     for shape in ((256, 256), (512, 512), (4000, 6000)):
         plane = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-        before, seconds = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
+        before, seconds = peak_memory(), []
         for _ in range(5):
             start = time.process_time()
             estimate_noise(plane)
             seconds.append(time.process_time() - start)
-        more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        print(f"{shape}: {np.median(seconds):.3f} s, {more / 1024:.0f} MB more")
+        more = peak_memory() - before
+        print(f"{shape}: {np.median(seconds):.3f} s, {more:.0f} MiB more")
 
 
 def main():

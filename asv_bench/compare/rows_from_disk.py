@@ -17,7 +17,6 @@ rows a second of a core (with all threads) say more than rows a second.
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -26,7 +25,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from _base import folder, load_thresholded
+from _base import folder, load_thresholded, peak_memory
 
 from skebm import RBMDensity
 from skebm.tables import as_floats
@@ -105,18 +104,6 @@ def fit_once(arguments):
         bracket = rbm.log_partition_
         figures["width"] = bracket.upper - bracket.lower
     print(json.dumps(figures))
-
-
-def peak_memory():
-    """Return the peak of the resident memory of this process, in MiB.
-
-    On Linux ``ru_maxrss`` begins with the peak of the process that started this one.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def run(path, n_rows, *options):

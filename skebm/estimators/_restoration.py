@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skebm.energies.images import Restoration
 from skebm.inference import denoise_planes, forward_of, noise_of, restore_plane
-from skebm.metrics import psnr
-from skebm.tables import Images, as_brightness, with_levels
+from skebm.metrics import psnr, share_right
+from skebm.tables import reader_of, with_levels
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 
@@ -23,8 +23,9 @@ _LEAST = 1 / 255 / np.sqrt(12)
 class RestorationMixin:
     """Methods of an estimator that has learned an energy of images."""
 
-    def _read(self, X, missing=None):
-        return Images.read(X, type(self).__name__, missing)
+    def _read(self, X, missing=None, energy=None):
+        reader = reader_of(self._energy if energy is None else energy)
+        return reader.read(X, type(self).__name__, missing)
 
     def transform(self, X):
         """Return the restored images.
@@ -127,7 +128,8 @@ class RestorationMixin:
             Of colours the brightness counts.
         sigma : float, default=None
             The level of noise that the energy was learned to remove, on the scale of 0
-            to 255. None takes the level in the middle.
+            to 255. None takes the level in the middle. For ``energy="binary"`` it is a
+            share of flipped pixels, and None takes the couplings of clean images.
 
         Returns
         -------
@@ -154,19 +156,23 @@ class RestorationMixin:
 
     def _maps(self, X, sigma):
         check_is_fitted(self)
-        level = None if sigma is None else sigma / 255
+        images = self._read(X)
+        level = None if sigma is None else sigma / images.scale
         with use_threads(self.n_jobs):
-            planes = self._read(X).brightness
+            planes = images.brightness
             return [self._energy.energy_map(plane, level) for plane in planes]
 
     def score(self, X, y=None):
         """Return the mean peak signal-to-noise ratio of restored images, in decibels.
 
+        For ``energy="binary"`` it is the share of pixels that are right.
+
         Parameters
         ----------
         X : ndarray of shape (n, height, width[, 3]), or list of ndarray
             Noisy images, or clean ones if ``y`` is None. Clean images get the noise
-            ``sigma``, the same at each call; ``"auto"`` is a tenth of white.
+            ``sigma``, the same at each call; ``"auto"`` is a tenth of white, or of the
+            pixels.
         y : like X, default=None
             The clean images.
 
@@ -175,6 +181,7 @@ class RestorationMixin:
         float
             Higher is better.
         """
+        check_is_fitted(self)
         model, clean = self, self._read(X if y is None else y)
         if y is None:
             is_open = isinstance(self.sigma, str)
@@ -182,20 +189,21 @@ class RestorationMixin:
             levels = levels if is_open else clean.levels(self.sigma)
             X = clean.with_noise(levels, Random.from_state(_KEY))
             model = copy(self).set_params(sigma=levels)
-        restored = model.transform(X)
+        restored = self._read(model.transform(X)).normalised
         if len(restored) != len(clean.arrays):
             raise ValueError(
                 f"X has {len(restored)} images and y has {len(clean.arrays)}. Pass the "
                 "clean image of each noisy one."
             )
-        pairs = zip(clean.arrays, restored, strict=True)
-        return float(np.mean([psnr(*map(as_brightness, pair)) for pair in pairs]))
+        alike = share_right if clean.is_binary else psnr
+        return float(np.mean(list(map(alike, clean.normalised, restored))))
 
     def estimate_sigma(self, X):
         """Return the standard deviation of the noise of each image.
 
-        The noise is taken to be white and normal. A photograph has grain of its own,
-        which counts as noise but for a typical share.
+        For ``energy="binary"`` it is the share of flipped pixels. Other noise is taken
+        to be white and normal. A photograph has grain of its own, which counts as noise
+        but for a typical share.
 
         Parameters
         ----------
@@ -206,13 +214,14 @@ class RestorationMixin:
         ndarray of shape (n,), float64
             In units of the pixels of the image.
         """
+        check_is_fitted(self)
         images = self._read(X)
-        return _estimated(images.planes) * [form.largest for form in images.formats]
+        return self._estimated(images.planes) * images.units
 
     def _levels(self, images, planes):
         """Return the noise of each image with white at 1."""
         if isinstance(self.sigma, str):
-            return _estimated(planes)
+            return self._estimated(planes)
         return images.levels(self.sigma)
 
     def _complain(self, restored):
@@ -226,7 +235,9 @@ class RestorationMixin:
                 stacklevel=3,
             )
 
-
-def _estimated(planes):
-    """Return the noise of images, from the planes of each."""
-    return np.array([noise_of(*zip(*parts, strict=True)) for parts in planes])
+    def _estimated(self, planes):
+        """Return the noise of images, from the planes of each."""
+        of_bits = getattr(self._energy, "estimate_noise", None)
+        if of_bits:
+            return np.array([of_bits(part.pixels) for [part] in planes])
+        return np.array([noise_of(*zip(*parts, strict=True)) for parts in planes])

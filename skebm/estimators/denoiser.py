@@ -12,11 +12,12 @@ from skebm.objectives import IMAGE_OBJECTIVES
 from skebm.planning import make_plan
 from skebm.tables import TrainingRows, check_weight, patches_of
 from skebm.training import Training
-from skebm.utils._going_on import defining
+from skebm.utils._going_on import defining, whole
+from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 from skebm.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skebm.utils._types import Automatic, Seed, Spec
-from skebm.utils._validation import resolve
+from skebm.utils._validation import refuse_pieces, resolve
 
 
 class EnergyDenoiser(RestorationMixin, TransformerMixin, EnergyEstimator):
@@ -34,13 +35,22 @@ class EnergyDenoiser(RestorationMixin, TransformerMixin, EnergyEstimator):
 
     Parameters
     ----------
-    energy : {"ridge"} or recipe, default="ridge"
+    energy : {"ridge", "experts", "binary"} or recipe, default="ridge"
         ``"ridge"`` has learned potentials of learned filters [1]_, so bounded that the
         restored image is the only minimum. ``RidgeRecipe(convex=True)`` is convex on
-        its own; see :class:`skebm.energies.images.RidgeRecipe`.
+        its own; see :class:`skebm.energies.images.RidgeRecipe`. ``"experts"`` is a
+        field of experts, whose potentials are those of Student's t. It is not convex.
+
+        ``"binary"`` is for images of two values, such as scans: bool, 0 and 1, or 0 and
+        the largest value of an unsigned dtype. It is an Ising grid, whose lowest energy
+        a minimum cut finds exactly; see :class:`skebm.energies.images.BinaryRecipe`. It
+        is learned without minibatches. So of the other parameters it uses ``sigma``,
+        ``n_jobs``, ``random_state`` and ``verbose``, and it refuses ``max_time``,
+        ``early_stopping`` and ``warm_start``.
     sigma : float, array-like of shape (n_samples,) or "auto", default="auto"
         Standard deviation of the noise of the images of ``transform``, in units of
-        their pixels: for uint8, 25 is much. ``"auto"`` estimates it for each image.
+        their pixels: for uint8, 25 is much. With ``energy="binary"`` it is the share of
+        flipped pixels, below 0.5. ``"auto"`` estimates it for each image.
     objective : {"bilevel", "denoising"} or objective, default="bilevel"
         ``"bilevel"`` learns what restores best [2]_, for any noise from 5 to 55 of 255;
         see :class:`skebm.objectives.Bilevel`. ``"denoising"`` is denoising score
@@ -83,12 +93,14 @@ class EnergyDenoiser(RestorationMixin, TransformerMixin, EnergyEstimator):
 
     Attributes
     ----------
-    energy_ : Ridge
-        The energy. ``energy_.potentials(responses)`` are its potentials.
+    energy_ : Ridge, Experts or GridIsing
+        The energy. ``energy_.potentials(responses)`` are the potentials of filters.
     filters_ : ndarray of shape (n_filters, size, size), float32
+        The filters, but not of ``energy="binary"``.
     history_ : dict of str to list
         One entry an epoch. ``psnr`` is the mean peak signal-to-noise ratio of some
-        restored patches at all levels of noise, in decibels.
+        restored patches at all levels of noise, in decibels. It is empty for
+        ``energy="binary"``.
     n_iter_ : int
         Number of epochs.
 
@@ -216,17 +228,38 @@ class EnergyDenoiser(RestorationMixin, TransformerMixin, EnergyEstimator):
         X : ndarray of shape (n, height, width[, 3]), or list of ndarray
         y : Ignored
         sample_weight : array-like of shape (n,), default=None
-            How many images each image counts for.
+            How many images each image counts for. ``energy="binary"`` takes none.
 
         Returns
         -------
         self : EnergyDenoiser
             The fitted estimator.
         """
+        if hasattr(self._recipe(), "learn"):
+            return self._learn(X, sample_weight)
         return self._fit(X, None, sample_weight)
 
+    def _learn(self, X, sample_weight):
+        """Learn an energy that needs no training loop."""
+        refuse_pieces(self, sample_weight)
+        recipe, hooks = self._recipe(), fit_hooks(X, None, None)
+        with whole(self, "history_"):
+            planes = self._read(X, energy=recipe).brightness
+            context = self._init_callback_context(max_subtasks=0)
+            context.call_on_fit_task_begin(estimator=self, **hooks)
+            report = print if self.verbose else None
+            with use_threads(self.n_jobs):
+                random = Random.from_state(self.random_state)
+                energy = recipe.learn(planes, random, report)
+            vars(self).pop("_training", None)
+            attributes = recipe.attributes(energy, None)
+            fitted = {"energy_": energy, "_energy": energy, "n_iter_": 1, **attributes}
+            vars(self).update(fitted, history_={})
+            context.call_on_fit_task_end(estimator=self, **hooks)
+        return self
+
     def _training_rows(self, X, y, sample_weight, go_on, is_stream):
-        planes = self._read(X).brightness
+        planes = self._read(X, energy=self._recipe()).brightness
         patches, sources = patches_of(planes, self.patch_size, self.max_patches)
         hooks = fit_hooks(X, None, sample_weight)
         weight = check_weight(sample_weight, X)

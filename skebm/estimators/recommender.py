@@ -37,9 +37,9 @@ class EnergyRecommender(RecommendationsMixin, Versioned, BaseEstimator):
     energy : str or recipe, default="neighbours"
         The energy of the ratings of a user:
 
-        - ``"neighbours"``: couplings between items, in closed form;
-        - ``"rbm"``: hidden units that are shared by all items;
-        - ``"both"``: both together.
+        ``"neighbours"`` couples the items that a user rated: with explicit feedback by
+        a normal distribution whose factors are integrated out [2]_, with implicit
+        feedback by couplings of pairs in closed form [3]_ and factors.
     feedback : {"explicit", "implicit"}, default="explicit"
         What the values of ``X`` are. ``"explicit"``: ratings, whose order counts. At
         most 50 distinct ratings are the levels. ``"implicit"``: counts, such as plays.
@@ -64,6 +64,34 @@ class EnergyRecommender(RecommendationsMixin, Versioned, BaseEstimator):
         The fitted energy.
     n_features_in_ : int
         Number of items.
+
+    See Also
+    --------
+    skebm.model_selection.RatingTable : Ratings of which parts can be hidden.
+    skebm.inspection.audit_recommendations : What groups of users are offered.
+
+    References
+    ----------
+    .. [1] R. Salakhutdinov, A. Mnih, G. Hinton. "Restricted Boltzmann machines for
+       collaborative filtering". ICML 2007.
+    .. [2] Y. Lim, Y. Teh. "Variational Bayesian approach to movie rating prediction".
+       KDD Cup 2007.
+    .. [3] H. Steck. "Embarrassingly shallow autoencoders for sparse data". WWW 2019.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skebm import EnergyRecommender
+    >>> ratings = pd.DataFrame(
+    ...     [("Ann", "Alien", 5), ("Ann", "Heat", 1), ("Bob", "Alien", 4),
+    ...      ("Bob", "Solaris", 5), ("Eve", "Heat", 5), ("Eve", "Solaris", 1)],
+    ...     columns=["user", "item", "rating"],
+    ... )
+    >>> X = EnergyRecommender.from_frame(ratings)
+    >>> model = EnergyRecommender(random_state=0).fit(X)
+    >>> items, scores = model.recommend(["Ann"], n=1)
+    >>> items.tolist()
+    [['Solaris']]
     """
 
     _parameter_constraints: dict = {

@@ -224,6 +224,11 @@ def _ess(x):
     return size / np.maximum(time, 1 / np.log10(size))
 
 
+def share_right(image_true, image_test):
+    """Return the share of pixels of two images that are equal."""
+    return float(np.mean(np.equal(image_true, image_test)))
+
+
 def psnr(image_true, image_test):
     """Return the peak signal-to-noise ratio of an image, in decibels.
 

@@ -8,7 +8,7 @@ from skebm.inference import HOLE_STEPS, completed
 from skebm.utils._sparse import dense
 
 # Largest share of the time of training that the monitor may take.
-_MAX_SHARE = 0.05
+MAX_SHARE = 0.05
 # Measured microseconds that an update takes for each weight and row.
 _WEIGHT_TIME = 1e-4
 
@@ -132,7 +132,7 @@ def stride(look_time, call_time, n_products):
         Number of weights times the number of rows of an epoch.
     """
     epoch_time = call_time + _WEIGHT_TIME * n_products
-    return int(np.ceil(look_time / (_MAX_SHARE * epoch_time)))
+    return int(np.ceil(look_time / (MAX_SHARE * epoch_time)))
 
 
 def mean(values, weight):

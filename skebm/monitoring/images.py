@@ -1,9 +1,11 @@
 """The monitor of an energy of images."""
 
+from math import ceil
+
 import numpy as np
 
 from skebm.metrics import psnr
-from skebm.monitoring._base import Look, Monitor, mean, subsample
+from skebm.monitoring._base import MAX_SHARE, Look, Monitor, mean, subsample
 
 # Largest number of patches that are watched, of the training and of held-out ones.
 _MAX_PATCHES = 32
@@ -36,7 +38,7 @@ class ImageMonitor(Monitor):
     def stride(self, n_updates, n_hidden):
         """Return the number of epochs from one look to the next."""
         n_watched = sum(len(rows) for rows, _ in self.sets.values())
-        return max(1, round(20 * _COST * n_watched / self.n_rows))
+        return ceil(_COST * n_watched / (MAX_SHARE * self.n_rows))
 
     def look(self, energy):
         """Return the figures of this energy, in decibels."""

@@ -1,6 +1,7 @@
 """Conversion of the columns of a table to units of a layer, and back."""
 
 from skebm.tables.arrays import refuse_huge, validated
+from skebm.tables.bit_images import reader_of
 from skebm.tables.disk import (
     DiskLabels,
     as_floats,
@@ -33,8 +34,6 @@ from skebm.tables.frames import (
     take_columns,
 )
 from skebm.tables.images import (
-    Images,
-    as_brightness,
     patches_of,
     with_levels,
 )
@@ -84,7 +83,6 @@ __all__ = [
     "DiskLabels",
     "Encoding",
     "FirstRows",
-    "Images",
     "Indicators",
     "Kind",
     "Ratings",
@@ -94,7 +92,6 @@ __all__ = [
     "Table",
     "TrainingRows",
     "as_array",
-    "as_brightness",
     "as_documents",
     "as_floats",
     "as_frame",
@@ -127,6 +124,7 @@ __all__ = [
     "plain_labels",
     "positive",
     "read_documents",
+    "reader_of",
     "refuse_change",
     "refuse_groups",
     "refuse_huge",

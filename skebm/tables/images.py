@@ -91,6 +91,9 @@ class Images(NamedTuple):
     formats: list
     is_array: bool
 
+    # What `sigma` of methods is divided by.
+    scale, is_binary = 255.0, False
+
     @classmethod
     def read(cls, X, name, missing=None):
         """Return validated images.
@@ -127,6 +130,17 @@ class Images(NamedTuple):
         """The planes of brightness."""
         return [parts[0].pixels for parts in self.planes]
 
+    @property
+    def units(self):
+        """The value of white of each image."""
+        return np.array([form.largest for form in self.formats])
+
+    @property
+    def normalised(self):
+        """The images as float64, with white at 1."""
+        pairs = zip(self.arrays, self.units, strict=True)
+        return [np.asarray(array / unit, np.float64) for array, unit in pairs]
+
     def levels(self, sigma):
         """Return the noise of each image with white at 1.
 
@@ -142,7 +156,7 @@ class Images(NamedTuple):
                 "sigma must be 'auto', a number above 0, or one such number for each "
                 f"image; got {sigma!r} for {n} images."
             )
-        return levels / [form.largest for form in self.formats]
+        return levels / self.units
 
     @property
     def planes(self):
@@ -184,11 +198,6 @@ def with_levels(planes, levels):
         for part in parts
     ]
     return [list(column) for column in zip(*pairs, strict=True)]
-
-
-def as_brightness(image):
-    """Return the pixels of an image as float64, with white at 1."""
-    return np.asarray(image / ImageFormat.of(image).largest, np.float64)
 
 
 def _check_collection(X, is_array, name):

@@ -39,6 +39,7 @@ class Declared:
         couplings: Any
         density: Any
         early_stopping: Any
+        feedback: Any
         add_indicator: Any
         generative_weight: Any
         half_life: Any
@@ -89,6 +90,10 @@ class Declared:
         energy: Any
         filters_: Any
         energy_: Any
+        item_counts_: np.ndarray
+        item_ids_: np.ndarray
+        levels_: np.ndarray | None
+        user_ids_: np.ndarray
         feature_names_in_: np.ndarray
         gain_: tuple[float, float]
         graph_: Any

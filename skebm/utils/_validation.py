@@ -81,6 +81,26 @@ def changed(estimator, names):
     return [name for name in names if getattr(estimator, name) != usual[name].default]
 
 
+def refuse_pieces(estimator, sample_weight):
+    """Raise a sentence if a fit in one piece is asked for what needs a training loop.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With the parameter ``energy``.
+    sample_weight : array-like or None
+    """
+    callbacks = getattr(estimator, "_skl_callbacks", ())
+    wrong = changed(estimator, ("max_time", "early_stopping", "warm_start"))
+    wrong += ["sample_weight"] * (sample_weight is not None)
+    wrong += ["Checkpoint"] * any(hasattr(one, "begin_fit") for one in callbacks)
+    if wrong:
+        raise ValueError(
+            f"energy={estimator.energy!r} is learned in one piece, which takes no "
+            f"{wrong[0]}. Leave it out."
+        )
+
+
 def list_names(name, names):
     """Return the names that an error message lists: all, or those nearest to one."""
     names = list(names)

@@ -4,17 +4,23 @@ from skebm.energies.images._base import Restoration
 from skebm.energies.images._context import Context
 from skebm.energies.images._levels import Levels
 from skebm.energies.images.binary_recipe import BinaryRecipe
+from skebm.energies.images.experts import Experts, ExpertsRecipe
 from skebm.energies.images.ising import GridIsing
 from skebm.energies.images.pretrained import as_text, photographs
 from skebm.energies.images.ridge import Ridge, RidgeRecipe
 
-# Energies of black-and-white images are learned and used on their own.
-IMAGE_ENERGIES = {"ridge": RidgeRecipe}
+IMAGE_ENERGIES = {
+    "ridge": RidgeRecipe,
+    "experts": ExpertsRecipe,
+    "binary": BinaryRecipe,
+}
 
 __all__ = [
     "IMAGE_ENERGIES",
     "BinaryRecipe",
     "Context",
+    "Experts",
+    "ExpertsRecipe",
     "GridIsing",
     "Levels",
     "Restoration",

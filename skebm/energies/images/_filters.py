@@ -104,6 +104,12 @@ def _scatter(columns, first, last, left, right, size, out):
 
 
 @njit(**KERNEL)
+def _interval(u, last):
+    """Return the number of the interval of ``u``; the first one if it is NaN."""
+    return max(min(np.int32(u), np.int32(last)), np.int32(0))
+
+
+@njit(**KERNEL)
 def _derivatives(responses, bank):
     """Replace responses by the derivatives of their potentials."""
     last = bank.slope.shape[1] - 1
@@ -112,7 +118,7 @@ def _derivatives(responses, bank):
         intercept, slope = bank.intercept[f], bank.slope[f]
         for j in range(row.size):
             u = abs(row[j]) * rate
-            i = min(np.int32(u), np.int32(last))
+            i = _interval(u, last)
             value = (intercept[i] + slope[i] * u) * gain
             row[j] = value if row[j] >= 0 else -value
 
@@ -126,7 +132,7 @@ def _second_derivatives(responses, bank, out):
         slope = bank.slope[f]
         for j in range(responses.shape[1]):
             u = abs(responses[f, j]) * rate
-            out[f, j] = slope[min(np.int32(u), np.int32(last))] * factor
+            out[f, j] = slope[_interval(u, last)] * factor
 
 
 @njit(**KERNEL)
@@ -185,7 +191,7 @@ def fill_energies(margined, first, last, bank, out):
                 rate, gain = bank.rate[f], bank.gain[f]
                 for j in range(response.shape[1]):
                     u = abs(response[f, j]) * rate
-                    i = min(np.int32(u), np.int32(end_interval))
+                    i = _interval(u, end_interval)
                     # The derivative is linear: its mean times the way is the potential.
                     mean = bank.intercept[f, i] + bank.slope[f, i] * (u + i) / 2
                     value = bank.value[f, i] + mean * (u - i)
@@ -303,7 +309,7 @@ def _add_sums(responses, changes, bank, moved, sums, slopes, starts):
         for j in range(responses.shape[1]):
             t, change = responses[f, j], changes[f, j]
             u = abs(t) * rate
-            i = min(np.int32(u), np.int32(last))
+            i = _interval(u, last)
             value, slope = bank.intercept[f, i] + bank.slope[f, i] * u, bank.slope[f, i]
             signed = change if t >= 0 else -change
             way += signed * slope * u

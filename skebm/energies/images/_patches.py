@@ -20,7 +20,8 @@ from skebm.utils._addresses import KERNEL
 def restore_patch(noisy, bank, curvature, tol, n_iter, x):
     """Minimise ``|x - noisy|^2 / 2 + energy(x)`` from where ``x`` is.
 
-    The method is FISTA [1]_, whose momentum restarts where it leads uphill [2]_.
+    The method is memoryless BFGS [1]_: a quasi-Newton method that knows the last step
+    only. A step at whose end the energy rises more steeply than it fell is shortened.
 
     Parameters
     ----------
@@ -44,42 +45,94 @@ def restore_patch(noisy, bank, curvature, tol, n_iter, x):
 
     References
     ----------
-    .. [1] A. Beck, M. Teboulle. "A fast iterative shrinkage-thresholding algorithm for
-       linear inverse problems". SIAM Journal on Imaging Sciences 2 (2009).
-    .. [2] B. O'Donoghue, E. Candes. "Adaptive restart for accelerated gradient
-       schemes". Foundations of Computational Mathematics 15 (2015).
+    .. [1] D. F. Shanno. "Conjugate gradient methods with inexact searches". Mathematics
+       of Operations Research 3 (1978).
     """
-    radius, step = bank.radius, noisy.dtype.type(1 / curvature)
+    radius = bank.radius
     margined = np.empty((x.shape[0] + 2 * radius, x.shape[1] + 2 * radius), x.dtype)
-    slopes, gradient, ahead = np.empty_like(margined), np.empty_like(x), x.copy()
-    momentum, norm = 1.0, np.inf
+    slopes, gradient, way = np.empty_like(margined), np.zeros_like(x), np.zeros_like(x)
+    following, before, norm = np.empty_like(x), 0.0, np.inf
     for n in range(n_iter):
-        fill_mirrored(ahead, radius, margined)
+        _move(x, 1.0, way)
+        fill_mirrored(x, radius, margined)
         slopes[:] = 0
         fill_slope(margined, 0, x.shape[0], bank, slopes)
-        fill_folded(slopes, radius, gradient)
-        square, uphill = 0.0, 0.0
-        for i in range(x.shape[0]):
-            for j in range(x.shape[1]):
-                g = gradient[i, j] + ahead[i, j] - noisy[i, j]
-                gradient[i, j] = g
-                square += g * g
-                uphill += g * (ahead[i, j] - step * g - x[i, j])
-        is_over = square <= tol * tol * x.size
-        if uphill > 0:
-            momentum = 1.0
-        following = (1 + np.sqrt(1 + 4 * momentum * momentum)) / 2
-        share = x.dtype.type((momentum - 1) / following)
-        momentum = following
-        for i in range(x.shape[0]):
-            for j in range(x.shape[1]):
-                new = ahead[i, j] - step * gradient[i, j]
-                ahead[i, j] = new + share * (new - x[i, j])
-                x[i, j] = new
+        fill_folded(slopes, radius, following)
+        _move(following, 1.0, x)
+        _move(following, -1.0, noisy)
+        square, after = _dot(following, following), _dot(following, way)
         norm = np.sqrt(square / x.size)
-        if is_over:
+        if norm <= tol:
             return n + 1, norm
+        if after > -before:
+            _move(x, -1.0, way)
+            _scale(way, before / (before - after))
+            before *= before / (before - after)
+            continue
+        before = _turn(gradient, following, after - before, curvature, way)
     return n_iter, norm
+
+
+@njit(**KERNEL)
+def _turn(gradient, following, bend, curvature, way):
+    """Replace the last step by the next one, and ``gradient`` by ``following``.
+
+    Parameters
+    ----------
+    gradient, following : ndarray of shape (height, width)
+        The gradient before and after the last step.
+    bend : float
+        The product of their difference and the last step.
+    curvature : float
+        The first step is the gradient over this number.
+    way : ndarray of shape (height, width)
+
+    Returns
+    -------
+    float
+        The product of the gradient and the next step.
+    """
+    _move(gradient, -1.0, following)  # minus the change of the gradient
+    square, along = _dot(gradient, gradient), -_dot(gradient, following)
+    first, second, third = 1 / curvature, 0.0, 0.0
+    if bend > 0:
+        first = bend / square
+        second = _dot(following, way) / bend
+        third = first * (along - second * square) / bend
+    kept, back = way.dtype.type(first), way.dtype.type(first * second)
+    again = way.dtype.type(second - third)
+    total = 0.0
+    for i in range(way.shape[0]):
+        for j in range(way.shape[1]):
+            g = following[i, j]
+            p = -(kept * g + back * gradient[i, j] + again * way[i, j])
+            way[i, j], gradient[i, j] = p, g
+            total += g * p
+    return total
+
+
+@njit(**KERNEL)
+def _move(x, share, way):
+    share = x.dtype.type(share)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            x[i, j] += share * way[i, j]
+
+
+@njit(**KERNEL)
+def _scale(x, share):
+    share = x.dtype.type(share)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            x[i, j] *= share
+
+
+@njit(**KERNEL)
+def _dot(x, y):
+    total = 0.0
+    for i in range(x.shape[0]):
+        total += np.dot(x[i], y[i])
+    return total
 
 
 @njit(**KERNEL)
@@ -110,7 +163,7 @@ def adjoint_patch(slope, bends, bank, tol, n_iter, out):
     products, product = np.empty_like(margined), np.empty_like(out)
     residual, way = slope.copy(), slope.copy()
     out[:] = 0
-    square = _square(residual)
+    square = _dot(residual, residual)
     limit = tol * tol * square
     for n in range(n_iter):
         if square <= limit:
@@ -131,18 +184,9 @@ def adjoint_patch(slope, bends, bank, tol, n_iter, out):
             for j in range(out.shape[1]):
                 out[i, j] += step * way[i, j]
                 residual[i, j] -= step * product[i, j]
-        before, square = square, _square(residual)
+        before, square = square, _dot(residual, residual)
         share = out.dtype.type(square / before)
         for i in range(out.shape[0]):
             for j in range(out.shape[1]):
                 way[i, j] = residual[i, j] + share * way[i, j]
     return n_iter
-
-
-@njit(**KERNEL)
-def _square(x):
-    total = 0.0
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            total += x[i, j] * x[i, j]
-    return total

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
-from sklearn.base import BaseEstimator
 
+from skebm.energies._recipe import Recipe
 from skebm.energies.images._context import Context
 from skebm.energies.images._levels import Levels, log_odds
 from skebm.energies.images._noise import pattern_counts
@@ -33,7 +33,7 @@ _TILE = 256
 _AT_ONCE = 16
 
 
-class BinaryRecipe(BaseEstimator):
+class BinaryRecipe(Recipe):
     """An Ising grid of black-and-white images, learned from clean ones.
 
     The energy has the couplings of the largest pseudo-likelihood [1]_. For each share
@@ -68,6 +68,9 @@ class BinaryRecipe(BaseEstimator):
     .. [2] S. Kumar, M. Hebert. "Discriminative random fields". International Journal of
        Computer Vision 68 (2006).
     """
+
+    # The images that an estimator reads for it.
+    image_kind = "bits"
 
     def __init__(
         self,

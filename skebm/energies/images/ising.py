@@ -53,6 +53,9 @@ class GridIsing(Energy):
        binary images". Journal of the Royal Statistical Society B 51 (1989).
     """
 
+    # The images that an estimator reads for it.
+    image_kind = "bits"
+
     def __init__(
         self,
         couplings,
@@ -103,20 +106,25 @@ class GridIsing(Energy):
             return float(pairs - self.ink * np.count_nonzero(x))
         return np.array([self.energy(image) for image in x], np.float64)
 
-    def energy_map(self, image):
+    def energy_map(self, image, noise=None):
         """Return what each pixel gives of the energy: half of its pairs, and its ink.
 
         Parameters
         ----------
         image : ndarray of shape (height, width)
+        noise : float, default=None
+            The share of flipped pixels whose couplings count. None takes those of the
+            energy.
 
         Returns
         -------
         ndarray of shape (height, width), in nats
         """
-        image = bits(image)
-        out = -self.ink * image
-        for offset, coupling in zip(self.offsets, self.couplings, strict=True):
+        image, couplings, ink = bits(image), self.couplings, self.ink
+        if noise is not None and self.levels is not None:
+            couplings, ink = self.levels.at(float(checked_noise(noise, ())))
+        out = -ink * image
+        for offset, coupling in zip(self.offsets, couplings, strict=True):
             first, second = ends(image.shape, offset)
             differ = (coupling / 2) * (image[first] != image[second])
             out[first] += differ
@@ -180,6 +188,20 @@ class GridIsing(Energy):
         found = found.astype(np.asarray(image).dtype)
         # Nothing is iterated, so there is no gradient that could remain.
         return Restoration(found, float(energy), 1, 0.0, True)
+
+    def exact_minimum(self, noisy, noise, known=None):
+        """Return the pixels of lowest energy; see :meth:`restore`.
+
+        Parameters
+        ----------
+        noisy : ndarray of shape (height, width)
+        noise : float
+        known : ndarray of bool of shape (height, width), default=None
+            Which pixels are known. None knows all of them.
+        """
+        if known is not None:
+            noise = np.where(known, noise, 0.5)
+        return self.restore(noisy, noise).image
 
     def _evidence(self, noisy, noise):
         """Return what ink costs in each pixel of a noisy image, and its levels.

@@ -12,7 +12,8 @@ from skebm.utils._stored import public
 # the noise. Beyond the last one the derivative is constant.
 _N_INTERVALS, _WIDTH = 33, 0.25
 # The steepest descent of a derivative, times the gain of the filters. With 1, data and
-# energy together would be flat there, and their minimum might not be unique.
+# energy together would be flat there, and their minimum might not be unique. What is
+# left covers filters that are neither even nor odd, at the mirrored edges.
 _CONCAVITY = 0.97
 # The first potentials are those of Cauchy's distribution, with this slope at zero and
 # this scale in standard deviations of the noise.
@@ -90,7 +91,7 @@ class Ridge(FilterBank):
         """Bring the parameters to where the minimum of data and energy is unique."""
         np.clip(self.slopes, -self.concavity, None, out=self.slopes)
         self.slopes[..., -1] = 0
-        gain = self.gains().sum(axis=0).max()
+        gain = self.beyond * self.gains().sum(axis=0).max()
         if gain > 1:
             self.coefficients /= np.sqrt(gain)
 

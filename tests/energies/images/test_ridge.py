@@ -152,6 +152,45 @@ def test_restoration_does_not_depend_on_the_start_or_the_way(energy, monkeypatch
     assert_allclose(by_tiles.pixels, by_kernel.pixels, atol=2e-3)
 
 
+def naive_steps(gradient, start, curvature, n_iter):
+    """Return where memoryless BFGS is after each look, with a matrix of all pixels."""
+    x, n, n_short = start.astype(np.float64).ravel(), start.size, 0
+    g, seen = gradient(x), [x]
+    way = -g / curvature
+    for _ in range(n_iter - 1):
+        after = gradient(x + way)
+        if after @ way > -g @ way:
+            way, n_short = way * (g @ way) / (g @ way - after @ way), n_short + 1
+            seen.append(x)
+            continue
+        x, y, bend = x + way, after - g, way @ (after - g)
+        seen.append(x)
+        project = np.eye(n) - np.outer(way, y) / bend
+        inverse = bend / (y @ y) * project @ project.T + np.outer(way, way) / bend
+        g, way = after, -inverse @ after
+    return seen, n_short
+
+
+def test_steps_are_those_of_memoryless_bfgs(energy):
+    noisy, n_iter = image(6, 7, key=8) * 3, 12
+
+    def gradient(x):
+        return (x.reshape(6, 7) - noisy + naive_slope(energy, x.reshape(6, 7))).ravel()
+
+    curvature = 1 + energy.curvature(SIGMA)
+    seen, n_short = naive_steps(gradient, noisy, curvature, n_iter)
+    assert n_short > 0  # a step was too long
+    for n in range(1, n_iter + 1):
+        expected = seen[n - 1].reshape(6, 7)
+        found, n_done, _ = energy.restored(noisy, SIGMA, 1e-9, n)
+        assert n_done == n
+        assert_allclose(found, expected, atol=1e-5)
+        facts = noisy, SIGMA, Forward((6, 7)), noisy, 1e-9, n
+        assert_allclose(
+            minimise(energy, SIGMA, 1.0, *facts).pixels, expected, atol=1e-5
+        )
+
+
 @pytest.mark.parametrize(
     "objective", [Bilevel(10, 40, tol=1e-6, max_iter=4000), NoisePrediction(10, 40)]
 )
