@@ -6,7 +6,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
 from skebm.inference.recommendation import best_items
-from skebm.tables.ratings import Ids
+from skebm.tables.ratings import Ids, is_table, read_ratings
 from skebm.utils._parallel import use_threads
 from skebm.utils._validation import check_positive
 
@@ -114,3 +114,50 @@ class RecommendationsMixin:
         }
         index = pd.Index([*names, "(no rating)"], name="item", dtype=object)
         return pd.DataFrame(table, index=index)
+
+    # -- what is asked -----------------------------------------------------------------
+
+    def _pairs(self, users, items):
+        """Return people, and the numbers of a user and of an item for each pair."""
+        check_is_fitted(self)
+        user_ids, item_ids = Ids(self.user_ids_, "user"), Ids(self.item_ids_, "item")
+        if is_table(users):
+            rows = user_ids.numbers(users.user_ids, NEW_USER)[users.users]
+            columns = item_ids.numbers(users.item_ids, NEW_ITEM)[users.items]
+            return self._people, rows, columns
+        if items is None:
+            raise ValueError(
+                "items is missing: pass ids of users and as many ids of items, or a "
+                "RatingTable alone. For all items of a user, call recommend."
+            )
+        columns = item_ids.numbers(items, NEW_ITEM)
+        if issparse(users):
+            new = self._known(users)
+            people, rows = self._folded(new), np.arange(len(new))
+        else:
+            people, rows = self._people, user_ids.numbers(users, NEW_USER)
+        if len(rows) != len(columns) and 1 not in (len(rows), len(columns)):
+            raise ValueError(
+                f"users has {len(rows)} entries, but items has {len(columns)}. Each "
+                "pair needs one of both."
+            )
+        return (people, *map(np.ascontiguousarray, np.broadcast_arrays(rows, columns)))
+
+    def _known(self, X, y=None, users=None):
+        """Return ratings with the levels and in the order of the items of fit."""
+        if is_table(X):
+            rows = users.numbers(X.user_ids, NEW_USER)
+            columns = Ids(self.item_ids_, "item").numbers(X.item_ids, NEW_ITEM)
+            X = X.renumbered(rows, columns, (len(users.names), self.n_features_in_))
+        facts = {"levels": self.levels_, "n_items": self.n_features_in_}
+        return read_ratings(X, y, feedback=self.feedback, **facts)
+
+    def _folded(self, ratings):
+        """Return people for new users."""
+        if self._features is not None:
+            features = np.tile(self._features.mean(axis=0), (len(ratings), 1))
+        else:
+            features = None
+        heard = ratings.positive() if ratings.levels is None else ratings
+        with use_threads(self.n_jobs):
+            return self.energy_.fold_in(heard, features)

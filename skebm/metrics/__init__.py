@@ -4,9 +4,9 @@ from skebm.metrics.chains import (
     energy_gap,
     ess,
     pseudo_likelihood_scorer,
-    psnr,
     rhat,
 )
+from skebm.metrics.images import psnr, share_right
 from skebm.metrics.ranking import (
     coverage,
     expected_calibration_error,
@@ -26,4 +26,5 @@ __all__ = [
     "psnr",
     "recall_at_k",
     "rhat",
+    "share_right",
 ]

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import ndtri
 
-__all__ = ["energy_gap", "ess", "pseudo_likelihood_scorer", "psnr", "rhat"]
+__all__ = ["energy_gap", "ess", "pseudo_likelihood_scorer", "rhat"]
 
 _MIN_DRAWS = 8
 _TAILS = 0.05, 0.95
@@ -222,25 +222,3 @@ def _ess(x):
     time += np.maximum(np.take_along_axis(even, n_pairs[None], axis=0)[0], 0)
     size = n * n_chains
     return size / np.maximum(time, 1 / np.log10(size))
-
-
-def share_right(image_true, image_test):
-    """Return the share of pixels of two images that are equal."""
-    return float(np.mean(np.equal(image_true, image_test)))
-
-
-def psnr(image_true, image_test):
-    """Return the peak signal-to-noise ratio of an image, in decibels.
-
-    Parameters
-    ----------
-    image_true, image_test : ndarray of the same shape
-        White is 1.
-
-    Returns
-    -------
-    float
-        Infinite if the images are equal.
-    """
-    error = np.square(np.subtract(image_true, image_test, dtype=np.float64)).mean()
-    return float(-10 * np.log10(error)) if error > 0 else np.inf
