@@ -10,6 +10,9 @@ from skebm.utils._stored import public
 
 # Less than this probability is not told from none.
 _TINY = 1e-12
+# The habits of a user are learned as if so many more ratings had been as expected.
+_HABIT_RATINGS = 40.0
+_LEAST_SHARE = 1e-3
 
 
 @public("skebm.energies.ratings")
@@ -23,11 +26,14 @@ class Levels(NamedTuple):
         In increasing order.
     spread : float
         The factor of the variance of the normal number.
+    shares : ndarray of shape (n_levels,)
+        How frequent levels are.
     """
 
     levels: np.ndarray
     thresholds: np.ndarray
     spread: float
+    shares: np.ndarray
 
     @classmethod
     def fitted(cls, levels, mean, variance, codes):
@@ -42,8 +48,9 @@ class Levels(NamedTuple):
             The numbers of the levels.
         """
         midpoints = (levels[1:] + levels[:-1]) / 2
+        shares = np.bincount(codes, minlength=len(levels)) / max(len(codes), 1)
         if len(midpoints) == 0:
-            return cls(levels, midpoints, 1.0)
+            return cls(levels, midpoints, 1.0, shares)
         parts = np.diff(midpoints, prepend=0.0)
         start = np.append(np.log(parts[1:]), 0.0)
         found = minimize(
@@ -54,34 +61,73 @@ class Levels(NamedTuple):
             method="L-BFGS-B",
             options={"maxiter": 100},
         )
-        return cls(levels, _thresholds(found.x), float(np.exp(found.x[-1])))
+        spread = float(np.exp(found.x[-1]))
+        return cls(levels, _thresholds(found.x), spread, shares)
 
-    def expected(self, mean, variance):
+    def expected(self, mean, variance, habits):
         """Return the expected rating for normal numbers.
 
         Parameters
         ----------
         mean, variance : ndarray of the same shape
+        habits : ndarray of shape (..., n_levels)
+            What is added to the logarithms of the probabilities of levels. The first
+            dimensions are broadcast against those of ``mean``.
         """
-        scale = np.sqrt(self.spread * variance)
-        total = np.full(np.shape(mean), self.levels[0])
-        steps = np.diff(self.levels)
-        for step, threshold in zip(steps, self.thresholds, strict=True):
-            total += step * ndtr((mean - threshold) / scale)
-        return total
+        total, weight = np.zeros_like(mean), np.zeros_like(mean)
+        masses = self._masses(mean, variance, habits)
+        for level, p in zip(self.levels, masses, strict=True):
+            total += level * p
+            weight += p
+        return total / weight
 
-    def log_proba(self, mean, variance):
+    def log_proba(self, mean, variance, habits):
         """Return the log-probability of each level, of shape (n, n_levels)."""
-        scale = np.sqrt(self.spread * variance)[:, None]
-        z = (self.thresholds - mean[:, None]) / scale
-        proba = np.empty((len(z), len(self.levels)))
-        proba[:, 0] = ndtr(z[:, 0]) if z.shape[1] else 1.0
-        # The difference of the smaller tails keeps its digits.
-        sign = np.where(z[:, 1:] + z[:, :-1] > 0, -1.0, 1.0)
-        proba[:, 1:-1] = sign * (ndtr(sign * z[:, 1:]) - ndtr(sign * z[:, :-1]))
-        proba[:, -1] = ndtr(-z[:, -1]) if z.shape[1] else 1.0
-        proba = np.maximum(proba, _TINY)
+        proba = np.column_stack(list(self._masses(mean, variance, habits)))
         return np.log(proba / proba.sum(axis=1, keepdims=True))
+
+    def _masses(self, mean, variance, habits):
+        """Yield the masses of levels, which do not sum to 1."""
+        scale = np.sqrt(self.spread * variance)
+        factor, below = np.exp(habits), np.zeros_like(mean)
+        for level in range(len(self.levels)):
+            above = np.ones_like(mean)
+            if level < len(self.thresholds):
+                above = ndtr((self.thresholds[level] - mean) / scale)
+            yield np.maximum(above - below, _TINY) * factor[..., level]
+            below = above
+
+    def habits(self, rows, n_rows, codes, moments):
+        """Return how much more often users choose levels than is expected of them.
+
+        A user who gives extreme ratings, or none, has ratings that a normal number and
+        common thresholds do not explain.
+
+        Parameters
+        ----------
+        rows : ndarray of int of shape (n_ratings,)
+            The user of each rating.
+        n_rows : int
+            Number of users.
+        codes : ndarray of int of shape (n_ratings,)
+            The numbers of the levels.
+        moments : tuple of ndarray of shape (n_ratings,)
+            Mean and variance of the normal number of each rating.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_levels)
+            Logarithms of the ratios of both numbers, which are shrunk to 0.
+        """
+        n_levels = len(self.levels)
+        found, due = np.zeros((2, n_rows, n_levels))
+        masses = self._masses(*moments, np.zeros(n_levels))
+        for level, p in enumerate(masses):
+            found[:, level] = np.bincount(rows, codes == level, n_rows)
+            due[:, level] = np.bincount(rows, p, n_rows)
+        # A level without ratings must not divide 0 by 0.
+        more = _HABIT_RATINGS * np.maximum(self.shares, _LEAST_SHARE)
+        return np.log((found + more) / (due + more))
 
 
 def _thresholds(theta):

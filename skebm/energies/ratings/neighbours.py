@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from skebm.energies.ratings._exposure import Content, Exposure, design
 from skebm.energies.ratings._gaussian import Factors, all_pairs, pairs
 from skebm.energies.ratings._gaussian_learning import Learned, with_noise
+from skebm.utils._parallel import blocks
 from skebm.utils._sklearn import Interval
 from skebm.utils._stored import public
 
@@ -18,6 +19,8 @@ _START = 0.1
 _FIXED_SWEEPS = 4
 # Sweeps that follow new ratings.
 _UPDATE_SWEEPS = 5
+# Users whose habits are learned at a time, which bounds the memory.
+_HABIT_ROWS = 8192
 # Sweeps over the noise of a user that is folded in.
 _NOISE_SWEEPS = 2
 
@@ -29,10 +32,13 @@ class People(NamedTuple):
     Attributes
     ----------
     factors : Factors
+    habits : ndarray of shape (n_users, n_levels)
+        Logarithms of how much more often a user chooses a level than is expected.
     ratings : Ratings
     """
 
     factors: Factors
+    habits: np.ndarray
     ratings: object
 
 
@@ -45,7 +51,8 @@ class Neighbours:
     integrated out; those of items, ``W``, have a normal distribution too, found by
     variational Bayes [1]_. The means of factors are linear in features: in what is
     known of users and items, and in which items were rated at all [2]_. A rating is the
-    interval between thresholds in which a normal number falls.
+    interval between thresholds in which a normal number falls. The probabilities of
+    levels are multiplied by the habits of a user, and sum to 1 again.
 
     Parameters
     ----------
@@ -115,23 +122,40 @@ class Neighbours:
         for _ in range(_NOISE_SWEEPS):
             users = users.given(ratings, values, self.items)
             users = with_noise(users, ratings, values, self.items, self.noise)
-        return People(users.given(ratings, values, self.items), ratings)
+        users = users.given(ratings, values, self.items)
+        return People(users, self._habits(users, ratings), ratings)
+
+    def _habits(self, users, ratings):
+        """Return how much more often each user chooses each level than expected."""
+        found = np.empty((len(ratings), len(self.levels)))
+        for block in blocks(len(found), _HABIT_ROWS):
+            here = slice(ratings.indptr[block.start], ratings.indptr[block.stop])
+            rows, columns = ratings.users[here], ratings.items[here]
+            mean, variance = pairs(users, self.items, rows, columns)
+            moments = mean + self.centre, variance + 1 / users.noise[rows]
+            size, rows = block.stop - block.start, rows - block.start
+            codes = ratings.codes[here]
+            found[block] = self._levels.habits(rows, size, codes, moments)
+        return found
 
     # -- pairs -------------------------------------------------------------------------
 
     def expected(self, people, rows, items):
         """Return the expected rating of each pair, of shape (n,)."""
-        return self._levels.expected(*self._moments(people, rows, items))
+        moments = self._moments(people, rows, items)
+        return self._levels.expected(*moments, people.habits[rows])
 
     def log_proba(self, people, rows, items):
         """Return the log-probability of each level, of shape (n, n_levels)."""
-        return self._levels.log_proba(*self._moments(people, rows, items))
+        moments = self._moments(people, rows, items)
+        return self._levels.log_proba(*moments, people.habits[rows])
 
     def scores(self, people, rows):
         """Return the expected ratings of all items, of shape (n_rows, n_items)."""
         mean, variance = all_pairs(people.factors, self.items, rows)
         variance += 1 / people.factors.noise[rows][:, None]
-        return self._levels.expected(mean + self.centre, variance)
+        habits = people.habits[rows][:, None]
+        return self._levels.expected(mean + self.centre, variance, habits)
 
     def _moments(self, people, rows, items):
         """Return the mean and variance of the normal number of each pair."""
@@ -153,7 +177,8 @@ class Neighbours:
             The items that the user rated.
         contributions : ndarray of shape (n,)
         baseline : float
-            The expected rating without any rating of the user.
+            The expected rating without any rating of the user, but with the habits and
+            the errors of the user.
         """
         users, ratings = people.factors, people.ratings
         here = slice(ratings.indptr[row], ratings.indptr[row + 1])
@@ -170,7 +195,8 @@ class Neighbours:
         parts = speaks @ towards
         mean, variance = self._moments(people, np.array([row]), np.array([item]))
         both = np.append(mean - parts.sum(), mean)
-        baseline, rating = self._levels.expected(both, np.repeat(variance, 2))
+        habits = people.habits[row]
+        baseline, rating = self._levels.expected(both, np.repeat(variance, 2), habits)
         total = parts.sum()
         share = (rating - baseline) / total if total else 0.0
         return rated, parts * share, float(baseline)

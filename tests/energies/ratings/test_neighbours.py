@@ -172,14 +172,35 @@ def test_pairs_without_their_own_rating():
     np.testing.assert_allclose(left, pairs(*parts, *one), rtol=1e-6)
 
 
-def test_levels_are_intervals():
-    levels = Levels(LEVELS, np.array([1.4, 2.6, 3.3, 4.7]), 1.3)
+def test_levels_are_intervals_times_habits():
+    levels = Levels(LEVELS, np.array([1.4, 2.6, 3.3, 4.7]), 1.3, np.full(5, 0.2))
     mean, variance = np.array([2.1, 9.0, -30.0]), np.array([0.5, 1.0, 2.0])
-    p = np.exp(levels.log_proba(mean, variance))
+    habits = np.random.default_rng(0).normal(size=(3, 5))
     edges = np.concatenate([[-np.inf], levels.thresholds, [np.inf]])
     z = norm.cdf((edges - mean[:, None]) / np.sqrt(1.3 * variance)[:, None])
-    np.testing.assert_allclose(p, np.diff(z, axis=1), atol=1e-10)
-    np.testing.assert_allclose(levels.expected(mean, variance), p @ LEVELS, rtol=1e-9)
+    expected = np.diff(z, axis=1) * np.exp(habits)
+    expected /= expected.sum(axis=1, keepdims=True)
+    p = np.exp(levels.log_proba(mean, variance, habits))
+    np.testing.assert_allclose(p, expected, atol=1e-10)
+    found = levels.expected(mean, variance, habits)
+    np.testing.assert_allclose(found, p @ LEVELS, rtol=1e-9)
+
+
+def test_habits_are_ratios_of_numbers():
+    shares = np.array([0.1, 0.2, 0.3, 0.4, 0.0])
+    levels = Levels(LEVELS, np.array([1.4, 2.6, 3.3, 4.7]), 1.3, shares)
+    rng = np.random.default_rng(0)
+    mean, variance = rng.normal(3, 1, 53), 0.5 + rng.random(53)
+    rows, codes = np.repeat([0, 2], [23, 30]), rng.integers(0, 5, 53)
+    habits = levels.habits(rows, 3, codes, (mean, variance))
+    p = np.exp(levels.log_proba(mean, variance, np.zeros(5)))
+    for row in range(3):
+        mine = rows == row
+        found = np.bincount(codes[mine], minlength=5)
+        more = 40 * np.array([0.1, 0.2, 0.3, 0.4, 0.001])
+        expected = np.log((found + more) / (p[mine].sum(axis=0) + more))
+        np.testing.assert_allclose(habits[row], expected, atol=1e-9)
+    assert (habits[1] == 0).all()
 
 
 def test_gradient_of_thresholds():
