@@ -8,8 +8,6 @@ recommends films to known and new people, and says which ratings speak for a fil
 the ratings are drawn, so it is known what people like: each of them likes some genres.
 """
 
-import os
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -18,7 +16,6 @@ from scipy.sparse import csr_array
 from skebm import EnergyRecommender
 from skebm.model_selection import RatingKFold
 
-SHORT = bool(os.environ.get("SKEBM_EXAMPLE_SHORT"))
 rng = np.random.default_rng(0)
 
 # %%
@@ -27,7 +24,7 @@ rng = np.random.default_rng(0)
 # A film is of one genre, or of two. A person rates about a third of the films, and
 # rather those that he or she likes.
 genres = ["comedy", "horror", "western"]
-n_people, n_films = (150, 30) if SHORT else (600, 60)
+n_people, n_films = 600, 60
 likes = rng.normal(size=(n_people, len(genres)))
 shares = rng.dirichlet(np.full(len(genres), 0.3), n_films)
 films = np.array(
