@@ -33,17 +33,26 @@ def _invert(a):
 
 @njit(**INNER)
 def _add_rating(weight, rest, mean, covariance, matrix, vector):
-    """Add what one rating says of a row to the precision and to its product."""
+    """Add what one rating says of a row to the precision and to its product.
+
+    Only the lower half of the precision changes: see :func:`_mirror`.
+    """
     n = len(mean)
     for x in range(n):
         w = mean[x] if x > 0 else 1.0
         c = covariance[0, x] if x > 0 else 0.0
         vector[x] += weight * (rest * w - c)
         matrix[x, 0] += weight * w
-        if x > 0:
-            matrix[0, x] += weight * w
-            for y in range(1, n):
-                matrix[x, y] += weight * (w * mean[y] + covariance[x, y])
+        for y in range(1, x + 1):
+            matrix[x, y] += weight * (w * mean[y] + covariance[x, y])
+
+
+@njit(**INNER)
+def _mirror(matrix):
+    """Fill the upper half of a symmetric matrix with the lower one."""
+    for x in range(len(matrix)):
+        for y in range(x):
+            matrix[y, x] = matrix[x, y]
 
 
 @njit(**INNER)
@@ -56,9 +65,14 @@ def _pair(mean, covariance, other_mean, other_covariance):
         a, b = mean[x], other_mean[x]
         centre += a * b
         variance += 2 * (covariance[0, x] * b + other_covariance[0, x] * a)
-        for y in range(1, n):
+        c, d = covariance[x, x], other_covariance[x, x]
+        variance += c * d + b * c * b + a * d * a
+        # Matrices are symmetric.
+        half = 0.0
+        for y in range(1, x):
             c, d = covariance[x, y], other_covariance[x, y]
-            variance += c * d + b * c * other_mean[y] + a * d * mean[y]
+            half += c * d + b * c * other_mean[y] + a * d * mean[y]
+        variance += 2 * half
     return centre, variance
 
 
@@ -98,6 +112,7 @@ def fill_rows(
             j = columns[t]
             weight, rest = own[i] * other[j], values[t] - means[j, 0]
             _add_rating(weight, rest, means[j], covariances[j], matrix, vector)
+        _mirror(matrix)
         _invert(matrix)
         for x in range(n):
             mean[i, x] = 0.0
@@ -136,6 +151,7 @@ def _leave(weight, rest, mean, covariance, row_mean, row_covariance, matrix, out
         for y in range(n):
             vector[x] += matrix[x, y] * row_mean[y]
     _add_rating(-weight, rest, mean, covariance, matrix, vector)
+    _mirror(matrix)
     is_definite &= _invert(matrix)
     if not is_definite:
         matrix[:] = row_covariance

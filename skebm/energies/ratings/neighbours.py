@@ -21,8 +21,6 @@ _FIXED_SWEEPS = 4
 _UPDATE_SWEEPS = 5
 # Users whose habits are learned at a time, which bounds the memory.
 _HABIT_ROWS = 8192
-# Sweeps over the noise of a user that is folded in.
-_NOISE_SWEEPS = 2
 
 
 @public("skebm.energies.ratings")
@@ -119,9 +117,8 @@ class Neighbours:
         prior, values = features @ self.coefficients, ratings.values - self.centre
         noise = np.full(len(prior), 1 / self.noise)
         users = Factors.start(prior, self.users.precision, noise)
-        for _ in range(_NOISE_SWEEPS):
-            users = users.given(ratings, values, self.items)
-            users = with_noise(users, ratings, values, self.items, self.noise)
+        users = users.given(ratings, values, self.items)
+        users = with_noise(users, ratings, values, self.items, self.noise)
         users = users.given(ratings, values, self.items)
         return People(users, self._habits(users, ratings), ratings)
 
