@@ -5,11 +5,16 @@ from skebm.energies.ratings._couplings import Couplings
 from skebm.energies.ratings._exposure import Content, Exposure
 from skebm.energies.ratings._gaussian import Factors
 from skebm.energies.ratings._levels import Levels
+from skebm.energies.ratings._rbm_learning import RatingParameters, RatingScale
 from skebm.energies.ratings.choices import Choices, ChoicesRecipe, Choosers
 from skebm.energies.ratings.neighbours import Neighbours, NeighboursRecipe, People
+from skebm.energies.ratings.rbm import Raters, RatingRBM, RatingRBMRecipe
 
 # By the names of the parameter `energy` of a recommender, for ratings and for counts.
-RATING_ENERGIES: dict = {"neighbours": NeighboursRecipe}
+RATING_ENERGIES: dict = {
+    "neighbours": NeighboursRecipe,
+    "rbm": RatingRBMRecipe,
+}
 IMPLICIT_ENERGIES: dict = {"neighbours": ChoicesRecipe}
 
 __all__ = [
@@ -27,5 +32,10 @@ __all__ = [
     "Neighbours",
     "NeighboursRecipe",
     "People",
+    "Raters",
+    "RatingParameters",
+    "RatingRBM",
+    "RatingRBMRecipe",
+    "RatingScale",
     "Side",
 ]
