@@ -167,6 +167,7 @@ FITS = {
         IMAGES > 0.5,
     ),
     "ratings": (EnergyRecommender(random_state=0), RATINGS),
+    "hidden units of ratings": (EnergyRecommender("rbm", random_state=0), RATINGS),
     "choices": (EnergyRecommender(feedback="implicit", random_state=0), RATINGS),
     "documents of a frame": (
         DocumentDensity(**_SMALL),
@@ -176,7 +177,7 @@ FITS = {
 
 
 # Kinds whose fit takes no weights of rows.
-WITHOUT_WEIGHTS = "scans", "ratings", "choices"
+WITHOUT_WEIGHTS = "scans", "ratings", "hidden units of ratings", "choices"
 
 
 def results(model, X):

@@ -33,12 +33,14 @@ class EnergyRecommender(RecommendationsMixin, Versioned, BaseEstimator):
 
     Parameters
     ----------
-    energy : str or recipe, default="neighbours"
+    energy : {"neighbours", "rbm"} or recipe, default="neighbours"
         The energy of the ratings of a user:
 
         ``"neighbours"`` couples the items that a user rated: with explicit feedback by
         a normal distribution whose factors are integrated out [2]_, with implicit
-        feedback by couplings of pairs in closed form [3]_ and factors.
+        feedback by couplings of pairs in closed form [3]_ and factors. ``"rbm"`` has
+        hidden units, conditional on which items were rated [1]_; it is for explicit
+        feedback.
     feedback : {"explicit", "implicit"}, default="explicit"
         What the values of ``X`` are. ``"explicit"``: ratings, whose order counts. At
         most 50 distinct ratings are the levels. ``"implicit"``: counts, such as plays.
