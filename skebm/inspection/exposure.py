@@ -42,7 +42,7 @@ def audit_recommendations(estimator, X, *, groups=None, n=20, liked_from=None):
           in the held-out part, to compare.
     """
     held_out = _held_out(estimator, X)
-    n_users = held_out.shape[0]
+    n_users = len(held_out)
     if groups is None:
         groups = np.empty(n_users, dtype=object)
     groups = pd.Series(np.asarray(groups))
