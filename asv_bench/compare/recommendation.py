@@ -73,7 +73,11 @@ def explicit_models():
             s.SVD,
             [
                 {},
-                *combinations(n_factors=[50, 200], reg_all=[0.05, 0.1], n_epochs=[40]),
+                *combinations(
+                    n_factors=[50, 200, 400],
+                    reg_all=[0.05, 0.1, 0.13],
+                    n_epochs=[40, 70],
+                ),
             ],
         ),
         "knn": (
