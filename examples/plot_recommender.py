@@ -133,4 +133,23 @@ fig.tight_layout()
 # The similarity of two films is the correlation of their ratings.
 names, likeness = model.similar_items(comedies[0], n=5)
 print(pd.Series(likeness, names, name=f"similarity to {comedies[0]}").round(2))
+
+# %%
+# What hidden units stand for
+# ---------------------------
+# A restricted Boltzmann machine of ratings has hidden units. A unit that is on adds the
+# energy of its weights to the ratings above the mean, so films of one sign are liked by
+# the same people. Each row has the films with the largest weights of a unit.
+machine = EnergyRecommender("rbm", random_state=0).fit(train)
+weights = machine.energy_.weights
+strongest = np.argsort(-np.abs(weights).sum(axis=0))[:4]
+
+fig, axes = plt.subplots(2, 2, figsize=(7, 5), sharex=True, layout="constrained")
+for unit, ax in zip(strongest, axes.flat, strict=True):
+    order = np.argsort(weights[:, unit])
+    ends = np.concatenate([order[:4], order[-4:]])
+    ax.barh(machine.item_ids_[ends], weights[ends, unit])
+    ax.axvline(0, color="grey", linewidth=1)
+    ax.set_title(f"hidden unit {unit}")
+fig.supxlabel("weight")
 plt.show()
