@@ -200,7 +200,7 @@ class ChoicesRecipe(BaseEstimator):
         Weight of the couplings between pairs of items. 0 leaves them out.
     penalty : float, default=250
         What the couplings are shrunk by. Larger values shrink more.
-    max_items : int, default=8000
+    max_items : int, default=4000
         Only so many of the most popular items have couplings between pairs, since these
         take memory for the square of their number. All items have factors.
     alpha : float, default=10
@@ -228,7 +228,7 @@ class ChoicesRecipe(BaseEstimator):
         gain=6.0,
         coupling=4.0,
         penalty=250.0,
-        max_items=8000,
+        max_items=4000,
         alpha=10.0,
         n_iter=8,
     ):
