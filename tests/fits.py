@@ -168,6 +168,7 @@ FITS = {
     ),
     "ratings": (EnergyRecommender(random_state=0), RATINGS),
     "hidden units of ratings": (EnergyRecommender("rbm", random_state=0), RATINGS),
+    "product of ratings": (EnergyRecommender("both", random_state=0), RATINGS),
     "choices": (EnergyRecommender(feedback="implicit", random_state=0), RATINGS),
     "documents of a frame": (
         DocumentDensity(**_SMALL),
@@ -178,6 +179,7 @@ FITS = {
 
 # Kinds whose fit takes no weights of rows.
 WITHOUT_WEIGHTS = "scans", "ratings", "hidden units of ratings", "choices"
+WITHOUT_WEIGHTS += ("product of ratings",)
 
 
 def results(model, X):

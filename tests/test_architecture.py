@@ -52,6 +52,7 @@ NEIGHBOURS = {
     "energies/images/pretrained.py": {"ridge"},
     "energies/hybrid_recipe.py": {"hybrid"},
     "energies/images/binary_recipe.py": {"ising"},
+    "energies/ratings/both.py": {"neighbours", "rbm"},
     "energies/multi_label.py": {"label_couplings", "rbm"},
     "energies/rbm/class_rbm.py": {"rbm"},
     "energies/rbm/label_rbm.py": {"class_rbm"},

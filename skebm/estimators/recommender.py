@@ -33,13 +33,14 @@ class EnergyRecommender(RecommendationsMixin, Versioned, BaseEstimator):
 
     Parameters
     ----------
-    energy : {"neighbours", "rbm"} or recipe, default="neighbours"
+    energy : {"neighbours", "rbm", "both"} or recipe, default="neighbours"
         The energy of the ratings of a user:
 
         ``"neighbours"`` couples the items that a user rated: with explicit feedback by
         a normal distribution whose factors are integrated out [2]_, with implicit
         feedback by couplings of pairs in closed form [3]_ and factors. ``"rbm"`` has
-        hidden units, conditional on which items were rated [1]_; it is for explicit
+        hidden units, conditional on which items were rated [1]_. ``"both"`` is the
+        product of the two, which takes two fits of each. These two are for explicit
         feedback.
     feedback : {"explicit", "implicit"}, default="explicit"
         What the values of ``X`` are. ``"explicit"``: ratings, whose order counts. At

@@ -6,6 +6,7 @@ from skebm.energies.ratings._exposure import Content, Exposure
 from skebm.energies.ratings._gaussian import Factors
 from skebm.energies.ratings._levels import Levels
 from skebm.energies.ratings._rbm_learning import RatingParameters, RatingScale
+from skebm.energies.ratings.both import Both, BothRecipe, RatingProduct
 from skebm.energies.ratings.choices import Choices, ChoicesRecipe, Choosers
 from skebm.energies.ratings.neighbours import Neighbours, NeighboursRecipe, People
 from skebm.energies.ratings.rbm import Raters, RatingRBM, RatingRBMRecipe
@@ -14,12 +15,15 @@ from skebm.energies.ratings.rbm import Raters, RatingRBM, RatingRBMRecipe
 RATING_ENERGIES: dict = {
     "neighbours": NeighboursRecipe,
     "rbm": RatingRBMRecipe,
+    "both": BothRecipe,
 }
 IMPLICIT_ENERGIES: dict = {"neighbours": ChoicesRecipe}
 
 __all__ = [
     "IMPLICIT_ENERGIES",
     "RATING_ENERGIES",
+    "Both",
+    "BothRecipe",
     "ChoiceFactors",
     "Choices",
     "ChoicesRecipe",
@@ -34,6 +38,7 @@ __all__ = [
     "People",
     "Raters",
     "RatingParameters",
+    "RatingProduct",
     "RatingRBM",
     "RatingRBMRecipe",
     "RatingScale",

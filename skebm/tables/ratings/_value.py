@@ -86,9 +86,15 @@ class Ratings:
 
     def positive(self):
         """Return the ratings above 0."""
-        if (self.values > 0).all():
-            return self
-        keeps = self.values > 0
+        return self if (self.values > 0).all() else self.kept(self.values > 0)
+
+    def kept(self, keeps):
+        """Return some of the ratings, of as many users and items.
+
+        Parameters
+        ----------
+        keeps : ndarray of bool of shape (n_ratings,)
+        """
         indptr = np.append(0, np.cumsum(keeps))[self.indptr]
         parts = indptr, self.items[keeps], self.values[keeps]
         return Ratings(*parts, self.shape, self.levels)
