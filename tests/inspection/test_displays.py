@@ -23,7 +23,7 @@ from skebm.inspection import (
     TrainingCurveDisplay,
 )
 from skebm.metrics import energy_gap, ess, rhat
-from tests.fits import BITS, FITS, FRAME, LABELS, REALS
+from tests.fits import BITS, FITS, FRAME, LABELS, RATINGS, REALS
 from tests.models import heavy
 
 DISPLAYS = {
@@ -36,6 +36,8 @@ DISPLAYS = {
     "curve": lambda m, X: TrainingCurveDisplay.from_estimator(m),
     "samples": lambda m, X: SampleDisplay.from_estimator(m, X, 7, features=[0, 1]),
 }
+# Images and ratings are no rows that could be displayed.
+ROWS = lambda X: X is not RATINGS and np.ndim(X) < 3  # noqa: E731
 # What an estimator lacks for a display.
 LACKS = {
     "pairwise": {"filters"},
@@ -68,15 +70,16 @@ def digits_like():
     return RBMDensity(3, n_iter=4, random_state=0).fit(BITS)
 
 
-def test_curves_of_images():
-    model, images = FITS["images"]
+@pytest.mark.parametrize("kind", ["images", "field of experts"])
+def test_curves_of_images(kind):
+    model, images = FITS[kind]
     display = TrainingCurveDisplay.from_estimator(clone(model).fit(images))
     assert display.figure_ is display.ax_.figure
     plt.close("all")
 
 
 @heavy
-@pytest.mark.parametrize("kind", [kind for kind in FITS if kind != "images"])
+@pytest.mark.parametrize("kind", [k for k, (_, X, *_) in FITS.items() if ROWS(X)])
 def test_every_estimator_has_every_display_or_a_sentence(kind):
     model, *arguments = FITS[kind]
     with warnings.catch_warnings(action="ignore"):
