@@ -105,11 +105,13 @@ FITS = {
     ),
     "pairwise": (EnergyDensity("pairwise", n_iter=2, random_state=0), BITS),
     "perceptron": (
-        EnergyDensity(_MLP, n_iter=2, random_state=0),
+        EnergyDensity(_MLP, n_iter=2, partition=ROUGH_TILT, random_state=0),
         REALS,
     ),
     "chains of a perceptron": (
-        EnergyDensity(_MLP, n_iter=2, objective="pcd", random_state=0),
+        EnergyDensity(
+            _MLP, n_iter=2, objective="pcd", partition=ROUGH_TILT, random_state=0
+        ),
         REALS,
     ),
     "experts": (EBMAnomalyDetector(random_state=0), HOLEY),
