@@ -20,7 +20,7 @@ import resource
 import time
 
 import numpy as np
-from _base import folder
+from _base import folder, peak_memory
 from scipy.sparse import csr_array
 from sklearn.model_selection import KFold
 
@@ -165,7 +165,7 @@ def generated(n, n_users=138_000, n_items=27_000):
 def large(n_ratings):
     """Print the seconds of fits with few sweeps, and the memory."""
     ratings = generated(n_ratings)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_memory() / 1024
     print(f"{ratings.n_ratings} ratings; making them took {peak:.2f} GiB", flush=True)
     for n_iter in (5, 8):
         started, used = time.perf_counter(), processor()
@@ -173,7 +173,7 @@ def large(n_ratings):
         with use_threads(2):
             recipe.fit(ratings, random=Random(0))
         wall, used = time.perf_counter() - started, processor() - used
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        peak = peak_memory() / 1024
         print(f"{n_iter} sweeps: {wall:.0f} s, processor {used:.0f} s, {peak:.2f} GiB")
 
 
