@@ -89,6 +89,12 @@ class FilterBank(LearnsByPatches, Energy):
         spectrum = np.fft.rfft2(self.filters, shape).reshape(len(self.scales[0]), -1)
         return spectrum.real**2 + spectrum.imag**2
 
+    def bound_gain(self):
+        """Bring the gain of all filters together to 1 or below, in place."""
+        gain = self.beyond * self.gains().sum(axis=0).max()
+        if gain > 1:
+            self.coefficients /= np.sqrt(gain)
+
     def curvature(self, sigma, gains=None):
         """Return an upper bound of the curvature of ``sigma ** 2`` times the energy.
 

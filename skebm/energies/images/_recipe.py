@@ -1,5 +1,7 @@
 """The base of recipes of energies of images."""
 
+from numbers import Integral
+
 import numpy as np
 
 from skebm.energies._recipe import Recipe
@@ -26,6 +28,13 @@ class ImageRecipe(Recipe):
     def attributes(self, energy, order):
         """Return the filters."""
         return {"filters_": energy.filters}
+
+    def check_size(self):
+        """Raise a sentence unless filters have a pixel in the middle."""
+        if not isinstance(self.filter_size, Integral) or self.filter_size % 2 != 1:
+            raise ValueError(
+                f"filter_size must be an odd number of pixels; got {self.filter_size}."
+            )
 
     def first_filters(self, random):
         """Return coefficients of filters that together keep the size of an image."""

@@ -1,7 +1,5 @@
 """Fields of experts: Student potentials of learned filters."""
 
-from numbers import Integral
-
 import numpy as np
 
 from skebm.energies.images._filter_bank import FilterBank
@@ -95,9 +93,7 @@ class Experts(FilterBank):
     def project(self):
         """Keep weights above 0, and the gain of all filters at 1 or below."""
         np.maximum(self.weights, _LEAST, out=self.weights)
-        gain = self.beyond * self.gains().sum(axis=0).max()
-        if gain > 1:
-            self.coefficients /= np.sqrt(gain)
+        self.bound_gain()
 
 
 @public("skebm.energies.images")
@@ -120,10 +116,7 @@ class ExpertsRecipe(ImageRecipe):
 
     def build(self, layer, summary, random):
         """Return the energy from which training starts."""
-        if not isinstance(self.filter_size, Integral) or self.filter_size % 2 != 1:
-            raise ValueError(
-                f"filter_size must be an odd number of pixels; got {self.filter_size}."
-            )
+        self.check_size()
         shape = len(self.levels), self.n_filters
         scales = np.full(shape, np.log(self.filter_size / _SCALE), np.float32)
         energy = Experts(

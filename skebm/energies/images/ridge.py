@@ -1,7 +1,5 @@
 """The ridge energy: learned potentials of learned filters, with one lowest image."""
 
-from numbers import Integral
-
 import numpy as np
 
 from skebm.energies.images._filter_bank import FilterBank
@@ -91,9 +89,7 @@ class Ridge(FilterBank):
         """Bring the parameters to where the minimum of data and energy is unique."""
         np.clip(self.slopes, -self.concavity, None, out=self.slopes)
         self.slopes[..., -1] = 0
-        gain = self.beyond * self.gains().sum(axis=0).max()
-        if gain > 1:
-            self.coefficients /= np.sqrt(gain)
+        self.bound_gain()
 
 
 @public("skebm.energies.images")
@@ -122,10 +118,7 @@ class RidgeRecipe(ImageRecipe):
 
     def build(self, layer, summary, random):
         """Return the energy from which training starts."""
-        if not isinstance(self.filter_size, Integral) or self.filter_size % 2 != 1:
-            raise ValueError(
-                f"filter_size must be an odd number of pixels; got {self.filter_size}."
-            )
+        self.check_size()
         n_levels = len(self.levels)
         grid = np.arange(_N_INTERVALS + 1) * _WIDTH
         derivative = _STEEPNESS * grid / (1 + (grid / _SCALE) ** 2)
