@@ -158,6 +158,5 @@ class RecommendationsMixin:
             features = np.tile(self._features.mean(axis=0), (len(ratings), 1))
         else:
             features = None
-        heard = ratings.positive() if ratings.levels is None else ratings
         with use_threads(self.n_jobs):
-            return self.energy_.fold_in(heard, features)
+            return self.energy_.fold_in(ratings.heard, features)

@@ -174,7 +174,7 @@ class EnergyRecommender(RecommendationsMixin, Versioned, BaseEstimator):
         recipe = resolve(self.energy, registry, "energy")
         with use_threads(self.n_jobs):
             energy = recipe.fit(
-                ratings.positive() if ratings.levels is None else ratings,
+                ratings.heard,
                 **features,
                 random=Random.from_state(self.random_state),
                 n_jobs=self.n_jobs,
@@ -183,9 +183,8 @@ class EnergyRecommender(RecommendationsMixin, Versioned, BaseEstimator):
 
     def _set(self, energy, ratings, user_ids, item_ids, user_features):
         """Set the fitted attributes at once."""
-        heard = ratings.positive() if ratings.levels is None else ratings
         with use_threads(self.n_jobs):
-            people = energy.fold_in(heard, user_features)
+            people = energy.fold_in(ratings.heard, user_features)
         fitted = {"energy_": energy, "levels_": ratings.levels, "user_ids_": user_ids}
         fitted["item_counts_"] = ratings.popularity
         fitted |= {"item_ids_": item_ids, "n_features_in_": ratings.shape[1]}
@@ -224,8 +223,7 @@ class EnergyRecommender(RecommendationsMixin, Versioned, BaseEstimator):
             users = users.lengthened(len(new))
         ratings = self._ratings.joined(new)
         with use_threads(self.n_jobs):
-            heard = ratings.positive() if ratings.levels is None else ratings
-            energy = self.energy_.update(heard)
+            energy = self.energy_.update(ratings.heard)
         return self._set(energy, ratings, users.names, self.item_ids_, None)
 
     # -- single ratings ----------------------------------------------------------------
@@ -302,7 +300,7 @@ RatingTable
                 f"{NEW_USER}"
             )
         if self.levels_ is None:
-            parts = self._people, held_out.positive(), self._ratings
+            parts = self._people, held_out.heard, self._ratings
             with use_threads(self.n_jobs):
                 return rank_log_likelihood(self.energy_, *parts)
         log_p = self._log_proba(self._people, held_out.users, held_out.items)

@@ -84,6 +84,11 @@ class Ratings:
         """
         return Ratings.from_csr(self.to_csr()[users], self.levels)
 
+    @property
+    def heard(self):
+        """What energies hear of: all ratings, and of counts those above 0."""
+        return self if self.levels is not None else self.positive()
+
     def positive(self):
         """Return the ratings above 0."""
         return self if (self.values > 0).all() else self.kept(self.values > 0)
