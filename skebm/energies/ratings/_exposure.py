@@ -96,6 +96,22 @@ def design(exposure, content, features):
     return np.column_stack(parts)
 
 
+def designs(exposure, ratings, contents, item_features, user_features):
+    """Return the features of users, and those of items, with a constant each.
+
+    Parameters
+    ----------
+    exposure : Exposure
+    ratings : Ratings
+    contents : tuple of Content or None
+        The scales of the features of items and of users.
+    item_features, user_features : ndarray or None
+    """
+    users = design(exposure.of_users(ratings), contents[1], user_features)
+    items = design(exposure.of_items(ratings), contents[0], item_features)
+    return users, items
+
+
 def _scaled(ratings, shares):
     """Return the matrix of what was rated, in CSR."""
     own = 1 / np.sqrt(np.diff(ratings.indptr) + 1.0)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skebm.energies.ratings._exposure import Content, Exposure, design
+from skebm.energies.ratings._exposure import Content, Exposure, design, designs
 from skebm.energies.ratings._gaussian import Factors, all_pairs, pairs
 from skebm.energies.ratings._gaussian_learning import Learned, with_noise
 from skebm.utils._parallel import blocks
@@ -220,16 +220,13 @@ class Neighbours:
         -------
         Neighbours
         """
-        users = design(self.exposure.of_users(ratings), None, None)
-        items = self.exposure.of_items(ratings)
-        items = design(items, self.contents[0], self.item_features)
+        contents = self.contents[0], None
+        both = designs(self.exposure, ratings, contents, self.item_features, None)
         learned = Learned(self.users, self.items, self.coefficients, self.noise)
         people = self.fold_in(ratings).factors
         learned = learned._replace(users=people)
         for _ in range(_UPDATE_SWEEPS):
-            learned = learned.sweep(
-                ratings, self.centre, (users, items), self.recipe.alpha
-            )
+            learned = learned.sweep(ratings, self.centre, both, self.recipe.alpha)
         return self._with(learned, ratings)
 
     def _with(self, learned, ratings):
@@ -291,21 +288,18 @@ class NeighboursRecipe(BaseEstimator):
         self._validate_params()
         exposure = Exposure.of(ratings, self.n_exposure, random.fold(0).seed())
         contents = Content.of(item_features), Content.of(user_features)
-        designs = (
-            design(exposure.of_users(ratings), contents[1], user_features),
-            design(exposure.of_items(ratings), contents[0], item_features),
-        )
+        both = designs(exposure, ratings, contents, item_features, user_features)
         centre = float(ratings.values.mean()) if ratings.n_ratings else 0.0
-        learned = self._start(ratings, designs, random.fold(1))
+        learned = self._start(ratings, both, random.fold(1))
         for k in range(self.n_iter):
             late = k >= _FIXED_SWEEPS
-            learned = learned.sweep(ratings, centre, designs, self.alpha, late)
+            learned = learned.sweep(ratings, centre, both, self.alpha, late)
         kept = exposure, contents, item_features, self
         users, items, coefficients, noise = learned
         levels = learned.levels(ratings, centre)
         return Neighbours(levels, items, users, coefficients, centre, noise, *kept)
 
-    def _start(self, ratings, designs, random):
+    def _start(self, ratings, both, random):
         """Return small random factors of items, and precisions to begin with."""
         n_users, n_items = ratings.shape
         n = self.n_components + 1
@@ -317,5 +311,5 @@ class NeighboursRecipe(BaseEstimator):
             np.zeros((n_items, n)), 8 / noise * np.eye(n), np.ones(n_items)
         )
         items.mean[:, 1:] = _START * random.normal((n_items, n - 1))
-        coefficients = np.zeros((designs[0].shape[1], n))
+        coefficients = np.zeros((both[0].shape[1], n))
         return Learned(users, items, coefficients, noise)

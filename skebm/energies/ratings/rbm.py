@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from skebm.energies.ratings._exposure import Content, Exposure, design
+from skebm.energies.ratings._exposure import Content, Exposure, design, designs
 from skebm.energies.ratings._rbm_kernels import Rated, fill_log_proba
 from skebm.energies.ratings._rbm_learning import (
     RatingParameters,
@@ -235,9 +235,9 @@ class RatingRBM:
         -------
         RatingRBM
         """
-        users = design(self.exposure.of_users(ratings), None, None)
-        items = self.exposure.of_items(ratings)
-        items = design(items, self.contents[0], self.item_features)
+        contents = self.contents[0], None
+        facts = ratings, contents, self.item_features, None
+        users, items = designs(self.exposure, *facts)
         recipe = clone(self.recipe)
         recipe.learning_rate *= _UPDATE_SHARE
         n_epochs = max(1, round(_UPDATE_SHARE * recipe.n_iter))
@@ -316,8 +316,8 @@ class RatingRBMRecipe(BaseEstimator):
         self._validate_params()
         exposure = Exposure.of(ratings, self.n_exposure, random.fold(0).seed())
         contents = Content.of(item_features), Content.of(user_features)
-        users = design(exposure.of_users(ratings), contents[1], user_features)
-        items = design(exposure.of_items(ratings), contents[0], item_features)
+        facts = ratings, contents, item_features, user_features
+        users, items = designs(exposure, *facts)
         fixed, k = _fixed(ratings), self.n_components
         start = RatingParameters(
             _START * random.fold(1).normal((ratings.shape[1], k)),
