@@ -177,7 +177,6 @@ class EnergyRecommender(RecommendationsMixin, Versioned, BaseEstimator):
                 ratings.heard,
                 **features,
                 random=Random.from_state(self.random_state),
-                n_jobs=self.n_jobs,
             )
         return self._set(energy, ratings, *ids, features["user_features"])
 

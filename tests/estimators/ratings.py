@@ -10,9 +10,7 @@ class MeansRecipe(BaseEstimator):
     def __init__(self, weight=2.0):
         self.weight = weight
 
-    def fit(
-        self, ratings, *, item_features=None, user_features=None, random=None, n_jobs=1
-    ):
+    def fit(self, ratings, *, item_features=None, user_features=None, random=None):
         return MeansEnergy(self.weight, ratings)
 
 

@@ -144,7 +144,7 @@ class BothRecipe(BaseEstimator):
         ratings : Ratings of shape (n_users, n_items)
         random : Random
         **options
-            Features and threads, as for the recipes of both.
+            Features, as for the recipes of both.
 
         Returns
         -------

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 
 from skebm.energies.ratings._choice_factors import ChoiceFactors
 from skebm.energies.ratings._couplings import Couplings
-from skebm.energies.ratings._exposure import Content
+from skebm.energies.ratings._exposure import Content, design
 from skebm.energies.ratings._fold import unpacked
 from skebm.utils._sklearn import Interval
 from skebm.utils._stored import public
@@ -85,13 +85,13 @@ class Choices:
         -------
         Choosers
         """
-        design = _design(len(ratings), self.contents[1], user_features)
+        known = _design(len(ratings), self.contents[1], user_features)
         weights = self.recipe.weights(ratings)
         confidence = self.recipe.confidence
         means, _ = self.factors.users.posterior(
-            design, ratings, weights, self.factors.of_items, confidence, covers=False
+            known, ratings, weights, self.factors.of_items, confidence, covers=False
         )
-        return Choosers(means, design, ratings)
+        return Choosers(means, known, ratings)
 
     # -- pairs -------------------------------------------------------------------------
 
@@ -241,9 +241,7 @@ class ChoicesRecipe(BaseEstimator):
         self.alpha = alpha
         self.n_iter = n_iter
 
-    def fit(
-        self, ratings, *, item_features=None, user_features=None, random, n_jobs=None
-    ):
+    def fit(self, ratings, *, item_features=None, user_features=None, random):
         """Return the energy of choices.
 
         Parameters
@@ -253,8 +251,6 @@ class ChoicesRecipe(BaseEstimator):
         item_features : ndarray of shape (n_items, n_features), default=None
         user_features : ndarray of shape (n_users, n_features), default=None
         random : Random
-        n_jobs : None
-            Ignored: the caller holds the threads.
 
         Returns
         -------
@@ -293,7 +289,4 @@ def _strengths(choices):
 
 def _design(n, content, features):
     """Return a constant and what is known, side by side."""
-    parts = [np.ones((n, 1))]
-    if content is not None:
-        parts.append(content.scaled(features))
-    return np.column_stack(parts)
+    return design(np.empty((n, 0)), content, features)

@@ -295,9 +295,7 @@ class RatingRBMRecipe(BaseEstimator):
         self.learning_rate = learning_rate
         self.n_iter = n_iter
 
-    def fit(
-        self, ratings, *, item_features=None, user_features=None, random, n_jobs=None
-    ):
+    def fit(self, ratings, *, item_features=None, user_features=None, random):
         """Return the energy of ratings.
 
         Parameters
@@ -306,8 +304,6 @@ class RatingRBMRecipe(BaseEstimator):
         item_features : ndarray of shape (n_items, n_features), default=None
         user_features : ndarray of shape (n_users, n_features), default=None
         random : Random
-        n_jobs : None
-            Ignored: the caller holds the threads.
 
         Returns
         -------
