@@ -21,6 +21,7 @@ from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
+import dask
 import numpy as np
 
 from skebm import RBMDensity
@@ -182,9 +183,9 @@ def killed(options):
 class Here:
     """A client that does each task at once, in this process."""
 
-    def submit(self, function, *arguments, pure):
-        """Return the result."""
-        return function(*arguments)
+    def compute(self, tasks, optimize_graph):
+        """Return the results."""
+        return dask.compute(*tasks, scheduler="synchronous")
 
     def gather(self, results):
         """Return the results."""

@@ -294,4 +294,4 @@ def _shard(parts, labels, weights, firsts, cuts, reader, left_out):
         return None
     stack = vstack if issparse(units[0]) else np.concatenate
     weight = None if masses[0] is None else np.concatenate(masses)
-    return Shard(stack(units), weight)
+    return Shard.of(stack(units), weight)

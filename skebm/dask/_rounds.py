@@ -9,6 +9,7 @@ anywhere, with the same result.
 
 from copy import deepcopy
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +18,11 @@ from sklearn.base import clone
 
 from skebm.checkpoints import Place
 from skebm.inference import FreshCompletion
-from skebm.tables.disk import Buffer
 from skebm.updates import Span, visit_rows
 from skebm.utils._clock import Clock
 from skebm.utils._math import fill_average
 from skebm.utils._parallel import use_threads
+from skebm.utils._random import Random
 
 # A shard takes smaller minibatches, so that all of them do as many updates as one
 # machine, but not smaller ones than this: an update takes time for the parameters, too.
@@ -40,6 +41,9 @@ _LARGEST_FACTOR = 4.0
 # and 1.3 and 0.9 nats of likelihood; 280 costs one nat with 8 shards
 # (dask_training.py).
 _MOST_DRIFT = 70.0
+# Updates of a call of a kernel. Ctrl-C does not reach a worker, so a round is one call:
+# after each call a worker waits for its thread that sends and receives.
+_ALL_UPDATES = 1_000_000
 
 
 def updates_of_round(n_shards, factor):
@@ -95,10 +99,18 @@ class Shard(NamedTuple):
     ----------
     units : {ndarray, CSR matrix} of shape (n, n_units)
     weight : ndarray of shape (n,) or None
+    has_holes : bool
     """
 
     units: object
     weight: np.ndarray | None
+    has_holes: bool = False
+
+    @classmethod
+    def of(cls, units, weight):
+        """Return the shard of these rows, after a look for holes."""
+        may_have = not issparse(units) and units.dtype.kind == "f"
+        return cls(units, weight, may_have and bool(np.isnan(units).any()))
 
     @property
     def mass(self):
@@ -161,11 +173,39 @@ class RoundClock(Clock):
 
     def __init__(self, orders):
         super().__init__(orders.n_iter, None)
-        self._before = orders.progress
+        self._before, self.n_at_once = orders.progress, _ALL_UPDATES
+
+    def pace(self, n_updates, seconds):
+        """Do all updates in one call, however long the last call took."""
 
     @property
     def _share_of_time(self):
         return self._before
+
+
+class RowsOfRound:
+    """The rows of a round, which are taken where they are.
+
+    A copy of them takes a twentieth of the time of their updates.
+
+    Parameters
+    ----------
+    units : {ndarray, CSR matrix} of shape (n, n_units)
+        All rows of the shard.
+    numbers : ndarray of int
+        The rows of the round.
+    """
+
+    def __init__(self, units, numbers):
+        self.units, self.numbers = units, numbers
+        self.shape = len(numbers), units.shape[1]
+
+    def __getitem__(self, rows):
+        return self.units[self.numbers[rows]]
+
+    def unpacked(self, batches):
+        """Return all rows of the shard, and where those of the minibatches are."""
+        return self.units, [self.numbers[batch] for batch in batches]
 
 
 class Result(NamedTuple):
@@ -214,8 +254,8 @@ def do_round(training, carried, shard, plan, orders, n_threads=None):
     Result
     """
     training.objective_state, training.optimizer_state = deepcopy(carried)
-    n_rows, rate = shard.units.shape[0], 0.0
-    order = orders.random.fold(0).permutation(n_rows)
+    n_rows, rate, random = shard.units.shape[0], 0.0, orders.random
+    order = _order(random.key, random.stream, random.row, n_rows)
     edges = [n_rows * (orders.number + k) // orders.n_rounds for k in (0, 1)]
     rows = np.sort(order[slice(*edges)])
     if len(rows):
@@ -229,26 +269,29 @@ def do_round(training, carried, shard, plan, orders, n_threads=None):
     return Result(params, average.params, average.count, shard.mass, rate, carried)
 
 
+@lru_cache(maxsize=4)
+def _order(key, stream, row, n_rows):
+    """Return the order in which the rounds of an epoch visit rows."""
+    order = Random(key, stream, row).fold(0).permutation(n_rows)
+    order.setflags(write=False)
+    return order
+
+
 def _visit(training, shard, rows, plan, orders):
     """Visit the rows of a round, and return the last learning rate."""
-    n_rows, X, weight = shard.units.shape[0], shard.units[rows], shard.weight
+    n_rows, weight = shard.units.shape[0], shard.weight
+    X = RowsOfRound(shard.units, rows)
     weight = None if weight is None else weight[rows]
     length, clock = 1 / orders.n_rounds, RoundClock(orders)
     random = orders.random.fold(1, orders.number)
     # The masses of shards count at the average, and not at their steps as well.
     mass = shard.mass * len(rows) / n_rows / -(-len(rows) // plan.batch_size)
     # Values of holes are not carried from round to round.
-    completion = None
-    if not issparse(X):
-        completion = FreshCompletion.of(Buffer(X, _same, rows), plan.kernel)
+    completion = FreshCompletion(X, plan.kernel) if shard.has_holes else None
     start = orders.number * length
     span = Span(orders.epoch, random, completion, 0, 0, start, length, mass)
     place = Place(training, clock, completion, None, None)
     return visit_rows(training, X, weight, plan, span, place)
-
-
-def _same(rows):
-    return rows
 
 
 def averaged(results):
@@ -280,9 +323,14 @@ def settle(training, result):
 
 
 def sent(training):
-    """Return a training without what shards carry, to be sent to them."""
+    """Return a training without what shards carry, and without what rounds do not read.
+
+    Two of them differ only if rounds from them do.
+    """
     return replace(
         training,
+        n_epochs=0,
+        is_last=False,
         shards=(),
         finished={},
         good={},

@@ -3,11 +3,13 @@
 import pickle
 import time
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
+from typing import NamedTuple
 
 import cloudpickle
 import dask
 import numpy as np
+from dask import delayed
 
 from skebm.dask._cluster import Lost, threads_here, workers_of
 from skebm.dask._rounds import (
@@ -21,9 +23,11 @@ from skebm.dask._rounds import (
     updates_of_round,
 )
 
-# Rounds that are submitted together. They follow each other without the client, and
-# a lost worker costs all of them.
+# Rounds that are submitted together. They follow each other without the client.
 _ROUNDS_AHEAD = 16
+# Rounds until the client has fetched again what the shards carry. A lost worker costs
+# all rounds since then, so it is about ten seconds of small models.
+_MOST_ROUNDS = 64
 # The share of ``max_time`` that they take at most, since the time is looked at between.
 _SHARE_OF_TIME = 0.01
 # Dask warns of large arguments. These are sent once for all workers and many rounds.
@@ -119,8 +123,7 @@ class DaskRows:
             orders = [
                 [Orders(epoch, k, *facts, random) for random in randoms] for k in ahead
             ]
-            with dask.config.set(_ANY_SIZE):
-                rate = do_rounds(client, training, plan, shards, orders)
+            rate = do_rounds(client, training, plan, shards, orders)
             if clock.max_time is not None:
                 seconds = (time.perf_counter() - started) / len(ahead)
                 in_time = int(_SHARE_OF_TIME * clock.max_time / seconds)
@@ -130,12 +133,58 @@ class DaskRows:
         return rate
 
 
+class Last(NamedTuple):
+    """The last round that the workers did, from which they can go on by themselves.
+
+    Attributes
+    ----------
+    start : Future
+        The training and the plan, as the client has sent them.
+    means : list of Future
+        Results of the round, whose average the workers go on from.
+    payload : bytes
+        The training and the plan as they stood at the client after the round.
+    n_rounds : int
+        Rounds since the client has last fetched what the shards carry.
+    """
+
+    start: object
+    means: list
+    payload: bytes
+    n_rounds: int
+
+
+class Held(NamedTuple):
+    """What a shard carries, on its worker.
+
+    Attributes
+    ----------
+    result : Future
+        Of the last round of the shard.
+    last : Last
+    is_new : bool
+        Whether the optimizer starts anew, after a rollback.
+    """
+
+    result: object
+    last: Last
+    is_new: bool = False
+
+    def restarted(self, energy, plan):
+        """Return the states after a rollback: the optimizer starts anew."""
+        return self._replace(is_new=True)
+
+
 def do_rounds(client, training, plan, shards, orders):
     """Do rounds one after the other, and return the last learning rate.
 
-    The client sends the training once, and waits for the last round. In between the
-    workers exchange their results. The results of a round leave the memory when those
-    of the next one are there.
+    All of them go to the scheduler as one graph, and the client waits for the last
+    round. In between the workers exchange their results. The results of a round leave
+    the memory when those of the next one are there.
+
+    What shards carry stays on the workers, and so does the last average if the training
+    at the client is still the same. It is fetched now and then, since a lost worker
+    costs all rounds after that.
 
     Parameters
     ----------
@@ -147,25 +196,80 @@ def do_rounds(client, training, plan, shards, orders):
     orders : list of list of Orders
         Of each round and each shard.
     """
-    submit = partial(client.submit, pure=False)
-    # Pickled, they mean nothing to the scheduler, and are the task's own to change.
-    start = submit(_itself, cloudpickle.dumps((sent(training), plan)))
-    results, means = map(cloudpickle.dumps, training.shards), []
+    start, means, results, n_rounds = _begin(training, plan)
+    n_rounds += len(orders)
     for of_round in orders:
         facts = zip(results, shards, map(cloudpickle.dumps, of_round), strict=True)
-        results = [submit(_round, start, means, *fact) for fact in facts]
-        means = results
-        for _ in results:
-            if len(results) <= _FAN_IN or len(means) == 1:
-                break
-            groups = range(0, len(means), _FAN_IN)
-            means = [submit(averaged, means[k : k + _FAN_IN]) for k in groups]
-    carried = [submit(_carried, result) for result in results]
-    mean, carried = client.gather([submit(averaged, means), carried])
+        results = [_task(_round)(start, means, *fact) for fact in facts]
+        means = _roots(results)
+    seen = _task(_seen)(means, results[0])
+    if n_rounds + _ROUNDS_AHEAD > _MOST_ROUNDS:
+        tasks = [seen, *map(_task(_carried), results)]
+        (mean, state), *carried = client.gather(_computed(client, tasks))
+    else:
+        tasks = _computed(client, [seen, start, *means, *results])
+        seen, start, *tasks = tasks
+        means, results = tasks[: len(means)], tasks[len(means) :]
+        mean, state = client.gather(seen)
     settle(training, mean)
+    training.objective_state = state
+    if n_rounds + _ROUNDS_AHEAD <= _MOST_ROUNDS:
+        last = Last(start, means, _payload(training, plan), n_rounds)
+        carried = [Held(result, last) for result in results]
     training.shards = tuple(carried)
-    training.objective_state = carried[0].objective_state
     return mean.rate
+
+
+def _begin(training, plan):
+    """Return what rounds go on from.
+
+    Returns
+    -------
+    start : task
+        The training and the plan.
+    means, results : list
+        Results of the last round, for the average and of each shard.
+    n_rounds : int
+        Rounds since the client has fetched what the shards carry.
+    """
+    before, payload = training.shards, _payload(training, plan)
+    if not isinstance(before[0], Held):
+        return _task(_itself)(payload), [], list(map(cloudpickle.dumps, before)), 0
+    last = before[0].last
+    if last.payload == payload and not before[0].is_new:
+        return last.start, last.means, [held.result for held in before], last.n_rounds
+    start, anew = _task(_itself)(payload), _task(_anew)
+    results = [anew(h.result, start) if h.is_new else h.result for h in before]
+    return start, [], results, last.n_rounds
+
+
+def _payload(training, plan):
+    """Return what rounds read of a training and a plan.
+
+    Pickled, they mean nothing to the scheduler, and are the task's own to change.
+    """
+    return cloudpickle.dumps((sent(training), plan))
+
+
+def _task(function):
+    return delayed(function, pure=False)
+
+
+def _computed(client, tasks):
+    """Return the futures of tasks, which go to the scheduler as one graph."""
+    with dask.config.set(_ANY_SIZE):
+        return client.compute(tasks, optimize_graph=False)
+
+
+def _roots(results):
+    """Return the results of a round, or the few averages that stand for many."""
+    means = results
+    for _ in results:
+        if len(results) <= _FAN_IN or len(means) == 1:
+            break
+        groups = range(0, len(means), _FAN_IN)
+        means = [_task(averaged)(means[k : k + _FAN_IN]) for k in groups]
+    return means
 
 
 def _size(shard):
@@ -187,5 +291,16 @@ def _round(start, means, before, shard, orders):
     return do_round(training, carried, shard, plan, orders, threads_here())
 
 
+def _anew(result, start):
+    """Return the result of a round after a rollback: the optimizer starts anew."""
+    training, plan = pickle.loads(start)
+    return result._replace(carried=result.carried.restarted(training.energy, plan))
+
+
 def _carried(result):
     return result.carried
+
+
+def _seen(means, first):
+    """Return what the client sees after a round: the average, and chains of a shard."""
+    return averaged(means), first.carried.objective_state
