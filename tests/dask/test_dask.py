@@ -133,6 +133,55 @@ def test_rounds_ahead_change_no_bit(client, bits, monkeypatch, n_shards):
     assert_array_equal(rbm.fit(X).components_, ahead.components_)
 
 
+def gathers(client, monkeypatch):
+    """Return the numbers of things that the client fetches at a time, from now on."""
+    gather, counts = client.gather, []
+
+    def counting(futures, **options):
+        counts.append(len(futures) if isinstance(futures, list) else 1)
+        return gather(futures, **options)
+
+    monkeypatch.setattr(client, "gather", counting)
+    return counts
+
+
+def test_states_that_stay_on_workers_change_no_bit(client, bits, monkeypatch):
+    X = da.from_array(bits, chunks=(50, 7))
+    rbm = small(DaskRBMDensity, client=client, n_iter=5, n_shards=3, batch_size=20)
+    counts = gathers(client, monkeypatch)
+    stay = clone(rbm).fit(X)
+    assert counts[-5:] == [1] * 5  # the average, and not three states beside it
+    monkeypatch.setattr(rows_of_cluster, "_MOST_ROUNDS", 0)
+    fetched = rbm.fit(X)
+    assert counts[-5:] == [4] * 5
+    assert_array_equal(fetched.components_, stay.components_)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_rollbacks_of_states_on_workers_change_no_bit(
+    client, bits, monkeypatch, optimizer
+):
+    X = da.from_array(bits, chunks=(50, 7))
+    fits, do_epoch = [], DaskRows.do_epoch
+    for most in (64, 0):
+        done = []
+
+        def diverges_once(self, training, *facts, done=done):
+            done.append(do_epoch(self, training, *facts))
+            if len(done) == 3:
+                next(iter(training.energy.params.values()))[...] = np.nan
+            return done[-1]
+
+        monkeypatch.setattr(rows_of_cluster, "_MOST_ROUNDS", most)
+        monkeypatch.setattr(DaskRows, "do_epoch", diverges_once)
+        rbm = small(DaskRBMDensity, n_iter=4, n_shards=2, optimizer=optimizer)
+        fits.append(rbm.fit(X))
+        assert len(done) == 5
+    rates = fits[0].history_["learning_rate"]
+    assert rates[2] < 0.5 * rates[1]
+    assert_array_equal(fits[1].components_, fits[0].components_)
+
+
 def test_a_worker_lost_between_rounds_changes_no_bit(bits, monkeypatch):
     X = da.from_array(bits, chunks=(50, 7))
     do_round, calls = rows_of_cluster.do_round, []

@@ -5,12 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_matrix
 
 from skebm.dask._parts import shared_out
-from skebm.dask._rounds import Result, averaged, plan_of_shards, updates_of_round
+from skebm.dask._rounds import (
+    Result,
+    RowsOfRound,
+    Shard,
+    averaged,
+    plan_of_shards,
+    updates_of_round,
+)
 from skebm.objectives import PCD
 from skebm.optimizers import SGD, Adam
 from skebm.training import Plan
+from skebm.utils._sparse import dense
 
 
 @pytest.mark.parametrize(
@@ -81,3 +90,23 @@ def test_averages_of_averages_are_averages():
     tree = averaged([averaged(results[:4]), averaged(results[4:])])
     assert_allclose(tree.params["w"], averaged(results).params["w"], atol=1e-6)
     assert tree.mass == averaged(results).mass
+
+
+@pytest.mark.parametrize("stored", [np.asarray, csr_matrix])
+def test_rows_of_a_round_are_those_of_a_copy(stored):
+    whole = np.arange(7.0 * 3).reshape(7, 3)
+    numbers = np.array([1, 4, 5, 6])
+    rows, batch = RowsOfRound(stored(whole), numbers), np.array([3, 0])
+    assert rows.shape == (4, 3)
+    assert_array_equal(dense(rows[batch]), whole[[6, 1]])
+    units, (where,) = rows.unpacked([batch])
+    assert_array_equal(dense(units[where]), whole[[6, 1]])
+
+
+def test_shards_know_their_holes():
+    rows = np.eye(3)
+    assert not Shard.of(rows, None).has_holes
+    assert not Shard.of(rows.astype(np.uint8), None).has_holes
+    assert not Shard.of(csr_matrix(rows), None).has_holes
+    rows[2, 1] = np.nan
+    assert Shard.of(rows, None).has_holes
