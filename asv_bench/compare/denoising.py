@@ -3,6 +3,7 @@
     SKEBM_DATA=... python asv_bench/compare/denoising.py --part train [--minutes 30]
                    [--energy ridge] [--updates 1000]
     SKEBM_DATA=... python asv_bench/compare/denoising.py --part noise [--model FILE]
+                   [--methods skebm BM3D]
     SKEBM_DATA=... python asv_bench/compare/denoising.py --part speed
     SKEBM_DATA=... python asv_bench/compare/denoising.py --part inpainting
     SKEBM_DATA=... python asv_bench/compare/denoising.py --part blur
@@ -79,7 +80,8 @@ def compare_noise(model, arguments):
     """Print the mean PSNR of Set12, for each method and level."""
     images = set12()
     methods = {"skebm": None, **denoisers(images)}
-    for name, method in methods.items():
+    for name in arguments.methods or methods:
+        method = methods[name]
         for seed in range(arguments.seeds if method is None else 1):
             row, seconds = [], []
             for sigma in arguments.levels:
@@ -250,6 +252,7 @@ def main():
     parser.add_argument("--size", type=int, default=7, help="of the filters")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--levels", type=int, nargs="+", default=LEVELS)
+    parser.add_argument("--methods", nargs="+", help="of --part noise; all if left out")
     arguments = parser.parse_args()
     if arguments.part == "train":
         images = np.load(folder() / "images" / "bsd_train.npz")["images"]
