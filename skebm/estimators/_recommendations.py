@@ -76,7 +76,10 @@ class RecommendationsMixin:
         check_is_fitted(self)
         check_positive(n, "n")
         ids = Ids(self.item_ids_, "item")
-        number = int(ids.numbers(item, NEW_ITEM)[0])
+        numbers = ids.numbers(item, NEW_ITEM)
+        if len(numbers) != 1:
+            raise ValueError(f"similar_items takes one item; got {len(numbers)}.")
+        [number] = numbers
         similarity = np.array(self.energy_.similarities(number), dtype=np.float64)
         similarity[number] = -np.inf
         best = np.argsort(-similarity, kind="stable")[: min(n, len(similarity) - 1)]

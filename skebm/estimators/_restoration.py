@@ -13,6 +13,7 @@ from skebm.metrics import psnr, share_right
 from skebm.tables import reader_of, with_levels
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
+from skebm.utils._validation import check_finite
 
 # The noise that score adds if sigma is "auto", as a share of white, and its key.
 _SCORE_NOISE, _KEY = 0.1, 8191
@@ -157,6 +158,8 @@ class RestorationMixin:
     def _maps(self, X, sigma):
         check_is_fitted(self)
         images = self._read(X)
+        if sigma is not None:
+            check_finite(sigma, "sigma")
         level = None if sigma is None else sigma / images.scale
         with use_threads(self.n_jobs):
             planes = images.brightness
@@ -195,6 +198,12 @@ class RestorationMixin:
                 f"X has {len(restored)} images and y has {len(clean.arrays)}. Pass the "
                 "clean image of each noisy one."
             )
+        for k, (one, other) in enumerate(zip(clean.normalised, restored, strict=True)):
+            if one.shape != other.shape:
+                raise ValueError(
+                    f"Image {k} of X has the shape {other.shape}, and that of y has "
+                    f"{one.shape}. Pass the clean image of each noisy one."
+                )
         alike = share_right if clean.is_binary else psnr
         return float(np.mean(list(map(alike, clean.normalised, restored))))
 

@@ -172,6 +172,7 @@ class EnergyRecommender(RecommendationsMixin, Versioned, BaseEstimator):
             ids = X.user_ids, X.item_ids
         registry = RATING_ENERGIES if ratings.levels is not None else IMPLICIT_ENERGIES
         recipe = resolve(self.energy, registry, "energy")
+        self._refuse_other_feedback(recipe)
         with use_threads(self.n_jobs):
             energy = recipe.fit(
                 ratings.heard,
@@ -179,6 +180,14 @@ class EnergyRecommender(RecommendationsMixin, Versioned, BaseEstimator):
                 random=Random.from_state(self.random_state),
             )
         return self._set(energy, ratings, *ids, features["user_features"])
+
+    def _refuse_other_feedback(self, recipe):
+        """Raise a sentence if the recipe is for the other kind of feedback."""
+        if (needed := getattr(recipe, "feedback", self.feedback)) != self.feedback:
+            raise ValueError(
+                f"energy={type(recipe).__name__}(...) is for feedback={needed!r}, but "
+                f"feedback is {self.feedback!r}. Change one of both."
+            )
 
     def _set(self, energy, ratings, user_ids, item_ids, user_features):
         """Set the fitted attributes at once."""

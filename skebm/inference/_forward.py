@@ -1,5 +1,7 @@
 """What is measured of an image: some of its pixels, or linear functions of them."""
 
+from operator import index
+
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
@@ -135,7 +137,13 @@ def check_adjoint(operator):
 def as_operator(operator):
     """Return a linear operator whose adjoint was checked."""
     if not isinstance(operator, LinearOperator):
-        operator = aslinearoperator(operator)
+        try:
+            operator = aslinearoperator(operator)
+        except (TypeError, ValueError):
+            raise TypeError(
+                "operator must be a LinearOperator or a sparse matrix; got "
+                f"{type(operator).__name__}."
+            ) from None
     try:
         check_adjoint(operator)
     except NotImplementedError:
@@ -143,6 +151,19 @@ def as_operator(operator):
             "operator has no adjoint. Give the LinearOperator an rmatvec."
         ) from None
     return operator
+
+
+def _checked_shape(shape):
+    """Return height and width, or raise a sentence."""
+    try:
+        height, width = map(index, shape)
+    except (TypeError, ValueError):
+        height = width = 0
+    if min(height, width) < 1:
+        raise ValueError(
+            f"shape must be the height and width of the restored image; got {shape!r}."
+        )
+    return height, width
 
 
 def forward_of(measured_shape, shape, operator, missing, is_exact):
@@ -158,7 +179,7 @@ def forward_of(measured_shape, shape, operator, missing, is_exact):
     missing : array-like of bool or None
     is_exact : bool
     """
-    shape = measured_shape if shape is None else tuple(shape)
+    shape = measured_shape if shape is None else _checked_shape(shape)
     known = None
     if missing is not None:
         known = ~np.asarray(missing, bool)

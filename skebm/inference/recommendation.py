@@ -70,7 +70,8 @@ def rank_log_likelihood(energy, people, held_out, seen):
         log_p = _dense(energy, people, block)
         here = slice(seen.indptr[block.start], seen.indptr[block.stop])
         log_p[seen.users[here] - block.start, seen.items[here]] = -np.inf
-        log_p -= logsumexp(log_p, axis=1, keepdims=True)
+        with np.errstate(invalid="ignore"):  # of users who saw all items
+            log_p -= logsumexp(log_p, axis=1, keepdims=True)
         here = slice(held_out.indptr[block.start], held_out.indptr[block.stop])
         found = log_p[held_out.users[here] - block.start, held_out.items[here]]
         found = found[found > -np.inf]

@@ -73,7 +73,11 @@ class BitImages(NamedTuple):
         ----------
         sigma : float or array-like of shape (n,)
         """
-        levels, n = np.asarray(sigma, np.float64), len(self.arrays)
+        n = len(self.arrays)
+        try:
+            levels = np.asarray(sigma, np.float64)
+        except (TypeError, ValueError):
+            levels = np.zeros(n)  # refused below
         levels = np.full(n, levels) if levels.ndim == 0 else levels
         if levels.shape != (n,) or not ((levels > 0) & (levels < 0.5)).all():
             raise ValueError(

@@ -117,7 +117,8 @@ class Images(NamedTuple):
         is_array = hasattr(X, "ndim")
         _check_collection(X, is_array, name)
         arrays = [np.asarray(image) for image in X]
-        if missing is not None and np.shape(missing) == arrays[0].shape[:2]:
+        shape = arrays[0].shape[:2]
+        if missing is not None and len(shape) == 2 and np.shape(missing) == shape:
             missing = np.asarray(missing, bool)
             missing = missing.reshape(*missing.shape, *[1] * (arrays[0].ndim - 2))
             arrays = [np.where(missing, arrays[0].dtype.type(0), arrays[0])]
@@ -149,7 +150,11 @@ class Images(NamedTuple):
         sigma : float or array-like of shape (n,)
             In units of the pixels.
         """
-        levels, n = np.asarray(sigma, np.float64), len(self.arrays)
+        n = len(self.arrays)
+        try:
+            levels = np.asarray(sigma, np.float64)
+        except (TypeError, ValueError):
+            levels = np.zeros(n)  # refused below
         levels = np.full(n, levels) if levels.ndim == 0 else levels
         if levels.shape != (n,) or not ((levels > 0) & (levels < np.inf)).all():
             raise ValueError(

@@ -49,6 +49,12 @@ def check_positive(value, name):
         raise ValueError(f"{name} must be a whole number from 1 on; got {value!r}.")
 
 
+def check_finite(value, name):
+    """Raise a sentence if an argument is no finite number above 0."""
+    if not isinstance(value, Real) or not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be a finite number above 0; got {value!r}.")
+
+
 def refuse_paths(X):
     """Raise a sentence if X is a path or a dataset, which few estimators read."""
     if isinstance(X, str | PathLike) or hasattr(X, "get_fragments"):

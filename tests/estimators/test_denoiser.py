@@ -237,3 +237,19 @@ def test_an_image_without_noise_comes_back_as_it_is(fitted):
     mask[4, 5] = True
     half = csr_matrix((np.full(576, 0.5), (np.arange(576), np.arange(576))))
     assert np.isfinite(model.restore(plain, operator=half, mask=mask)).all()
+
+
+WORDS = {
+    "sigma must be a finite number": lambda m, x: m.energy_map(x, sigma="auto"),
+    "above 0; got 0": lambda m, x: m.energy_samples([x], sigma=0),
+    "sigma must be 'auto', a number": lambda m, x: m.restore(x, sigma="zz"),
+    "shape must be the height and width": lambda m, x: m.restore(x, shape=8),
+    "operator must be a LinearOperator": lambda m, x: m.restore(x, operator="blur"),
+    "Image 0 of X has the shape": lambda m, x: m.score([x], [x[:-1]]),
+}
+
+
+@pytest.mark.parametrize("sentence", WORDS)
+def test_wrong_arguments_get_sentences(fitted, sentence):
+    with pytest.raises((ValueError, TypeError), match=sentence):
+        WORDS[sentence](fitted, scene(16, 20, key=3))

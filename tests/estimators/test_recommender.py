@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
+from skebm.energies.ratings import ChoicesRecipe, NeighboursRecipe
 from skebm.estimators.recommender import EnergyRecommender
 from skebm.model_selection import RatingKFold, RatingTable
 from tests.estimators.ratings import MeansRecipe
@@ -197,9 +198,12 @@ CALLS = {
     "user 31 was not in fit. Pass the ratings of new users": lambda m: m.predict(31, 0),
     "user -1 was not in fit": lambda m: m.recommend([-1]),
     "item 13 was not in fit. Refit": lambda m: m.similar_items(13),
+    "similar_items takes one item; got 0": lambda m: m.similar_items([]),
+    "similar_items takes one item; got 2": lambda m: m.similar_items([1, 2]),
     "items is missing": lambda m: m.predict([0, 1]),
     "users has 2 entries, but items has 3": lambda m: m.predict([0, 1], [0, 1, 2]),
     "n must be a whole number": lambda m: m.recommend(n=0),
+    "users must be ids": lambda m: m.predict([{0: 1}], 0),
     "takes one user and one item": lambda m: m.explain([0, 1], 2),
     "the model was fitted to 13": lambda m: m.recommend(csr_array((1, 5))),
     "the rating 7, but": lambda m: m.score(csr_array(np.full((1, N_ITEMS), 7.0))),
@@ -220,3 +224,26 @@ def test_models_are_cloned_and_stored(model):
         clone(model).recommend()
     with pytest.raises(ValueError, match="energy='x' is not known"):
         EnergyRecommender("x").fit(csr_array(np.eye(2)))
+
+
+def test_recipes_are_for_one_kind_of_feedback():
+    X = csr_array([[1.0, 0], [2, 1]])
+    with pytest.raises(ValueError, match=r"feedback='implicit', but .* 'explicit'"):
+        EnergyRecommender(ChoicesRecipe()).fit(X)
+    with pytest.raises(ValueError, match=r"feedback='explicit', but .* 'implicit'"):
+        EnergyRecommender(NeighboursRecipe(), feedback="implicit").fit(X)
+
+
+def test_numbers_whose_squares_overflow_are_refused():
+    X = csr_array([[1.0, 0], [2, 1]])
+    with pytest.raises(ValueError, match=r"ratings as large as 2e\+300"):
+        EnergyRecommender().fit(1e300 * X)
+    with pytest.raises(ValueError, match="item_features has values above"):
+        EnergyRecommender().fit(X, item_features=[[1e300], [0]])
+
+
+def test_nobody_gets_no_recommendations():
+    recipe = NeighboursRecipe(1, n_exposure=1, n_iter=1)
+    model = EnergyRecommender(recipe).fit(csr_array([[1.0, 0], [2, 1]]))
+    items, scores = model.recommend([], n=1)
+    assert items.shape == scores.shape == (0, 1)

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice, repeat
 
-from tests.fuzz.cases import draw
+from tests.fuzz.cases import NAMES, draw
 from tests.fuzz.judge import LIMIT, run
 
 # Seeds that a process runs at a time.
@@ -16,40 +16,40 @@ _CHUNK = 50
 _HANGS = 300
 
 
-def of_seed(seed, limit=LIMIT):
+def of_seed(seed, limit=LIMIT, names=NAMES):
     """Return the estimator's name, and the verdict, method, words and place at the end.
 
     A case whose calls all end right counts by its last call.
     """
     faulthandler.dump_traceback_later(_HANGS, exit=True)
-    case = draw(seed)
+    case = draw(seed, names)
     last = run(case, limit)[-1]
     faulthandler.cancel_dump_traceback_later()
     return case.name, last.verdict, last.call.method, last.words, last.place, last.right
 
 
-def of_seeds(seeds, limit):
+def of_seeds(seeds, limit, names):
     """Return the endings of several seeds."""
-    return [(seed, *of_seed(seed, limit)) for seed in seeds]
+    return [(seed, *of_seed(seed, limit, names)) for seed in seeds]
 
 
-def endings(first, n_cases, jobs, limit):
+def endings(first, n_cases, jobs, limit, names):
     """Yield the endings of ``n_cases`` seeds from ``first`` on."""
     seeds = iter(range(first, first + n_cases))
     chunks = list(iter(lambda: list(islice(seeds, _CHUNK)), []))
     if jobs == 1:
         for chunk in chunks:
             for seed in chunk:
-                yield (seed, *of_seed(seed, limit))
+                yield (seed, *of_seed(seed, limit, names))
         return
     with ProcessPoolExecutor(jobs) as pool:
-        for ends in pool.map(of_seeds, chunks, repeat(limit)):
+        for ends in pool.map(of_seeds, chunks, repeat(limit), repeat(names)):
             yield from ends
 
 
-def show(seed):
+def show(seed, names):
     """Run one case, and print each call with its ending and its traceback."""
-    case = draw(seed)
+    case = draw(seed, names)
     print(case)
     X = next((c.arguments["X"] for c in case.calls if "X" in c.arguments), None)
     print(f"\nThe first table:\n{X!r}\n")
@@ -85,13 +85,14 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds of CPU")
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--show", action="store_true", help="run one seed, and tell")
     options = parser.parse_args()
     if options.show:
-        show(options.seed)
+        show(options.seed, options.only)
         return 0
     arguments = options.seed, options.cases, options.jobs, options.limit
-    return int(summary(*arguments) > 0)
+    return int(summary(*arguments, options.only) > 0)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import clone
 
+from tests.fuzz import images, ratings
 from tests.fuzz.results import WrongResultError, check
 
 # Seconds of CPU that a call may take, with the compilation of what it uses.
@@ -130,7 +131,7 @@ def judged(estimator, call, limit=LIMIT):
         try:
             with limited(limit):
                 result = _made(estimator, call)
-                check(estimator, call, result)
+                _check_of(estimator)(estimator, call, result)
             ending = Ending("result", call)
         except WrongResultError as error:
             ending = Ending("wrong result", call, str(error), call.method, error)
@@ -158,6 +159,13 @@ def noted_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = note
         yield loud
+
+
+def _check_of(estimator):
+    """Return the function that checks results of this estimator."""
+    kinds = {"EnergyDenoiser": images, "EnergyRecommender": ratings}
+    module = kinds.get(type(estimator).__name__)
+    return check if module is None else module.check
 
 
 def _made(estimator, call):
@@ -210,7 +218,7 @@ def _place(frame):
     return "/".join(Path(frame.filename).parts[-3:]) + f":{frame.lineno}"
 
 
-PROBES = ("score_samples", "predict_proba", "transform")
+PROBES = ("score_samples", "predict_proba", "transform", "energy_samples")
 
 
 def _probe(estimator, X):

@@ -157,8 +157,8 @@ def all_pairs(users, items, rows):
     others = right[:, :, None] * right[:, None, :]
     shared = items.covariance.copy()
     shared[:, 0, :] = shared[:, :, 0] = 0.0
-    variance = (
-        covariance.reshape(n_users, -1) @ (others + shared).reshape(len(right), -1).T
-    )
-    variance += outer.reshape(n_users, -1) @ items.covariance.reshape(len(right), -1).T
+    size = mean.shape[1] ** 2
+    both = (others + shared).reshape(len(right), size)
+    variance = covariance.reshape(n_users, size) @ both.T
+    variance += outer.reshape(n_users, size) @ items.covariance.reshape(-1, size).T
     return centre, variance

@@ -132,6 +132,8 @@ class BothRecipe(BaseEstimator):
     rbm : RatingRBMRecipe, default=None
     """
 
+    feedback = "explicit"
+
     def __init__(self, neighbours=None, rbm=None):
         self.neighbours = neighbours
         self.rbm = rbm

@@ -209,6 +209,7 @@ class ChoicesRecipe(BaseEstimator):
         Number of sweeps over the choices.
     """
 
+    feedback = "implicit"
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "confidence": [Interval(Real, 0, None, closed="neither")],

@@ -254,6 +254,7 @@ class NeighboursRecipe(BaseEstimator):
         Number of sweeps over the ratings.
     """
 
+    feedback = "explicit"
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "n_exposure": [Interval(Integral, 1, None, closed="left")],

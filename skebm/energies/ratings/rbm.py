@@ -269,6 +269,7 @@ class RatingRBMRecipe(BaseEstimator):
         Number of epochs.
     """
 
+    feedback = "explicit"
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "n_exposure": [Interval(Integral, 1, None, closed="left")],

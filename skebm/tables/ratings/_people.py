@@ -4,6 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 
+# Larger ratings and features have squares that overflow, or sums of them.
+LARGEST = 1e100
+
 
 class Ids:
     """What users or items are called.
@@ -27,7 +30,12 @@ class Ids:
                 f"{self.what}s must be ids in one dimension; got the shape "
                 f"{asked.shape}."
             )
-        numbers = pd.Index(self.names).get_indexer(pd.Index(asked))
+        try:
+            numbers = pd.Index(self.names).get_indexer(pd.Index(asked))
+        except TypeError:  # such as of dicts
+            raise ValueError(
+                f"{self.what}s must be ids, such as numbers and text; got {names!r}."
+            ) from None
         if (numbers < 0).any():
             name = asked[numbers < 0][0]
             name = name.item() if isinstance(name, np.generic) else name
@@ -95,5 +103,10 @@ def read_features(features, n, name):
         raise ValueError(
             f"{name} has missing or infinite values. Fill them in, as with "
             "sklearn.impute.SimpleImputer."
+        )
+    if features.size and np.abs(features).max() > LARGEST:
+        raise ValueError(
+            f"{name} has values above {LARGEST:g}. Scale them, as with "
+            "sklearn.preprocessing.StandardScaler."
         )
     return features

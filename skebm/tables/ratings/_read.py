@@ -4,6 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skebm.tables.ratings._matrix import canonical, known_cells
+from skebm.tables.ratings._people import LARGEST
 from skebm.tables.ratings._table import RatingTable
 from skebm.tables.ratings._value import Ratings
 
@@ -107,6 +108,11 @@ def _checked_levels(found):
     if not len(found):
         raise ValueError(
             "X has no rating. Stored entries are ratings, and X stores none."
+        )
+    if (largest := np.abs(found).max()) > LARGEST:
+        raise ValueError(
+            f"X holds ratings as large as {largest:g}. Divide them, so that none is "
+            f"above {LARGEST:g}."
         )
     if len(found) > MOST_LEVELS:
         raise ValueError(

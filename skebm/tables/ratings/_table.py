@@ -159,7 +159,10 @@ class RatingTable:
 
     def with_ratings(self, ratings):
         """Return the table with other ratings of the same pairs."""
-        ratings = np.asarray(ratings, dtype=np.float64)
+        try:
+            ratings = np.asarray(ratings, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"y must be numbers; got {ratings!r}.") from None
         if ratings.shape != self.users.shape:
             raise ValueError(
                 f"y has the shape {ratings.shape}, but it must have one rating for "
