@@ -243,7 +243,7 @@ def _check(image, what, name):
     if image.dtype.kind != "f":
         return
     low, high = image.min(), image.max()
-    if not np.isfinite(low + high):
+    if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError(
             f"{what} has pixels that are NaN or infinite. Mark them as unknown by "
             "mask= of restore."

@@ -224,7 +224,9 @@ def draw(dice):
         X, words = np.nan_to_num(X) > 0.5, [*words, "thresholded"]
     calls = [call(dice, X) for _ in range(dice.rng.integers(1, 5))]
     if dice.chance(0.1):
-        model = EnergyDenoiser.pretrained(**{"sigma": dice.pick(VALID["sigma"])})
+        model = EnergyDenoiser.pretrained(
+            sigma=dice.pick(VALID["sigma"]), n_iter=1, patch_size=8
+        )
     elif dice.chance(0.95):
         calls.insert(0, Call("fit", {"X": X, **_of_fit(dice, X)}))
     return model, words, calls
