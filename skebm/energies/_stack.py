@@ -1,9 +1,10 @@
 """The reference of real columns: a stack of mixtures of several sizes and kernels."""
 
 import numpy as np
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 from sklearn.utils.metaestimators import available_if
 
+from skebm.utils._math import log_sum_exp
 from skebm.utils._parallel import map_blocks
 from skebm.utils._resampling import positions
 from skebm.utils._stored import public
@@ -33,7 +34,7 @@ class Kernels:
     def energy(self, x):
         """Return minus the log-density of each row, in nats, float64, shape (n,)."""
         seen = np.ones(x.shape, bool)
-        return -logsumexp(self.log_joint(x, seen), axis=1)
+        return -log_sum_exp(self.log_joint(x, seen))
 
     def grad_x(self, x):
         """Return d energy / d x, of the shape of ``x``."""
@@ -70,7 +71,7 @@ class _KernelsGiven:
 
     def cgf(self, inputs):
         """Return the log-density of the observed cells."""
-        return logsumexp(self.log_joint, axis=1)
+        return log_sum_exp(self.log_joint)
 
     def sample(self, inputs, random):
         """Return the rows with draws of their holes."""
@@ -126,7 +127,7 @@ class Stack:
 
         def of_block(block):
             scores = log_densities(self.parts, x[block]) + self.log_weight
-            return -logsumexp(scores, axis=1)
+            return -log_sum_exp(scores)
 
         return np.concatenate(map_blocks(of_block, len(x), 10_000, size=_BLOCK))
 
@@ -171,7 +172,7 @@ class _StackGiven:
 
     def cgf(self, inputs):
         """Return the log-density of the observed cells."""
-        return logsumexp(self.log_joint, axis=1)
+        return log_sum_exp(self.log_joint)
 
     def sample(self, inputs, random):
         """Return the rows with draws of their holes."""

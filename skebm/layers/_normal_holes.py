@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
 from skebm.utils._addresses import KERNEL
+from skebm.utils._math import log_sum_exp
 from skebm.utils._parallel import map_blocks
 
 # Multiply-adds of a row and a component, for each cube of the number of units.
@@ -53,7 +54,7 @@ class NormalsGiven:
 
     def cgf(self, inputs):
         """Return the log integral of ``exp(inputs @ x - energy(x))`` over the holes."""
-        return logsumexp(self.by_component(inputs)[0], axis=1)
+        return log_sum_exp(self.by_component(inputs)[0])
 
     def mean(self, inputs):
         """Return the rows with the expectations of their holes."""

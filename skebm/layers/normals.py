@@ -1,7 +1,7 @@
 """Real units that are coupled in pairs: one normal distribution, or a mixture."""
 
 import numpy as np
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
 from skebm.layers._components import Components
 from skebm.layers._interpolation import interpolated
@@ -166,7 +166,7 @@ class Normals(Components):
 
     def cgf(self, inputs):
         """Return the log of the integral of ``exp(x @ inputs - energy(x))``."""
-        return logsumexp(self.log_sums(inputs), axis=1)
+        return log_sum_exp(self.log_sums(inputs))
 
     def mean(self, inputs):
         """Return the expectation of ``x`` given its inputs."""

@@ -221,7 +221,8 @@ def exchange(models, drawn, seen, random):
         Chains of each model.
     seen : pair of states
         The same chains as states of the other model: ``seen[0]`` is ``drawn[0]`` as a
-        state of ``models[1]``.
+        state of ``models[1]``. If it is ``drawn``, the models are stages of one
+        interpolation.
     random : Random
 
     Returns
@@ -235,8 +236,12 @@ def exchange(models, drawn, seen, random):
         upper model.
     """
     lower, upper = models
-    up = lower.chain_energy(drawn[0]) - upper.chain_energy(seen[0])
-    down = upper.chain_energy(drawn[1]) - lower.chain_energy(seen[1])
+    if seen is drawn:
+        up, down = (lower.energy_above(upper, chains) for chains in drawn)
+        down = -down
+    else:
+        up = lower.chain_energy(drawn[0]) - upper.chain_energy(seen[0])
+        down = upper.chain_energy(drawn[1]) - lower.chain_energy(seen[1])
     swap = np.log(random.uniform((len(up), 1)))[:, 0] < up + down
     # In the joined states the chains of the neighbour follow the chains of the model.
     rows = np.arange(len(up)) + len(up) * swap

@@ -6,6 +6,7 @@ from skebm.energies import MLP, Hybrid, Independent, Summary
 from skebm.energies._sum import Sum
 from skebm.energies.hybrid import Anchored
 from skebm.layers import Gaussian
+from skebm.samplers._base import exchange
 from skebm.testing import check_energy
 from skebm.utils._random import Random
 
@@ -83,6 +84,14 @@ def test_energy_and_slope_come_from_one_pass(activation, rng):
         stages = [Anchored(start, energy, layer).interpolate(b) for b in (0.3, 0.7)]
         above = stages[0].energy(x) - stages[1].energy(x)
         np.testing.assert_allclose(stages[0].energy_above(stages[1], x), above)
+        # Stages of one interpolation exchange chains as any two models do.
+        pair = [x, x[::-1].copy()]
+        quick, plain = (
+            exchange(stages, pair, seen, Random(3)) for seen in (pair, list(pair))
+        )
+        for one, other in zip(quick[1:], plain[1:], strict=True):
+            np.testing.assert_allclose(one, other)
+        np.testing.assert_array_equal(quick[0], plain[0])
         for model in (energy, stages[0]):
             values, slope = model.energy_and_slope(x)
             np.testing.assert_allclose(values, model.energy(x), rtol=1e-12)
