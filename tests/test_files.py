@@ -1,5 +1,6 @@
 """Files of fitted estimators: skops, pickle and joblib."""
 
+import functools
 import importlib
 import pickle
 import warnings
@@ -25,7 +26,9 @@ from tests.fits import BITS, FITS, REALS, results
 every_fit = pytest.mark.parametrize("kind", FITS)
 
 
+@functools.cache
 def fitted(kind):
+    """Return a fit that tests share, its rows and results. Tests do not change it."""
     model, *arguments = FITS[kind]
     with warnings.catch_warnings(action="ignore"):
         model = clone(model).fit(*arguments)
@@ -99,7 +102,9 @@ def test_states_of_all_samplers_are_trusted(name):
 
 
 def test_skops_model_goes_on():
-    model, X, _ = fitted("frame with holes")
+    model, X = FITS["frame with holes"]
+    with warnings.catch_warnings(action="ignore"):
+        model = clone(model).fit(X)
     data = skops.io.dumps(model)
     again = skops.io.loads(data, trusted=trusted_types())
     with warnings.catch_warnings(action="ignore"):
@@ -109,9 +114,8 @@ def test_skops_model_goes_on():
 
 @every_fit
 def test_version_is_stored_and_compared(kind, monkeypatch):
-    model, *arguments = FITS[kind]
-    with warnings.catch_warnings(action="ignore"):
-        data = pickle.dumps(clone(model).fit(*arguments))
+    model, *_ = fitted(kind)
+    data = pickle.dumps(model)
     with warnings.catch_warnings(action="error"):
         again = pickle.loads(data)
     assert not any("version" in name for name in vars(again))
