@@ -170,12 +170,13 @@ def minimise(energy, level, weight, measured, sigma, forward, start, tol, max_it
 
 def _turned(gradient, change, bend, scale, way):
     """Return the step that follows the step ``way``, which changed the gradient."""
-    if bend <= 0:
-        return -scale * gradient
     scaled = scale * change
-    first = bend / _dot(change, scaled)
+    square = _dot(change, scaled)
+    if bend <= 0 or square == 0:
+        return -scale * gradient
+    first = bend / square
     second = _dot(gradient, way) / bend
-    third = first * (_dot(gradient, scaled) - second * _dot(change, scaled)) / bend
+    third = first * (_dot(gradient, scaled) - second * square) / bend
     dtype = way.dtype.type
     scaled *= dtype(first * second)
     scaled -= dtype(first) * scale * gradient

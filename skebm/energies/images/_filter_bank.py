@@ -86,7 +86,7 @@ class FilterBank(LearnsByPatches, Energy):
     def gains(self):
         """Return the gain of each filter at each frequency, (n_filters, n)."""
         shape = _N_FREQUENCIES, _N_FREQUENCIES
-        spectrum = np.fft.rfft2(self.filters, shape).reshape(len(self.scales[0]), -1)
+        spectrum = np.fft.rfft2(self.filters, shape).reshape(len(self.coefficients), -1)
         return spectrum.real**2 + spectrum.imag**2
 
     def bound_gain(self):

@@ -95,7 +95,7 @@ def _turn(gradient, following, bend, curvature, way):
     _move(gradient, -1.0, following)  # minus the change of the gradient
     square, along = _dot(gradient, gradient), -_dot(gradient, following)
     first, second, third = 1 / curvature, 0.0, 0.0
-    if bend > 0:
+    if bend > 0 and square > 0:
         first = bend / square
         second = _dot(following, way) / bend
         third = first * (along - second * square) / bend
