@@ -15,7 +15,12 @@ from skebm import (
     RBMDensity,
 )
 from skebm.energies import MLP, ClassChain, ClassMLP, RBMRecipe
-from skebm.energies.images import BinaryRecipe, ExpertsRecipe, RidgeRecipe
+from skebm.energies.images import (
+    BinaryRecipe,
+    ExpertsRecipe,
+    PatchRBMRecipe,
+    RidgeRecipe,
+)
 from skebm.objectives import PCD, Hinge
 from skebm.partition import AIS, Auto
 from skebm.samplers import ParallelTempering
@@ -159,6 +164,12 @@ FITS = {
     "field of experts": (
         EnergyDenoiser(
             ExpertsRecipe(4, 3), sigma=0.1, patch_size=8, n_iter=2, random_state=0
+        ),
+        IMAGES,
+    ),
+    "RBM of patches": (
+        EnergyDenoiser(
+            PatchRBMRecipe(4, 3), sigma=0.1, patch_size=8, n_iter=2, random_state=0
         ),
         IMAGES,
     ),

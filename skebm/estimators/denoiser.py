@@ -35,11 +35,13 @@ class EnergyDenoiser(RestorationMixin, TransformerMixin, EnergyEstimator):
 
     Parameters
     ----------
-    energy : {"ridge", "experts", "binary"} or recipe, default="ridge"
+    energy : {"ridge", "experts", "rbm", "binary"} or recipe, default="ridge"
         ``"ridge"`` has learned potentials of learned filters [1]_, so bounded that the
         restored image is the only minimum. ``RidgeRecipe(convex=True)`` is convex on
         its own; see :class:`skebm.energies.images.RidgeRecipe`. ``"experts"`` is a
-        field of experts, whose potentials are those of Student's t. It is not convex.
+        field of experts, whose potentials are those of Student's t. ``"rbm"`` sums the
+        free energies of all patches by a Gaussian RBM, which ``energy_.rbm`` is; see
+        :class:`skebm.energies.images.PatchRBM`. These two are not convex.
 
         ``"binary"`` is for images of two values, such as scans: bool, 0 and 1, or 0 and
         the largest value of an unsigned dtype. It is an Ising grid, whose lowest energy
@@ -93,7 +95,7 @@ class EnergyDenoiser(RestorationMixin, TransformerMixin, EnergyEstimator):
 
     Attributes
     ----------
-    energy_ : Ridge, Experts or GridIsing
+    energy_ : Ridge, Experts, PatchRBM or GridIsing
         The energy. ``energy_.potentials(responses)`` are the potentials of filters.
     filters_ : ndarray of shape (n_filters, size, size), float32
         The filters, but not of ``energy="binary"``.

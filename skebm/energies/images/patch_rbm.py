@@ -195,6 +195,10 @@ class PatchRBMRecipe(ImageRecipe):
         self.filter_size = filter_size
         self.levels = levels
 
+    def attributes(self, energy, order):
+        """Return the filters of hidden units."""
+        return {"filters_": energy.filters[len(energy.precision) :]}
+
     def build(self, layer, summary, random):
         """Return the energy from which training starts."""
         self.check_size()
