@@ -21,7 +21,7 @@ class _Restorations(BaseEstimator):
     """
 
     # Adam suits an exact gradient. This is its learning rate.
-    adam_rate = 0.03
+    adam_rate = 0.01
 
     def init(self, energy, random):
         """Return the state before the first minibatch, which is empty."""

@@ -9,10 +9,10 @@ from skebm.utils._stored import public
 # The derivative of the potential is a linear spline of so many intervals of this width;
 # it is within 0.01 of the derivative, whose largest value is 0.7. Beyond the last
 # interval it is constant.
-_N_INTERVALS, _WIDTH = 160, 0.2
+_N_INTERVALS, _WIDTH = 640, 0.2
 # The first potentials: the weight of a filter, and the scale in standard deviations of
-# the noise. They are the first ones of a ridge.
-_STEEPNESS, _SCALE = 4.0, 1.06
+# the noise. Those that are learned are like them.
+_STEEPNESS, _SCALE = 20.0, 0.19
 # A filter with the least weight does nothing, but can learn.
 _LEAST = 0.001
 

@@ -13,9 +13,9 @@ _N_INTERVALS, _WIDTH = 33, 0.25
 # energy together would be flat there, and their minimum might not be unique. What is
 # left covers filters that are neither even nor odd, at the mirrored edges.
 _CONCAVITY = 0.97
-# The first potentials are those of Cauchy's distribution, with this slope at zero and
-# this scale in standard deviations of the noise.
-_STEEPNESS, _SCALE = 4.0, 1.5
+# The first potentials rise by this slope in the first interval, and bend back as much as
+# they may: so do those that are learned. Patterns of noise end after so many units.
+_STEEPNESS, _SCALE = 30.0, 3.0
 
 
 @public("skebm.energies.images")
@@ -120,16 +120,16 @@ class RidgeRecipe(ImageRecipe):
         """Return the energy from which training starts."""
         self.check_size()
         n_levels = len(self.levels)
-        grid = np.arange(_N_INTERVALS + 1) * _WIDTH
-        derivative = _STEEPNESS * grid / (1 + (grid / _SCALE) ** 2)
-        slopes = np.diff(derivative) / _WIDTH
-        scales = np.full((n_levels, self.n_filters), np.log(self.filter_size))
+        concavity = 0.0 if self.convex else _CONCAVITY
+        slopes = np.full(_N_INTERVALS, -concavity)
+        slopes[0] = _STEEPNESS
+        scales = np.full((n_levels, self.n_filters), np.log(_SCALE * self.filter_size))
         energy = Ridge(
             self.first_filters(random),
             scales.astype(np.float32),
             np.tile(slopes, (n_levels, 1, 1)).astype(np.float32),
             np.array(self.levels) / 255,
-            0.0 if self.convex else _CONCAVITY,
+            concavity,
         )
         energy.project()
         return energy
