@@ -14,6 +14,8 @@ from skebm.utils._parallel import map_parts
 
 # Frequencies at which the gain of filters is computed, in each direction.
 _N_FREQUENCIES = 128
+# The power of gains that stands for the largest one.
+_POWER = 100
 
 
 class FilterBank(LearnsByPatches, Energy):
@@ -94,6 +96,29 @@ class FilterBank(LearnsByPatches, Energy):
         gain = self.beyond * self.gains().sum(axis=0).max()
         if gain > 1:
             self.coefficients /= np.sqrt(gain)
+
+    def along_bound(self, gradient):
+        """Return a gradient in coefficients without what :meth:`bound_gain` undoes.
+
+        The bound takes back a common growth of all filters, and steps of an optimizer
+        that scales them would not see that: they would end where no filter is best. So
+        the gradient is that of a function of filters over the root of their largest
+        gain, where a high power stands for the largest one.
+
+        Parameters
+        ----------
+        gradient : ndarray of the shape of ``coefficients``
+        """
+        shape = _N_FREQUENCIES, _N_FREQUENCIES
+        spectrum = np.fft.rfft2(self.filters, shape)
+        gains = (spectrum.real**2 + spectrum.imag**2).sum(axis=0)
+        shares = (gains / gains.max()) ** _POWER
+        growth = np.fft.irfft2(shares * spectrum, shape)[:, : self.size, : self.size]
+        growth = self._by_coefficient(growth.reshape(len(growth), -1))
+        share = (gradient * self.coefficients).sum() / (
+            growth * self.coefficients
+        ).sum()
+        return (gradient - share * growth).astype(self.dtype)
 
     def curvature(self, sigma, gains=None):
         """Return an upper bound of the curvature of ``sigma ** 2`` times the energy.

@@ -127,10 +127,13 @@ class LearnsByPatches:
         """Return minus the sum of the gradients of the patches by name."""
         parts = zip(sigma, self._map_patches(sums_of, patches), strict=True)
         gradients = [self._pulled(level, sums) for level, sums in parts]
-        return {
+        total = {
             name: -sum(one[name] for one in gradients).astype(self.dtype)
             for name in self.params
         }
+        if "coefficients" in total:
+            total["coefficients"] = self.along_bound(total["coefficients"])
+        return total
 
 
 def _implicit_sums(x, slope, bank):

@@ -13,8 +13,9 @@ _N_INTERVALS, _WIDTH = 33, 0.25
 # energy together would be flat there, and their minimum might not be unique. What is
 # left covers filters that are neither even nor odd, at the mirrored edges.
 _CONCAVITY = 0.97
-# The first potentials rise by this slope in the first interval, and bend back as much as
-# they may: so do those that are learned. Patterns of noise end after so many units.
+# The first potentials rise by this slope in the first interval, and bend back as much
+# as they may: so do those that are learned. This is the standard deviation of the
+# responses to noise, in units of the tables.
 _STEEPNESS, _SCALE = 30.0, 3.0
 
 

@@ -6,7 +6,9 @@ from numpy.testing import assert_allclose
 from scipy.ndimage import correlate
 
 from skebm.energies.images import RidgeRecipe, _learning, _planes
+from skebm.energies.images._filter_bank import FilterBank
 from skebm.energies.images._filters import fill_folded
+from skebm.energies.images._waves import basis
 from skebm.inference import Forward, denoise_planes, minimise, restoration
 from skebm.objectives import Bilevel, NoisePrediction
 from skebm.utils._random import Random
@@ -200,6 +202,7 @@ def test_steps_are_those_of_memoryless_bfgs(energy):
 def test_gradient_is_the_derivative_of_the_loss(energy, monkeypatch, objective):
     monkeypatch.setattr(_learning, "_ADJOINT_TOL", 1e-5)
     monkeypatch.setattr(_learning, "_ADJOINT_STEPS", 500)
+    monkeypatch.setattr(FilterBank, "along_bound", lambda self, gradient: gradient)
     clean = np.stack([image(13, 11, key=k) for k in range(3)])
     random = RANDOM.fold(5)
     weight = np.array([0.2, 0.3, 0.5])
@@ -216,6 +219,26 @@ def test_gradient_is_the_derivative_of_the_loss(energy, monkeypatch, objective):
         value[...] = before
         slope = (losses[0] - losses[1]) / (2 * steps[name])
         assert_allclose((gradient[name] * way).sum(), slope, rtol=0.03, atol=1e-3)
+
+
+def test_gradients_along_the_bound_are_those_of_filters_over_their_gain(energy):
+    way, weights = (
+        RANDOM.fold(7, k).normal(energy.coefficients.shape, np.float64) for k in (0, 1)
+    )
+
+    def loss(coefficients):
+        """Return a linear function of the filters over the root of their gain."""
+        filters = coefficients @ basis(3) / 3
+        spectrum = np.fft.fft2(filters.reshape(-1, 3, 3), (128, 128))
+        gains = (np.abs(spectrum) ** 2).sum(axis=0)
+        return (weights * coefficients).sum() / (gains**100).sum() ** (1 / 200)
+
+    found = energy.along_bound(weights)
+    start, step = energy.coefficients.astype(np.float64), 1e-6
+    slope = (loss(start + step * way) - loss(start - step * way)) / (2 * step)
+    scale = loss(start) / (weights * start).sum()
+    assert_allclose(scale * (found * way).sum(), slope, rtol=1e-4)
+    assert_allclose((found * start).sum(), 0, atol=1e-5)
 
 
 def test_potentials_have_their_derivatives(energy):
