@@ -1,83 +1,82 @@
 """The energy of images by a restricted Boltzmann machine of their patches."""
 
 import numpy as np
-from scipy.optimize import nnls
+from scipy.special import expit, log_ndtr
 
 from skebm.energies.images._filter_bank import FilterBank
 from skebm.energies.images._recipe import ImageRecipe
 from skebm.energies.images._waves import basis
 from skebm.energies.rbm import RBM
-from skebm.layers import Count, Gaussian
-from skebm.utils._math import sigmoid
+from skebm.layers import Bernoulli, Columns, Gaussian, ReLU
 from skebm.utils._stored import public
 
-# Intervals of the derivative of a potential, and their width in standard deviations of
-# the noise. Beyond the last one the derivative is constant.
+# Intervals of the derivative of a potential, and their width in terms of the inputs of
+# rectified units. Beyond the last one the derivative is constant.
 _N_INTERVALS, _WIDTH = 512, 0.25
-# The first potentials are those of Cauchy's distribution, as of a ridge.
-_STEEPNESS, _SCALE = 4.0, 1.5
-# The responses at which hidden units switch at the start, in standard deviations of the
-# noise, and how sharply: the weight times that response. The units at one response are
-# sharp enough to be told from the next ones, and blunt enough for a smooth potential.
-_THRESHOLDS, _SHARPNESS = 2.0 ** np.arange(7), 4.0
-# The least height of a step.
-_LEAST = 0.01
+# The first potentials: the threshold of the rectified units, the thresholds of the
+# binary units, and the share of the slope that each of these takes away. They are near
+# the potentials that a ridge learns. Noise has inputs of this standard deviation, and
+# this factor makes potentials as steep as those.
+_THRESHOLD, _STEPS, _SHARE, _SCALE, _FACTOR = 0.8, (8.0, 20.0, 45.0), 0.25, 20.0, 50.0
+# Patterns with less than this share of the largest precision have no visible unit.
+_LEAST_PRECISION = 1e-9
 
 
 @public("skebm.energies.images")
 class PatchRBM(FilterBank):
-    """The sum over all positions of the free energy of a patch by an RBM.
+    """The sum over all positions of the free energy of a patch by a Gaussian RBM.
 
-    The visible units of the RBM are normal: they are the patterns of the cosine
-    transform of a patch but the constant one, so that brightness has no energy. The
-    hidden units are binomial [1]_: each stands for several binary units that share
-    their weights, so that few weights make a potential with heavy tails. They come in
-    pairs of opposite weights, so an image and its negative have the same energy. The
-    free energy of a patch is quadratic in each pattern, less softplus functions of the
-    responses of the filters: a sum of potentials of filters.
+    The visible units of the RBM are the whitened pixels of a patch, without its mean,
+    so that brightness has no energy. Each filter has two rectified hidden units [1]_
+    and some pairs of binary ones. The weights of a pair are opposite, so an image and
+    its negative have the same energy. Without hidden units, the energy is quadratic in
+    the responses of filters; the rectified units make it linear beyond a threshold, and
+    the binary ones bend it further. So the free energy is a sum of potentials with the
+    shape that edges need, and all of its numbers are of order one.
 
     At a level of noise, the unit of brightness is a multiple of the noise, and the
     energy is multiplied by a factor: patches overlap, and each pixel is in several.
 
     Parameters
     ----------
-    directions : ndarray of shape (n_filters, size ** 2 - 1), float32
-        Filters in terms of the patterns, of length 1.
-    weights, biases : ndarray of shape (n_filters, n_steps), float32
-        The hidden units of filter ``f`` have the weights ``weights[f, j] *
-        directions[f]`` and their opposites, and the biases ``biases[f, j]``.
-    precision : ndarray of shape (size ** 2 - 1,), float32
-        Logarithms of the precisions of the patterns.
+    coefficients : ndarray of shape (n_filters, size ** 2 - 1), float32
+        Filters in terms of the patterns of the cosine transform; see
+        :class:`FilterBank`. The precision of the pixels is the sum of their squares.
+    thresholds : ndarray of shape (n_filters,), float32
+        Logarithms of the thresholds of rectified units, whose biases are their
+        opposites. A threshold is the slope of the potential behind it.
+    shares : ndarray of shape (n_filters, n_steps), float32
+        What part of that slope each pair of binary units takes away, which is its
+        weight: the softmax of these numbers and of 0, which is left.
+    steps : ndarray of shape (n_filters, n_steps), float32
+        Logarithms of the inputs at which binary units are on with probability 1/2.
     units : ndarray of shape (n_levels,), float32
         The unit of brightness is the noise times ``exp(-units)``.
     factors : ndarray of shape (n_levels,), float32
         Logarithms of the factors of the energy.
-    copies : ndarray of int of shape (n_steps,)
-        How many binary units each hidden unit stands for.
     levels : ndarray of shape (n_levels,)
         See :class:`FilterBank`.
 
     References
     ----------
-    .. [1] Y. W. Teh, G. E. Hinton. "Rate-coded restricted Boltzmann machines for face
-       recognition". Advances in Neural Information Processing Systems 13 (2001).
+    .. [1] V. Nair, G. E. Hinton. "Rectified linear units improve restricted Boltzmann
+       machines". ICML 2010.
     """
 
-    def __init__(
-        self, directions, weights, biases, precision, units, factors, copies, levels
-    ):
-        self.directions, self.weights, self.biases = directions, weights, biases
-        self.precision, self.units, self.factors = precision, units, factors
-        self.copies, self.levels = copies, np.asarray(levels, np.float64)
+    def __init__(self, coefficients, thresholds, shares, steps, units, factors, levels):
+        self.coefficients, self.thresholds = coefficients, thresholds
+        self.shares_of_steps, self.steps = shares, steps
+        self.units, self.factors = units, factors
+        self.levels = np.asarray(levels, np.float64)
 
     @property
     def params(self):
-        """The filters, weights and biases of hidden units, and scales."""
+        """The filters, thresholds and weights of hidden units, and scales."""
         return {
-            "directions": self.directions,
-            "weights": self.weights,
-            "biases": self.biases,
-            "precision": self.precision,
+            "coefficients": self.coefficients,
+            "thresholds": self.thresholds,
+            "shares": self.shares_of_steps,
+            "steps": self.steps,
             "units": self.units,
             "factors": self.factors,
         }
@@ -87,28 +86,51 @@ class PatchRBM(FilterBank):
         """Names of the parameters that penalties shrink: none."""
         return ()
 
-    @property
-    def coefficients(self):
-        """One filter for each pattern, and those learned: see :class:`FilterBank`."""
-        patterns = np.diag(np.exp(self.precision / 2))
-        return np.concatenate([patterns, self.directions]) * np.float32(self.size)
+    def _hidden(self):
+        """Return thresholds, weights of binary units, and their thresholds, float64."""
+        threshold = np.exp(self.thresholds.astype(np.float64))[:, None]
+        odds = np.exp(self.shares_of_steps.astype(np.float64))
+        weights = threshold * odds / (1 + odds.sum(axis=1, keepdims=True))
+        return threshold, weights, np.exp(self.steps.astype(np.float64))
 
     @property
-    def size(self):
-        """Height and width of the patches."""
-        return round(np.sqrt(len(self.precision) + 1))
+    def whitening(self):
+        """The matrix that makes visible units of patterns, (n_visible, n_patterns).
+
+        Patterns that no filter responds to have none.
+        """
+        filters = self.coefficients.astype(np.float64) / self.size
+        values, vectors = np.linalg.eigh(filters.T @ filters)
+        kept = values > _LEAST_PRECISION * values[-1]
+        return np.sqrt(values[kept])[:, None] * vectors[:, kept].T
 
     @property
     def rbm(self):
-        """The RBM of the patterns of a patch, in the unit of brightness."""
-        precision = self.precision.astype(np.float64)
-        weights = np.einsum("fw,fj->wfj", self.directions, self.weights)
-        weights = weights.reshape(len(precision), -1)
-        bias = np.tile(self.biases.ravel(), 2).astype(np.float64)
-        copies = np.tile(self.copies, 2 * len(self.directions))
-        hidden = Count(bias, np.zeros(len(bias)), copies)
-        weights = np.concatenate([weights, -weights], axis=1).astype(np.float64)
-        return RBM(Gaussian(np.zeros(len(precision)), precision), hidden, weights)
+        """The RBM of what :meth:`visible` returns."""
+        filters = self.coefficients.astype(np.float64) / self.size
+        weights = np.linalg.pinv(self.whitening).T @ filters.T
+        threshold, scales, steps = self._hidden()
+        binary = (weights[:, :, None] * scales).reshape(len(weights), -1)
+        bias, step = -threshold.ravel(), -(scales * steps).ravel()
+        hidden = Columns([ReLU(np.tile(bias, 2), None), Bernoulli(np.tile(step, 2))])
+        visible = Gaussian(np.zeros(len(weights)), np.zeros(len(weights)))
+        both = weights, -weights, binary, -binary
+        return RBM(visible, hidden, np.concatenate(both, axis=1))
+
+    def visible(self, patches, sigma=None):
+        """Return the visible units of patches at a level of noise.
+
+        Parameters
+        ----------
+        patches : ndarray of shape (n, size, size)
+        sigma : float, default=None
+
+        Returns
+        -------
+        ndarray of shape (n, n_visible), float64
+        """
+        patterns = patches.reshape(len(patches), -1) @ basis(self.size).T
+        return patterns @ self.whitening.T / self.unit(self._middle(sigma))
 
     def unit(self, sigma):
         """Return the unit of brightness at ``sigma``."""
@@ -120,59 +142,77 @@ class PatchRBM(FilterBank):
             factors = self.factors + np.log(np.float32(beta))
         return self.replace({**self.params, "factors": factors})
 
-    def _responses(self):
-        """Return what weights and biases make of the edges of intervals."""
-        grid = np.arange(_N_INTERVALS + 1, dtype=self.dtype) * np.float32(_WIDTH)
-        inputs = self.weights[..., None] * grid
-        return grid, *(sigmoid(self.biases[..., None] + s * inputs) for s in (1, -1))
+    def _derivatives(self):
+        """Return the derivatives of potentials at the edges of intervals.
+
+        Returns
+        -------
+        derivative : ndarray of shape (n_filters, n)
+        by_threshold : ndarray of shape (n_filters, n)
+            Its derivatives in the thresholds of rectified units.
+        by_weight, by_step : ndarray of shape (n_filters, n_steps, n)
+            Its derivatives in the weights and the thresholds of binary units.
+        """
+        v = np.arange(_N_INTERVALS + 1) * _WIDTH
+        threshold, weights, steps = self._hidden()
+        (on, on_slope), (off, off_slope) = (
+            _rectified(s * v - threshold) for s in (1, -1)
+        )
+        weights, ways = weights[..., None], [s * v - steps[..., None] for s in (1, -1)]
+        first, second = (expit(weights * way) for way in ways)
+        bends = first * (1 - first), second * (1 - second)
+        derivative = v - on + off - (weights * (first - second)).sum(axis=1)
+        by_weight = second - first - weights * (bends[0] * ways[0] - bends[1] * ways[1])
+        by_step = weights**2 * (bends[0] - bends[1])
+        return derivative, on_slope - off_slope, by_weight, by_step
 
     def bank(self, sigma):
         """Return the :class:`Bank` of filters and potentials at ``sigma``."""
-        _, on, off = self._responses()
-        derivative = -np.einsum("fj,fji->fi", self.copies * self.weights, on - off)
-        slopes = np.diff(derivative)
+        slopes = np.diff(self._derivatives()[0]).astype(self.dtype)
         slopes[:, -1] = 0
-        quadratic = np.full((len(self.precision), _N_INTERVALS), _WIDTH)
-        slopes = np.concatenate([quadratic, slopes]).astype(self.dtype)
         shares = self.shares(sigma)
         unit, factor = shares @ self.units, shares @ self.factors
         scales = np.full(len(slopes), unit - np.log(_WIDTH), self.dtype)
+        # A response of one interval is one unit of the tables, and potentials are
+        # divided by the square of sigma.
         weight = np.exp(factor + 2 * unit) / _WIDTH
         return self._tables(scales, slopes, sigma, weight)
 
     def _pulled(self, sigma, sums):
-        shares, n = self.shares(sigma), len(self.precision)
-        # A pattern's filter has the length exp(precision / 2).
-        lengths = (sums.filters * self.filters.reshape(sums.filters.shape)).sum(axis=1)
-        grid, on, off = self._responses()
-        # The last interval is flat whatever the parameters.
-        inner = sums.by_slope[n:, :-1]
-        padded = np.pad(inner, [(0, 0), (1, 1)])
-        # The sum over intervals of slopes is one over edges of the derivative.
-        edges = -(padded[:, :-1] - padded[:, 1:])
-        edges = np.concatenate([edges, np.zeros((len(edges), 1))], axis=1)
-        risen, fallen = on * (1 - on), off * (1 - off)
-        by_bias = self.weights * np.einsum("fi,fji->fj", edges, risen - fallen)
-        by_weight = np.einsum("fi,fji->fj", edges, on - off)
-        by_weight += self.weights * np.einsum(
-            "fi,fji->fj", edges * grid, risen + fallen
+        shares = self.shares(sigma)
+        _, by_threshold, by_weight, by_step = self._derivatives()
+        # Slopes are differences of derivatives, and the last one is 0 in any case.
+        edges = -np.diff(np.pad(sums.by_slope[:, :-1], [(0, 0), (1, 1)]))
+        edges = np.pad(edges, [(0, 0), (0, 1)])
+        in_weights, in_steps = (
+            np.einsum("fi,fji->fj", edges, part) for part in (by_weight, by_step)
         )
+        threshold, weights, steps = self._hidden()
+        along = (in_weights * weights).sum(axis=1, keepdims=True)
+        in_threshold = (edges * by_threshold).sum(axis=1) * threshold[:, 0]
         moved, total = sums.moved.sum(), sums.sums.sum()
         return {
-            "directions": sums.filters[n:] @ basis(self.size).T,
-            "weights": self.copies * by_weight,
-            "biases": self.copies * by_bias,
-            "precision": lengths[:n] / 2,
+            "coefficients": self._by_coefficient(sums.filters),
+            "thresholds": in_threshold + along[:, 0],
+            "shares": weights * (in_weights - along / threshold),
+            "steps": in_steps * steps,
             "units": shares * (moved + total),
             "factors": shares * total,
         }
 
+    def along_bound(self, gradient):
+        """Return the gradient itself: filters have no bound."""
+        return gradient
+
     def project(self):
-        """Bring filters to length 1, and the length to the weights."""
-        length = np.sqrt((self.directions**2).sum(axis=1, keepdims=True))
-        length = np.maximum(length, np.finfo(self.dtype).tiny)
-        self.directions /= length
-        self.weights *= length
+        """Leave the parameters as they are: all of them are free."""
+
+
+def _rectified(inputs):
+    """Return the mean of a rectified unit, and the derivative of the mean."""
+    ratio = np.exp(-(inputs**2 + np.log(2 * np.pi)) / 2 - log_ndtr(inputs))
+    mean = inputs + ratio
+    return mean, 1 - mean * ratio
 
 
 @public("skebm.energies.images")
@@ -182,52 +222,32 @@ class PatchRBMRecipe(ImageRecipe):
     Parameters
     ----------
     n_filters : int, default=48
-        Each has eight pairs of hidden units.
-    filter_size : int, default=5
+        Each has a pair of rectified hidden units, and three pairs of binary ones.
+    filter_size : int, default=7
         Height and width of the patches, an odd number of pixels.
     levels : tuple of float, default=(5, 15, 25, 50)
         The noise levels at which units and factors are learned, on the scale of 0 to
         255. All levels share one RBM.
     """
 
-    def __init__(self, n_filters=48, filter_size=5, levels=(5, 15, 25, 50)):
+    def __init__(self, n_filters=48, filter_size=7, levels=(5, 15, 25, 50)):
         self.n_filters = n_filters
         self.filter_size = filter_size
         self.levels = levels
 
-    def attributes(self, energy, order):
-        """Return the filters of hidden units."""
-        return {"filters_": energy.filters[len(energy.precision) :]}
-
     def build(self, layer, summary, random):
         """Return the energy from which training starts."""
         self.check_size()
-        n_waves = self.filter_size**2 - 1
-        copies, weights = _first_steps(min(1, n_waves / self.n_filters))
-        shape = self.n_filters, 1
-        n_levels = len(self.levels)
-        energy = PatchRBM(
+        shape, n_levels = (self.n_filters, len(_STEPS)), len(self.levels)
+        # The odds that lead to these shares.
+        odds = _SHARE / (1 - _SHARE * len(_STEPS))
+        unit = np.log(_SCALE * self.filter_size)
+        return PatchRBM(
             self.first_filters(random),
-            np.tile(weights, shape).astype(np.float32),
-            np.tile(-weights * _THRESHOLDS, shape).astype(np.float32),
-            np.full(n_waves, np.log(_STEEPNESS), np.float32),
-            np.zeros(n_levels, np.float32),
-            np.full(n_levels, -2 * np.log(self.filter_size), np.float32),
-            copies,
+            np.full(self.n_filters, np.log(_THRESHOLD), np.float32),
+            np.full(shape, np.log(odds), np.float32),
+            np.broadcast_to(np.log(_STEPS), shape).astype(np.float32),
+            np.full(n_levels, unit, np.float32),
+            np.full(n_levels, np.log(_FACTOR) - 2 * unit, np.float32),
             np.array(self.levels) / 255,
         )
-        energy.project()
-        return energy
-
-
-def _first_steps(share):
-    """Return copies and weights that leave a share of the potentials of Cauchy."""
-    u = np.arange(0, 1.2 * _THRESHOLDS[-1], _WIDTH)
-    wanted = _STEEPNESS * (u - u / (1 + (u / _SCALE) ** 2))
-    weights = _SHARPNESS / _THRESHOLDS
-    inputs = weights * u[:, None]
-    steps = sigmoid(inputs - _SHARPNESS) - sigmoid(-inputs - _SHARPNESS)
-    importance = 1 / (1 + u)
-    heights, _ = nnls(steps * importance[:, None], wanted * importance)
-    copies = np.maximum(1, np.ceil(share * heights / weights))
-    return copies.astype(int), np.maximum(share * heights, _LEAST) / copies

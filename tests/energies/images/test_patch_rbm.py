@@ -6,7 +6,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.testing import assert_allclose
 
 from skebm.energies.images import PatchRBMRecipe, _learning, _patches
-from skebm.energies.images._waves import basis
 from skebm.inference import restoration
 from skebm.objectives import Bilevel, NoisePrediction
 from skebm.utils._random import Random
@@ -18,13 +17,10 @@ RANDOM = Random.from_state(7)
 @pytest.fixture
 def energy():
     """An energy all of whose parameters differ, with levels around ``SIGMA``."""
-    recipe = PatchRBMRecipe(n_filters=5, filter_size=3, levels=(10, 40))
+    recipe = PatchRBMRecipe(n_filters=9, filter_size=3, levels=(10, 40))
     energy = recipe.build(None, None, RANDOM)
-    for k, (name, value) in enumerate(energy.params.items()):
-        noise = 0.2 * RANDOM.fold(k).normal(value.shape, np.float32)
-        # Hidden units that stand for thousands stay near those of the start.
-        value += noise * (value if name in ("weights", "biases") else 1)
-    energy.project()
+    for k, value in enumerate(energy.params.values()):
+        value += 0.2 * RANDOM.fold(k).normal(value.shape, np.float32)
     return energy
 
 
@@ -36,10 +32,10 @@ def image(*shape, key=0):
 def naive_map(energy, x):
     """Return the free energy of the patch around each pixel, by the RBM."""
     windows = sliding_window_view(np.pad(x, 1, mode="symmetric"), (3, 3))
-    patterns = windows.reshape(-1, 9).astype(np.float64) @ basis(3).T
-    free = energy.rbm.energy(patterns / energy.unit(SIGMA))
+    units = energy.visible(windows.reshape(-1, 3, 3).astype(np.float64), SIGMA)
+    free, flat = energy.rbm.energy(units), np.zeros((1, units.shape[1]))
     factor = np.exp(energy.shares(SIGMA) @ energy.factors)
-    return factor * (free - energy.rbm.energy(np.zeros((1, 8)))).reshape(x.shape)
+    return factor * (free - energy.rbm.energy(flat)).reshape(x.shape)
 
 
 @pytest.mark.parametrize("shape", [(11, 13), (4, 301)])
@@ -48,15 +44,15 @@ def test_energy_is_the_free_energy_of_every_patch(energy, shape):
     expected = naive_map(energy, x)
     found = energy.energy_map(x, SIGMA)
     # The derivative is a spline, a quarter of the noise wide.
-    assert_allclose(found, expected, atol=0.01 * np.ptp(expected))
-    assert np.ptp(expected) > 10
+    assert_allclose(found, expected, atol=0.02 * np.ptp(expected))
+    assert np.ptp(expected) > 1
 
 
 def test_slope_is_the_derivative_of_the_energy(energy):
     x, way, step = image(17, 19).astype(np.float64), image(17, 19, key=1), 3e-3
     ends = [energy.energy(x[None] + s * step * way, SIGMA)[0] for s in (1, -1)]
     slope = energy.grad_x(x[None], SIGMA)[0]
-    assert_allclose((ends[0] - ends[1]) / (2 * step), (slope * way).sum(), rtol=5e-3)
+    assert_allclose((ends[0] - ends[1]) / (2 * step), (slope * way).sum(), rtol=1e-2)
 
 
 def test_brightness_and_the_sign_do_not_matter(energy):
@@ -66,18 +62,26 @@ def test_brightness_and_the_sign_do_not_matter(energy):
     assert_allclose(energy.energy(x[None] + 0.5, SIGMA), value, rtol=1e-3)
 
 
-def test_the_first_potentials_are_those_of_cauchy():
-    """Their derivatives are as those of a ridge, as far as copies are whole."""
-    energy = PatchRBMRecipe(24).build(None, None, RANDOM)
-    edges = np.linspace(0, 30, 500)
-    u = (edges[1:] + edges[:-1]) / 2
-    # The filter of a pattern holds the root of its precision, which is 4.
-    patterns = energy.potentials(2 * edges * SIGMA, SIGMA)[:24]
-    both = patterns + energy.potentials(edges * SIGMA, SIGMA)[24:]
-    found = 25 * np.diff(both, axis=1) / np.diff(edges)
-    assert_allclose(found, np.tile(4 * u / (1 + (u / 1.5) ** 2), (24, 1)), atol=1.3)
-    # Hidden units alone undo nearly all of what the patterns alone do.
-    assert_allclose(found[:, -1], 0, atol=0.01 * 4 * u[-1])
+def test_potentials_bend_from_a_square_to_less_than_a_line(energy):
+    """They never fall, so the energy has a lower bound."""
+    derivative = energy._derivatives()[0]
+    threshold, weights, _ = energy._hidden()
+    assert_allclose(derivative[:, 0], 0, atol=1e-12)
+    assert (derivative[:, 1:] > 0).all()
+    assert_allclose(derivative[:, -1], threshold[:, 0] - weights.sum(axis=1), rtol=0.3)
+    assert (derivative.max(axis=1) < threshold[:, 0] + 1).all()
+
+
+def test_patterns_without_a_filter_have_no_visible_unit():
+    energy = PatchRBMRecipe(5, 3).build(None, None, RANDOM)
+    assert energy.whitening.shape == (5, 8)
+    assert energy.rbm.weights.shape == (5, 5 * 8)
+    assert_allclose(
+        naive_map(energy, image(7, 8)),
+        energy.energy_map(image(7, 8), SIGMA),
+        rtol=0.01,
+        atol=0.01,
+    )
 
 
 def test_restoration_ends_at_a_stationary_point(energy):
@@ -108,7 +112,6 @@ def test_gradient_is_the_derivative_of_the_loss(energy, objective, monkeypatch):
     random, weight = RANDOM.fold(5), np.array([0.2, 0.3, 0.5])
     gradient, _ = objective.gradient(energy, clean, weight, (), random)
     for name, value in energy.params.items():
-        # Across the gradient, kinks of the spline are as large as the slope.
         way, step = np.sign(gradient[name]), 1e-3
         before, losses = value.copy(), []
         for sign in (1, -1):
@@ -117,16 +120,6 @@ def test_gradient_is_the_derivative_of_the_loss(energy, objective, monkeypatch):
         value[...] = before
         slope = (losses[0] - losses[1]) / (2 * step)
         assert_allclose((gradient[name] * way).sum(), slope, rtol=0.03)
-
-
-def test_projection_leaves_the_energy(energy):
-    x = image(9, 11)[None]
-    before = energy.energy(x, SIGMA)
-    energy.directions *= 1.7
-    energy.weights /= 1.7
-    energy.project()
-    assert_allclose((energy.directions**2).sum(axis=1), 1, rtol=1e-5)
-    assert_allclose(energy.energy(x, SIGMA), before, rtol=1e-4)
 
 
 def test_interpolation_scales_the_energy(energy):
