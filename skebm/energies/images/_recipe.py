@@ -5,11 +5,14 @@ from numbers import Integral
 import numpy as np
 
 from skebm.energies._recipe import Recipe
+from skebm.energies.images._waves import basis
 
 # The learning rate of an objective that has none.
 _RATE = 0.001
 # About ten minutes of two cores. More updates still gain some tenths of a decibel.
 _N_UPDATES = 2000
+# Height and width of the small half of wide filters, and the weight of the other half.
+_SMALL, _WIDE = 5, 0.3
 
 
 class ImageRecipe(Recipe):
@@ -37,11 +40,28 @@ class ImageRecipe(Recipe):
             )
 
     def first_filters(self, random):
-        """Return coefficients of filters that together keep the size of an image."""
+        """Return coefficients of the first filters, patterns of the cosine transform.
+
+        All patterns of a small size, or of two sizes if the filters are wide: those of
+        a few pixels in the middle, and the widest ones, which weigh less.
+        """
         n_waves = self.filter_size**2 - 1
+        patterns = np.eye(n_waves, dtype=np.float32)
+        margin = (self.filter_size - _SMALL) // 2
+        if margin > 0 and self.n_filters < n_waves:
+            small = basis(_SMALL)[: self.n_filters // 2].reshape(-1, _SMALL, _SMALL)
+            small = np.pad(small, [(0, 0), (margin, margin), (margin, margin)])
+            small = small.reshape(len(small), -1) @ basis(self.filter_size).T
+            small *= self.filter_size / _SMALL
+            patterns = np.concatenate([small, _WIDE * patterns])
         out = np.zeros((self.n_filters, n_waves), np.float32)
-        np.fill_diagonal(out, 1)
-        if self.n_filters > n_waves:
-            shape = self.n_filters - n_waves, n_waves
-            out[n_waves:] = random.normal(shape) / self.filter_size
+        out[: len(patterns)] = patterns[: self.n_filters]
+        if self.n_filters > len(patterns):
+            shape = self.n_filters - len(patterns), n_waves
+            out[len(patterns) :] = random.normal(shape) / self.filter_size
         return out
+
+
+def responses_to_noise(filters):
+    """Return the standard deviation of the responses to noise of variance 1."""
+    return np.sqrt((filters**2).sum(axis=(1, 2)))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skebm.energies.images._filter_bank import FilterBank
-from skebm.energies.images._recipe import ImageRecipe
+from skebm.energies.images._recipe import ImageRecipe, responses_to_noise
 from skebm.utils._stored import public
 
 # The derivative of the potential is a linear spline of so many intervals of this width;
@@ -118,7 +118,7 @@ class ExpertsRecipe(ImageRecipe):
         """Return the energy from which training starts."""
         self.check_size()
         shape = len(self.levels), self.n_filters
-        scales = np.full(shape, np.log(self.filter_size / _SCALE), np.float32)
+        scales = np.zeros(shape, np.float32)
         energy = Experts(
             self.first_filters(random),
             scales,
@@ -126,4 +126,5 @@ class ExpertsRecipe(ImageRecipe):
             np.array(self.levels) / 255,
         )
         energy.project()
+        scales -= np.log(_SCALE * responses_to_noise(energy.filters))
         return energy

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skebm.energies.images._filter_bank import FilterBank
-from skebm.energies.images._recipe import ImageRecipe
+from skebm.energies.images._recipe import ImageRecipe, responses_to_noise
 from skebm.utils._stored import public
 
 # Intervals of the derivative of a potential, and their width in standard deviations of
@@ -16,7 +16,7 @@ _CONCAVITY = 0.97
 # The first potentials rise by this slope in the first interval, and bend back as much
 # as they may: so do those that are learned. This is the standard deviation of the
 # responses to noise, in units of the tables.
-_STEEPNESS, _SCALE = 30.0, 3.0
+_STEEPNESS, _SCALE = 30.0, 4.0
 
 
 @public("skebm.energies.images")
@@ -124,13 +124,14 @@ class RidgeRecipe(ImageRecipe):
         concavity = 0.0 if self.convex else _CONCAVITY
         slopes = np.full(_N_INTERVALS, -concavity)
         slopes[0] = _STEEPNESS
-        scales = np.full((n_levels, self.n_filters), np.log(_SCALE * self.filter_size))
+        scales = np.zeros((n_levels, self.n_filters), np.float32)
         energy = Ridge(
             self.first_filters(random),
-            scales.astype(np.float32),
+            scales,
             np.tile(slopes, (n_levels, 1, 1)).astype(np.float32),
             np.array(self.levels) / 255,
             concavity,
         )
         energy.project()
+        scales += np.log(_SCALE / responses_to_noise(energy.filters))
         return energy
