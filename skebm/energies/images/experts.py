@@ -12,7 +12,7 @@ from skebm.utils._stored import public
 _N_INTERVALS, _WIDTH = 640, 0.2
 # The first potentials: the weight of a filter, and the scale in standard deviations of
 # the noise. Those that are learned are like them.
-_STEEPNESS, _SCALE = 20.0, 0.19
+_STEEPNESS, _SCALE = 20.0, 0.14
 # A filter with the least weight does nothing, but can learn.
 _LEAST = 0.001
 

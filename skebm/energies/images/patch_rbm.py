@@ -17,7 +17,7 @@ _N_INTERVALS, _WIDTH = 512, 0.25
 # binary units, and the share of the slope that each of these takes away. They are near
 # the potentials that a ridge learns. Noise has inputs of this standard deviation, and
 # this factor makes potentials as steep as those.
-_THRESHOLD, _STEPS, _SHARE, _SCALE, _FACTOR = 0.8, (8.0, 20.0, 45.0), 0.25, 20.0, 50.0
+_THRESHOLD, _STEPS, _SHARE, _SCALE, _FACTOR = 0.8, (8.0, 20.0, 45.0), 0.25, 30.0, 50.0
 # Patterns with less than this share of the largest precision have no visible unit.
 _LEAST_PRECISION = 1e-9
 
@@ -134,7 +134,11 @@ class PatchRBM(FilterBank):
 
     def unit(self, sigma):
         """Return the unit of brightness at ``sigma``."""
-        return sigma * np.exp(-float(self.shares(sigma) @ self.units))
+        return sigma * np.exp(-self._at(sigma, self.units))
+
+    def _at(self, sigma, values):
+        """Return values of levels at ``sigma``."""
+        return float((self.shares(sigma) * values).sum())
 
     def interpolate(self, beta):
         """Return the energy times ``beta``."""
@@ -170,8 +174,7 @@ class PatchRBM(FilterBank):
         """Return the :class:`Bank` of filters and potentials at ``sigma``."""
         slopes = np.diff(self._derivatives()[0]).astype(self.dtype)
         slopes[:, -1] = 0
-        shares = self.shares(sigma)
-        unit, factor = shares @ self.units, shares @ self.factors
+        unit, factor = self._at(sigma, self.units), self._at(sigma, self.factors)
         scales = np.full(len(slopes), unit - np.log(_WIDTH), self.dtype)
         # A response of one interval is one unit of the tables, and potentials are
         # divided by the square of sigma.
