@@ -249,7 +249,7 @@ def main():
     parser.add_argument("--updates", type=int)
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--filters", type=int, default=48)
-    parser.add_argument("--size", type=int, default=7, help="of the filters")
+    parser.add_argument("--size", type=int, help="of the filters")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--levels", type=int, nargs="+", default=LEVELS)
     parser.add_argument("--methods", nargs="+", help="of --part noise; all if left out")
@@ -265,7 +265,9 @@ def main():
             options["max_time"] = None
             print(f"{epochs * (6400 // every) // 16} updates", flush=True)
         kind = IMAGE_ENERGIES[arguments.energy]
-        recipe = kind(n_filters=arguments.filters, filter_size=arguments.size)
+        recipe = kind(n_filters=arguments.filters)
+        if arguments.size:
+            recipe.filter_size = arguments.size
         started = time.process_time()
         model = EnergyDenoiser(recipe, random_state=0, **options).fit(images)
         print(f"{time.process_time() - started:.0f} s of the processor", flush=True)
