@@ -21,6 +21,8 @@ def energy():
     energy = recipe.build(None, None, RANDOM)
     for k, value in enumerate(energy.params.values()):
         value += 0.2 * RANDOM.fold(k).normal(value.shape, np.float32)
+    # Finite differences need potentials that are less sharp than the first ones.
+    energy.units -= 1
     return energy
 
 
@@ -45,7 +47,7 @@ def test_energy_is_the_free_energy_of_every_patch(energy, shape):
     found = energy.energy_map(x, SIGMA)
     # The derivative is a spline, a quarter of the noise wide.
     assert_allclose(found, expected, atol=0.02 * np.ptp(expected))
-    assert np.ptp(expected) > 1
+    assert np.ptp(expected) > 0.5
 
 
 def test_slope_is_the_derivative_of_the_energy(energy):
