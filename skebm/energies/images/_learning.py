@@ -47,7 +47,8 @@ class LearnsByPatches:
     """What a filter bank does for the training: patches are restored, and learned from.
 
     The energy has ``bank``, ``gains``, ``curvature``, ``params``, ``dtype``,
-    ``coefficients`` and ``_pulled(sigma, sums)``, which makes a gradient of sums.
+    ``coefficients``, ``_pulled(sigma, sums)``, which makes a gradient of sums, and
+    ``along_bound(gradient)``, what of the gradient of the filters the bounds allow.
     """
 
     def restoration_pullback(self, noisy, sigma, tol, n_iter):
@@ -131,8 +132,7 @@ class LearnsByPatches:
             name: -sum(one[name] for one in gradients).astype(self.dtype)
             for name in self.params
         }
-        if "coefficients" in total:
-            total["coefficients"] = self.along_bound(total["coefficients"])
+        total["coefficients"] = self.along_bound(total["coefficients"])
         return total
 
 
