@@ -31,12 +31,14 @@ from skebm import (
     DocumentDensity,
     EBMAnomalyDetector,
     EnergyClassifier,
+    EnergyDenoiser,
     EnergyDensity,
     EnergyImputer,
     RBMDensity,
 )
 from skebm.callbacks import Checkpoint, Keeper, resume
 from skebm.energies import ClassMLP
+from skebm.energies.images import RidgeRecipe
 from skebm.objectives import PCD
 from skebm.persistence import trusted_types
 from skebm.utils._record import Record, load
@@ -48,6 +50,7 @@ HOLES = np.where(_rng.random(REALS.shape) < 0.2, np.nan, REALS)
 LABELS = np.arange(len(BITS)) % 3
 SOME = np.where(np.arange(len(BITS)) % 4, -1, LABELS)
 WORDS = _rng.poisson(1.0, (503, 29)) + np.eye(29, dtype=int)[0]
+IMAGES = np.clip(_rng.normal(0, 0.1, (60, 24, 24)).cumsum(axis=2) + 0.5, 0, 1)
 FRAME = pd.DataFrame({"real": HOLES[:, 0], "text": _rng.choice(["x", "y"], 1009)})
 
 # An estimator and the arguments of its fit, of about half a second.
@@ -73,6 +76,10 @@ CASES = {
     ),
     "EnergyImputer": (EnergyImputer(n_components=7, n_iter=5), [FRAME]),
     "EBMAnomalyDetector": (EBMAnomalyDetector("rbm", n_iter=10), [REALS]),
+    "EnergyDenoiser": (
+        EnergyDenoiser(RidgeRecipe(8, 3), patch_size=12, n_iter=3, batch_size=8),
+        [IMAGES],
+    ),
     "DocumentDensity": (DocumentDensity(7, n_iter=5), [WORDS]),
 }
 
