@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 from skebm import EnergyDenoiser
-from skebm.energies.images import RidgeRecipe
+from skebm.energies.images import BinaryRecipe, RidgeRecipe
 from skebm.metrics import psnr
 from skebm.utils._random import Random
 
@@ -35,6 +35,11 @@ def noisy(image, sigma, key=0):
     return image + np.float32(sigma) * RANDOM.fold(99, key).normal(
         image.shape, np.float32
     )
+
+
+def small(**params):
+    """Return an estimator with other parameters of its recipe."""
+    return EnergyDenoiser(clone(SMALL).set_params(**params), patch_size=16)
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +246,15 @@ def test_an_image_without_noise_comes_back_as_it_is(fitted):
 
 WORDS = {
     "sigma must be a finite number": lambda m, x: m.energy_map(x, sigma="auto"),
+    "and sigma is 0.098": lambda m, x: m.energy_map(x, sigma=25 / 255),
+    "n_filters must be": lambda m, x: small(n_filters=0).fit([x]),
+    "filter_size must be": lambda m, x: small(filter_size=1).fit([x]),
+    "levels must be": lambda m, x: small(levels=()).fit([x]),
+    "levels must be standard": lambda m, x: small(levels=(0, 5)).fit([x]),
+    "in rising order": lambda m, x: small(levels=(9, 5)).fit([x]),
+    "n_pixels must be": lambda m, x: EnergyDenoiser(BinaryRecipe(n_pixels=0)).fit(
+        [x > 0.3]
+    ),
     "above 0; got 0": lambda m, x: m.energy_samples([x], sigma=0),
     "sigma must be 'auto', a number": lambda m, x: m.restore(x, sigma="zz"),
     "shape must be the height and width": lambda m, x: m.restore(x, shape=8),

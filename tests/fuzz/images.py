@@ -6,7 +6,12 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from skebm import EnergyDenoiser
-from skebm.energies.images import BinaryRecipe, ExpertsRecipe, RidgeRecipe
+from skebm.energies.images import (
+    BinaryRecipe,
+    ExpertsRecipe,
+    PatchRBMRecipe,
+    RidgeRecipe,
+)
 from tests.fuzz.calls import Call
 from tests.fuzz.results import demand
 
@@ -55,6 +60,7 @@ RECIPES = (
     lambda: RidgeRecipe(2, 3),
     lambda: RidgeRecipe(3, 5, convex=True, levels=(10, 30)),
     lambda: ExpertsRecipe(2, 3),
+    lambda: PatchRBMRecipe(2, 3),
     lambda: BinaryRecipe(4, noise_levels=(0.05, 0.2), context_size=0, n_pixels=999),
     lambda: BinaryRecipe(8, noise_levels=(0.1,), context_size=3, n_pixels=999),
     lambda: "ridge",

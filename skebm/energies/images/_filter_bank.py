@@ -150,8 +150,20 @@ class FilterBank(LearnsByPatches, Energy):
     # -- images ------------------------------------------------------------------------
 
     def _middle(self, sigma):
-        """Return ``sigma``, or the level in the middle."""
-        return self.levels[len(self.levels) // 2] if sigma is None else sigma
+        """Return ``sigma``, or the level in the middle.
+
+        Beyond the levels, potentials do not know what large responses are worth.
+        """
+        if sigma is None:
+            return self.levels[len(self.levels) // 2]
+        least, most = self.levels[0], self.levels[-1]
+        if not 0.99 * least <= sigma <= 1.01 * most:
+            raise ValueError(
+                f"The energy has learned noise from {255 * least:.3g} to "
+                f"{255 * most:.3g} on the scale of 0 to 255, and sigma is "
+                f"{255 * sigma:.3g}. Pass a level of noise between these, or None."
+            )
+        return sigma
 
     def energy(self, x, sigma=None):
         """Return the energy of each image, in nats, float64, shape (n,)."""

@@ -32,11 +32,21 @@ class ImageRecipe(Recipe):
         """Return the filters."""
         return {"filters_": energy.filters}
 
-    def check_size(self):
-        """Raise a sentence unless filters have a pixel in the middle."""
-        if not isinstance(self.filter_size, Integral) or self.filter_size % 2 != 1:
+    def check(self):
+        """Raise a sentence about a parameter that no energy can have."""
+        size, n = self.filter_size, self.n_filters
+        if not isinstance(size, Integral) or size % 2 != 1 or size < 3:
             raise ValueError(
-                f"filter_size must be an odd number of pixels; got {self.filter_size}."
+                f"filter_size must be an odd number of pixels from 3 on; got {size!r}."
+            )
+        if not isinstance(n, Integral) or n < 1:
+            raise ValueError(f"n_filters must be a number from 1 on; got {n!r}.")
+        levels = np.asarray(self.levels, np.float64)
+        rises = levels.ndim == 1 and levels.size and (np.diff(levels) > 0).all()
+        if not rises or not 0 < levels[0] <= levels[-1] < np.inf:
+            raise ValueError(
+                "levels must be standard deviations of noise above 0, in rising order; "
+                f"got {self.levels!r}."
             )
 
     def first_filters(self, random):

@@ -1,5 +1,6 @@
 """The recipe of energies of black-and-white images, learned from clean ones."""
 
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -147,6 +148,10 @@ class BinaryRecipe(Recipe):
         if self.context_size not in _CONTEXTS:
             raise ValueError(
                 f"context_size must be one of {_CONTEXTS}; got {self.context_size!r}."
+            )
+        if not isinstance(self.n_pixels, Integral) or self.n_pixels < 1:
+            raise ValueError(
+                f"n_pixels must be a number from 1 on; got {self.n_pixels!r}."
             )
         levels = np.array(self.noise_levels, np.float64).reshape(-1)
         edges = np.concatenate([[0], levels, [0.5]])

@@ -116,7 +116,7 @@ class ExpertsRecipe(ImageRecipe):
 
     def build(self, layer, summary, random):
         """Return the energy from which training starts."""
-        self.check_size()
+        self.check()
         shape = len(self.levels), self.n_filters
         scales = np.zeros(shape, np.float32)
         energy = Experts(

@@ -240,7 +240,7 @@ class PatchRBMRecipe(ImageRecipe):
 
     def build(self, layer, summary, random):
         """Return the energy from which training starts."""
-        self.check_size()
+        self.check()
         shape, n_levels = (self.n_filters, len(_STEPS)), len(self.levels)
         # The odds that lead to these shares.
         odds = _SHARE / (1 - _SHARE * len(_STEPS))

@@ -119,7 +119,7 @@ class RidgeRecipe(ImageRecipe):
 
     def build(self, layer, summary, random):
         """Return the energy from which training starts."""
-        self.check_size()
+        self.check()
         n_levels = len(self.levels)
         concavity = 0.0 if self.convex else _CONCAVITY
         slopes = np.full(_N_INTERVALS, -concavity)
