@@ -16,6 +16,8 @@ from skebm.utils._parallel import map_parts
 _N_FREQUENCIES = 128
 # The power of gains that stands for the largest one.
 _POWER = 100
+# Bounds of the logarithms of scales, within which no float32 overflows.
+_BOUNDS = -30, 30
 
 
 class FilterBank(LearnsByPatches, Energy):
@@ -138,7 +140,8 @@ class FilterBank(LearnsByPatches, Energy):
         intercept = derivative - values * np.arange(values.shape[1], dtype=values.dtype)
         parts = derivative + values / 2
         value = np.concatenate([start, parts.cumsum(axis=1)[:, :-1]], axis=1)
-        rate = np.exp(scales) / np.float32(sigma)
+        # Much too high learning rates lead beyond these bounds.
+        rate = np.exp(np.clip(scales, *_BOUNDS)) / np.float32(sigma)
         tables = (
             np.ascontiguousarray(np.broadcast_to(t, (len(scales), t.shape[1])))
             for t in (value, intercept, values)

@@ -142,8 +142,8 @@ class PatchRBM(FilterBank):
 
     def interpolate(self, beta):
         """Return the energy times ``beta``."""
-        with np.errstate(divide="ignore"):
-            factors = self.factors + np.log(np.float32(beta))
+        # Levels without a share would make nothing of infinite logarithms.
+        factors = self.factors + np.float32(np.log(max(beta, 1e-30)))
         return self.replace({**self.params, "factors": factors})
 
     def _derivatives(self):
