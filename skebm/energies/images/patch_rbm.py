@@ -17,7 +17,7 @@ _N_INTERVALS, _WIDTH = 512, 0.25
 # binary units, and the share of the slope that each of these takes away. They are near
 # the potentials that a ridge learns. Noise has inputs of this standard deviation, and
 # this factor makes potentials as steep as those.
-_THRESHOLD, _STEPS, _SHARE, _SCALE, _FACTOR = 0.8, (8.0, 20.0, 45.0), 0.25, 30.0, 50.0
+_THRESHOLD, _STEPS, _SHARE, _SCALE, _FACTOR = 0.8, (8.0, 20.0, 45.0), 0.25, 20.0, 50.0
 # Patterns with less than this share of the largest precision have no visible unit.
 _LEAST_PRECISION = 1e-9
 
