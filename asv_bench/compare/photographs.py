@@ -1,6 +1,6 @@
 """Learn the energy of photographs that comes with the package.
 
-    python asv_bench/compare/photographs.py [--minutes 30] [--out FILE]
+    python asv_bench/compare/photographs.py [--minutes 12] [--out FILE]
 
 It needs scikit-image, whose data holds the photographs, and trains in place of
 ``skebm/energies/images/photographs.json``. Each photograph is seen at its own size and
@@ -53,7 +53,7 @@ def halved(image):
 def main():
     """Train, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--minutes", type=float, default=12)
     parser.add_argument("--out", type=Path, default=_TARGET)
     arguments = parser.parse_args()
     denoiser = EnergyDenoiser(
