@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skebm.tables.images import Images, Plane
+from skebm.tables.images import Images, Plane, stacked
 
 _UNIT = "the share of flipped pixels, above 0 and below 0.5"
 
@@ -90,10 +90,10 @@ class BitImages(NamedTuple):
         """Return images made of such planes, in the type in which they came."""
         facts = zip(planes, self.arrays, self.whites, strict=True)
         out = [
-            plane.astype(array.dtype) * array.dtype.type(white)
+            (plane * array.dtype.type(white)).astype(array.dtype)
             for plane, array, white in facts
         ]
-        return np.stack(out) if self.is_array else out
+        return stacked(out) if self.is_array else out
 
     def with_noise(self, levels, random):
         """Return planes of which these shares of pixels are flipped."""

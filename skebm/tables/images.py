@@ -176,7 +176,7 @@ class Images(NamedTuple):
             form.image([next(rest) for _ in range(form.n_planes)])
             for form in self.formats
         ]
-        return np.stack(out) if self.is_array else out
+        return stacked(out) if self.is_array else out
 
     def with_noise(self, levels, random):
         """Return images with noise of these levels, as floats with white at 1."""
@@ -187,6 +187,11 @@ class Images(NamedTuple):
                 zip(self.arrays, self.formats, levels, strict=True)
             )
         ]
+
+
+def stacked(images):
+    """Return images of one dtype as one array, which keeps their byte order, too."""
+    return np.stack(images).astype(images[0].dtype, copy=False)
 
 
 def with_levels(planes, levels):

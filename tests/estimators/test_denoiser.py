@@ -77,6 +77,8 @@ def test_pixels_come_back_as_they_were(fitted):
     stack = fitted.transform(np.stack([image, image[::-1]]))
     assert stack.shape == (2, 33, 29)
     assert_allclose(stack[0], three, atol=1e-6)
+    swapped = np.stack([image, image]).astype(">f4")
+    assert fitted.transform(swapped).dtype == ">f4"
 
 
 def test_images_without_noise_stay(fitted):
