@@ -298,6 +298,12 @@ RatingTable
         float
             Nats a rating. With implicit feedback, an item competes with all items that
             the user had not seen.
+
+        Raises
+        ------
+        ValueError
+            If nothing is left to score: no rating, or no choice that ``fit`` had not
+            seen.
         """
         check_is_fitted(self)
         users = Ids(self.user_ids_, "user")
@@ -310,9 +316,21 @@ RatingTable
         if self.levels_ is None:
             parts = self._people, held_out.heard, self._ratings
             with use_threads(self.n_jobs):
-                return rank_log_likelihood(self.energy_, *parts)
+                score = rank_log_likelihood(self.energy_, *parts)
+            return self._scored(score, "choices that fit had not seen")
+        if not len(held_out.users):
+            return self._scored(np.nan, "ratings")
         log_p = self._log_proba(self._people, held_out.users, held_out.items)
         return float(log_p[np.arange(len(log_p)), held_out.codes].mean())
+
+    def _scored(self, score, what):
+        """Return a score, or raise a sentence if there was nothing to score."""
+        if np.isnan(score):
+            raise ValueError(
+                f"X has no {what}, so there is nothing to score. Hold some out: see "
+                "skebm.model_selection.RatingKFold."
+            )
+        return score
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

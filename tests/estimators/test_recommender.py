@@ -247,3 +247,19 @@ def test_nobody_gets_no_recommendations():
     model = EnergyRecommender(recipe).fit(csr_array([[1.0, 0], [2, 1]]))
     items, scores = model.recommend([], n=1)
     assert items.shape == scores.shape == (0, 1)
+
+
+def test_scores_need_something_to_score():
+    liked = csr_array(np.eye(6) + np.eye(6, k=1))
+    model = EnergyRecommender(feedback="implicit", random_state=0).fit(liked)
+    with pytest.raises(ValueError, match="no choices that fit had not seen"):
+        model.score(liked)
+    stars = EnergyRecommender(random_state=0).fit(3 * liked)
+    with pytest.raises(ValueError, match="X has no ratings"):
+        stars.score(csr_array((6, 6)))
+
+
+def test_ids_that_are_a_table_get_a_sentence():
+    model = EnergyRecommender(random_state=0).fit(csr_array(np.eye(6)))
+    with pytest.raises(ValueError, match="must be ids"):
+        model.recommend([csr_array(np.eye(2)), [1, [2]]])

@@ -24,18 +24,20 @@ class Ids:
 
     def numbers(self, names, remedy):
         """Return the numbers of names, or a sentence about the first unknown one."""
-        asked = np.atleast_1d(np.asarray(names))
-        if asked.ndim != 1:
+        try:
+            asked = np.atleast_1d(np.asarray(names))
+            numbers = None
+            if asked.ndim == 1:
+                numbers = pd.Index(self.names).get_indexer(pd.Index(asked))
+        except (TypeError, ValueError):  # such as of dicts and tables
+            raise ValueError(
+                f"{self.what}s must be ids, such as numbers and text; got {names!r}."
+            ) from None
+        if numbers is None:
             raise ValueError(
                 f"{self.what}s must be ids in one dimension; got the shape "
                 f"{asked.shape}."
             )
-        try:
-            numbers = pd.Index(self.names).get_indexer(pd.Index(asked))
-        except TypeError:  # such as of dicts
-            raise ValueError(
-                f"{self.what}s must be ids, such as numbers and text; got {names!r}."
-            ) from None
         if (numbers < 0).any():
             name = asked[numbers < 0][0]
             name = name.item() if isinstance(name, np.generic) else name
