@@ -17,7 +17,7 @@ _N_FREQUENCIES = 128
 # The power of gains that stands for the largest one.
 _POWER = 100
 # Bounds of the logarithms of scales, within which no float32 overflows.
-_BOUNDS = -30, 30
+BOUNDS = -30, 30
 
 
 class FilterBank(LearnsByPatches, Energy):
@@ -141,7 +141,7 @@ class FilterBank(LearnsByPatches, Energy):
         parts = derivative + values / 2
         value = np.concatenate([start, parts.cumsum(axis=1)[:, :-1]], axis=1)
         # Much too high learning rates lead beyond these bounds.
-        rate = np.exp(np.clip(scales, *_BOUNDS)) / np.float32(sigma)
+        rate = np.exp(np.clip(scales, *BOUNDS)) / np.float32(sigma)
         tables = (
             np.ascontiguousarray(np.broadcast_to(t, (len(scales), t.shape[1])))
             for t in (value, intercept, values)

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import expit, log_ndtr
 
-from skebm.energies.images._filter_bank import FilterBank
+from skebm.energies.images._filter_bank import BOUNDS, FilterBank
 from skebm.energies.images._recipe import ImageRecipe
 from skebm.energies.images._waves import basis
 from skebm.energies.rbm import RBM
@@ -88,10 +88,12 @@ class PatchRBM(FilterBank):
 
     def _hidden(self):
         """Return thresholds, weights of binary units, and their thresholds, float64."""
-        threshold = np.exp(self.thresholds.astype(np.float64))[:, None]
-        odds = np.exp(self.shares_of_steps.astype(np.float64))
-        weights = threshold * odds / (1 + odds.sum(axis=1, keepdims=True))
-        return threshold, weights, np.exp(self.steps.astype(np.float64))
+        threshold, odds, steps = (
+            np.exp(np.clip(values.astype(np.float64), *BOUNDS))
+            for values in (self.thresholds, self.shares_of_steps, self.steps)
+        )
+        weights = threshold[:, None] * odds / (1 + odds.sum(axis=1, keepdims=True))
+        return threshold[:, None], weights, steps
 
     @property
     def whitening(self):

@@ -10,6 +10,8 @@ from skebm.utils._stored import public
 
 # Less than this probability is not told from none.
 _TINY = 1e-12
+# Standard deviations below this one overflow, and mean the same.
+_LEAST_SD = 1e-100
 # The habits of a user are learned as if so many more ratings had been as expected.
 _HABIT_RATINGS = 40.0
 _LEAST_SHARE = 1e-3
@@ -138,7 +140,7 @@ def _thresholds(theta):
 def _loss(theta, mean, scale, codes):
     """Return the mean negative log-likelihood and its gradient."""
     edges = np.concatenate([[-np.inf], _thresholds(theta), [np.inf]])
-    sd = scale * np.exp(theta[-1] / 2)
+    sd = np.maximum(scale * np.exp(theta[-1] / 2), _LEAST_SD)
     below, above = (edges[codes] - mean) / sd, (edges[codes + 1] - mean) / sd
     sign = np.where(below + above > 0, -1.0, 1.0)
     p = np.maximum(sign * (ndtr(sign * above) - ndtr(sign * below)), _TINY)

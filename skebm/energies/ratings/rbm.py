@@ -4,6 +4,7 @@ from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 from sklearn.base import BaseEstimator, clone
 
 from skebm.energies.ratings._exposure import Content, Exposure, design, designs
@@ -213,7 +214,7 @@ class RatingRBM:
         """Return the derivative of an expected rating towards the end of each part."""
         p, t = np.exp(log_p), self.fixed.levels
         apart = p * (self.levels - p @ self.levels)
-        states = 1 / (1 + np.exp(-(inputs + t[:, None] * self.weights[item])))
+        states = expit(inputs + t[:, None] * self.weights[item])
         return pulls @ (apart @ states) + gains * (apart @ t)
 
     def similarities(self, item):

@@ -82,11 +82,14 @@ def _cells(X):
     if isinstance(X, str) or not np.ndim(X):
         return X  # what is no matrix is refused later
     try:
-        array = np.asarray(X, dtype=np.float64)
+        array = np.asarray(X)
+        if array.dtype.kind == "c":
+            raise TypeError
+        array = array.astype(np.float64)
     except (TypeError, ValueError):
         raise ValueError(
-            "X holds text or objects, but ratings of users x items are numbers. Read a "
-            f"frame with one row a rating with {_REPLACED}."
+            "X holds text, objects or complex numbers, but ratings of users x items "
+            f"are real numbers. Read a frame with one row a rating with {_REPLACED}."
         ) from None
     if array.ndim != 2:
         raise ValueError(
