@@ -61,6 +61,12 @@ def _energy(estimator, arguments, result):
         _scores(estimator, arguments, result)
 
 
+def _has_several_labels(estimator, arguments):
+    """Tell whether rows of a classifier have several labels each."""
+    is_classifier = hasattr(estimator, "classes_")
+    return is_classifier and np.ndim(estimator.predict(arguments["X"])) == 2
+
+
 def _by_class(estimator, arguments, result):
     _n_rows(result, arguments["X"])
     demand(result.shape[1:] == estimator.classes_.shape, f"shape {result.shape}")
@@ -70,7 +76,9 @@ def _by_class(estimator, arguments, result):
 def _probabilities(estimator, arguments, result):
     _by_class(estimator, arguments, result)
     demand(((result >= 0) & (result <= 1 + 1e-6)).all(), "no probabilities")
-    demand(np.allclose(result.sum(axis=1), 1, atol=1e-4), "probabilities do not add up")
+    adds_up = np.allclose(result.sum(axis=1), 1, atol=1e-4)
+    several = _has_several_labels(estimator, arguments)
+    demand(adds_up or several, "probabilities do not add up")
 
 
 def _log_probabilities(estimator, arguments, result):
@@ -79,7 +87,8 @@ def _log_probabilities(estimator, arguments, result):
 
 
 def _decisions(estimator, arguments, result):
-    if hasattr(estimator, "classes_") and len(estimator.classes_) > 2:
+    several = _has_several_labels(estimator, arguments)
+    if several or len(getattr(estimator, "classes_", ())) > 2:
         _by_class(estimator, arguments, result)
     else:
         _scores(estimator, arguments, result)
@@ -88,6 +97,9 @@ def _decisions(estimator, arguments, result):
 def _predictions(estimator, arguments, result):
     _n_rows(result, arguments["X"])
     known = getattr(estimator, "classes_", [-1, 1])
+    if np.ndim(result) == 2:
+        demand(result.shape[1] == len(known), f"{result.shape[1]} labels")
+        known, result = [0, 1], np.ravel(result)
     demand(all(label in known for label in result.tolist()), "unknown labels")
 
 
