@@ -205,18 +205,22 @@ def do_rounds(client, training, plan, shards, orders):
     seen = _task(_seen)(means, results[0])
     if n_rounds + _ROUNDS_AHEAD > _MOST_ROUNDS:
         tasks = [seen, *map(_task(_carried), results)]
-        (mean, state), *carried = client.gather(_computed(client, tasks))
+        seen, *carried = client.gather(_computed(client, tasks))
+        rate = _take_over(training, *seen)
     else:
-        tasks = _computed(client, [seen, start, *means, *results])
-        seen, start, *tasks = tasks
+        seen, start, *tasks = _computed(client, [seen, start, *means, *results])
         means, results = tasks[: len(means)], tasks[len(means) :]
-        mean, state = client.gather(seen)
-    settle(training, mean)
-    training.objective_state = state
-    if n_rounds + _ROUNDS_AHEAD <= _MOST_ROUNDS:
+        rate = _take_over(training, *client.gather(seen))
         last = Last(start, means, _payload(training, plan), n_rounds)
         carried = [Held(result, last) for result in results]
     training.shards = tuple(carried)
+    return rate
+
+
+def _take_over(training, mean, objective_state):
+    """Set a training to what the client sees of a round, and return the rate."""
+    settle(training, mean)
+    training.objective_state = objective_state
     return mean.rate
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skebm.tables.images import Images, Plane, stacked
+from skebm.tables.images import Images, Plane, as_levels, stacked
 
 _UNIT = "the share of flipped pixels, above 0 and below 0.5"
 
@@ -74,11 +74,7 @@ class BitImages(NamedTuple):
         sigma : float or array-like of shape (n,)
         """
         n = len(self.arrays)
-        try:
-            levels = np.asarray(sigma, np.float64)
-        except (TypeError, ValueError):
-            levels = np.zeros(n)  # refused below
-        levels = np.full(n, levels) if levels.ndim == 0 else levels
+        levels = as_levels(sigma, n)
         if levels.shape != (n,) or not ((levels > 0) & (levels < 0.5)).all():
             raise ValueError(
                 f"For black-and-white images sigma is {_UNIT}: 'auto', a number, or "

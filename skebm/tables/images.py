@@ -151,11 +151,7 @@ class Images(NamedTuple):
             In units of the pixels.
         """
         n = len(self.arrays)
-        try:
-            levels = np.asarray(sigma, np.float64)
-        except (TypeError, ValueError):
-            levels = np.zeros(n)  # refused below
-        levels = np.full(n, levels) if levels.ndim == 0 else levels
+        levels = as_levels(sigma, n)
         if levels.shape != (n,) or not ((levels > 0) & (levels < np.inf)).all():
             raise ValueError(
                 "sigma must be 'auto', a number above 0, or one such number for each "
@@ -187,6 +183,15 @@ class Images(NamedTuple):
                 zip(self.arrays, self.formats, levels, strict=True)
             )
         ]
+
+
+def as_levels(sigma, n):
+    """Return one level of noise for each image; what is no number becomes 0."""
+    try:
+        levels = np.asarray(sigma, np.float64)
+    except (TypeError, ValueError):
+        return np.zeros(n)
+    return np.full(n, levels) if levels.ndim == 0 else levels
 
 
 def stacked(images):

@@ -14,6 +14,7 @@ from skebm.utils._parallel import map_parts
 
 # Frequencies at which the gain of filters is computed, in each direction.
 _N_FREQUENCIES = 128
+_FREQUENCIES = _N_FREQUENCIES, _N_FREQUENCIES
 # The power of gains that stands for the largest one.
 _POWER = 100
 # Bounds of the logarithms of scales, within which no float32 overflows.
@@ -89,9 +90,8 @@ class FilterBank(LearnsByPatches, Energy):
 
     def gains(self):
         """Return the gain of each filter at each frequency, (n_filters, n)."""
-        shape = _N_FREQUENCIES, _N_FREQUENCIES
-        spectrum = np.fft.rfft2(self.filters, shape).reshape(len(self.coefficients), -1)
-        return spectrum.real**2 + spectrum.imag**2
+        spectrum = np.fft.rfft2(self.filters, _FREQUENCIES)
+        return _squared(spectrum).reshape(len(spectrum), -1)
 
     def bound_gain(self):
         """Bring the gain of all filters together to 1 or below, in place."""
@@ -111,24 +111,34 @@ class FilterBank(LearnsByPatches, Energy):
         ----------
         gradient : ndarray of the shape of ``coefficients``
         """
-        shape = _N_FREQUENCIES, _N_FREQUENCIES
-        spectrum = np.fft.rfft2(self.filters, shape)
-        gains = (spectrum.real**2 + spectrum.imag**2).sum(axis=0)
-        shares = (gains / gains.max()) ** _POWER
-        growth = np.fft.irfft2(shares * spectrum, shape)[:, : self.size, : self.size]
+        spectrum = np.fft.rfft2(self.filters, _FREQUENCIES)
+        gains = _squared(spectrum).sum(axis=0)
+        spectrum *= (gains / gains.max()) ** _POWER
+        growth = np.fft.irfft2(spectrum, _FREQUENCIES)[:, : self.size, : self.size]
         growth = self._by_coefficient(growth.reshape(len(growth), -1))
-        share = (gradient * self.coefficients).sum() / (
-            growth * self.coefficients
-        ).sum()
-        return (gradient - share * growth).astype(self.dtype)
+        along, length = (
+            (part * self.coefficients).sum() for part in (gradient, growth)
+        )
+        return (gradient - along / length * growth).astype(self.dtype)
 
-    def curvature(self, sigma, gains=None):
+    def banks(self, levels):
+        """Return the :class:`Bank` at each level of noise."""
+        return [self.bank(level) for level in levels]
+
+    def _gradients(self, levels, sums):
+        """Return the gradient by name of each of several sums."""
+        return list(map(self._pulled, levels, sums))
+
+    def curvature(self, sigma):
         """Return an upper bound of the curvature of ``sigma ** 2`` times the energy.
 
         At the mirrored edges it is one for filters that are even or odd in each
         direction. Others may exceed it there; banks that were learned do by 3 %.
         """
-        bank, gains = self.bank(sigma), self.gains() if gains is None else gains
+        return self.bound(self.bank(sigma), self.gains())
+
+    def bound(self, bank, gains):
+        """Return the bound of the curvature of a bank, given :meth:`gains`."""
         largest = np.maximum(bank.slope.max(axis=1), 0) * bank.gain * bank.rate
         return self.beyond * float((largest @ gains).max())
 
@@ -239,9 +249,14 @@ class FilterBank(LearnsByPatches, Energy):
             As a share of ``sigma``.
         """
         noisy = np.ascontiguousarray(noisy, dtype=self.dtype)
-        image, facts = noisy.copy(), (self.bank(sigma), 1 + self.curvature(sigma))
+        image, bank = noisy.copy(), self.bank(sigma)
+        facts = bank, 1 + self.bound(bank, self.gains())
         n, norm = restore_patch(noisy, *facts, tol * sigma, n_iter, image)
         return image, n, norm / sigma
 
     def _by_coefficient(self, filters):
         return filters @ basis(self.size).T / self.size
+
+
+def _squared(spectrum):
+    return spectrum.real**2 + spectrum.imag**2

@@ -46,8 +46,8 @@ class Sums(NamedTuple):
 class LearnsByPatches:
     """What a filter bank does for the training: patches are restored, and learned from.
 
-    The energy has ``bank``, ``gains``, ``curvature``, ``params``, ``dtype``,
-    ``coefficients``, ``_pulled(sigma, sums)``, which makes a gradient of sums, and
+    The energy has ``banks``, ``gains``, ``bound``, ``params``, ``dtype``,
+    ``coefficients``, ``_gradients(levels, sums)``, which makes gradients of sums, and
     ``along_bound(gradient)``, what of the gradient of the filters the bounds allow.
     """
 
@@ -74,8 +74,8 @@ class LearnsByPatches:
         """
         noisy = np.ascontiguousarray(noisy, dtype=self.dtype)
         restored, gains = noisy.copy(), self.gains()
-        banks = [self.bank(level) for level in sigma]
-        bounds = [1 + self.curvature(level, gains) for level in sigma]
+        banks = self.banks(sigma)
+        bounds = [1 + self.bound(bank, gains) for bank in banks]
 
         def restore(k):
             facts = banks[k], bounds[k], tol * sigma[k], n_iter
@@ -99,7 +99,7 @@ class LearnsByPatches:
         for :meth:`restoration_pullback`.
         """
         noisy = np.ascontiguousarray(noisy, dtype=self.dtype)
-        banks, means = [self.bank(level) for level in sigma], noisy.copy()
+        banks, means = self.banks(sigma), noisy.copy()
 
         def subtract(k):
             means[k] -= slope_of(noisy[k], banks[k])
@@ -126,8 +126,7 @@ class LearnsByPatches:
 
     def _gradient(self, sums_of, sigma, patches):
         """Return minus the sum of the gradients of the patches by name."""
-        parts = zip(sigma, self._map_patches(sums_of, patches), strict=True)
-        gradients = [self._pulled(level, sums) for level, sums in parts]
+        gradients = self._gradients(sigma, self._map_patches(sums_of, patches))
         total = {
             name: -sum(one[name] for one in gradients).astype(self.dtype)
             for name in self.params

@@ -9,7 +9,7 @@ from skebm.energies.images._waves import basis
 
 # The learning rate of an objective that has none.
 _RATE = 0.001
-# About ten minutes of two cores. More updates still gain some tenths of a decibel.
+# About ten minutes of two cores. More updates gain hundredths of a decibel.
 _N_UPDATES = 2000
 # Height and width of the small half of wide filters, and the weight of the other half.
 _SMALL, _WIDE = 5, 0.3
@@ -19,6 +19,11 @@ class ImageRecipe(Recipe):
     """Base of recipes of energies of images."""
 
     monitor, is_shrunk = "images", False
+
+    def __init__(self, n_filters=48, filter_size=7, levels=(5, 15, 25, 50)):
+        self.n_filters = n_filters
+        self.filter_size = filter_size
+        self.levels = levels
 
     def learning_rate(self, layer, summary, objective, optimizer):
         """Return the learning rate that ``"auto"`` stands for."""

@@ -109,11 +109,6 @@ class ExpertsRecipe(ImageRecipe):
         The noise levels at which parameters are learned, on the scale of 0 to 255.
     """
 
-    def __init__(self, n_filters=48, filter_size=7, levels=(5, 15, 25, 50)):
-        self.n_filters = n_filters
-        self.filter_size = filter_size
-        self.levels = levels
-
     def build(self, layer, summary, random):
         """Return the energy from which training starts."""
         self.check()

@@ -1,7 +1,7 @@
 """The energy of images by a restricted Boltzmann machine of their patches."""
 
 import numpy as np
-from scipy.special import expit, log_ndtr
+from scipy.special import expit
 
 from skebm.energies.images._filter_bank import BOUNDS, FilterBank
 from skebm.energies.images._recipe import ImageRecipe
@@ -45,7 +45,7 @@ class PatchRBM(FilterBank):
     thresholds : ndarray of shape (n_filters,), float32
         Logarithms of the thresholds of rectified units, whose biases are their
         opposites. A threshold is the slope of the potential behind it.
-    shares : ndarray of shape (n_filters, n_steps), float32
+    portions : ndarray of shape (n_filters, n_steps), float32
         What part of that slope each pair of binary units takes away, which is its
         weight: the softmax of these numbers and of 0, which is left.
     steps : ndarray of shape (n_filters, n_steps), float32
@@ -63,9 +63,11 @@ class PatchRBM(FilterBank):
        machines". ICML 2010.
     """
 
-    def __init__(self, coefficients, thresholds, shares, steps, units, factors, levels):
+    def __init__(
+        self, coefficients, thresholds, portions, steps, units, factors, levels
+    ):
         self.coefficients, self.thresholds = coefficients, thresholds
-        self.shares_of_steps, self.steps = shares, steps
+        self.portions, self.steps = portions, steps
         self.units, self.factors = units, factors
         self.levels = np.asarray(levels, np.float64)
 
@@ -75,7 +77,7 @@ class PatchRBM(FilterBank):
         return {
             "coefficients": self.coefficients,
             "thresholds": self.thresholds,
-            "shares": self.shares_of_steps,
+            "portions": self.portions,
             "steps": self.steps,
             "units": self.units,
             "factors": self.factors,
@@ -90,7 +92,7 @@ class PatchRBM(FilterBank):
         """Return thresholds, weights of binary units, and their thresholds, float64."""
         threshold, odds, steps = (
             np.exp(np.clip(values.astype(np.float64), *BOUNDS))
-            for values in (self.thresholds, self.shares_of_steps, self.steps)
+            for values in (self.thresholds, self.portions, self.steps)
         )
         weights = threshold[:, None] * odds / (1 + odds.sum(axis=1, keepdims=True))
         return threshold[:, None], weights, steps
@@ -161,9 +163,12 @@ class PatchRBM(FilterBank):
         """
         v = np.arange(_N_INTERVALS + 1) * _WIDTH
         threshold, weights, steps = self._hidden()
-        (on, on_slope), (off, off_slope) = (
-            _rectified(s * v - threshold) for s in (1, -1)
-        )
+        rectified = ReLU(-threshold.ravel(), None)
+        inputs = np.broadcast_to(v[:, None], (len(v), len(threshold)))
+        on, off = (rectified.mean(s * inputs).T for s in (1, -1))
+        # The derivative of a mean is the variance.
+        on_slope = 1 - on * (on - v + threshold)
+        off_slope = 1 - off * (off + v + threshold)
         weights, ways = weights[..., None], [s * v - steps[..., None] for s in (1, -1)]
         first, second = (expit(weights * way) for way in ways)
         bends = first * (1 - first), second * (1 - second)
@@ -174,8 +179,16 @@ class PatchRBM(FilterBank):
 
     def bank(self, sigma):
         """Return the :class:`Bank` of filters and potentials at ``sigma``."""
+        return self.banks([sigma])[0]
+
+    def banks(self, levels):
+        """Return the :class:`Bank` at each level of noise; all share the potentials."""
         slopes = np.diff(self._derivatives()[0]).astype(self.dtype)
         slopes[:, -1] = 0
+        return [self._scaled(level, slopes) for level in levels]
+
+    def _scaled(self, sigma, slopes):
+        """Return the :class:`Bank` of slopes of intervals at ``sigma``."""
         unit, factor = self._at(sigma, self.units), self._at(sigma, self.factors)
         scales = np.full(len(slopes), unit - np.log(_WIDTH), self.dtype)
         # A response of one interval is one unit of the tables, and potentials are
@@ -183,9 +196,13 @@ class PatchRBM(FilterBank):
         weight = np.exp(factor + 2 * unit) / _WIDTH
         return self._tables(scales, slopes, sigma, weight)
 
-    def _pulled(self, sigma, sums):
+    def _gradients(self, levels, sums):
+        derivatives = self._derivatives()[1:]
+        parts = zip(levels, sums, strict=True)
+        return [self._pulled(level, one, *derivatives) for level, one in parts]
+
+    def _pulled(self, sigma, sums, by_threshold, by_weight, by_step):
         shares = self.shares(sigma)
-        _, by_threshold, by_weight, by_step = self._derivatives()
         # Slopes are differences of derivatives, and the last one is 0 in any case.
         edges = -np.diff(np.pad(sums.by_slope[:, :-1], [(0, 0), (1, 1)]))
         edges = np.pad(edges, [(0, 0), (0, 1)])
@@ -199,7 +216,7 @@ class PatchRBM(FilterBank):
         return {
             "coefficients": self._by_coefficient(sums.filters),
             "thresholds": in_threshold + along[:, 0],
-            "shares": weights * (in_weights - along / threshold),
+            "portions": weights * (in_weights - along / threshold),
             "steps": in_steps * steps,
             "units": shares * (moved + total),
             "factors": shares * total,
@@ -211,13 +228,6 @@ class PatchRBM(FilterBank):
 
     def project(self):
         """Leave the parameters as they are: all of them are free."""
-
-
-def _rectified(inputs):
-    """Return the mean of a rectified unit, and the derivative of the mean."""
-    ratio = np.exp(-(inputs**2 + np.log(2 * np.pi)) / 2 - log_ndtr(inputs))
-    mean = inputs + ratio
-    return mean, 1 - mean * ratio
 
 
 @public("skebm.energies.images")
@@ -234,11 +244,6 @@ class PatchRBMRecipe(ImageRecipe):
         The noise levels at which units and factors are learned, on the scale of 0 to
         255. All levels share one RBM.
     """
-
-    def __init__(self, n_filters=48, filter_size=7, levels=(5, 15, 25, 50)):
-        self.n_filters = n_filters
-        self.filter_size = filter_size
-        self.levels = levels
 
     def build(self, layer, summary, random):
         """Return the energy from which training starts."""

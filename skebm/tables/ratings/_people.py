@@ -26,14 +26,12 @@ class Ids:
         """Return the numbers of names, or a sentence about the first unknown one."""
         try:
             asked = np.atleast_1d(np.asarray(names))
-            numbers = None
-            if asked.ndim == 1:
-                numbers = pd.Index(self.names).get_indexer(pd.Index(asked))
+            numbers = pd.Index(self.names).get_indexer(pd.Index(asked.ravel()))
         except (TypeError, ValueError):  # such as of dicts and tables
             raise ValueError(
                 f"{self.what}s must be ids, such as numbers and text; got {names!r}."
             ) from None
-        if numbers is None:
+        if asked.ndim != 1:
             raise ValueError(
                 f"{self.what}s must be ids in one dimension; got the shape "
                 f"{asked.shape}."

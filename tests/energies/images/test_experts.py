@@ -1,5 +1,7 @@
 """Fields of experts against the formula, finite differences and a dense Hessian."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -9,6 +11,7 @@ from skebm.energies.images._filter_bank import FilterBank
 from skebm.inference import Forward, minimise
 from skebm.objectives import Bilevel
 from skebm.utils._random import Random
+from tests.energies.images import common
 
 SIGMA = 0.1
 RANDOM = Random.from_state(5)
@@ -27,8 +30,7 @@ def energy():
 
 
 def image(*shape, key=0):
-    steps = RANDOM.fold(9, key).normal(shape, np.float64)
-    return (0.05 * steps.cumsum(axis=-1)).astype(np.float32)
+    return common.image(RANDOM.fold(9, key), *shape)
 
 
 def test_potentials_are_those_of_students_t(energy):
@@ -86,14 +88,10 @@ def test_gradient_is_the_derivative_of_the_loss(energy, monkeypatch):
     clean = np.stack([image(13, 11, key=k) for k in range(3)])
     random, weight = RANDOM.fold(5), np.array([0.2, 0.3, 0.5])
     gradient, _ = objective.gradient(energy, clean, weight, (), random)
+    loss = partial(objective.loss, energy, clean, weight, random)
     for name, value in energy.params.items():
         way, step = RANDOM.fold(6).normal(value.shape, np.float32), 1e-3
-        before, losses = value.copy(), []
-        for sign in (1, -1):
-            value[...] = before + sign * step * way
-            losses.append(objective.loss(energy, clean, weight, random))
-        value[...] = before
-        slope = (losses[0] - losses[1]) / (2 * step)
+        slope = common.slope_of(loss, value, way, step)
         assert_allclose((gradient[name] * way).sum(), slope, rtol=0.03, atol=1e-3)
 
 

@@ -1,5 +1,7 @@
 """The energy by an RBM of patches against the free energy of every patch."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
@@ -9,6 +11,7 @@ from skebm.energies.images import PatchRBMRecipe, _learning, _patches
 from skebm.inference import restoration
 from skebm.objectives import Bilevel, NoisePrediction
 from skebm.utils._random import Random
+from tests.energies.images import common
 
 SIGMA = 0.1
 RANDOM = Random.from_state(7)
@@ -27,8 +30,7 @@ def energy():
 
 
 def image(*shape, key=0):
-    steps = RANDOM.fold(9, key).normal(shape, np.float64)
-    return (0.1 * steps.cumsum(axis=-1)).astype(np.float32)
+    return common.image(RANDOM.fold(9, key), *shape, size=0.1)
 
 
 def naive_map(energy, x):
@@ -113,14 +115,10 @@ def test_gradient_is_the_derivative_of_the_loss(energy, objective, monkeypatch):
     clean = np.stack([image(13, 11, key=k) for k in range(3)])
     random, weight = RANDOM.fold(5), np.array([0.2, 0.3, 0.5])
     gradient, _ = objective.gradient(energy, clean, weight, (), random)
+    loss = partial(objective.loss, energy, clean, weight, random)
     for name, value in energy.params.items():
         way, step = np.sign(gradient[name]), 1e-3
-        before, losses = value.copy(), []
-        for sign in (1, -1):
-            value[...] = before + sign * step * way
-            losses.append(objective.loss(energy, clean, weight, random))
-        value[...] = before
-        slope = (losses[0] - losses[1]) / (2 * step)
+        slope = common.slope_of(loss, value, way, step)
         assert_allclose((gradient[name] * way).sum(), slope, rtol=0.03)
 
 

@@ -1,5 +1,7 @@
 """The ridge energy against scipy.ndimage, finite differences and dense Hessians."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -12,6 +14,7 @@ from skebm.energies.images._waves import basis
 from skebm.inference import Forward, denoise_planes, minimise, restoration
 from skebm.objectives import Bilevel, NoisePrediction
 from skebm.utils._random import Random
+from tests.energies.images import common
 
 SIGMA = 0.1
 RANDOM = Random.from_state(3)
@@ -34,8 +37,7 @@ def energy():
 
 
 def image(*shape, key=0):
-    steps = RANDOM.fold(9, key).normal(shape, np.float64)
-    return (0.05 * steps.cumsum(axis=-1)).astype(np.float32)
+    return common.image(RANDOM.fold(9, key), *shape)
 
 
 def derivative(energy, t, filter_number):
@@ -207,17 +209,13 @@ def test_gradient_is_the_derivative_of_the_loss(energy, monkeypatch, objective):
     random = RANDOM.fold(5)
     weight = np.array([0.2, 0.3, 0.5])
     gradient, _ = objective.gradient(energy, clean, weight, (), random)
+    loss = partial(objective.loss, energy, clean, weight, random)
     steps = {"coefficients": 1e-2, "scales": 1e-2, "slopes": 3e-2}
     for name, value in energy.params.items():
         way = RANDOM.fold(6).normal(value.shape, np.float32)
         if name == "slopes":
             way[..., -1] = 0
-        before, losses = value.copy(), []
-        for sign in (1, -1):
-            value[...] = before + sign * steps[name] * way
-            losses.append(objective.loss(energy, clean, weight, random))
-        value[...] = before
-        slope = (losses[0] - losses[1]) / (2 * steps[name])
+        slope = common.slope_of(loss, value, way, steps[name])
         assert_allclose((gradient[name] * way).sum(), slope, rtol=0.03, atol=1e-3)
 
 
