@@ -26,8 +26,8 @@ import numpy as np
 
 from skebm import RBMDensity
 from skebm.dask import DaskRBMDensity
-from skebm.dask._rounds import Shard, plan_of_shards, updates_of_round
 from skebm.dask._rows import DaskRows
+from skebm.dask._shards import Shard, plan_of_shards, updates_of_round
 from skebm.estimators import _base as fits
 from skebm.objectives import PCD
 from skebm.optimizers import SGD
@@ -183,9 +183,9 @@ def killed(options):
 class Here:
     """A client that does each task at once, in this process."""
 
-    def compute(self, tasks, optimize_graph):
+    def get(self, tasks, keys, sync):
         """Return the results."""
-        return dask.compute(*tasks, scheduler="synchronous")
+        return dask.get(tasks, keys)
 
     def gather(self, results):
         """Return the results."""

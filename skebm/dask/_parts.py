@@ -10,7 +10,7 @@ import pandas as pd
 from dask.base import is_dask_collection
 from scipy.sparse import issparse, vstack
 
-from skebm.dask._rounds import Shard
+from skebm.dask._shards import Shard
 from skebm.tables import as_floats, as_frame, by_columns, check_weight
 from skebm.tables.disk import KEY, numbered_columns
 from skebm.tables.summaries import RowSample, Summary, sample_size

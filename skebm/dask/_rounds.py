@@ -3,8 +3,8 @@
 Nothing in this file knows Dask. A shard is the rows of one worker. A round of a shard
 is a pure function of the results of all shards in the round before, of which it takes
 the average; of what the shard carries itself (chains, offsets, the state of the
-optimizer); of its rows; and of a random key. So a round that was lost is run again,
-anywhere, with the same result.
+optimizer, its moving average); of its rows; and of a random key. So a round that was
+lost is run again, anywhere, with the same result.
 """
 
 from copy import deepcopy
@@ -13,8 +13,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import issparse
-from sklearn.base import clone
 
 from skebm.checkpoints import Place
 from skebm.inference import FreshCompletion
@@ -24,98 +22,9 @@ from skebm.utils._math import fill_average
 from skebm.utils._parallel import use_threads
 from skebm.utils._random import Random
 
-# A shard takes smaller minibatches, so that all of them do as many updates as one
-# machine, but not smaller ones than this: an update takes time for the parameters, too.
-_FEWEST_ROWS = 25
-# Instead of smaller minibatches a shard takes larger steps, up to this factor, which
-# learn as much in an epoch, and take less time if the minibatches would be very small.
-# Four shards of 784-500 on 20,000 digits lose 0.3 nats of pseudo-likelihood with steps
-# that are four times as long, and 0.1 with twice (dask_training.py).
-_USUAL_FACTOR = 2.0
-# With minibatches of the fewest rows the factor may be larger, but at 8 the chains fall
-# behind: of 784-100 that costs 2 nats.
-_LARGEST_FACTOR = 4.0
-# Updates of a round, times the number of other shards, times the factor of their steps.
-# What one shard has learned is diluted among all of them at the average. Of 784-500 on
-# 20,000 digits, two shards lose 0.2 nats of pseudo-likelihood at 100 and nothing at 70,
-# and 1.3 and 0.9 nats of likelihood; 280 costs one nat with 8 shards
-# (dask_training.py).
-_MOST_DRIFT = 70.0
 # Updates of a call of a kernel. Ctrl-C does not reach a worker, so a round is one call:
 # after each call a worker waits for its thread that sends and receives.
 _ALL_UPDATES = 1_000_000
-
-
-def updates_of_round(n_shards, factor):
-    """Return the number of updates that shards do between two averages."""
-    return max(1, int(_MOST_DRIFT / (max(1, n_shards - 1) * factor)))
-
-
-def plan_of_shards(plan, n_rows, sizes):
-    """Return the plan of shards that learn as much in an epoch as one machine does.
-
-    The mean over ``n`` shards of steps along their gradients is a step along the
-    gradient of ``n`` minibatches. So either a shard does ``n`` times as many updates,
-    of smaller minibatches, or its steps are ``n`` times as long. An optimizer that
-    scales its steps itself allows only the first.
-
-    Parameters
-    ----------
-    plan : Plan
-        Of one machine.
-    n_rows : int
-    sizes : list of int
-        Numbers of rows of the shards.
-
-    Returns
-    -------
-    plan : Plan
-    factor : float
-        By which their steps are longer.
-    """
-    is_free = not getattr(plan.optimizer, "is_adaptive", True)
-    most = _LARGEST_FACTOR if is_free else 1.0
-    whole = plan.batch_size
-    batch_size = round(whole * min(most, _USUAL_FACTOR) / len(sizes))
-    batch_size = max(_FEWEST_ROWS, batch_size)
-    batch_size = min(whole, batch_size)
-    n_updates = -(-max(sizes) // batch_size)
-    factor = min(most, max(1.0, -(-n_rows // whole) / n_updates))
-    objective = clone(plan.objective, safe=False)
-    n_chains = getattr(objective, "n_chains", None)
-    if n_chains and hasattr(objective, "set_params"):
-        n_chains = max(
-            min(_FEWEST_ROWS, n_chains), round(n_chains * batch_size / whole)
-        )
-        objective.set_params(n_chains=n_chains)
-    changed = {"objective": objective, "batch_size": batch_size}
-    return replace(plan, learning_rate=factor * plan.learning_rate, **changed), factor
-
-
-class Shard(NamedTuple):
-    """The rows of one worker.
-
-    Attributes
-    ----------
-    units : {ndarray, CSR matrix} of shape (n, n_units)
-    weight : ndarray of shape (n,) or None
-    has_holes : bool
-    """
-
-    units: object
-    weight: np.ndarray | None
-    has_holes: bool = False
-
-    @classmethod
-    def of(cls, units, weight):
-        """Return the shard of these rows, after a look for holes."""
-        may_have = not issparse(units) and units.dtype.kind == "f"
-        return cls(units, weight, may_have and bool(np.isnan(units).any()))
-
-    @property
-    def mass(self):
-        """Number or total weight of the rows."""
-        return float(self.units.shape[0] if self.weight is None else self.weight.sum())
 
 
 class Carried(NamedTuple):
@@ -126,16 +35,22 @@ class Carried(NamedTuple):
     objective_state : object
         Chains and offsets of the shard.
     optimizer_state : object
+    average : Average
+        The moving average of its parameters. It is linear, so the mean over shards is
+        the moving average of the averaged parameters, and only the client needs it.
     """
 
     objective_state: object
     optimizer_state: object
+    average: object
 
     @classmethod
-    def start(cls, energy, plan, random):
+    def start(cls, training, plan, random):
         """Return the states before the first round."""
+        energy = training.energy
         objective_state = plan.objective.init(energy, random)
-        return cls(objective_state, plan.optimizer.init(energy.params))
+        optimizer_state = plan.optimizer.init(energy.params)
+        return cls(objective_state, optimizer_state, training.average)
 
     def restarted(self, energy, plan):
         """Return the states after a rollback: the optimizer starts anew."""
@@ -234,6 +149,14 @@ class Result(NamedTuple):
     rate: float
     carried: Carried | None = None
 
+    def for_others(self):
+        """Return what other shards read of it, which is a third of its bytes."""
+        return self._replace(average={}, carried=None)
+
+    def for_client(self):
+        """Return what the client reads of it."""
+        return self._replace(carried=None)
+
 
 def do_round(training, carried, shard, plan, orders, n_threads=None):
     """Do the updates of a round of one shard.
@@ -253,7 +176,8 @@ def do_round(training, carried, shard, plan, orders, n_threads=None):
     -------
     Result
     """
-    training.objective_state, training.optimizer_state = deepcopy(carried)
+    carried = deepcopy(carried)
+    training.objective_state, training.optimizer_state, training.average = carried
     n_rows, rate, random = shard.units.shape[0], 0.0, orders.random
     order = _order(random.key, random.stream, random.row, n_rows)
     edges = [n_rows * (orders.number + k) // orders.n_rounds for k in (0, 1)]
@@ -264,8 +188,8 @@ def do_round(training, carried, shard, plan, orders, n_threads=None):
             np.errstate(over="ignore", invalid="ignore"),
         ):
             rate = _visit(training, shard, rows, plan, orders)
-    carried = Carried(training.objective_state, training.optimizer_state)
     params, average = training.energy.params, training.average
+    carried = Carried(training.objective_state, training.optimizer_state, average)
     return Result(params, average.params, average.count, shard.mass, rate, carried)
 
 
@@ -313,12 +237,12 @@ def averaged(results):
 
 
 def settle(training, result):
-    """Set the parameters of a training to those of a result."""
-    targets = training.energy.params, training.average.params
-    for target, part in zip(targets, result[:2], strict=True):
-        for name, value in target.items():
-            value[...] = part[name]
-    training.average.count = result.count
+    """Set the parameters of a training, and their average if there is, to a result."""
+    for name, value in result.params.items():
+        training.energy.params[name][...] = value
+    for name, value in result.average.items():
+        training.average.params[name][...] = value
+        training.average.count = result.count
     training.energy.project()
 
 
@@ -332,6 +256,7 @@ def sent(training):
         n_epochs=0,
         is_last=False,
         shards=(),
+        average=None,
         finished={},
         good={},
         objective_state=None,

@@ -5,23 +5,23 @@ import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
+from uuid import uuid4
 
 import cloudpickle
 import dask
 import numpy as np
-from dask import delayed
 
 from skebm.dask._cluster import Lost, threads_here, workers_of
 from skebm.dask._rounds import (
     Carried,
     Orders,
+    Result,
     averaged,
     do_round,
-    plan_of_shards,
     sent,
     settle,
-    updates_of_round,
 )
+from skebm.dask._shards import plan_of_shards, updates_of_round
 
 # Rounds that are submitted together. They follow each other without the client.
 _ROUNDS_AHEAD = 16
@@ -108,7 +108,7 @@ class DaskRows:
         n_rounds = max(1, -(-n_batches // n_updates))
         if not training.shards:
             training.shards = tuple(
-                Carried.start(training.energy, plan, visit.fold(4, s))
+                Carried.start(training, plan, visit.fold(4, s))
                 for s in range(len(shards))
             )
         randoms = [visit.fold(3, s) for s in range(len(shards))]
@@ -141,7 +141,7 @@ class Last(NamedTuple):
     start : Future
         The training and the plan, as the client has sent them.
     means : list of Future
-        Results of the round, whose average the workers go on from.
+        The parameters after the round, whose average the workers go on from.
     payload : bytes
         The training and the plan as they stood at the client after the round.
     n_rounds : int
@@ -174,6 +174,10 @@ class Held(NamedTuple):
         """Return the states after a rollback: the optimizer starts anew."""
         return self._replace(is_new=True)
 
+    def result_from(self, graph, start):
+        """Return the result that rounds from a new start go on from."""
+        return graph.add(_anew, self.result, start) if self.is_new else self.result
+
 
 def do_rounds(client, training, plan, shards, orders):
     """Do rounds one after the other, and return the last learning rate.
@@ -196,19 +200,21 @@ def do_rounds(client, training, plan, shards, orders):
     orders : list of list of Orders
         Of each round and each shard.
     """
-    start, means, results, n_rounds = _begin(training, plan)
+    graph = Graph()
+    start, means, results, n_rounds = _begin(graph, training, plan)
     n_rounds += len(orders)
     for of_round in orders:
         facts = zip(results, shards, map(cloudpickle.dumps, of_round), strict=True)
-        results = [_task(_round)(start, means, *fact) for fact in facts]
-        means = _roots(results)
-    seen = _task(_seen)(means, results[0])
+        results = [graph.add(_round, start, means, *fact) for fact in facts]
+        means = graph.mean(Result.for_others, results)
+    seen = graph.add(_seen, graph.mean(Result.for_client, results), results[0])
     if n_rounds + _ROUNDS_AHEAD > _MOST_ROUNDS:
-        tasks = [seen, *map(_task(_carried), results)]
-        seen, *carried = client.gather(_computed(client, tasks))
+        tasks = [seen, *(graph.add(_carried, result) for result in results)]
+        seen, *carried = client.gather(graph.computed(client, tasks))
         rate = _take_over(training, *seen)
     else:
-        seen, start, *tasks = _computed(client, [seen, start, *means, *results])
+        tasks = graph.computed(client, [seen, start, *means, *results])
+        (seen, start), tasks = tasks[:2], tasks[2:]
         means, results = tasks[: len(means)], tasks[len(means) :]
         rate = _take_over(training, *client.gather(seen))
         last = Last(start, means, _payload(training, plan), n_rounds)
@@ -224,7 +230,38 @@ def _take_over(training, mean, objective_state):
     return mean.rate
 
 
-def _begin(training, plan):
+class Graph:
+    """Tasks that go to the scheduler together. Their keys stand for their results."""
+
+    def __init__(self):
+        self._tasks = {}
+
+    def add(self, function, *arguments):
+        """Return the key of a new task; arguments may be keys, futures, and lists."""
+        key = f"{function.__name__.strip('_')}-{uuid4().hex}"
+        self._tasks[key] = function, *arguments
+        return key
+
+    def mean(self, part, results):
+        """Return keys of parts of the results of a round, or of their only average."""
+        means = [self.add(part, result) for result in results]
+        for _ in results:
+            if len(results) <= _FAN_IN or len(means) == 1:
+                break
+            groups = range(0, len(means), _FAN_IN)
+            means = [self.add(averaged, means[k : k + _FAN_IN]) for k in groups]
+        return means
+
+    def computed(self, client, keys):
+        """Return the futures of keys, some of which may be futures already."""
+        new = [key for key in keys if key in self._tasks]
+        with dask.config.set(_ANY_SIZE):
+            found = client.get(self._tasks, new, sync=False)
+        futures = dict(zip(new, found, strict=True))
+        return [futures.get(key, key) for key in keys]
+
+
+def _begin(graph, training, plan):
     """Return what rounds go on from.
 
     Returns
@@ -232,18 +269,19 @@ def _begin(training, plan):
     start : task
         The training and the plan.
     means, results : list
-        Results of the last round, for the average and of each shard.
+        The parameters after the last round, and the result of each shard.
     n_rounds : int
         Rounds since the client has fetched what the shards carry.
     """
     before, payload = training.shards, _payload(training, plan)
     if not isinstance(before[0], Held):
-        return _task(_itself)(payload), [], list(map(cloudpickle.dumps, before)), 0
+        states = [graph.add(_itself, cloudpickle.dumps(state)) for state in before]
+        return graph.add(_itself, payload), [], states, 0
     last = before[0].last
     if last.payload == payload and not before[0].is_new:
         return last.start, last.means, [held.result for held in before], last.n_rounds
-    start, anew = _task(_itself)(payload), _task(_anew)
-    results = [anew(h.result, start) if h.is_new else h.result for h in before]
+    start = graph.add(_itself, payload)
+    results = [held.result_from(graph, start) for held in before]
     return start, [], results, last.n_rounds
 
 
@@ -253,27 +291,6 @@ def _payload(training, plan):
     Pickled, they mean nothing to the scheduler, and are the task's own to change.
     """
     return cloudpickle.dumps((sent(training), plan))
-
-
-def _task(function):
-    return delayed(function, pure=False)
-
-
-def _computed(client, tasks):
-    """Return the futures of tasks, which go to the scheduler as one graph."""
-    with dask.config.set(_ANY_SIZE):
-        return client.compute(tasks, optimize_graph=False)
-
-
-def _roots(results):
-    """Return the results of a round, or the few averages that stand for many."""
-    means = results
-    for _ in results:
-        if len(results) <= _FAN_IN or len(means) == 1:
-            break
-        groups = range(0, len(means), _FAN_IN)
-        means = [_task(averaged)(means[k : k + _FAN_IN]) for k in groups]
-    return means
 
 
 def _size(shard):

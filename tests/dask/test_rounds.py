@@ -11,13 +11,11 @@ from skebm.dask._parts import shared_out
 from skebm.dask._rounds import (
     Result,
     RowsOfRound,
-    Shard,
     averaged,
-    plan_of_shards,
-    updates_of_round,
 )
+from skebm.dask._shards import Shard, plan_of_shards, updates_of_round
 from skebm.objectives import PCD
-from skebm.optimizers import SGD, Adam
+from skebm.optimizers import SGD, Adam, Average
 from skebm.training import Plan
 from skebm.utils._sparse import dense
 
@@ -110,3 +108,33 @@ def test_shards_know_their_holes():
     assert not Shard.of(csr_matrix(rows), None).has_holes
     rows[2, 1] = np.nan
     assert Shard.of(rows, None).has_holes
+
+
+@pytest.mark.parametrize("masses", [(1.0, 1.0), (3.0, 1.0)])
+def test_the_mean_of_moving_averages_is_that_of_averaged_parameters(rng, masses):
+    """Shards keep their moving averages, and go on from the mean of parameters."""
+    own, shared = ([Average({"w": np.zeros(3)}, 0.9) for _ in masses] for _ in "ab")
+    start = np.zeros(3)
+    for _ in range(4):
+        steps = rng.normal(size=(2, 30, 3))
+        ends = start + steps.cumsum(axis=1)
+        for k in range(2):
+            for w in ends[k]:
+                own[k].update({"w": w})
+                shared[k].update({"w": w})
+        facts = [(ends[k, -1], mass) for k, mass in enumerate(masses)]
+        results, told = (
+            [
+                Result({"w": w}, a.params, a.count, mass, 0.1, "states")
+                for (w, mass), a in zip(facts, averages, strict=True)
+            ]
+            for averages in (shared, own)
+        )
+        mean = averaged([result.for_client() for result in results])
+        for average in shared:
+            average.params["w"][...] = mean.average["w"]
+        for_others = averaged([result.for_others() for result in told])
+        assert (for_others.average, for_others.carried) == ({}, None)
+        start = for_others.params["w"]
+        assert_allclose(averaged(told).average["w"], mean.average["w"], rtol=1e-12)
+    assert np.abs(own[0].params["w"] - own[1].params["w"]).max() > 0.1
