@@ -1,5 +1,7 @@
 """Imputation of missing values with an energy-based density."""
 
+from itertools import count
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
@@ -10,13 +12,17 @@ from skebm.estimators.density import RBMDensity
 from skebm.tables import (
     as_array,
     as_frame,
+    by_blocks,
     empty_column,
     in_kind,
     is_frame,
     is_missing,
+    missing_columns,
+    opened,
     take_columns,
 )
 from skebm.utils._going_on import whole
+from skebm.utils._random import Random
 from skebm.utils._sklearn import (
     HasMethods,
     check_feature_names_in,
@@ -145,7 +151,8 @@ warm_start, n_jobs, random_state, verbose
         Parameters
         ----------
         X : {array-like, DataFrame} of shape (n_samples, n_features)
-            Training rows; NaN, None and pandas.NA are missing.
+            Training rows, or rows on disk, as for :meth:`RBMDensity.fit`; NaN, None and
+            pandas.NA are missing.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. None gives every row the weight 1.
@@ -156,9 +163,11 @@ warm_start, n_jobs, random_state, verbose
             The fitted estimator.
         """
         with whole(self, "density_"):
-            X = self._check(X, reset=True)
-            hole = is_missing(X)
-            self._kept = np.flatnonzero(~hole.all(axis=0))
+            X, source = opened(X)
+            first = self._check(X if source is None else source.head(), reset=True)
+            rows = first if source is None else source
+            some, all_ = missing_columns(first, source)
+            self._kept = np.flatnonzero(~all_)
             if not len(self._kept):
                 raise ValueError("X has no value at all: every cell is missing.")
             # First, so that a fit that Ctrl-C ends leaves something to go on with.
@@ -167,17 +176,21 @@ warm_start, n_jobs, random_state, verbose
                 from sklearn.impute import MissingIndicator  # brings much else
 
                 self.indicator_ = MissingIndicator(error_on_new=False)
-                self.indicator_.fit(np.where(hole, np.nan, 0.0))
+                self.indicator_.fit(np.where([some, all_], np.nan, 0.0))
             density = self._density_to_fit(self._new_density())
-            self._fit_density(density, take_columns(X, self._kept), sample_weight)
+            self._fit_density(density, take_columns(rows, self._kept), sample_weight)
         return self
 
-    def transform(self, X: TableLike):
+    def transform(self, X: TableLike, out=None):
         """Return the rows with their missing values filled in.
 
         Parameters
         ----------
         X : {array-like, DataFrame} of shape (n_samples, n_features)
+            Also a large memory-mapped array, or the path of Parquet files.
+        out : ndarray of shape (n_samples, n_features_out), default=None
+            Where to write rows of numbers, such as a ``numpy.memmap``. None makes a new
+            array.
 
         Returns
         -------
@@ -187,10 +200,18 @@ warm_start, n_jobs, random_state, verbose
             and categories of the data frame that ``fit`` got.
         """
         check_is_fitted(self)
+        filled = self._filled(X, _seeds(self.random_state), out=out)
+        if out is not None or not is_frame(filled):
+            return filled
+        return in_kind(filled, get_output_config("transform", self)["dense"])
+
+    @by_blocks
+    def _filled(self, X, seeds):
+        """Return a block of rows with their missing values filled in."""
         X = self._check(X)
         kept = take_columns(X, self._kept)
         if self.sample_posterior:
-            filled = self.density_.sample(given=kept, random_state=self.random_state)
+            filled = self.density_.sample(given=kept, random_state=next(seeds))
         else:
             filled = self.density_.posterior_mean(kept)
         return self._output(filled, X)
@@ -248,8 +269,7 @@ warm_start, n_jobs, random_state, verbose
         if flags is not None:
             flags = pd.DataFrame(flags, index=filled.index)
             filled = pd.concat([filled, flags], axis=1)
-        filled = filled.set_axis(self.get_feature_names_out(), axis=1)
-        return in_kind(filled, library)
+        return filled.set_axis(self.get_feature_names_out(), axis=1)
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names of the columns that ``transform`` returns.
@@ -280,3 +300,11 @@ warm_start, n_jobs, random_state, verbose
         tags.input_tags.allow_nan = True
         mark_tables(tags, self.density)
         return tags
+
+
+def _seeds(random_state):
+    """Yield a seed for each block of rows; the first one is that of rows in memory."""
+    yield random_state
+    random = Random.from_state(random_state)
+    for block in count(1):
+        yield random.fold(block).stream >> 32

@@ -207,7 +207,7 @@ FROM_DISK = {
     | {"predict_log_proba", "decision_function"},
     EBMAnomalyDetector: {"fit", "fit_predict", "score_samples", "predict"}
     | {"decision_function", "anomaly_proba"},
-    EnergyImputer: set(),
+    EnergyImputer: {"fit", "fit_transform", "transform"},
     DocumentDensity: set(),
 }
 
@@ -239,6 +239,72 @@ def test_what_does_not_read_from_disk_says_so(kind, tmp_path):
         sentence = "does not read rows from disk|takes rows in memory"
         with pytest.raises((TypeError, ValueError), match=sentence):
             method(str(tmp_path), **facts)
+
+
+def imputer(**options):
+    return EnergyImputer(n_components=3, n_iter=5, random_state=0, **options)
+
+
+@pytest.mark.parametrize("sample_posterior", [False, True])
+def test_holes_of_rows_on_disk_are_filled_as_in_memory(tmp_path, sample_posterior):
+    X = mapped(HOLES, tmp_path)
+    model = imputer(add_indicator=True, sample_posterior=sample_posterior).fit(X)
+    width = HOLES.shape[1]
+    hole = np.isnan(HOLES)
+    np.testing.assert_array_equal(
+        model.indicator_.features_, np.flatnonzero(hole.any(axis=0))
+    )
+    filled = model.transform(X)
+    assert not np.isnan(filled).any()
+    np.testing.assert_array_equal(filled[:, :width][~hole], HOLES[~hole])
+    np.testing.assert_array_equal(filled[:, width:], hole[:, hole.any(axis=0)])
+    out = np.empty_like(filled)
+    assert model.transform(X, out=out) is out
+    np.testing.assert_array_equal(out, filled)
+    expected = model.transform(HOLES)
+    if sample_posterior:  # other draws in every block
+        drawn = filled[:, :width][hole]
+        assert len(np.unique(drawn)) == len(drawn)
+        others = expected[:, :width][hole]
+        noise = np.sqrt((drawn.var() + others.var()) / len(drawn))
+        assert abs(drawn.mean() - others.mean()) < 5 * noise
+    else:
+        np.testing.assert_allclose(filled, expected, rtol=1e-6)
+
+
+def test_an_imputer_learns_as_much_from_disk(tmp_path, rng):
+    whole = rng.normal(size=(403, 1)) + 0.3 * rng.normal(size=(403, 3))
+    X = np.where(rng.random(whole.shape) < 0.2, np.nan, whole)
+    hole = np.isnan(X)
+    errors = [
+        np.std((imputer(visible="gaussian").fit(rows).transform(X) - whole)[hole])
+        for rows in (X, mapped(X, tmp_path))
+    ]
+    assert errors[1] < 1.1 * errors[0] < 0.8 * np.std(whole)
+
+
+def test_an_imputer_of_a_mixed_table_in_files(tmp_path):
+    pytest.importorskip("pyarrow")
+    write(tmp_path, HOLEY)
+    frames = [imputer().set_output(transform="pandas").fit(str(tmp_path))]
+    frames.append(frames[0].transform(str(tmp_path)))
+    model, filled = frames
+    expected = model.transform(HOLEY)
+    assert list(filled.columns) == list(expected.columns)
+    assert not filled.isna().to_numpy().any()
+    for name in filled:
+        is_number = filled[name].dtype.kind == "f"
+        values = (frame[name].tolist() for frame in (filled, expected))
+        if is_number:
+            np.testing.assert_allclose(*values, rtol=1e-6)
+        else:
+            assert list(next(values)) == list(next(values))
+
+
+def test_a_column_without_values_on_disk_is_named(tmp_path):
+    X = np.where(np.arange(3) == 1, np.nan, REALS[:, :3])
+    with pytest.raises(ValueError, match="The column 1 has no value"):
+        imputer().fit(mapped(X, tmp_path))
 
 
 def test_windows_need_rows_in_memory():

@@ -15,6 +15,7 @@ from skebm.tables.disk._passes import (
     as_floats,
     blocks_of_source,
     float_dtype,
+    missing_columns,
     numbered_columns,
     streamed,
     summarised,
@@ -34,6 +35,7 @@ __all__ = [
     "by_blocks",
     "identified",
     "labelled",
+    "missing_columns",
     "numbered_columns",
     "opened",
     "refuse_out",
@@ -224,7 +226,12 @@ def by_blocks(method):
             )
         blocks = [X] if source is None else map(as_floats, blocks_of_source(source))
         results = (method(self, block, *args, **options) for block in blocks)
-        return np.concatenate(list(results)) if out is None else written(out, results)
+        if out is not None:
+            return written(out, results)
+        results = list(results)
+        if isinstance(results[0], pd.DataFrame):
+            return pd.concat(results, ignore_index=True)
+        return np.concatenate(results)
 
     return of_blocks
 

@@ -49,6 +49,10 @@ class MappedRows:
         ):
             self._file = None
 
+    def head(self):
+        """Return the first row."""
+        return self.read(0, 1)
+
     def read(self, lo, hi):
         """Return some rows, as an array of their own."""
         if self._file is None:

@@ -6,7 +6,7 @@ import pandas as pd
 from skebm.tables.declaration import declared_kinds
 from skebm.tables.disk._spilled import SpilledRows
 from skebm.tables.disk._stream import RowsOnDisk
-from skebm.tables.frames import bits_of
+from skebm.tables.frames import bits_of, is_missing
 from skebm.tables.kinds import find_kind
 from skebm.tables.summaries import Summary
 from skebm.utils._random import Random
@@ -41,6 +41,33 @@ def as_floats(rows):
     """Return an array in the type in which it is trained, and a frame as it is."""
     is_array = isinstance(rows, np.ndarray)
     return rows.astype(float_dtype(rows.dtype), copy=False) if is_array else rows
+
+
+def missing_columns(X, source=None):
+    """Return in which columns some cells, and in which all cells are missing.
+
+    Parameters
+    ----------
+    X : ndarray or frame
+    source : MappedRows or DatasetRows, default=None
+        Rows on disk to look at in place of ``X``.
+
+    Returns
+    -------
+    some, all_ : ndarray of bool of shape (n_features,)
+    """
+    some, all_ = False, True
+    for block in [X] if source is None else blocks_of_source(source):
+        hole = is_missing(block)
+        some, all_ = some | hole.any(axis=0), all_ & hole.all(axis=0)
+    if source is not None and all_.any():
+        j = int(np.flatnonzero(all_)[0])
+        name = j if source.names is None else source.names[j]
+        raise ValueError(
+            f"The column {name!r} has no value: every cell is missing. Leave it out, "
+            "since the columns of rows on disk are read together."
+        )
+    return some, all_
 
 
 def numbered_columns(X, visible):
