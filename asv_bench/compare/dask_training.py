@@ -8,8 +8,9 @@
     python asv_bench/compare/dask_training.py --part cost
 
 ``--workers 0`` is one machine without Dask. The simulation does the rounds of all
-shards in this process, one after the other: its likelihoods are those of a cluster. It
-takes the digits of MNIST from ``SKEBM_DATA``, thresholded at one half.
+shards in this process, one after the other: its likelihoods are those of a cluster.
+``--updates``, ``--batch`` and ``--factor`` are of its rounds, in place of the defaults.
+The digits of MNIST are taken from ``SKEBM_DATA``, thresholded at one half.
 """
 
 import argparse
@@ -17,15 +18,17 @@ import os
 import threading
 import time
 import warnings
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
 import dask
 import numpy as np
+from sklearn.base import clone
 
 from skebm import RBMDensity
-from skebm.dask import DaskRBMDensity
+from skebm.dask import DaskRBMDensity, _rows
 from skebm.dask._rows import DaskRows
 from skebm.dask._shards import Shard, plan_of_shards, updates_of_round
 from skebm.estimators import _base as fits
@@ -44,7 +47,7 @@ def digits(n_rows):
 
 def model(options, seed, cls=RBMDensity, **params):
     """Return an estimator, whose log Z is known well enough for a tenth of a nat."""
-    partition = AIS(n_chains=options.chains, tolerance=options.tolerance)
+    partition = AIS(options.chains, options.tolerance, options.temperatures)
     return cls(
         options.hidden,
         n_iter=options.epochs,
@@ -79,7 +82,8 @@ def told(name, fitted, X_test, seconds, n_visits):
     width = (log_z.upper - log_z.lower) / 2
     pseudo = fitted.history_["pseudo_log_likelihood"][-1]
     print(
-        f"{name}: test {score:.2f} nats (log Z +- {width:.2f}), pseudo {pseudo:.2f}, "
+        f"{name}: test {score:.2f} nats (log Z +- {width:.2f}, standard error "
+        f"{log_z.stderr:.2f}), pseudo {pseudo:.2f}, "
         f"{n_visits / seconds:,.0f} rows/s",
         flush=True,
     )
@@ -204,9 +208,25 @@ def simulated(X, n_shards, updates_per_round):
     return rows
 
 
+def plan_by(options):
+    """Return what settles minibatches and steps of shards, as the options say."""
+
+    def plan_of(plan, n_rows, sizes):
+        local, factor = plan_of_shards(plan, n_rows, sizes)
+        batch_size = options.batch or local.batch_size
+        factor = options.factor or factor
+        objective = clone(plan.objective).set_params(n_chains=batch_size)
+        facts = {"objective": objective, "batch_size": batch_size}
+        rate = factor * plan.learning_rate
+        return replace(local, learning_rate=rate, **facts), factor
+
+    return plan_of
+
+
 def simulation(options):
     """Print the likelihood of many shards, which one process stands for."""
     X, X_test = digits(options.rows)
+    _rows.plan_of_shards = plan_by(options)
     for n_shards in options.workers:
         for seed in options.seeds:
             rows = simulated(X, n_shards, options.updates)
@@ -301,7 +321,10 @@ def main():
     parser.add_argument("--chains", type=int, default=64)
     parser.add_argument("--tolerance", type=float, default=0.3)
     parser.add_argument("--after", type=float, default=60.0, help="seconds to a kill")
+    parser.add_argument("--temperatures", type=int, default=16_000)
     parser.add_argument("--updates", type=int, help="of a round")
+    parser.add_argument("--batch", type=int, help="rows of a shard's minibatches")
+    parser.add_argument("--factor", type=float, help="of a shard's steps")
     parser.add_argument("--seconds", type=float, default=0.0032, help="of an update")
     parser.add_argument("--overhead", type=float, default=0.001, help="of a task")
     parser.add_argument("--latency", type=float, default=0.01, help="of the scheduler")
