@@ -3,8 +3,15 @@
 Nothing in this file knows Dask. A shard is the rows of one worker. A round of a shard
 is a pure function of the results of all shards in the round before, of which it takes
 the average; of what the shard carries itself (chains, offsets, the state of the
-optimizer, its moving average); of its rows; and of a random key. So a round that was
-lost is run again, anywhere, with the same result.
+optimizer, its moving average, its control variate); of its rows; and of a random key.
+So a round that was lost is run again, anywhere, with the same result.
+
+References
+----------
+S. Stich. "Local SGD converges fast and communicates little". ICLR 2019.
+
+S. Karimireddy, S. Kale, M. Mohri, S. Reddi, S. Stich, A. Suresh. "SCAFFOLD: stochastic
+controlled averaging for federated learning". ICML 2020.
 """
 
 from copy import deepcopy
@@ -38,23 +45,51 @@ class Carried(NamedTuple):
     average : Average
         The moving average of its parameters. It is linear, so the mean over shards is
         the moving average of the averaged parameters, and only the client needs it.
+    control : dict of str to ndarray
+        The control variate, which was added to the parameters in the last round.
+    ends : dict of str to ndarray
+        The parameters of the shard at the end of the last round.
     """
 
     objective_state: object
     optimizer_state: object
     average: object
+    control: dict
+    ends: dict
 
     @classmethod
     def start(cls, training, plan, random):
         """Return the states before the first round."""
         energy = training.energy
-        objective_state = plan.objective.init(energy, random)
-        optimizer_state = plan.optimizer.init(energy.params)
-        return cls(objective_state, optimizer_state, training.average)
+        states = plan.objective.init(energy, random), None, training.average
+        return cls(*states, None, None).restarted(energy, plan)
 
     def restarted(self, energy, plan):
-        """Return the states after a rollback: the optimizer starts anew."""
-        return self._replace(optimizer_state=plan.optimizer.init(energy.params))
+        """Return the states after a rollback, from which no updates are remembered."""
+        params = energy.params
+        return self._replace(
+            optimizer_state=plan.optimizer.init(params),
+            control={name: np.zeros_like(value) for name, value in params.items()},
+            ends={name: value.copy() for name, value in params.items()},
+        )
+
+    def next_control(self, mean):
+        """Return the control variate of the next round, as in SCAFFOLD (option II).
+
+        Rows and chains of a shard differ from those of the others, so its updates go
+        another way: by about as much in each round, since chains are slow. The control
+        variate is what the updates of all shards did to the parameters in the last
+        round, less what those of this shard did. Its mean over shards is zero.
+
+        Parameters
+        ----------
+        mean : dict of str to ndarray
+            The average of the parameters after the last round.
+        """
+        return {
+            name: self.control[name] + (value - self.ends[name])
+            for name, value in mean.items()
+        }
 
 
 class Orders(NamedTuple):
@@ -176,21 +211,35 @@ def do_round(training, carried, shard, plan, orders, n_threads=None):
     -------
     Result
     """
-    carried = deepcopy(carried)
-    training.objective_state, training.optimizer_state, training.average = carried
+    control = carried.next_control(training.energy.params)
+    states = deepcopy(carried[:3])
+    training.objective_state, training.optimizer_state, training.average = states
     n_rows, rate, random = shard.units.shape[0], 0.0, orders.random
     order = _order(random.key, random.stream, random.row, n_rows)
     edges = [n_rows * (orders.number + k) // orders.n_rounds for k in (0, 1)]
     rows = np.sort(order[slice(*edges)])
+    # In SCAFFOLD each of K updates adds a K-th of it. A kernel does all updates at once,
+    # so what they would find of it in the mean is added before, and the rest after.
+    before = 0.5 - 0.5 / max(1, -(-len(rows) // plan.batch_size))
+    _add(training.energy, before, control)
     if len(rows):
         with (
             use_threads(granted=n_threads),
             np.errstate(over="ignore", invalid="ignore"),
         ):
             rate = _visit(training, shard, rows, plan, orders)
+    _add(training.energy, 1 - before, control)
     params, average = training.energy.params, training.average
-    carried = Carried(training.objective_state, training.optimizer_state, average)
+    states = training.objective_state, training.optimizer_state, average
+    carried = Carried(*states, control, params)
     return Result(params, average.params, average.count, shard.mass, rate, carried)
+
+
+def _add(energy, share, control):
+    """Add a share of the control variate to the parameters."""
+    for name, value in energy.params.items():
+        value += value.dtype.type(share) * control[name]
+    energy.project()
 
 
 @lru_cache(maxsize=4)
