@@ -218,8 +218,8 @@ def do_round(training, carried, shard, plan, orders, n_threads=None):
     order = _order(random.key, random.stream, random.row, n_rows)
     edges = [n_rows * (orders.number + k) // orders.n_rounds for k in (0, 1)]
     rows = np.sort(order[slice(*edges)])
-    # In SCAFFOLD each of K updates adds a K-th of it. A kernel does all updates at once,
-    # so what they would find of it in the mean is added before, and the rest after.
+    # In SCAFFOLD each of K updates adds a K-th of it. A kernel does all of them in one
+    # call, so what they would find of it in the mean is added before, the rest after.
     before = 0.5 - 0.5 / max(1, -(-len(rows) // plan.batch_size))
     _add(training.energy, before, control)
     if len(rows):

@@ -1,22 +1,28 @@
 """Rounds of shards, without Dask: what they learn, and their average."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_matrix
 
+from skebm.dask import _rounds
 from skebm.dask._parts import shared_out
 from skebm.dask._rounds import (
+    Carried,
+    Orders,
     Result,
     RowsOfRound,
     averaged,
+    do_round,
 )
 from skebm.dask._shards import Shard, plan_of_shards, updates_of_round
 from skebm.objectives import PCD
 from skebm.optimizers import SGD, Adam, Average
-from skebm.training import Plan
+from skebm.training import Plan, Training
+from skebm.utils._random import Random
 from skebm.utils._sparse import dense
 
 
@@ -138,3 +144,68 @@ def test_the_mean_of_moving_averages_is_that_of_averaged_parameters(rng, masses)
         start = for_others.params["w"]
         assert_allclose(averaged(told).average["w"], mean.average["w"], rtol=1e-12)
     assert np.abs(own[0].params["w"] - own[1].params["w"]).max() > 0.1
+
+
+class Quadratic:
+    """Parameters of an energy that a round moves down a quadratic of its shard."""
+
+    def __init__(self, x):
+        self.params = {"x": x}
+
+    def project(self):
+        """All parameters are allowed."""
+
+
+def after_rounds(n_rounds, slopes, minima, masses, monkeypatch):
+    """Return the average after rounds of ten updates of one step size."""
+
+    def visit(training, shard, rows, plan, orders):
+        x = training.energy.params["x"]
+        for _ in range(-(-len(rows) // plan.batch_size)):
+            x -= 0.02 * slopes[orders.epoch] * (x - minima[orders.epoch])
+        return 0.02
+
+    monkeypatch.setattr(_rounds, "_visit", visit)
+    plan = SimpleNamespace(
+        batch_size=4,
+        optimizer=SGD(),
+        objective=SimpleNamespace(init=lambda energy, random: None),
+    )
+    x = np.zeros(3)
+    start = Training(Quadratic(x), None, None, None, Average({"x": x}, 0.9))
+    carried = [Carried.start(start, plan, None) for _ in masses]
+    for number in range(n_rounds):
+        results = []
+        for k, mass in enumerate(masses):
+            training = replace(start, energy=Quadratic(x.copy()))
+            shard = Shard(np.zeros((40, 1)), np.full(40, mass / 40))
+            orders = Orders(k, 0, 1, n_rounds, 0.0, Random(k, number))
+            results.append(do_round(training, carried[k], shard, plan, orders))
+        carried = [result.carried for result in results]
+        x = averaged(results).params["x"]
+    return x, carried
+
+
+@pytest.mark.parametrize("masses", [(1.0, 1.0, 1.0), (3.0, 1.0, 0.5)])
+def test_control_variates_lead_to_the_minimum_of_all_shards(masses, rng, monkeypatch):
+    slopes, minima = rng.uniform(0.5, 3, (3, 3)), rng.normal(size=(3, 3))
+    weights = np.array(masses)[:, None] * slopes
+    minimum = (weights * minima).sum(axis=0) / weights.sum(axis=0)
+    facts = 200, slopes, minima, masses, monkeypatch
+    x, carried = after_rounds(*facts)
+    controls = [mass * c.control["x"] for mass, c in zip(masses, carried, strict=True)]
+    assert np.abs(controls).max() > 0.1
+    assert_allclose(sum(controls), 0, atol=1e-9)
+    # At rest the control variate is what the updates of the shard do, the other way.
+    steps = 1 - (1 - 0.02 * slopes) ** 10
+    expected = [
+        steps[k] * (x + 0.45 * c.control["x"] - minima[k])
+        for k, c in enumerate(carried)
+    ]
+    assert_allclose([c.control["x"] for c in carried], expected, atol=1e-9)
+    monkeypatch.setattr(
+        Carried, "next_control", lambda self, mean: {"x": np.zeros_like(mean["x"])}
+    )
+    diluted, _ = after_rounds(*facts)
+    error, without = (np.abs(found - minimum).max() for found in (x, diluted))
+    assert error < 0.2 * without
