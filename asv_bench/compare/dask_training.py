@@ -38,11 +38,13 @@ from skebm.partition import AIS
 from skebm.training import Plan, train
 
 
-def digits(n_rows):
+def digits(options):
     """Return training rows and test rows, 0 or 1 in float32."""
     data = np.load(Path(os.environ["SKEBM_DATA"]) / "mnist.npz")
-    parts = data["X_train"][:n_rows], data["X_test"]
-    return [(part > 127).astype(np.float32) for part in parts]
+    X = data["X_train"][: options.rows]
+    if options.sorted:
+        X = X[np.argsort(data["y_train"][: options.rows], kind="stable")]
+    return [(part > 127).astype(np.float32) for part in (X, data["X_test"])]
 
 
 def model(options, seed, cls=RBMDensity, **params):
@@ -94,7 +96,7 @@ def likelihood(options):
     """Print the likelihood after the same epochs, for numbers of workers."""
     import dask.array as da
 
-    X, X_test = digits(options.rows)
+    X, X_test = digits(options)
     for n_workers in options.workers:
         scores = []
         cluster, client = cluster_of(n_workers) if n_workers else (None, None)
@@ -126,7 +128,7 @@ def speed(options):
     """
     import dask.array as da
 
-    X, _ = digits(options.rows)
+    X, _ = digits(options)
     clusters = {n: cluster_of(n) for n in options.workers}
     do_epoch, spent = DaskRows.do_epoch, []
 
@@ -164,7 +166,7 @@ def killed(options):
     """Print the likelihood of a fit one of whose two workers is killed."""
     import dask.array as da
 
-    X, X_test = digits(options.rows)
+    X, X_test = digits(options)
     for seed in options.seeds:
         cluster, client = cluster_of(2)
         rows = client.persist(da.from_array(X, chunks=(len(X) // 8, -1)))
@@ -225,7 +227,7 @@ def plan_by(options):
 
 def simulation(options):
     """Print the likelihood of many shards, which one process stands for."""
-    X, X_test = digits(options.rows)
+    X, X_test = digits(options)
     _rows.plan_of_shards = plan_by(options)
     for n_shards in options.workers:
         for seed in options.seeds:
@@ -275,21 +277,21 @@ def seconds_of_exchange(n_shards, n_bytes, bandwidth, options):
         while n_left > 1:
             n_read += min(n_left, 4) - 1
             n_left, levels = -(-n_left // 4), levels + 1
-    waiting = (levels + 1) * options.latency + n_shards * options.overhead
+    waiting = (levels + 2) * options.latency + 2 * n_shards * options.overhead
     return n_read * n_bytes / bandwidth + waiting
 
 
 def cost(options):
     """Print what a round exchanges, and the speed of a cluster beside one machine.
 
-    A round takes the time of its updates, of results on the wire, of messages to the
-    scheduler and back, and of the scheduler for each task. The number of updates of a
-    round is that of the defaults, or ``--updates``.
+    A round takes the time of its updates, of parameters on the wire, of messages to the
+    scheduler and back, and of the scheduler for two tasks of each shard. The number of
+    updates of a round is that of the defaults, or ``--updates``.
     """
     n_units = 784 + options.hidden
     n_parameters = 784 * options.hidden + n_units
-    n_bytes = 4 * (2 * n_parameters + 100 * n_units)  # parameters, average, chains
-    print(f"the result of a round has {n_bytes / 1e6:.1f} MB")
+    n_bytes = 4 * n_parameters
+    print(f"a shard sends {n_bytes / 1e6:.1f} MB a round to each other one")
     networks = {"1 Gb/s": 125e6, "10 Gb/s": 1.25e9, "100 Gb/s": 12.5e9}
     for (name, bandwidth), batch in product(networks.items(), (100, 1000)):
         plan = Plan(PCD(), SGD(), None, 1.0, 1, batch)
@@ -325,9 +327,10 @@ def main():
     parser.add_argument("--updates", type=int, help="of a round")
     parser.add_argument("--batch", type=int, help="rows of a shard's minibatches")
     parser.add_argument("--factor", type=float, help="of a shard's steps")
-    parser.add_argument("--seconds", type=float, default=0.0032, help="of an update")
+    parser.add_argument("--sorted", action="store_true", help="rows sorted by digit")
+    parser.add_argument("--seconds", type=float, default=0.0027, help="of an update")
     parser.add_argument("--overhead", type=float, default=0.001, help="of a task")
-    parser.add_argument("--latency", type=float, default=0.01, help="of the scheduler")
+    parser.add_argument("--latency", type=float, default=0.005, help="of the scheduler")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", category=UserWarning)
     parts[options.part](options)
