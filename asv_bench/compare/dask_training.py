@@ -9,7 +9,8 @@
 
 ``--workers 0`` is one machine without Dask. The simulation does the rounds of all
 shards in this process, one after the other: its likelihoods are those of a cluster.
-``--updates``, ``--batch`` and ``--factor`` are of its rounds, in place of the defaults.
+``--updates``, ``--batch`` and ``--factor`` are of its rounds, in place of the defaults,
+and ``--plain`` leaves control variates out.
 The digits of MNIST are taken from ``SKEBM_DATA``, thresholded at one half.
 """
 
@@ -29,6 +30,7 @@ from sklearn.base import clone
 
 from skebm import RBMDensity
 from skebm.dask import DaskRBMDensity, _rows
+from skebm.dask._rounds import Carried
 from skebm.dask._rows import DaskRows
 from skebm.dask._shards import Shard, plan_of_shards, updates_of_round
 from skebm.estimators import _base as fits
@@ -225,10 +227,17 @@ def plan_by(options):
     return plan_of
 
 
+def uncontrolled(carried, mean):
+    """Return control variates of zero."""
+    return {name: np.zeros_like(value) for name, value in mean.items()}
+
+
 def simulation(options):
     """Print the likelihood of many shards, which one process stands for."""
     X, X_test = digits(options)
     _rows.plan_of_shards = plan_by(options)
+    if options.plain:
+        Carried.next_control = uncontrolled
     for n_shards in options.workers:
         for seed in options.seeds:
             rows = simulated(X, n_shards, options.updates)
@@ -327,6 +336,7 @@ def main():
     parser.add_argument("--updates", type=int, help="of a round")
     parser.add_argument("--batch", type=int, help="rows of a shard's minibatches")
     parser.add_argument("--factor", type=float, help="of a shard's steps")
+    parser.add_argument("--plain", action="store_true", help="no control variates")
     parser.add_argument("--sorted", action="store_true", help="rows sorted by digit")
     parser.add_argument("--seconds", type=float, default=0.0027, help="of an update")
     parser.add_argument("--overhead", type=float, default=0.001, help="of a task")
