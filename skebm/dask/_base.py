@@ -30,9 +30,8 @@ client : distributed.Client, default=None
         In how many shards the rows are divided. None takes the number of workers.
     updates_per_round : int, default=None
         Updates of a shard between two averages. None takes 70 over the number of the
-        other shards and over the factor of their steps, which is at most 4, and twice
-        as many for two shards. More updates a round take fewer messages, and may learn
-        less."""
+        other shards and over the factor of their steps, which is at most 4. More
+        updates a round take fewer messages, and may learn less."""
 
 
 class OnCluster:

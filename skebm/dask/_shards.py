@@ -20,17 +20,14 @@ _USUAL_FACTOR = 2.0
 _LARGEST_FACTOR = 4.0
 # Updates of a round, times the number of other shards, times the factor of their steps.
 # What one shard has learned is diluted among all of them at the average. Of 784-500 and
-# ten epochs of 60,000 digits, four and eight shards lose 0.9 and 0.2 nats of likelihood
-# at 70, and 1.3 and 2.0 nats at 140. Two shards lose 0.4 nats at 140, and half as many
-# messages gain more where there are few of them (dask_training.py).
+# ten epochs of 60,000 digits, two, four and eight shards lose @L@ nats of
+# likelihood at 70, and @L2@ nats at 140 (dask_training.py).
 _MOST_DRIFT = 70.0
-_MOST_DRIFT_OF_TWO = 140.0
 
 
 def updates_of_round(n_shards, factor):
     """Return the number of updates that shards do between two averages."""
-    drift = _MOST_DRIFT if n_shards > 2 else _MOST_DRIFT_OF_TWO
-    return max(1, int(drift / (max(1, n_shards - 1) * factor)))
+    return max(1, int(_MOST_DRIFT / (max(1, n_shards - 1) * factor)))
 
 
 def plan_of_shards(plan, n_rows, sizes):
