@@ -6,8 +6,9 @@ import pytest
 
 import skebm
 
-# Files of single tests that take several seconds.
-LONG = {"test_user_guide.py", "test_types.py", "test_guide.py"}
+# Files of single tests that take several seconds, and one that needs most kernels,
+# which another worker would compile at the same time.
+LONG = {"test_user_guide.py", "test_types.py", "test_guide.py", "test_dask.py"}
 
 
 def drop_stale_kernels():

@@ -114,6 +114,12 @@ class Fitted:
                 "KernelDensity and RBMDensity have both."
             )
         self.density, self.dtype_name = density, dtype_name
+        # What takes a seed: the density, or each call. To look it up takes longer than
+        # a few draws.
+        self._has_seed = "random_state" in density.get_params(deep=False)
+        self._takes_seed = (
+            "random_state" in inspect.signature(density.sample).parameters
+        )
 
     def energy(self, x):
         """Return minus the log-density of each row, in nats, float64, shape (n,)."""
@@ -122,11 +128,12 @@ class Fitted:
     def sample(self, n_rows, random):
         """Draw rows. They come in random order, whatever the order of the density."""
         seed, density = random.fold(0).seed(), self.density
-        if "random_state" in density.get_params(deep=False):
+        if self._has_seed:
             # A copy, since two threads may draw at once.
-            density = copy.copy(density).set_params(random_state=seed)
-        takes_seed = "random_state" in inspect.signature(density.sample).parameters
-        drawn = density.sample(n_rows, **({"random_state": seed} if takes_seed else {}))
+            density = copy.copy(density)
+            density.random_state = seed
+        given = {"random_state": seed} if self._takes_seed else {}
+        drawn = density.sample(n_rows, **given)
         # A mixture of scikit-learn also returns the component of each row.
         rows = drawn[0] if isinstance(drawn, tuple) else drawn
         order = random.fold(1).permutation(n_rows)

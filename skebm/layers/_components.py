@@ -9,6 +9,9 @@ from skebm.layers._base import Layer
 from skebm.utils._stored import public
 
 _HALF_LOG_2PI = np.log(2 * np.pi) / 2
+# If the matrices of all rows have at most this many numbers, all rows are drawn at
+# once, and not the rows of each component.
+_FEW_NUMBERS = 100_000
 
 
 @public("skebm.layers")
@@ -102,19 +105,19 @@ class Components(Layer):
 
     def log_densities(self, x):
         """Return minus the joint energies without the bias, (n, n_components)."""
-        return self._log_densities(self._standard(x))
-
-    def _standard(self, x):
-        """Return ``u`` minus its means, (n, n_components, n_units), float64."""
         scales = self._scales()
+        return self._log_densities(self._standard(x, scales), scales)
+
+    def _standard(self, x, scales):
+        """Return ``u`` minus its means, (n, n_components, n_units), float64."""
         # One product of all components is several times faster than many small ones.
         u = (self._double(x) - scales.origin) @ scales.flat
         u -= scales.offset
         return u.reshape(len(u), *self.shifts.shape)
 
-    def _log_densities(self, u):
+    def _log_densities(self, u, scales):
         # The square is completed: the linear term is part of the means of `u`.
-        constant = np.einsum("ki,ki->k", self._scales().shift, self._scales().shift) / 2
+        constant = np.einsum("ki,ki->k", scales.shift, scales.shift) / 2
         constant += self._double(self.log_weight) + self._constant
         return constant - np.einsum("nki,nki->nk", u, u) / 2
 
@@ -134,25 +137,25 @@ class Components(Layer):
             self._kept_scales = scales
         return scales
 
-    def _fields(self, inputs):
+    def _fields(self, inputs, scales):
         """Return the inputs with the bias, and the means of standard coordinates."""
         field = self._double(inputs) + self._double(self.bias)
-        scales = self._scales()
         return field, field @ scales.root + scales.shift[:, None]
 
     def log_sums(self, inputs):
         """Return the log normaliser of each component, (n, n_components)."""
-        return self._log_sums(*self._fields(inputs))
+        scales = self._scales()
+        return self._log_sums(*self._fields(inputs, scales), scales)
 
-    def _log_sums(self, field, scaled):
+    def _log_sums(self, field, scaled, scales):
         square = np.einsum("kni,kni->nk", scaled, scaled) / 2
-        constant = self._double(self.log_weight) + self._scales().log_det
+        constant = self._double(self.log_weight) + scales.log_det
         return square + field @ self.centers.T + constant
 
     def means(self, inputs):
         """Return the mean of each component, (n_components, n, n_units)."""
-        scaled = self._fields(inputs)[1]
-        root = self._scales().root
+        scales = self._scales()
+        scaled, root = self._fields(inputs, scales)[1], scales.root
         return self.centers[:, None] + scaled @ root.transpose(0, 2, 1)
 
     def mean_of(self, share, inputs):
@@ -166,6 +169,11 @@ class Components(Layer):
         field = self._double(inputs) + self._double(self.bias)
         scales = self._scales()
         out = np.empty_like(noise)
+        if self.n_components > 1 and noise.size * self.n_units <= _FEW_NUMBERS:
+            roots = scales.root[which]
+            standard = (field[:, None] @ roots)[:, 0] + scales.shift[which] + noise
+            out[:] = self.centers[which] + (roots @ standard[:, :, None])[:, :, 0]
+            return out
         for k in np.unique(which):
             rows = which == k
             root = scales.root[k]

@@ -141,9 +141,10 @@ class Normals(Components):
 
     def grad_x(self, x):
         """Return d energy / d x, of the shape of ``x``."""
-        u = self._standard(x)
-        u *= softmax(self._log_densities(u), axis=1)[:, :, None]
-        slope = u.reshape(len(u), -1) @ self._scales().flat.T
+        scales = self._scales()
+        u = self._standard(x, scales)
+        u *= softmax(self._log_densities(u, scales), axis=1)[:, :, None]
+        slope = u.reshape(len(u), -1) @ scales.flat.T
         return (slope - self._double(self.bias)).astype(x.dtype, copy=False)
 
     def grad(self, x, weight):
@@ -170,8 +171,7 @@ class Normals(Components):
 
     def mean(self, inputs):
         """Return the expectation of ``x`` given its inputs."""
-        share = softmax(self.log_sums(inputs), axis=1)
-        return self.mean_of(share, inputs)
+        return self.mean_of(self._shares(inputs), inputs)
 
     def mode(self, inputs):
         """Return the mean of the component with the highest density at its mean."""
@@ -180,18 +180,27 @@ class Normals(Components):
 
     def sample(self, inputs, random):
         """Draw ``x`` given its inputs."""
-        share = softmax(self.log_sums(inputs), axis=1)
-        which = random.fold(0).categorical(share).argmax(axis=1)
+        if self.n_components == 1:
+            which = np.zeros(len(inputs), int)
+        else:
+            which = random.fold(0).categorical(self._shares(inputs)).argmax(axis=1)
         return self.sample_of(which, inputs, random.fold(1))
+
+    def _shares(self, inputs):
+        """Return the probability of each component, (n, n_components)."""
+        if self.n_components == 1:
+            return np.ones((len(inputs), 1))
+        return softmax(self.log_sums(inputs), axis=1)
 
     def cgf_grad(self, inputs, weight):
         """Return d cgf / d params, summed over rows with ``weight``."""
         bias = (weight @ self.mean(inputs)).astype(self.bias.dtype)
         if not self.learned:
             return {"bias": bias}
-        field, scaled = self._fields(inputs)
-        inverse = self._scales().inverse
-        share = softmax(self._log_sums(field, scaled), axis=1).T * weight
+        scales = self._scales()
+        field, scaled = self._fields(inputs, scales)
+        inverse = scales.inverse
+        share = softmax(self._log_sums(field, scaled, scales), axis=1).T * weight
         z = scaled @ inverse
         weighted = share[:, :, None] * z
         second = weighted.transpose(0, 2, 1) @ z

@@ -9,8 +9,10 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from skebm.samplers._base import Sampler
+from skebm.utils._addresses import KERNEL
 from skebm.utils._resampling import log_mean_exp, systematic
 
 # The next rung is where the log weights have this standard deviation, or where the
@@ -83,14 +85,20 @@ def exchanged(lengths, phi, n_rounds, random):
     # The chain whose hidden units are at each rank of the lengths.
     owners, gaps = ranked.copy(), np.diff(lengths[ranked])
     log_uniform = np.log(random.uniform((n_rounds, len(gaps))))
-    for t in range(n_rounds):
-        ranks = np.arange(t % 2, len(gaps), 2)
-        gain = gaps[ranks] * (phi[owners[ranks]] - phi[owners[ranks + 1]])
-        ranks = ranks[log_uniform[t, ranks] < gain]
-        owners[ranks], owners[ranks + 1] = owners[ranks + 1], owners[ranks]
+    _exchange(gaps, phi, log_uniform, owners)
     order = np.empty_like(ranked)
     order[ranked] = owners
     return order
+
+
+@njit(**KERNEL)
+def _exchange(gaps, phi, log_uniform, owners):
+    """Go through rounds of exchanges between owners of neighbouring ranks."""
+    for t in range(len(log_uniform)):
+        for k in range(t % 2, len(gaps), 2):
+            here, there = owners[k], owners[k + 1]
+            if log_uniform[t, k] < gaps[k] * (phi[here] - phi[there]):
+                owners[k], owners[k + 1] = there, here
 
 
 class Rung(NamedTuple):

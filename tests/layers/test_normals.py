@@ -101,6 +101,19 @@ def test_the_fit_finds_the_mixture(parts, rng):
     assert lost.mean() < 0.1
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_all_rows_at_once_are_the_rows_of_each_component(
+    parts, dtype, rng, monkeypatch
+):
+    layer = Normals.from_mixture(*parts).astype(dtype)
+    inputs = rng.normal(size=(17, layer.n_units)).astype(dtype)
+    at_once = layer.sample(inputs, Random(0))
+    monkeypatch.setattr("skebm.layers._components._FEW_NUMBERS", 0)
+    apart = layer.sample(inputs, Random(0))
+    tolerance = 1e-12 if dtype == np.float64 else 1e-5
+    np.testing.assert_allclose(at_once, apart, rtol=tolerance, atol=tolerance)
+
+
 @heavy
 def test_weights_are_repetitions(parts, rng):
     X, weight = drawn(parts, 97, rng), rng.integers(0, 4, 97)
