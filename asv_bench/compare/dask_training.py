@@ -217,12 +217,11 @@ def plan_by(options):
 
     def plan_of(plan, n_rows, sizes):
         local, factor = plan_of_shards(plan, n_rows, sizes)
-        batch_size = options.batch or local.batch_size
+        if options.batch:
+            objective = clone(plan.objective).set_params(n_chains=options.batch)
+            local = replace(local, objective=objective, batch_size=options.batch)
         factor = options.factor or factor
-        objective = clone(plan.objective).set_params(n_chains=batch_size)
-        facts = {"objective": objective, "batch_size": batch_size}
-        rate = factor * plan.learning_rate
-        return replace(local, learning_rate=rate, **facts), factor
+        return replace(local, learning_rate=factor * plan.learning_rate), factor
 
     return plan_of
 

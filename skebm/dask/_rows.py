@@ -163,7 +163,7 @@ class Held(NamedTuple):
         Of the last round of the shard.
     last : Last
     is_new : bool
-        Whether the optimizer starts anew, after a rollback.
+        Whether it forgets the updates before, after a rollback.
     """
 
     result: object
@@ -171,7 +171,7 @@ class Held(NamedTuple):
     is_new: bool = False
 
     def restarted(self, energy, plan):
-        """Return the states after a rollback: the optimizer starts anew."""
+        """Return the states after a rollback, from which no updates are remembered."""
         return self._replace(is_new=True)
 
     def result_from(self, graph, start):
@@ -319,7 +319,7 @@ def _round(start, means, before, shard, orders):
 
 
 def _anew(result, start):
-    """Return the result of a round after a rollback: the optimizer starts anew."""
+    """Return the result of a round from which no updates are remembered."""
     training, plan = pickle.loads(start)
     return result._replace(carried=result.carried.restarted(training.energy, plan))
 

@@ -36,9 +36,9 @@ class DaskRBMDensity(TrainsOnCluster, RBMDensity, local=RBMDensity):
 
     Every worker keeps its rows and its own persistent chains. It does some updates,
     then the parameters of all workers are averaged, weighted by the numbers of their
-    rows [1]_. By how much its updates differ from those of all workers is subtracted
-    from its next ones [2]_. The result depends on ``random_state`` and on the number of
-    shards, and not on the time that workers take.
+    rows [1]_. It corrects its next updates by how far it was off from that average
+    [2]_. The result depends on ``random_state`` and on the number of shards, and not on
+    the time that workers take.
 
     Parameters
     ----------

@@ -286,10 +286,8 @@ def test_an_imputer_learns_as_much_from_disk(tmp_path, rng):
 def test_an_imputer_of_a_mixed_table_in_files(tmp_path):
     pytest.importorskip("pyarrow")
     write(tmp_path, HOLEY)
-    frames = [imputer().set_output(transform="pandas").fit(str(tmp_path))]
-    frames.append(frames[0].transform(str(tmp_path)))
-    model, filled = frames
-    expected = model.transform(HOLEY)
+    model = imputer().set_output(transform="pandas").fit(str(tmp_path))
+    filled, expected = model.transform(str(tmp_path)), model.transform(HOLEY)
     assert list(filled.columns) == list(expected.columns)
     assert not filled.isna().to_numpy().any()
     for name in filled:
